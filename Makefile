@@ -1,0 +1,66 @@
+# The commands of the README. `make help` lists them.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+OUT ?= daypart-demo
+SIZE ?= small
+
+.DEFAULT_GOAL := help
+.PHONY: help install dev demo test lint format types contract docs bench clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+$(VENV)/made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "daypart needs Python 3.11 or newer; name one: make PYTHON=python3.12 demo"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
+	  || { echo "Python's venv module is missing. On Debian and Ubuntu: sudo apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/installed: $(VENV)/made requirements/base.txt pyproject.toml
+	@echo "installing the locked dependencies into $(VENV) (a minute or so)"
+	$(PIP) --require-hashes -r requirements/base.txt
+	$(PIP) --no-deps --editable .
+	@touch $@
+
+$(VENV)/developed: $(VENV)/installed requirements/dev.txt
+	@echo "installing the locked tools for tests, lint and docs into $(VENV)"
+	$(PIP) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+install: $(VENV)/installed ## a virtual environment with daypart in it
+
+dev: $(VENV)/developed ## the same with the tools for tests, lint and docs
+
+demo: $(VENV)/installed ## simulate a market, fit it, plan a campaign, write the report
+	$(BIN)/daypart demo --size $(SIZE) --out $(OUT)
+
+test: $(VENV)/developed ## run all tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/developed ## ruff: lint and format check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/developed ## ruff: mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(VENV)/developed ## mypy, strict on src/
+	$(BIN)/mypy
+
+contract: $(VENV)/developed ## the import contract between the rooms
+	$(BIN)/lint-imports
+
+docs: $(VENV)/developed ## build the documentation into site/
+	$(BIN)/mkdocs build --strict
+
+bench: $(VENV)/developed ## measure, and write docs/benchmarks.md's figures
+	$(BIN)/python benchmarks/ingest.py
+	$(BIN)/python benchmarks/pipeline.py
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache

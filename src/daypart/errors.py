@@ -1,0 +1,71 @@
+"""Errors that a user can act on: one line that names the place and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+EXIT_DONE = 0
+EXIT_FAULT = 1
+EXIT_INPUT = 2
+EXIT_PARTITIONS_FAILED = 3
+EXIT_INTERRUPTED = 75
+
+
+class DaypartError(Exception):
+    """An input, a setting or a place on disk that the user can mend.
+
+    Parameters
+    ----------
+    message : str
+        One line that names the file, column, row or setting.
+    hint : str, optional
+        One line that says what to do.
+
+    Examples
+    --------
+    >>> str(DaypartError("brief.toml: budget is -5", hint="give a budget above 0"))
+    'brief.toml: budget is -5; give a budget above 0'
+    """
+
+    exit_code = EXIT_INPUT
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        self.message = message
+        self.hint = hint
+        super().__init__(f"{message}; {hint}" if hint else message)
+
+
+class Interrupted(DaypartError):  # noqa: N818 - it names a state, not a fault
+    """Work stopped on request with its progress saved; the same command goes on."""
+
+    exit_code = EXIT_INTERRUPTED
+
+
+def did_you_mean(name: str, valid: Iterable[str]) -> str:
+    """Say which names are valid, the nearest first.
+
+    Parameters
+    ----------
+    name : str
+        What was given.
+    valid : iterable of str
+        What would have been understood.
+
+    Returns
+    -------
+    str
+        A hint for `DaypartError`.
+
+    Examples
+    --------
+    >>> did_you_mean("ESNP", ["ESPN", "CNN"])
+    'did you mean ESPN? valid are: CNN, ESPN'
+    """
+    names = sorted(set(valid))
+    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+    if not names:
+        return "there are none"
+    question = f"did you mean {nearest[0]}? " if nearest else ""
+    return f"{question}valid are: {shown}"

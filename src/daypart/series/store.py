@@ -1,0 +1,317 @@
+"""The store of partitions: one Parquet file per region, and `store.json` as the commit point."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import daypart
+from daypart.errors import DaypartError
+from daypart.series.block import MISSING, SeriesBlock
+from daypart.storage import (
+    PathLike,
+    file_name_of,
+    local_path,
+    make_folder,
+    read_json,
+    read_table,
+    remove_unfinished,
+    write_json,
+    write_table,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SCHEMA_VERSION = 1
+STORE_FILE = "store.json"
+_KIND = "daypart-store"
+_ROW_GROUP_ROWS = 512
+_HOUR_US = 3_600_000_000
+
+
+@dataclass(frozen=True)
+class SeriesStore:
+    """A folder of partitions, as its `store.json` names them.
+
+    The value is a snapshot: after `replace_regions` use the store that it returns.
+
+    Parameters
+    ----------
+    folder : Path
+    key : tuple of str
+        The columns that name a partition; the first is the region.
+    regions : mapping
+        Region to its file, number of partitions, time zone and content hash.
+    overlapping : mapping of str to str
+        Key columns whose values overlap, with the value that stands for all.
+    measures : tuple of str
+        Hourly list columns beside `counts`.
+    generation : int
+        Counts the commits.
+    extra : mapping
+        Whatever else `store.json` holds, such as `viewing`.
+    """
+
+    folder: Path
+    key: tuple[str, ...]
+    regions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    overlapping: Mapping[str, str] = field(default_factory=dict)
+    measures: tuple[str, ...] = ()
+    generation: int = 0
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def create(
+        cls,
+        folder: PathLike,
+        *,
+        key: Sequence[str],
+        overlapping: Mapping[str, str] | None = None,
+        measures: Sequence[str] = (),
+    ) -> SeriesStore:
+        """Describe a new, empty store; nothing is written before `replace_regions`.
+
+        Raises
+        ------
+        DaypartError
+            Where the folder holds a store already, or the key is empty or names a column twice.
+        """
+        path = local_path(folder)
+        if (path / STORE_FILE).exists():
+            raise DaypartError(f"{path}: holds a store already", hint="name a new folder")
+        if not key or len(set(key)) != len(key):
+            raise DaypartError(f"key {','.join(key)!r}: needs one or more different columns")
+        return cls(path, tuple(key), {}, dict(overlapping or {}), tuple(measures))
+
+    @classmethod
+    def open(cls, folder: PathLike) -> SeriesStore:
+        """Open a store.
+
+        Raises
+        ------
+        DaypartError
+            Where there is none, or one of a newer schema version.
+        """
+        path = local_path(folder)
+        if not (path / STORE_FILE).exists():
+            raise DaypartError(
+                f"{path}: no store here", hint="make one with daypart ingest or daypart import"
+            )
+        content = read_json(path / STORE_FILE)
+        version = content.pop("schema_version", None)
+        if content.pop("kind", None) != _KIND or not isinstance(version, int):
+            raise DaypartError(f"{path / STORE_FILE}: does not describe a daypart store")
+        if version > SCHEMA_VERSION:
+            raise DaypartError(
+                f"{path}: store of schema version {version}, this daypart reads {SCHEMA_VERSION}",
+                hint="upgrade daypart",
+            )
+        content.pop("created_by", None)
+        content.pop("grain", None)
+        return cls(
+            path,
+            tuple(content.pop("key")),
+            content.pop("regions"),
+            content.pop("overlapping", {}),
+            tuple(content.pop("measures", ())),
+            int(content.pop("generation", 0)),
+            content,
+        )
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions the store holds."""
+        return sum(int(region["partitions"]) for region in self.regions.values())
+
+    def read_keys(self, region: str) -> pa.Table:
+        """Return the key columns and `unique_id` of a region's partitions, in file order."""
+        return read_table(self._file(region), [*self.key, "unique_id"])
+
+    def read_region(self, region: str, rows: Sequence[int] | None = None) -> SeriesBlock:
+        """Read a region's partitions, all or the rows given (positions in file order).
+
+        Raises
+        ------
+        DaypartError
+            For an unknown region or an unreadable file.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = self._file(region)
+        if rows is None:
+            return _block_of(read_table(path), self.key, self.measures)
+        wanted = np.asarray(rows, dtype=np.int64)
+        try:
+            with pq.ParquetFile(path) as file:
+                starts = np.cumsum(
+                    [0] + [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+                )
+                groups = np.unique(np.searchsorted(starts, wanted, side="right") - 1)
+                table = file.read_row_groups(groups.tolist())
+                positions = np.concatenate(
+                    [np.arange(starts[g], starts[g + 1]) for g in groups] or [wanted]
+                )
+        except (pa.ArrowInvalid, OSError) as error:
+            raise DaypartError(f"{path}: not a readable Parquet file ({error})") from None
+        chosen = table.take(np.searchsorted(positions, wanted))
+        return _block_of(chosen, self.key, self.measures)
+
+    def replace_regions(
+        self,
+        blocks: Iterable[tuple[str, SeriesBlock]],
+        *,
+        extra: Mapping[str, Any] | None = None,
+        before_commit: Iterable[tuple[str, pa.Table]] = (),
+    ) -> SeriesStore:
+        """Write regions anew, then commit them with one replacement of `store.json`.
+
+        Regions that are not named stay as they are. A crash before the commit leaves the
+        store as it was; one after it leaves files that the next commit removes.
+
+        Parameters
+        ----------
+        blocks : iterable of (region, SeriesBlock)
+            Consumed one by one: memory holds one region.
+        extra : mapping, optional
+            Replaces `extra`; must be JSON.
+        before_commit : iterable of (relative path, pyarrow.Table)
+            Further Parquet files that belong to the same commit.
+
+        Returns
+        -------
+        SeriesStore
+            The store as committed.
+        """
+        make_folder(self.folder / "series")
+        generation = self.generation + 1
+        regions = {name: dict(region) for name, region in self.regions.items()}
+        for region, block in blocks:
+            name = f"series/{file_name_of(region)}-{generation}.parquet"
+            table = _table_of(block, self.key, self.measures)
+            write_table(self.folder / name, table, row_group_rows=_ROW_GROUP_ROWS)
+            regions[region] = {
+                "file": name,
+                "partitions": len(block),
+                "timezone": block.timezones[0] if len(block) else "UTC",
+                "content_hash": content_hash(block),
+            }
+        for relative, table in before_commit:
+            make_folder((self.folder / relative).parent)
+            write_table(self.folder / relative, table)
+        committed = SeriesStore(
+            self.folder,
+            self.key,
+            dict(sorted(regions.items())),
+            self.overlapping,
+            self.measures,
+            generation,
+            dict(self.extra if extra is None else extra),
+        )
+        write_json(self.folder / STORE_FILE, committed._as_json())
+        committed._remove_superseded()
+        return committed
+
+    def _as_json(self) -> dict[str, Any]:
+        return {
+            "kind": _KIND,
+            "schema_version": SCHEMA_VERSION,
+            "created_by": f"daypart {daypart.__version__}",
+            "grain": "hour",
+            "generation": self.generation,
+            "key": list(self.key),
+            "overlapping": dict(self.overlapping),
+            "measures": list(self.measures),
+            "regions": {name: dict(region) for name, region in self.regions.items()},
+            **self.extra,
+        }
+
+    def _file(self, region: str) -> Path:
+        if region not in self.regions:
+            from daypart.errors import did_you_mean
+
+            raise DaypartError(
+                f"{self.folder}: no region {region!r}", hint=did_you_mean(region, self.regions)
+            )
+        return self.folder / str(self.regions[region]["file"])
+
+    def _remove_superseded(self) -> None:
+        kept = {str(region["file"]) for region in self.regions.values()}
+        remove_unfinished(self.folder)
+        remove_unfinished(self.folder / "series")
+        for file in (self.folder / "series").glob("*.parquet"):
+            if f"series/{file.name}" not in kept:
+                file.unlink(missing_ok=True)
+
+
+def content_hash(block: SeriesBlock) -> str:
+    """Return a hash of everything that a block holds: keys, time, counts and exposure."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name in block.keys.column_names:
+        digest.update("\0".join([name, *block.keys.column(name).to_pylist()]).encode())
+    digest.update("\0".join(block.timezones).encode())
+    arrays = [block.first_hours, block.offsets, block.counts, block.exposure_offsets]
+    for array in [*arrays, block.exposures, *block.measures.values()]:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def partition_hash(block: SeriesBlock, partition: int) -> str:
+    """Return the hash of one partition's data: what its model would be fitted to."""
+    return content_hash(block.take([partition]))
+
+
+def _table_of(block: SeriesBlock, key: Sequence[str], measures: Sequence[str]) -> pa.Table:
+    import pyarrow as pa
+
+    counts = pa.array(block.counts, mask=block.counts == MISSING)
+    columns: dict[str, Any] = {name: block.keys.column(name) for name in [*key, "unique_id"]}
+    columns["timezone"] = pa.array(block.timezones, pa.string())
+    columns["first_hour"] = pa.array(block.first_hours * _HOUR_US, pa.timestamp("us", tz="UTC"))
+    columns["counts"] = _lists(block.offsets, counts)
+    columns["exposure"] = _lists(block.exposure_offsets, pa.array(block.exposures))
+    for name in measures:
+        columns[name] = _lists(block.offsets, pa.array(block.measures[name]))
+    return pa.table(columns)
+
+
+def _lists(offsets: np.ndarray[Any, Any], values: pa.Array) -> pa.Array:
+    import pyarrow as pa
+
+    return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), values)
+
+
+def _block_of(table: pa.Table, key: Sequence[str], measures: Sequence[str]) -> SeriesBlock:
+    table = table.combine_chunks()
+    offsets, counts = _flat(table.column("counts"))
+    exposure_offsets, exposures = _flat(table.column("exposure"))
+    microseconds = table.column("first_hour").cast("int64").to_numpy()
+    return SeriesBlock(
+        keys=table.select([*key, "unique_id"]),
+        timezones=table.column("timezone").to_pylist(),
+        first_hours=microseconds // _HOUR_US,
+        offsets=offsets,
+        counts=counts.fill_null(MISSING).to_numpy(zero_copy_only=False).astype(np.int32),
+        exposure_offsets=exposure_offsets,
+        exposures=exposures.to_numpy(zero_copy_only=False).astype(np.float32),
+        measures={
+            name: _flat(table.column(name))[1].to_numpy(zero_copy_only=False) for name in measures
+        },
+    )
+
+
+def _flat(column: pa.ChunkedArray) -> tuple[np.ndarray[Any, Any], pa.Array]:
+    """Return a list column's offsets (from 0) and its flat values."""
+    import pyarrow as pa
+
+    if len(column) == 0:
+        return np.zeros(1, np.int64), pa.array([], column.type.value_type)
+    lists = column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
+    offsets = lists.offsets.to_numpy().astype(np.int64)
+    return offsets - offsets[0], lists.flatten()

@@ -9,12 +9,14 @@ from daypart.series.local_time import (
     local_hours,
     timezone_of,
 )
+from daypart.series.long_table import ImportReport, import_series
 from daypart.series.store import SCHEMA_VERSION, SeriesStore, content_hash, partition_hash
 
 __all__ = [
     "HOURS_PER_WEEK",
     "MISSING",
     "SCHEMA_VERSION",
+    "ImportReport",
     "LocalHours",
     "SeriesBlock",
     "SeriesStore",
@@ -23,6 +25,7 @@ __all__ = [
     "datetime_to_hour",
     "exposure_periods",
     "hour_to_datetime",
+    "import_series",
     "local_hours",
     "partition_hash",
     "timezone_of",

@@ -1,3 +1,89 @@
-"""Television audiences: one Bayesian model per partition, from viewing events to a plan."""
+"""Television audiences: one Bayesian model per partition, from viewing events to a plan.
+
+Every verb of the command line is a function of the same name here (`simulate-counts` is
+`simulate_counts`; `import` is `import_series`, since Python keeps that word for itself).
+Each is imported when it is first used, so that `import daypart` loads nothing heavy.
+
+Examples
+--------
+>>> import daypart
+>>> daypart.fit.__module__
+'daypart.runs.fit'
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from daypart.demo import demo
+    from daypart.errors import DaypartError
+    from daypart.insights import insights
+    from daypart.planning import plan, reach
+    from daypart.report import report
+    from daypart.runs import backtest, fit, predict, status
+    from daypart.series import import_series
+    from daypart.synthetic import simulate, simulate_counts
+    from daypart.viewing import ingest
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "DaypartError",
+    "backtest",
+    "demo",
+    "fit",
+    "import_series",
+    "ingest",
+    "insights",
+    "plan",
+    "predict",
+    "reach",
+    "report",
+    "simulate",
+    "simulate_counts",
+    "status",
+]
+
+_ROOM_OF = {
+    "DaypartError": "errors",
+    "backtest": "runs",
+    "demo": "demo",
+    "fit": "runs",
+    "import_series": "series",
+    "ingest": "viewing",
+    "insights": "insights",
+    "plan": "planning",
+    "predict": "runs",
+    "reach": "planning",
+    "report": "report",
+    "simulate": "synthetic",
+    "simulate_counts": "synthetic",
+    "status": "runs",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module 'daypart' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"daypart.{_ROOM_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
+
+
+class _Package(ModuleType):
+    """Keeps a verb's name for its function where a room has the same name (`insights`)."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        # Python sets a submodule on its package when it is first imported; for these names
+        # that would hide the function that `__getattr__` gives.
+        if not (name in _ROOM_OF and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -1,0 +1,101 @@
+"""The verbs `demo`, `doctor` and `completion`."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+import daypart
+from daypart.cli.faces import Outcome, Progress, verb
+from daypart.errors import EXIT_INPUT
+
+_PARTS = (
+    "altair",
+    "click",
+    "duckdb",
+    "highspy",
+    "numba",
+    "numpy",
+    "pyarrow",
+    "rich",
+    "scipy",
+    "vl-convert-python",
+    "xlsxwriter",
+)
+
+
+@verb("demo", "daypart demo --out my-demo")
+@click.option("--out", default="daypart-demo", show_default=True, type=click.Path(path_type=Path))
+@click.option(
+    "--size", default="small", show_default=True, type=click.Choice(["small", "medium", "large"])
+)
+@click.option("--seed", default=7, show_default=True)
+def demo_command(progress: Progress, out: Path, size: str, seed: int) -> Outcome:
+    """Watch simulated viewing events become a campaign plan.
+
+    Simulates a market, ingests it, fits every partition, scores held-back weeks, writes
+    insights, plans a campaign and ends with a report. All files stay under --out, so that
+    every verb can be tried on them.
+    """
+    from daypart.demo import demo
+
+    made = demo(out, size=size, seed=seed, progress=progress)
+    lines = [*made.sentences, "", f"{made.report}", f"{made.workbook}", f"{made.plan}"]
+    return Outcome(lines, made)
+
+
+@verb("doctor", "daypart doctor")
+def doctor_command(progress: Progress) -> Outcome:
+    """Tell what is installed, configured and writable."""
+    found = _examination()
+    missing = [name for name, version in found["parts"].items() if version is None]
+    lines = [
+        f"daypart {found['daypart']}, Python {found['python']}, {found['cores']} cores",
+        *(f"{name} {version or 'is missing'}" for name, version in found["parts"].items()),
+        f"household key: {found['household_key']}",
+        f"this folder: {'writable' if found['folder_writable'] else 'not writable'}, "
+        f"{found['disk_free_gb']:.0f} GB free",
+    ]
+    return Outcome(lines, found, EXIT_INPUT if missing else 0)
+
+
+def _examination() -> dict[str, Any]:
+    parts: dict[str, str | None] = {}
+    for name in _PARTS:
+        try:
+            parts[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            parts[name] = None
+    here = Path.cwd()
+    return {
+        "daypart": daypart.__version__,
+        "python": sys.version.split()[0],
+        "cores": len(os.sched_getaffinity(0)),
+        "parts": parts,
+        "household_key": "from DAYPART_HOUSEHOLD_KEY"
+        if "DAYPART_HOUSEHOLD_KEY" in os.environ
+        else "made at the first ingest, unless --key-file names one",
+        "folder_writable": os.access(here, os.W_OK),
+        "disk_free_gb": shutil.disk_usage(here).free / 1e9,
+    }
+
+
+@verb("completion", 'eval "$(daypart completion bash)"')
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion_command(progress: Progress, shell: str) -> Outcome:
+    """Print the completion script of SHELL."""
+    from click.shell_completion import get_completion_class
+
+    from daypart.cli.main import daypart_command
+
+    kind = get_completion_class(shell)
+    if kind is None:
+        raise click.UsageError(f"no completion for {shell}")
+    source = kind(daypart_command, {}, "daypart", "_DAYPART_COMPLETE").source()
+    return Outcome([source], {"shell": shell, "script": source})

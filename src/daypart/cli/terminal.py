@@ -1,0 +1,168 @@
+"""What a person at a terminal sees of long work, and what a log sees of it."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from daypart.progress import SILENT, Progress, Step
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichBars
+    from rich.progress import TaskID
+
+_LOG_EVERY_SECONDS = 30.0
+
+
+class _Tally:
+    """One step's counters, told at its end."""
+
+    def __init__(self, title: str, total: int | None, unit: str) -> None:
+        self.title, self.total, self.unit = title, total, unit
+        self.done = self.failed = 0
+        self.summary = ""
+        self.started = time.monotonic()
+
+    def advance(self, done: int = 1, failed: int = 0) -> None:
+        self.done += done
+        self.failed += failed
+
+    def expect(self, total: int) -> None:
+        self.total = total
+
+    def summarise(self, summary: str) -> None:
+        self.summary = summary
+
+    def position(self) -> str:
+        """Say where the step is: done, failed, rate, time left."""
+        seconds = time.monotonic() - self.started
+        of = f" of {self.total:,}" if self.total else ""
+        failed = f", {self.failed:,} failed" if self.failed else ""
+        rate = self.done / seconds if seconds > 0 else 0.0
+        left = ""
+        if self.total and self.done and self.done < self.total:
+            left = f", {(self.total - self.done) / rate:,.0f} s left"
+        return f"{self.title}: {self.done:,}{of} {self.unit}{failed}, {rate:,.1f}/s{left}"
+
+    def ended(self) -> str:
+        """Say what the step did."""
+        seconds = time.monotonic() - self.started
+        counted = f"{self.done:,} {self.unit}".strip() if self.done else ""
+        failed = f", {self.failed:,} failed" if self.failed else ""
+        return f"{self.title}: {self.summary or counted + failed or 'done'}, {seconds:.1f} s"
+
+
+class LogProgress:
+    """For pipes and logs: a line when a step ends, and one every 30 seconds until then."""
+
+    @contextmanager
+    def step(self, title: str, total: int | None = None, unit: str = "") -> Iterator[Step]:
+        """Open a step."""
+        tally = _Tally(title, total, unit)
+        ended = threading.Event()
+
+        def tell_now_and_then() -> None:
+            while not ended.wait(_LOG_EVERY_SECONDS):
+                print(tally.position(), file=sys.stderr, flush=True)
+
+        watcher = threading.Thread(target=tell_now_and_then, daemon=True)
+        watcher.start()
+        try:
+            yield tally
+            print(tally.ended(), file=sys.stderr, flush=True)
+        finally:
+            ended.set()
+            watcher.join()
+
+
+class BarProgress:
+    """For terminals: a bar while a step goes on, a line when it has ended."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            SpinnerColumn,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+        from rich.progress import Progress as RichBars
+
+        self._console = Console(stderr=True)
+        self._bars: RichBars = RichBars(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[unit]}{task.fields[failed]}{task.fields[rate]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+        )
+
+    def __enter__(self) -> BarProgress:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bars.stop()
+
+    @contextmanager
+    def step(self, title: str, total: int | None = None, unit: str = "") -> Iterator[Step]:
+        """Open a step."""
+        tally = _Tally(title, total, unit)
+        task = self._bars.add_task(title, total=total, unit=unit, failed="", rate="")
+        try:
+            yield _BarStep(tally, self._bars, task)
+            self._console.print(f"  {tally.ended()}", highlight=False, markup=False)
+        finally:
+            self._bars.remove_task(task)
+
+
+class _BarStep:
+    def __init__(self, tally: _Tally, bars: RichBars, task: TaskID) -> None:
+        self._tally, self._bars, self._task = tally, bars, task
+
+    def advance(self, done: int = 1, failed: int = 0) -> None:
+        self._tally.advance(done, failed)
+        tally = self._tally
+        seconds = max(time.monotonic() - tally.started, 1e-9)
+        self._bars.update(
+            self._task,
+            completed=tally.done,
+            failed=f", {tally.failed:,} failed" if tally.failed else "",
+            rate=f", {tally.done / seconds:,.0f}/s",
+        )
+
+    def expect(self, total: int) -> None:
+        self._tally.expect(total)
+        self._bars.update(self._task, total=total)
+
+    def summarise(self, summary: str) -> None:
+        self._tally.summarise(summary)
+
+
+@contextmanager
+def progress_for(quiet: bool) -> Iterator[Progress]:
+    """Yield the progress that suits where standard error goes."""
+    if quiet:
+        yield SILENT
+    elif sys.stderr.isatty():
+        with BarProgress() as bars:
+            yield bars
+    else:
+        yield LogProgress()

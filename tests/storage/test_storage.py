@@ -1,0 +1,122 @@
+"""Files appear whole or not at all, and what is wrong with a path is told in one line."""
+
+from __future__ import annotations
+
+import os
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daypart import storage
+from daypart.errors import DaypartError, did_you_mean
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path):
+    target = tmp_path / "a.txt"
+    storage.write_text(target, "old")
+
+    def fail_halfway() -> None:
+        with storage.atomic_path(target) as path:
+            path.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_halfway()
+    assert target.read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_what_a_killed_write_left_is_removed(tmp_path):
+    left = tmp_path / ".writing-abc-a.parquet"
+    left.write_text("half")
+    assert storage.is_temporary(left)
+    storage.remove_unfinished(tmp_path)
+    assert not left.exists()
+
+
+@given(st.text(max_size=40))
+def test_a_file_name_never_holds_a_separator_or_a_dot(value):
+    name = storage.file_name_of(value)
+    assert name
+    assert not set(name) & {"/", "\\", ".", "\0"}
+
+
+@given(st.lists(st.text(max_size=10), unique=True, max_size=10))
+def test_different_values_have_different_file_names(values):
+    assert len({storage.file_name_of(value) for value in values}) == len(values)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("512MB", 512 * 10**6), ("2GiB", 2**31), (" 1 gb ", 10**9), ("100", 100)]
+)
+def test_sizes_are_read_in_common_units(text, size):
+    assert storage.parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "GB", "-1GB", "0MB", "1 parsec", "1e9"])
+def test_what_is_no_size_is_refused(text):
+    with pytest.raises(DaypartError, match="is not a size"):
+        storage.parse_size(text)
+
+
+def test_a_file_in_place_of_a_folder_is_named(tmp_path):
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(DaypartError, match="taken: is a file, not a folder"):
+        storage.make_folder(tmp_path / "taken")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_an_unwritable_folder_is_named(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(DaypartError, match="can't be written to"):
+        storage.make_folder(tmp_path / "new")
+
+
+def test_a_folder_where_nothing_can_be_made_is_named():
+    with pytest.raises(DaypartError, match="can't be written to"):
+        storage.make_folder("/proc/daypart")
+
+
+def test_a_uri_that_is_not_served_is_named():
+    with pytest.raises(DaypartError, match="s3:// is not supported yet"):
+        storage.local_path("s3://bucket/store")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "no such file"), ("{", "not readable as JSON"), ("[1]", "holds no JSON object")],
+)
+def test_what_is_wrong_with_a_json_file_is_told(tmp_path, content, message):
+    path = tmp_path / "run.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(DaypartError, match=f"run.json: {message}"):
+        storage.read_json(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(None, "no such file"), ("a = ", "not readable as TOML")]
+)
+def test_what_is_wrong_with_a_toml_file_is_told(tmp_path, content, message):
+    path = tmp_path / "brief.toml"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(DaypartError, match=f"brief.toml: {message}"):
+        storage.read_toml(path)
+
+
+def test_a_table_without_the_wanted_column_says_what_it_has(tmp_path):
+    path = tmp_path / "t.parquet"
+    storage.write_table(path, pa.table({"market": ["501"], "weight": [1.0]}))
+    assert storage.read_table(path, ["weight"]).column("weight").to_pylist() == [1.0]
+    with pytest.raises(DaypartError, match="no column 'wieght'; it has: market, weight"):
+        storage.read_table(path, ["wieght"])
+
+
+def test_the_nearest_of_many_names_comes_first_and_the_list_is_short():
+    hint = did_you_mean("network_3O", [f"network_{i}" for i in range(40)])
+    assert hint.startswith("did you mean network_3")
+    assert hint.endswith("and 28 more")
+    assert did_you_mean("x", []) == "there are none"

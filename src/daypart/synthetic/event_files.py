@@ -1,0 +1,139 @@
+"""The files of simulated tune events: Parquet, and a text file of late rows beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daypart.synthetic.dirt import UNKNOWN_NAMES, SoiledSessions
+from daypart.synthetic.households import Households
+from daypart.synthetic.reference import Network
+from daypart.synthetic.sessions import SECONDS_PER_HOUR, Sessions
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SIMULATED = {b"daypart.simulated": b"true"}
+"""Parquet metadata of everything that the simulator makes."""
+COLUMNS = ("household_id", "device_id", "market", "network", "start", "end")
+
+
+class EventWriter:
+    """Writes the events of one market, chunk by chunk of its households.
+
+    Parameters
+    ----------
+    path : Path
+        The Parquet file.
+    households : Households
+    networks : tuple of Network
+    first_hour : int
+        Where seconds count from: whole hours since 1970, UTC.
+
+    Attributes
+    ----------
+    parquet_rows : int
+        Rows written so far.
+    late_lines : list of str
+        The lines of the text file so far, without a header.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        households: Households,
+        networks: tuple[Network, ...],
+        first_hour: int,
+    ) -> None:
+        import pyarrow.parquet as pq
+
+        unknown = [f"Channel {900 + number}" for number in range(UNKNOWN_NAMES)]
+        self._market = households.market
+        self._household_ids = households.ids
+        self._networks = np.array([*(network.name for network in networks), *unknown])
+        self._first_second = first_hour * SECONDS_PER_HOUR
+        self._writer = pq.ParquetWriter(
+            path,
+            _schema(),
+            compression="zstd",
+            store_schema=False,
+            use_dictionary=list(COLUMNS[:4]),
+            dictionary_pagesize_limit=1 << 24,
+        )
+        self.parquet_rows = 0
+        self.late_lines: list[str] = []
+
+    def close(self) -> None:
+        """Finish the Parquet file."""
+        self._writer.close()
+
+    def write(self, soiled: SoiledSessions, chunk: slice) -> None:
+        """Write the sessions of the households `chunk`."""
+        names = self._names_of(chunk)
+        self._writer.write_table(self._table(soiled.rows, names))
+        self.parquet_rows += len(soiled.rows)
+        self.late_lines += self._lines(soiled, names)
+
+    def _names_of(self, chunk: slice) -> NDArray[np.str_]:
+        prefix = self._household_ids[0].split("-")[0]
+        unknown = [f"{prefix}-{900_000 + number}" for number in range(UNKNOWN_NAMES)]
+        return np.array([*self._household_ids[chunk], *unknown])
+
+    def _stamps(self, seconds: NDArray[np.int64]) -> NDArray[np.datetime64]:
+        return (self._first_second + seconds).astype("datetime64[s]")
+
+    def _table(self, rows: Sessions, names: NDArray[np.str_]) -> pa.Table:
+        import pyarrow as pa
+
+        schema = _schema()
+        boxes = int(rows.device.max(initial=0)) + 1
+        box = rows.household.astype(np.int64) * boxes + rows.device
+        used = np.bincount(box, minlength=len(names) * boxes) > 0
+        box_names = [f"{names[code // boxes]}-{code % boxes + 1}" for code in np.flatnonzero(used)]
+        box_position = np.cumsum(used) - 1
+        arrays = [
+            _coded(rows.household, names),
+            _coded(box_position[box], box_names),
+            _coded(np.zeros(len(rows), np.int32), [self._market]),
+            _coded(rows.network, self._networks),
+            *(
+                pa.array(self._stamps(seconds)).cast(schema.field("start").type)
+                for seconds in (rows.start, rows.end)
+            ),
+        ]
+        return pa.Table.from_arrays(arrays, schema=schema)
+
+    def _lines(self, soiled: SoiledSessions, names: NDArray[np.str_]) -> list[str]:
+        rows = soiled.late_rows
+        start, end = (np.datetime_as_string(self._stamps(s)) for s in (rows.start, rows.end))
+        zones = np.where(soiled.late_has_zone, "Z", "")
+        return [
+            f"{names[household]},{names[household]}-{device + 1},{self._market},{network},"
+            f"{begin}{zone},{finish}{zone}"
+            for household, device, network, begin, finish, zone in zip(
+                rows.household,
+                rows.device,
+                self._networks[rows.network],
+                start,
+                end,
+                zones,
+                strict=True,
+            )
+        ]
+
+
+def _schema() -> pa.Schema:
+    """Return the columns as they are handed to the writer; the file holds plain strings."""
+    import pyarrow as pa
+
+    name, stamp = pa.dictionary(pa.int32(), pa.string()), pa.timestamp("us", tz="UTC")
+    return pa.schema(list(zip(COLUMNS, [name] * 4 + [stamp] * 2, strict=True)), metadata=SIMULATED)
+
+
+def _coded(codes: NDArray[Any], names: Any) -> pa.DictionaryArray:
+    import pyarrow as pa
+
+    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), pa.array(names))

@@ -1,0 +1,181 @@
+"""The tables beside the events of a simulated market: households, markets, networks, truth."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daypart.storage import atomic_path, write_table
+from daypart.synthetic.event_files import SIMULATED
+from daypart.synthetic.households import SEGMENTS
+from daypart.synthetic.reference import Market, Network
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+_HOUR_US = 3_600_000_000
+
+
+@contextmanager
+def parquet_writer(target: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+    """Open a Parquet file that appears whole when the block ends without an error."""
+    import pyarrow.parquet as pq
+
+    with (
+        atomic_path(target) as path,
+        pq.ParquetWriter(path, schema, compression="zstd", store_schema=False) as writer,
+    ):
+        yield writer
+
+
+def household_schema() -> pa.Schema:
+    """Return the columns of `households.parquet`."""
+    import pyarrow as pa
+
+    types = {"weight": pa.float64(), "size": pa.int64(), "tv_sets": pa.int64()}
+    names = ("household_id", "market", "weight", "size", "sex", "age_group", "income", "tv_sets")
+    return pa.schema([(name, types.get(name, pa.string())) for name in names], metadata=SIMULATED)
+
+
+def truth_schema() -> pa.Schema:
+    """Return the columns of `truth.parquet` as handed to the writer (names read as strings)."""
+    import pyarrow as pa
+
+    name = pa.dictionary(pa.int32(), pa.string())
+    return pa.schema(
+        [
+            ("market", name),
+            ("network", name),
+            ("segment", name),
+            ("hour", pa.timestamp("us", tz="UTC")),
+            ("expected_households", pa.float64()),
+        ],
+        metadata=SIMULATED,
+    )
+
+
+def truth_table(
+    market: Market,
+    networks: Sequence[Network],
+    segments: Sequence[str],
+    first_hour: int,
+    expected: NDArray[np.float64],
+) -> pa.Table:
+    """Lay the expected households of a market out as rows.
+
+    Parameters
+    ----------
+    market : Market
+    networks : sequence of Network
+    segments : sequence of str
+    first_hour : int
+        Whole hours since 1970, UTC.
+    expected : float64 array, shape (networks, segments, hours)
+
+    Returns
+    -------
+    pyarrow.Table
+    """
+    import pyarrow as pa
+
+    rows = expected.size
+    shape = expected.shape
+    network, segment, hour = (
+        np.broadcast_to(index, shape).ravel().astype(np.int32)
+        for index in np.ix_(*(np.arange(length) for length in shape))
+    )
+    stamps = (first_hour + hour.astype(np.int64)) * _HOUR_US
+    schema = truth_schema()
+    dictionary = pa.DictionaryArray.from_arrays
+    return pa.Table.from_arrays(
+        [
+            dictionary(pa.array(np.zeros(rows, np.int32)), pa.array([market.code])),
+            dictionary(pa.array(network), pa.array([item.name for item in networks])),
+            dictionary(pa.array(segment), pa.array(list(segments))),
+            pa.array(stamps).cast(schema.field("hour").type),
+            pa.array(expected.ravel()),
+        ],
+        schema=schema,
+    )
+
+
+def write_market_tables(
+    folder: Path, markets: Sequence[Market], networks: Sequence[Network]
+) -> None:
+    """Write `markets.parquet` and `networks.parquet`."""
+    _write_rows(
+        folder / "markets.parquet",
+        [
+            {
+                "market": market.code,
+                "name": market.name,
+                "timezone": market.timezone,
+                "tv_homes": market.tv_homes,
+            }
+            for market in markets
+        ],
+    )
+    _write_rows(
+        folder / "networks.parquet",
+        [{"network": network.name, "genre": network.genre} for network in networks],
+    )
+
+
+def write_rate_card(target: Path, rows: list[dict[str, Any]]) -> None:
+    """Write `rate_card.parquet`."""
+    import pyarrow as pa
+
+    names = pa.string()
+    schema = pa.schema(
+        [
+            ("market", names),
+            ("network", names),
+            ("daypart", names),
+            ("cpm", pa.float64()),
+            ("first_day", pa.date32()),
+            ("last_day", pa.date32()),
+        ],
+        metadata=SIMULATED,
+    )
+    write_table(target, pa.Table.from_pylist(rows, schema=schema))
+
+
+def _write_rows(target: Path, rows: list[dict[str, Any]]) -> None:
+    import pyarrow as pa
+
+    write_table(target, pa.Table.from_pylist(rows).replace_schema_metadata(SIMULATED))
+
+
+def segments_toml(count: int) -> str:
+    """Return the first segments as TOML.
+
+    Examples
+    --------
+    >>> print(segments_toml(2))
+    # The segments of a simulated market.
+    <BLANKLINE>
+    [segments.all]
+    <BLANKLINE>
+    [segments.men_15_34]
+    sex = "male"
+    age_group = "15-34"
+    <BLANKLINE>
+    """
+    lines = ["# The segments of a simulated market."]
+    for name, predicate in list(SEGMENTS.items())[:count]:
+        lines += ["", f"[segments.{name}]"]
+        lines += [f"{column} = {_toml_value(value)}" for column, value in predicate.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{bound} = {limit}" for bound, limit in value.items()) + "}"
+    return json.dumps(value)

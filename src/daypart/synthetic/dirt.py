@@ -79,7 +79,8 @@ def soil(
     """
     eligible = np.flatnonzero(sessions.end - sessions.start >= _LONG_ENOUGH)
     of_each = min(of_each, len(eligible) // (len(DIRT) + 1))
-    picked = rng.permutation(eligible)[: of_each * (len(DIRT) + 1)].reshape(-1, of_each)
+    needed = len(DIRT) + 1
+    picked = rng.permutation(eligible)[: of_each * needed].reshape(needed, of_each)
     duplicate, reversed_, household, network, overlapping, no_zone = (
         _take(sessions, rows) for rows in picked[:-1]
     )

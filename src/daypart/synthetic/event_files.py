@@ -63,6 +63,7 @@ class EventWriter:
             use_dictionary=list(COLUMNS[:4]),
             dictionary_pagesize_limit=1 << 24,
         )
+        self._writer.add_key_value_metadata(SIMULATED)
         self.parquet_rows = 0
         self.late_lines: list[str] = []
 
@@ -130,7 +131,7 @@ def _schema() -> pa.Schema:
     import pyarrow as pa
 
     name, stamp = pa.dictionary(pa.int32(), pa.string()), pa.timestamp("us", tz="UTC")
-    return pa.schema(list(zip(COLUMNS, [name] * 4 + [stamp] * 2, strict=True)), metadata=SIMULATED)
+    return pa.schema(list(zip(COLUMNS, [name] * 4 + [stamp] * 2, strict=True)))
 
 
 def _coded(codes: NDArray[Any], names: Any) -> pa.DictionaryArray:

@@ -32,6 +32,7 @@ def parquet_writer(target: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter
         atomic_path(target) as path,
         pq.ParquetWriter(path, schema, compression="zstd", store_schema=False) as writer,
     ):
+        writer.add_key_value_metadata(SIMULATED)
         yield writer
 
 
@@ -41,7 +42,7 @@ def household_schema() -> pa.Schema:
 
     types = {"weight": pa.float64(), "size": pa.int64(), "tv_sets": pa.int64()}
     names = ("household_id", "market", "weight", "size", "sex", "age_group", "income", "tv_sets")
-    return pa.schema([(name, types.get(name, pa.string())) for name in names], metadata=SIMULATED)
+    return pa.schema([(name, types.get(name, pa.string())) for name in names])
 
 
 def truth_schema() -> pa.Schema:
@@ -56,8 +57,7 @@ def truth_schema() -> pa.Schema:
             ("segment", name),
             ("hour", pa.timestamp("us", tz="UTC")),
             ("expected_households", pa.float64()),
-        ],
-        metadata=SIMULATED,
+        ]
     )
 
 

@@ -43,6 +43,7 @@ from daypart.synthetic.market_tables import (
     write_market_tables,
     write_rate_card,
 )
+from daypart.synthetic.ranges import check_range
 from daypart.synthetic.rate_card import rate_card_rows
 from daypart.synthetic.reference import (
     MARKETS,
@@ -63,6 +64,8 @@ DEFAULT_START = date(2025, 1, 13)
 
 _CHUNK_CELLS = 4_000_000
 """Household-hours that one chunk of sessions covers at most."""
+_TRUTH_CELLS = 500_000
+"""Rows of the truth that are worked out at a time."""
 _WEEKS_AFTER = 26
 _DESCRIPTION = "simulation.json"
 
@@ -214,13 +217,13 @@ def _plan(
     segments: int,
     dirty_share: float,
 ) -> _Plan:
-    _check_range("markets", markets, 1, MARKETS)
-    _check_range("networks", networks, 1, NETWORKS)
-    _check_range("households", households, 2 * markets, 10_000_000)
-    _check_range("weeks", weeks, 1, 104)
-    _check_range("seed", seed, 0, 2**63 - 1)
-    _check_range("segments", segments, 1, len(SEGMENTS))
-    _check_range("dirty_share", dirty_share, 0, 0.2)
+    check_range("markets", markets, 1, MARKETS)
+    check_range("networks", networks, 1, NETWORKS)
+    check_range("households", households, 2 * markets, 10_000_000)
+    check_range("weeks", weeks, 1, 104)
+    check_range("seed", seed, 0, 2**63 - 1)
+    check_range("segments", segments, 1, len(SEGMENTS))
+    check_range("dirty_share", dirty_share, 0, 0.2)
     chosen = read_markets()[:markets]
     samples = split_over_markets(households, [market.tv_homes for market in chosen])
     return _Plan(
@@ -233,13 +236,6 @@ def _plan(
         segments,
         dirty_share,
     )
-
-
-def _check_range(name: str, value: float, lowest: float, highest: float) -> None:
-    if not lowest <= value <= highest:
-        raise DaypartError(
-            f"{name} is {value}", hint=f"give a number from {lowest:g} to {highest:g}"
-        )
 
 
 def _day(start: date | str | None) -> date:
@@ -336,11 +332,7 @@ def _simulate_market(
         market, plan.networks, plan.start, plan.weeks, plan.seed, float(durations[0].mean()) / 60
     )
     made = _write_events(folder, plan, households, demand, durations)
-    members = in_segments(households)[: plan.segments]
-    expected = expected_households(households, members, touching_sessions(demand, durations))
-    names = list(SEGMENTS)[: plan.segments]
-    first_hour = demand.window.first_hour
-    truth_file.write_table(truth_table(market, plan.networks, names, first_hour, expected))
+    _write_truth(truth_file, plan, market, households, demand, durations)
     return made
 
 
@@ -388,6 +380,26 @@ def _write_events(
         "late_rows": len(writer.late_lines),
         "dirty": dict.fromkeys(DIRT, soiled_rows),
     }
+
+
+def _write_truth(
+    truth_file: pq.ParquetWriter,
+    plan: _Plan,
+    market: Market,
+    households: Households,
+    demand: Demand,
+    durations: NDArray[np.int32],
+) -> None:
+    names = list(SEGMENTS)[: plan.segments]
+    members = in_segments(households)[: plan.segments]
+    step = max(1, _TRUTH_CELLS // (demand.window.hours * len(names)))
+    for begin in range(0, len(plan.networks), step):
+        some = slice(begin, begin + step)
+        touching = touching_sessions(demand, durations, some)
+        expected = expected_households(households, members, touching, some)
+        first_hour = demand.window.first_hour
+        table = truth_table(market, plan.networks[some], names, first_hour, expected)
+        truth_file.write_table(table)
 
 
 def _totals(made: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -19,23 +19,28 @@ _NODES = 64
 """Chebyshev nodes: the interpolated sum of exponentials is exact to rounding."""
 
 
-def touching_sessions(demand: Demand, durations: NDArray[np.int32]) -> NDArray[np.float64]:
+def touching_sessions(
+    demand: Demand, durations: NDArray[np.int32], networks: slice = slice(None)
+) -> NDArray[np.float64]:
     """Return the credited sessions that touch each hour, for a household of taste 1.
 
     Parameters
     ----------
     demand : Demand
     durations : int32 array, shape (2, 65536)
+    networks : slice
+        Which networks; all by default.
 
     Returns
     -------
     float64 array, shape (groups, networks, hours)
     """
+    pull = demand.pull[networks]
     hours = demand.window.hours
-    touching = np.zeros((len(demand.availability), len(demand.pull), hours))
+    touching = np.zeros((len(demand.availability), len(pull), hours))
     probabilities = [touch_probabilities(table) for table in durations]
     for group, availability in enumerate(demand.availability):
-        starts = demand.pull * availability
+        starts = pull * availability
         for kind, by_lag in enumerate(probabilities):
             of_kind = np.where(demand.late == kind, starts, 0.0)
             for lag, probability in enumerate(by_lag[:hours]):
@@ -48,7 +53,10 @@ def touching_sessions(demand: Demand, durations: NDArray[np.int32]) -> NDArray[n
 
 
 def expected_households(
-    households: Households, members: NDArray[np.bool_], touching: NDArray[np.float64]
+    households: Households,
+    members: NDArray[np.bool_],
+    touching: NDArray[np.float64],
+    networks: slice = slice(None),
 ) -> NDArray[np.float64]:
     """Return the expected credited households by network, segment and hour.
 
@@ -61,20 +69,21 @@ def expected_households(
     households : Households
     members : bool array, shape (segments, households)
     touching : float64 array, shape (groups, networks, hours)
+    networks : slice
+        The networks of `touching`; all by default.
 
     Returns
     -------
     float64 array, shape (networks, segments, hours)
     """
-    _, networks, hours = touching.shape
-    expected = np.zeros((networks, len(members), hours))
+    tastes = households.tastes[:, networks]
+    expected = np.zeros((tastes.shape[1], len(members), touching.shape[2]))
     for group in range(GROUPS):
         inside = np.flatnonzero(households.group == group)
         if len(inside):
             segments = members[:, inside].astype(np.float64)
-            for n in range(networks):
-                tastes = households.tastes[inside, n]
-                expected[n] += _credited(tastes, segments, touching[group, n])
+            for n in range(len(expected)):
+                expected[n] += _credited(tastes[inside, n], segments, touching[group, n])
     return np.maximum(expected, 0.0)
 
 

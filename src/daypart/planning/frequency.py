@@ -1,0 +1,245 @@
+"""Reach and frequency counted on the household panel, without bias.
+
+A spot is one minute placed at random within its cell. A household that watched k of the T
+minutes of a cell misses x spots there with the chance C(T-k, x) / C(T, x), which is the
+unbiased (U-statistic) estimate of (1-p)^x; the exposures to those spots are hypergeometric, and
+those to a schedule are their convolution over cells.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from daypart.errors import DaypartError
+from daypart.planning.panel import Panel
+
+TOP = 10
+"""Exposures from here on are counted together."""
+
+JACKKNIFE_GROUPS = 20
+Z_80 = 1.2815515655446004
+
+
+@dataclass(frozen=True)
+class Frequency:
+    """How often the households of a panel are exposed to a schedule.
+
+    Parameters
+    ----------
+    probability : float array [households, 11]
+        Chance of 0, 1, ... 9 and of 10 or more exposures, per raw panel household.
+    households : float array [11]
+        Projected households with so many exposures.
+    standard_error : float array [11]
+        Of the projected households with k or more exposures (0 at k = 0).
+    universe_estimate : float
+    raw : float array [11]
+        Expected raw panel households with so many exposures.
+    """
+
+    probability: NDArray[np.float64]
+    households: NDArray[np.float64]
+    standard_error: NDArray[np.float64]
+    universe_estimate: float
+    raw: NDArray[np.float64]
+
+    def reach(self, k: int = 1) -> float:
+        """Return the projected households with k or more exposures."""
+        return float(self.households[k:].sum())
+
+    def reach_percent(self, k: int = 1) -> float:
+        """Return reach k+ in percent of the universe estimate."""
+        return 100.0 * self.reach(k) / self.universe_estimate
+
+    def error_percent(self, k: int = 1) -> float:
+        """Return the standard error of reach k+, in points."""
+        return 100.0 * float(self.standard_error[k]) / self.universe_estimate
+
+
+@numba.njit(cache=True)
+def _cell_chances(k: float, x: int, history: float, top: int, chance: NDArray[np.float64]) -> int:
+    """Write the chances of 0..top exposures to x spots in one cell; return how many are in use."""
+    used = min(x, top) + 1
+    for n in range(used):
+        term = 1.0
+        for i in range(n):
+            term *= max(k - i, 0.0) * (x - i) / (i + 1.0)
+        if term > 0.0:
+            for i in range(x - n):
+                term *= max(history - k - i, 0.0)
+                term /= history - i
+            for i in range(x - n, x):
+                term /= history - i
+        chance[n] = term
+    if x > top:
+        below = 0.0
+        for n in range(top):
+            below += chance[n]
+        chance[top] = max(0.0, 1.0 - below)
+    return used
+
+
+@numba.njit(cache=True)
+def _household_chances(
+    row_start: NDArray[np.int64],
+    cell: NDArray[np.int64],
+    minutes: NDArray[np.float64],
+    spots: NDArray[np.int64],
+    history: NDArray[np.int64],
+    top: int,
+) -> NDArray[np.float64]:
+    households = len(row_start) - 1
+    result = np.zeros((households, top + 1))
+    chance = np.zeros(top + 1)
+    joined = np.zeros(top + 1)
+    for h in range(households):
+        result[h, 0] = 1.0
+        filled = 1
+        for entry in range(row_start[h], row_start[h + 1]):
+            c = cell[entry]
+            x = spots[c]
+            k = minutes[entry]
+            if x == 0 or k <= 0.0:
+                continue
+            used = _cell_chances(k, x, float(history[c]), top, chance)
+            joined[:] = 0.0
+            for a in range(filled):
+                for b in range(used):
+                    joined[min(a + b, top)] += result[h, a] * chance[b]
+            filled = min(filled + used - 1, top + 1)
+            for n in range(filled):
+                result[h, n] = joined[n]
+    return result
+
+
+def exposure_chances(panel: Panel, spots: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return each panel household's chances of 0 to 9 and of 10 or more exposures.
+
+    Parameters
+    ----------
+    panel : Panel
+    spots : int array [cells]
+        Spots in each cell, over the whole flight.
+
+    Returns
+    -------
+    float array [households, 11]
+
+    Raises
+    ------
+    DaypartError
+        Where a cell has more spots than minutes of history: the estimate is undefined there.
+
+    References
+    ----------
+    Hoeffding, W. (1948). A class of statistics with asymptotically normal distribution.
+    Annals of Mathematical Statistics 19(3).
+    """
+    spots = np.asarray(spots, dtype=np.int64)
+    history = panel.minutes_of_cell()
+    short = np.flatnonzero(spots > history)
+    if len(short):
+        m, n, d = (int(i) for i in np.unravel_index(short[0], panel.shape))
+        raise DaypartError(
+            f"{panel.markets[m].code}, {panel.networks[n]}, {panel.dayparts[d]}: {spots[short[0]]} "
+            f"spots, but only {history[short[0]]} minutes of history ({len(short)} such cells)",
+            hint='ingest more weeks, or take method="surrogate"',
+        )
+    minutes = np.minimum(np.rint(panel.minutes), history[panel.cell])
+    chances: NDArray[np.float64] = _household_chances(
+        panel.row_start, panel.cell, minutes, spots, history, TOP
+    )
+    return chances
+
+
+def count_frequency(panel: Panel, spots: NDArray[np.int64], *, seed: int = 0) -> Frequency:
+    """Project the frequency distribution of a schedule to the universe, with its standard error.
+
+    Parameters
+    ----------
+    panel : Panel
+    spots : int array [cells]
+    seed : int
+        Of the jackknife's groups.
+
+    Returns
+    -------
+    Frequency
+
+    Raises
+    ------
+    DaypartError
+        As `exposure_chances`.
+    """
+    return project(panel, exposure_chances(panel, spots), seed=seed)
+
+
+def project(panel: Panel, chances: NDArray[np.float64], *, seed: int = 0) -> Frequency:
+    """Project households' chances of exposure to the universe.
+
+    Parameters
+    ----------
+    panel : Panel
+    chances : float array [households, n]
+        Chance of 0, 1, ... exposures.
+    seed : int
+
+    Returns
+    -------
+    Frequency
+    """
+    at_least = chances[:, ::-1].cumsum(axis=1)[:, ::-1]
+    return Frequency(
+        probability=chances,
+        households=panel.weight @ chances,
+        standard_error=jackknife_error(panel, at_least, seed=seed),
+        universe_estimate=float(panel.universe_estimate.sum()),
+        raw=chances.sum(axis=0),
+    )
+
+
+def jackknife_error(
+    panel: Panel, values: NDArray[np.float64], *, seed: int = 0
+) -> NDArray[np.float64]:
+    """Return the standard errors of projected totals by a stratified delete-a-group jackknife.
+
+    Each market is a stratum; its households are dealt into at most 20 groups; each group in
+    turn is left out and the rest reweighted to the market's universe estimate.
+
+    Parameters
+    ----------
+    panel : Panel
+    values : float array [households, columns]
+        What is summed with the weights.
+    seed : int
+        Of the deal.
+
+    Returns
+    -------
+    float array [columns]
+        NaN where a market has a single household, and so no error can be told.
+
+    References
+    ----------
+    Kott, P. S. (2001). The delete-a-group jackknife. Journal of Official Statistics 17(4).
+    """
+    variance = np.zeros(values.shape[1])
+    rng = np.random.default_rng(seed)
+    for m, estimate in enumerate(panel.universe_estimate):
+        rows = np.flatnonzero(panel.market == m)
+        if len(rows) < 2:
+            return np.full(values.shape[1], np.nan)
+        groups = min(JACKKNIFE_GROUPS, len(rows))
+        group = np.empty(len(rows), dtype=np.int64)
+        group[rng.permutation(len(rows))] = np.arange(len(rows)) % groups
+        weight = panel.weight[rows]
+        in_group = (group[None, :] == np.arange(groups)[:, None]) * weight
+        totals, weights = in_group @ values[rows], in_group.sum(axis=1)
+        left = (totals.sum(axis=0) - totals) / (weights.sum() - weights)[:, None]
+        spread = ((left - left.mean(axis=0)) ** 2).sum(axis=0)
+        variance += estimate**2 * (groups - 1) / groups * spread
+    return np.asarray(np.sqrt(variance))

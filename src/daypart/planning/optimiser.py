@@ -1,0 +1,123 @@
+"""Cutting planes: the best continuous schedule, with a bound that proves how good it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daypart.planning.master import Master
+from daypart.planning.problem import Problem
+from daypart.planning.surrogate import Surrogate
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_ROUNDS = 400
+
+
+@dataclass(frozen=True)
+class Continuous:
+    """The best schedule in fractions of spots.
+
+    Parameters
+    ----------
+    spots : float array [columns]
+    value : float
+        Its objective, in percent of the universe estimate.
+    bound : float
+        No schedule within the limits, whole or not, has more.
+    prices : float array [1 + limits]
+        Shadow prices: of the budget (points per share of it) and of each limit.
+    rounds : int
+    """
+
+    spots: Floats
+    value: float
+    bound: float
+    prices: Floats
+    rounds: int
+
+    @property
+    def gap(self) -> float:
+        """How much better another schedule could be, relative to this one."""
+        return (self.bound - self.value) / max(self.value, 1e-12)
+
+
+class CuttingPlanes:
+    """Maximise a concave surrogate over a problem's limits.
+
+    The cuts hold for every budget and for whole spots too, so one object serves a budget curve
+    and the whole-spot search.
+
+    Parameters
+    ----------
+    problem : Problem
+    surrogate : Surrogate
+    """
+
+    def __init__(self, problem: Problem, surrogate: Surrogate) -> None:
+        self.problem = problem
+        self.surrogate = surrogate
+        self._percent = 100.0 / surrogate.universe_estimate
+        self.master = Master(problem, surrogate.households_of_cluster() * self._percent)
+        per_market = surrogate.cluster_rate.shape[1]
+        market_of_column = problem.cell // per_market
+        self._columns = [np.flatnonzero(market_of_column == m) for m in surrogate.cluster_market]
+        self._cells = [problem.cell[columns] % per_market for columns in self._columns]
+        self.cut_at(problem.least.astype(np.float64))
+
+    def value(self, spots: NDArray[np.floating] | Ints) -> float:
+        """Return the surrogate objective of spots per column, in percent."""
+        return float(self.surrogate.reached(self.problem.by_cell(spots)).sum()) * self._percent
+
+    def solve(self, *, gap: float = 1e-3, budget: float | None = None) -> Continuous | None:
+        """Find the best continuous schedule to a relative gap; None where limits clash.
+
+        Parameters
+        ----------
+        gap : float
+        budget : float, optional
+            Instead of the problem's.
+        """
+        self.master.set_budget(self.problem.budget if budget is None else budget)
+        best_spots: Floats | None = None
+        best_value, bound = -np.inf, np.inf
+        for rounds in range(1, _ROUNDS + 1):
+            found = self.master.solve()
+            if found is None:
+                return None
+            bound = min(bound, found.bound)
+            trials = [found.spots]
+            if best_spots is not None:
+                trials.append(0.5 * (found.spots + best_spots))
+            for trial in trials:
+                value = self.cut_at(trial)
+                if value > best_value:
+                    best_spots, best_value = trial, value
+            if bound - best_value <= gap * max(best_value, 1e-12):
+                break
+        assert best_spots is not None
+        return Continuous(best_spots, best_value, bound, found.prices, rounds)
+
+    def slopes(self, spots: NDArray[np.floating] | Ints) -> Floats:
+        """Return what one more spot adds in each column, to first order, in percent [columns]."""
+        _, slopes = self.surrogate.reached_with_slopes(self.problem.by_cell(spots))
+        markets = int(self.surrogate.cluster_market.max()) + 1
+        by_market = np.zeros((markets, slopes.shape[1]))
+        np.add.at(by_market, self.surrogate.cluster_market, slopes)
+        return np.asarray(by_market.ravel()[self.problem.cell] * self._percent)
+
+    def cut_at(self, spots: Floats) -> float:
+        """Add the tangents at a schedule; return its value."""
+        reached, slopes = self.surrogate.reached_with_slopes(self.problem.by_cell(spots))
+        reached, slopes = reached * self._percent, slopes * self._percent
+        rows: list[Floats] = []
+        constants = np.empty(len(reached))
+        for g, (columns, cells) in enumerate(zip(self._columns, self._cells, strict=True)):
+            slope = slopes[g, cells]
+            rows.append(slope)
+            constants[g] = reached[g] - slope @ spots[columns]
+        self.master.add_cuts(np.arange(len(reached)), self._columns, rows, constants)
+        return float(reached.sum())

@@ -1,0 +1,95 @@
+"""What may be published, and how it is rounded: suppression, folding, shares that sum to 100."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daypart.planning.frequency import TOP, Z_80, Frequency
+
+MIN_HOUSEHOLDS = 50
+SUPPRESSED = "suppressed"
+
+Published = float | str
+
+
+def interval_80(mean: float, error: float, most: float = np.inf) -> tuple[float, float]:
+    """Return an 80 % interval around an estimate, kept within 0 and `most`."""
+    width = 0.0 if np.isnan(error) else Z_80 * error
+    return max(0.0, mean - width), min(most, mean + width)
+
+
+def publish_reach(
+    frequency: Frequency, k: int, *, raw_households: int, min_households: int
+) -> dict[str, Any]:
+    """Put reach k+ into the words of `plan.json`, or say that it is suppressed.
+
+    Examples
+    --------
+    >>> counted = Frequency(np.ones((3, 11)), np.ones(11), np.zeros(11), 11.0, np.ones(11))
+    >>> publish_reach(counted, 1, raw_households=3, min_households=50)["percent"]
+    'suppressed'
+    """
+    names = ("percent", "households", "se", "lo_80", "hi_80")
+    if raw_households < min_households:
+        return dict.fromkeys(names, SUPPRESSED)
+    percent, error = frequency.reach_percent(k), frequency.error_percent(k)
+    lo, hi = interval_80(percent, error, 100.0)
+    se = None if np.isnan(error) else error
+    return dict(zip(names, (percent, frequency.reach(k), se, lo, hi), strict=True))
+
+
+def publish_distribution(
+    frequency: Frequency, *, raw_households: int, min_households: int
+) -> list[dict[str, Any]]:
+    """Publish the frequency distribution from 1 up, small bins folded into the next lower one.
+
+    Examples
+    --------
+    >>> raw = np.array([100, 80, 60, 5, 4, 0, 0, 0, 0, 0, 0.0])
+    >>> counted = Frequency(np.ones((1, 11)), raw, np.zeros(11), 249.0, raw)
+    >>> rows = publish_distribution(counted, raw_households=249, min_households=50)
+    >>> [(row["exposures"], row["households"]) for row in rows]
+    [('1', 80.0), ('2+', 69.0)]
+    """
+    if raw_households < min_households:
+        return [{"exposures": "1+", "households": SUPPRESSED, "percent": SUPPRESSED}]
+    rows: list[dict[str, Any]] = []
+    top, households, raw = TOP, 0.0, 0.0
+    for k in range(TOP, 0, -1):
+        households += float(frequency.households[k])
+        raw += float(frequency.raw[k])
+        if raw >= min_households or (min_households == 0):
+            label = f"{k}+" if top == TOP else (f"{k}-{top}" if top > k else str(k))
+            percent = 100.0 * households / frequency.universe_estimate
+            rows.append({"exposures": label, "households": households, "percent": percent})
+            top, households, raw = k - 1, 0.0, 0.0
+    if raw > 0 or households > 0:
+        label = f"1-{top}" if top > 1 else "1"
+        if top == TOP:
+            label = "1+"
+        rows.append({"exposures": label, "households": SUPPRESSED, "percent": SUPPRESSED})
+    return rows[::-1]
+
+
+def shares_of_100(amounts: Sequence[float] | NDArray[np.float64]) -> list[float]:
+    """Return percent shares with one decimal that sum to 100.0 exactly (largest remainder).
+
+    Examples
+    --------
+    >>> shares_of_100([1, 1, 1])
+    [33.4, 33.3, 33.3]
+    """
+    values = np.asarray(amounts, dtype=np.float64)
+    total = values.sum()
+    if not total > 0:
+        return [0.0] * len(values)
+    tenths = 1000.0 * values / total
+    whole = np.floor(tenths).astype(np.int64)
+    missing = 1000 - int(whole.sum())
+    order = np.argsort(-(tenths - whole), kind="stable")
+    whole[order[:missing]] += 1
+    return [round(int(tenth) / 10, 1) for tenth in whole]

@@ -1,0 +1,147 @@
+"""A finished plan: its figures, and the files it is written to."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from daypart.storage import PathLike, make_folder, write_json, write_text
+
+
+@dataclass(frozen=True)
+class Line:
+    """Spots bought in one cell in one broadcast week.
+
+    Parameters
+    ----------
+    market, market_name, network, daypart, week : str
+        The week is named by its Monday.
+    spots : int
+    cost : float
+        Of all the line's spots.
+    grp : float or str
+        Points of the target in this market.
+    impressions : float or str
+        Households of the target.
+    """
+
+    market: str
+    market_name: str
+    network: str
+    daypart: str
+    week: str
+    spots: int
+    cost: float
+    grp: float | str
+    impressions: float | str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A campaign plan with the proof of how good it is; `plan.json` holds the same fields.
+
+    Parameters
+    ----------
+    status : str
+        `optimal` (within the gap asked for), `feasible` (the gap is wider) or `evaluated`.
+    objective, bound : float or None
+        The optimised figure of the surrogate and what no plan within the limits can exceed, in
+        the unit of `objective_unit`.
+    gap : float or None
+        `(bound - objective) / objective`.
+    sampling_gap : float or None
+        How much less reach a plan gets on households it was not optimised on, relative.
+    limited_by : list of dict
+        Limits that bind: `limit` in the brief's words, `worth` in points of objective for one
+        percent more budget (or one point more share).
+    asked, spent : float
+        Money.
+    reach : dict
+        `"1+"`, `"3+"` ...: percent, households, se, lo_80, hi_80.
+    lines : list of Line
+    """
+
+    campaign: str
+    simulated: bool
+    status: str
+    objective: float | None
+    objective_name: str
+    objective_unit: str
+    bound: float | None
+    gap: float | None
+    sampling_gap: float | None
+    limited_by: list[dict[str, Any]]
+    asked: float | None
+    spent: float
+    currency: str
+    segment: str
+    reach: dict[str, dict[str, Any]]
+    average_frequency: float | str
+    grp: dict[str, Any]
+    impressions: dict[str, Any]
+    universe_estimate: float
+    panel_households: int
+    even_split: dict[str, Any]
+    lines: list[Line]
+    reach_curve: list[dict[str, Any]]
+    frequency_distribution: list[dict[str, Any]]
+    by_market: list[dict[str, Any]]
+    by_network: list[dict[str, Any]]
+    by_daypart: list[dict[str, Any]]
+    by_week: list[dict[str, Any]]
+    calibration: dict[str, Any]
+    brief: dict[str, Any]
+    definitions: dict[str, str]
+    notes: list[str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan as plain lists, texts and numbers; what is not finite is null."""
+        plain: dict[str, Any] = _finite(asdict(self))
+        return plain
+
+
+def write_plan(plan: Plan, out: PathLike) -> None:
+    """Write `plan.json`, `plan.csv`, `reach_curve.csv` and `plan.xlsx` into a folder.
+
+    Raises
+    ------
+    DaypartError
+        Where the folder can't be written to.
+    """
+    from daypart.planning.workbook import write_workbook
+
+    folder = make_folder(out)
+    names = [f.name for f in fields(Line)]
+    write_text(folder / "plan.csv", _csv(names, [asdict(line) for line in plan.lines]))
+    names = ["budget", "spent", "reach_percent", "lo_80", "hi_80"]
+    write_text(folder / "reach_curve.csv", _csv(names, plan.reach_curve))
+    write_workbook(plan, folder / "plan.xlsx")
+    write_json(folder / "plan.json", plan.to_dict())
+
+
+def _csv(names: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow(
+            {
+                name: round(value, 6) if isinstance(value, float) else value
+                for name, value in row.items()
+            }
+        )
+    return text.getvalue()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,173 @@
+"""From spots by cell and week to lines, and to sums by market, network, daypart and week."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daypart.planning.flight import Week
+from daypart.planning.frequency import count_frequency, exposure_chances
+from daypart.planning.panel import Panel
+from daypart.planning.publication import SUPPRESSED, interval_80, shares_of_100
+from daypart.planning.results import Line
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def make_lines(
+    panel: Panel,
+    weeks: Sequence[Week],
+    spots: Ints,
+    cost: Floats,
+    impressions: Floats,
+    min_households: int,
+) -> list[Line]:
+    """Write one line per cell and week with spots.
+
+    Parameters
+    ----------
+    panel : Panel
+    weeks : sequence of Week
+    spots : int array [cells, weeks]
+    cost : float array [cells, weeks]
+        Of one spot.
+    impressions : float array [cells]
+        Of one spot, in households of the target.
+    min_households : int
+        Raw panel households below which a market's audience figures are suppressed.
+    """
+    raw = panel.raw_households()
+    lines = []
+    for cell, w in zip(*np.nonzero(spots), strict=True):
+        m, n, d = (int(i) for i in np.unravel_index(cell, panel.shape))
+        count = int(spots[cell, w])
+        seen = count * float(impressions[cell])
+        shown = raw[m] >= min_households
+        lines.append(
+            Line(
+                market=panel.markets[m].code,
+                market_name=panel.markets[m].name,
+                network=panel.networks[n],
+                daypart=panel.dayparts[d],
+                week=str(weeks[w].monday),
+                spots=count,
+                cost=round(count * float(cost[cell, w]), 2),
+                grp=100.0 * seen / float(panel.universe_estimate[m]) if shown else SUPPRESSED,
+                impressions=seen if shown else SUPPRESSED,
+            )
+        )
+    return lines
+
+
+def sum_by(
+    panel: Panel,
+    names: Sequence[str],
+    group: Ints,
+    spots: Ints,
+    spend: Floats,
+    impressions: Floats,
+    base: Floats,
+    shown: NDArray[np.bool_],
+) -> list[dict[str, Any]]:
+    """Sum spots, spend, GRP and impressions by a group of cells (and weeks).
+
+    Parameters
+    ----------
+    panel : Panel
+    names : sequence of str
+        Of the groups.
+    group : int array
+        The group of each element of `spots`, `spend` and `impressions` (of all its spots).
+    base : float array [groups]
+        Universe estimate that the GRP of a group refers to.
+    shown : bool array [groups]
+        False where audience figures are suppressed.
+    """
+    size = len(names)
+    of_group = [
+        np.bincount(group, weights=values, minlength=size) for values in (spots, spend, impressions)
+    ]
+    shares = shares_of_100(of_group[1])
+    return [
+        {
+            "name": name,
+            "spots": int(of_group[0][g]),
+            "spend": round(float(of_group[1][g]), 2),
+            "share_percent": shares[g],
+            "grp": 100.0 * float(of_group[2][g]) / float(base[g]) if shown[g] else SUPPRESSED,
+            "impressions": float(of_group[2][g]) if shown[g] else SUPPRESSED,
+        }
+        for g, name in enumerate(names)
+    ]
+
+
+def summarise(
+    panel: Panel,
+    weeks: Sequence[Week],
+    spots: Ints,
+    cost: Floats,
+    impressions: Floats,
+    *,
+    min_households: int,
+    seed: int,
+) -> dict[str, list[dict[str, Any]]]:
+    """Sum a schedule by market, network, daypart and week, with reach by market and week.
+
+    Parameters are those of `make_lines`.
+    """
+    m, n, d = np.unravel_index(np.arange(panel.cells), panel.shape)
+    spend = np.where(spots > 0, spots * np.nan_to_num(cost), 0.0)
+    seen = spots * impressions[:, None]
+    total = float(panel.universe_estimate.sum())
+    enough = panel.households >= min_households
+
+    def over_cells(names: Sequence[str], group: Ints) -> list[dict[str, Any]]:
+        shown = np.full(len(names), enough)
+        base = np.full(len(names), total)
+        sums = (spots.sum(axis=1), spend.sum(axis=1), seen.sum(axis=1))
+        return sum_by(panel, names, group, *sums, base, shown)
+
+    by_market = sum_by(
+        panel,
+        [place.name for place in panel.markets],
+        m,
+        spots.sum(axis=1),
+        spend.sum(axis=1),
+        seen.sum(axis=1),
+        panel.universe_estimate,
+        panel.raw_households() >= min_households,
+    )
+    chances = exposure_chances(panel, spots.sum(axis=1))
+    for number, row in enumerate(by_market):
+        part = chances[panel.market == number]
+        weight = panel.weight[panel.market == number]
+        shown = len(part) >= min_households
+        reached = 100.0 * float(weight @ (1.0 - part[:, 0])) / float(weight.sum())
+        row["code"] = panel.markets[number].code
+        row["panel_households"] = len(part)
+        row["reach_percent"] = reached if shown else SUPPRESSED
+    by_week = sum_by(
+        panel,
+        [str(week.monday) for week in weeks],
+        np.tile(np.arange(len(weeks)), panel.cells),
+        spots.ravel(),
+        spend.ravel(),
+        seen.ravel(),
+        np.full(len(weeks), total),
+        np.full(len(weeks), enough),
+    )
+    for w, row in enumerate(by_week):
+        so_far = count_frequency(panel, spots[:, : w + 1].sum(axis=1), seed=seed)
+        lo, hi = interval_80(so_far.reach_percent(), so_far.error_percent(), 100.0)
+        row["cumulative_reach_percent"] = so_far.reach_percent() if enough else SUPPRESSED
+        row["lo_80"], row["hi_80"] = (lo, hi) if enough else (SUPPRESSED, SUPPRESSED)
+    return {
+        "by_market": by_market,
+        "by_network": over_cells(panel.networks, n),
+        "by_daypart": over_cells(panel.dayparts, d),
+        "by_week": by_week,
+    }

@@ -1,0 +1,243 @@
+"""The concave stand-in for reach that the optimiser climbs: a two-level Gamma-Poisson model.
+
+Upper level: a household's appetite (minutes a week) is Gamma distributed within its market, and
+is shrunk as a whole, by the counts' own overdispersion. Lower level: how the appetite spreads over
+cells is the household's own mix, shrunk towards the mix of the cluster it belongs to. A
+household then misses a schedule x with the chance (1 + r.x / a) ** -a, where r is its exposure
+rate per spot and a the shape of its appetite: the exponential of a convex function of x, so that
+reach is concave in x.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daypart.planning.panel import Panel
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+HOUSEHOLDS_PER_CLUSTER = 60
+MOST_CLUSTERS = 12
+_OWN_MINUTES = (0.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 10000.0)
+
+
+@dataclass(frozen=True)
+class Surrogate:
+    """Exposure rates of panel households, and the clusters that the optimiser bounds.
+
+    Parameters
+    ----------
+    weight : float array [households]
+    shape : float array [households]
+        Of the Gamma posterior of appetite.
+    row_start, cell, rate : arrays
+        Sparse part of the exposure rates per spot, by rows.
+    share : float array [households]
+        How much of its cluster's rates a household has besides.
+    cluster : int array [households]
+        Clusters never straddle markets; numbered from 0.
+    cluster_rate : float array [clusters, cells of a market]
+    cluster_market : int array [clusters]
+    universe_estimate : float
+    """
+
+    weight: Floats
+    shape: Floats
+    row_start: Ints
+    cell: Ints
+    rate: Floats
+    share: Floats
+    cluster: Ints
+    cluster_rate: Floats
+    cluster_market: Ints
+    universe_estimate: float
+    household_of_entry: Ints
+
+    @property
+    def clusters(self) -> int:
+        """How many clusters there are."""
+        return len(self.cluster_market)
+
+    def exposures(self, spots: Floats) -> Floats:
+        """Return the expected exposures of each household [households]."""
+        markets = int(self.cluster_market.max()) + 1
+        by_market = spots.reshape(markets, -1)[self.cluster_market]
+        of_cluster = (self.cluster_rate * by_market).sum(axis=1)
+        own = np.bincount(
+            self.household_of_entry,
+            weights=self.rate * spots[self.cell],
+            minlength=len(self.weight),
+        )
+        return np.asarray(own + self.share * of_cluster[self.cluster], dtype=np.float64)
+
+    def reached(self, spots: Floats) -> Floats:
+        """Return the projected households reached in each cluster [clusters]."""
+        missed = self._missed(self.exposures(spots))
+        return np.bincount(
+            self.cluster, weights=self.weight * (1.0 - missed), minlength=self.clusters
+        )
+
+    def reached_with_slopes(self, spots: Floats) -> tuple[Floats, Floats]:
+        """Return reach by cluster, and its slopes in the cells of the cluster's market.
+
+        Returns
+        -------
+        reached : float array [clusters]
+        slopes : float array [clusters, cells of a market]
+        """
+        exposures = self.exposures(spots)
+        missed = self._missed(exposures)
+        slope = self.weight * missed / (1.0 + exposures / self.shape)
+        reached = np.bincount(
+            self.cluster, weights=self.weight * (1.0 - missed), minlength=self.clusters
+        )
+        cells = self.cluster_rate.shape[1]
+        position = self.cluster[self.household_of_entry] * cells + self.cell % cells
+        own = np.bincount(
+            position,
+            weights=slope[self.household_of_entry] * self.rate,
+            minlength=self.clusters * cells,
+        ).reshape(self.clusters, cells)
+        common = np.bincount(self.cluster, weights=slope * self.share, minlength=self.clusters)
+        return reached, own + common[:, None] * self.cluster_rate
+
+    def reach_percent(self, spots: Floats) -> float:
+        """Return reach 1+ in percent of the universe estimate."""
+        return 100.0 * float(self.reached(spots).sum()) / self.universe_estimate
+
+    def households_of_cluster(self) -> Floats:
+        """Return the projected households of each cluster [clusters]."""
+        return np.bincount(self.cluster, weights=self.weight, minlength=self.clusters)
+
+    def _missed(self, exposures: Floats) -> Floats:
+        return np.asarray(np.exp(-self.shape * np.log1p(exposures / self.shape)))
+
+
+def fit_surrogate(panel: Panel, *, seed: int = 0) -> Surrogate:
+    """Fit the two-level model to a panel, market by market.
+
+    Parameters
+    ----------
+    panel : Panel
+    seed : int
+        Of the clusters' first centres.
+
+    Returns
+    -------
+    Surrogate
+
+    References
+    ----------
+    Morris, C. N. (1983). Parametric empirical Bayes inference. JASA 78(381). Rust, R. T. (1986).
+    Advertising Media Models.
+    """
+    rng = np.random.default_rng(seed)
+    per_market = len(panel.networks) * len(panel.dayparts)
+    minutes_a_week = panel.minutes_of_cell() / max(panel.weeks, 1)
+    shape = np.empty(panel.households)
+    own = np.empty(panel.households)
+    share = np.empty(panel.households)
+    cluster = np.empty(panel.households, dtype=np.int64)
+    rates: list[Floats] = []
+    cluster_market: list[int] = []
+    for m in range(len(panel.markets)):
+        rows = slice(*np.searchsorted(panel.market, [m, m + 1]))
+        entries = slice(panel.row_start[rows.start], panel.row_start[rows.stop])
+        dense = np.zeros((rows.stop - rows.start, per_market))
+        household = np.repeat(
+            np.arange(rows.stop - rows.start), np.diff(panel.row_start[rows.start : rows.stop + 1])
+        )
+        dense[household, panel.cell[entries] - m * per_market] = panel.minutes[entries]
+        appetite, shape[rows], clump = _shrink_appetite(panel.weekly_minutes[rows])
+        member, mix = _cluster_mixes(dense, rng)
+        borrowed = _choose_borrowed(dense, member, mix, clump)
+        total = dense.sum(axis=1) + borrowed
+        own[rows] = np.divide(appetite, total, out=np.zeros_like(total), where=total > 0)
+        share[rows] = own[rows] * borrowed
+        cluster[rows] = member + len(rates)
+        length = np.maximum(minutes_a_week[m * per_market : (m + 1) * per_market], 1e-9)
+        rates.extend(mix / length)
+        cluster_market.extend([m] * len(mix))
+    household_of_entry = panel.household_of_entry()
+    chance = own[household_of_entry] * panel.minutes / minutes_a_week[panel.cell]
+    return Surrogate(
+        weight=panel.weight,
+        shape=shape,
+        row_start=panel.row_start,
+        cell=panel.cell,
+        rate=-np.log1p(-np.minimum(chance, 0.99)),
+        share=share,
+        cluster=cluster,
+        cluster_rate=np.array(rates),
+        cluster_market=np.array(cluster_market),
+        universe_estimate=float(panel.universe_estimate.sum()),
+        household_of_entry=household_of_entry,
+    )
+
+
+def _shrink_appetite(weekly: Floats) -> tuple[Floats, Floats, float]:
+    """Return posterior mean minutes a week, the posterior's shape, and minutes per event."""
+    weeks = weekly.shape[1]
+    mean = weekly.mean(axis=1)
+    level = float(mean.mean())
+    if level <= 0:
+        return mean, np.ones(len(mean)), 1.0
+    noise = float(weekly.var(axis=1, ddof=1).mean()) if weeks > 1 else level
+    clump = max(noise / level, 1.0)
+    spread = max(float(mean.var()) - noise / weeks, 1e-3 * level**2)
+    prior_shape = level**2 / spread
+    rate = prior_shape / (level / clump)
+    shape = prior_shape + weekly.sum(axis=1) / clump
+    return clump * shape / (rate + weeks), shape, clump
+
+
+def _cluster_mixes(dense: Floats, rng: np.random.Generator) -> tuple[Ints, Floats]:
+    """Group households whose minutes spread alike; return their cluster and each cluster's mix."""
+    totals = dense.sum(axis=1)
+    overall = dense.sum(axis=0) / max(float(totals.sum()), 1e-9)
+    count = int(np.clip(len(dense) // HOUSEHOLDS_PER_CLUSTER, 1, MOST_CLUSTERS))
+    root = np.sqrt(
+        np.divide(
+            dense, totals[:, None], out=np.tile(overall, (len(dense), 1)), where=totals[:, None] > 0
+        )
+    )
+    centre = root[rng.choice(len(root), count, replace=False)]
+    member = np.zeros(len(root), dtype=np.int64)
+    for _ in range(12):
+        member = np.argmax(root @ centre.T - 0.5 * (centre**2).sum(axis=1), axis=1)
+        for n in range(count):
+            if (member == n).any():
+                centre[n] = root[member == n].mean(axis=0)
+    used, member = np.unique(member, return_inverse=True)
+    mix = np.zeros((len(used), dense.shape[1]))
+    np.add.at(mix, member, dense)
+    sums = mix.sum(axis=1, keepdims=True)
+    mix = np.divide(mix, sums, out=np.tile(overall, (len(used), 1)), where=sums > 0)
+    return member.astype(np.int64), mix
+
+
+def _choose_borrowed(dense: Floats, member: Ints, mix: Floats, clump: float) -> float:
+    """Choose how many minutes of its cluster's mix each household borrows.
+
+    The likeliest of a few sizes under the Dirichlet-multinomial law of its events (of `clump`
+    minutes each).
+    """
+    from scipy.special import gammaln
+
+    events = dense / clump
+    total = events.sum(axis=1)
+    watched = dense > 0
+    best, best_likelihood = _OWN_MINUTES[-1], -np.inf
+    for size in _OWN_MINUTES[1:]:
+        prior = size / clump * np.maximum(mix[member], 1e-12)
+        likelihood = float(
+            (gammaln(prior.sum(axis=1)) - gammaln(prior.sum(axis=1) + total)).sum()
+            + (gammaln(prior + events) - gammaln(prior))[watched].sum()
+        )
+        if likelihood > best_likelihood:
+            best, best_likelihood = size, likelihood
+    return best

@@ -1,0 +1,237 @@
+"""The plan as an Excel workbook, formatted as a planner expects."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from daypart.storage import PathLike, atomic_path
+
+if TYPE_CHECKING:
+    from daypart.planning.results import Plan
+
+_MONEY, _WHOLE, _TENTH, _PERCENT, _TEXT = "money", "whole", "tenth", "percent", "text"
+_FORMATS = {
+    _MONEY: {"num_format": '#,##0" "'},
+    _WHOLE: {"num_format": "#,##0"},
+    _TENTH: {"num_format": "#,##0.0"},
+    _PERCENT: {"num_format": '0.0"%"'},
+    _TEXT: {},
+    "header": {
+        "bold": True,
+        "bottom": 1,
+        "bg_color": "#E8EDF2",
+        "text_wrap": True,
+        "valign": "top",
+    },
+    "title": {"bold": True, "font_size": 16},
+    "strong": {"bold": True},
+    "wrap": {"text_wrap": True, "valign": "top"},
+}
+
+
+class _Book:
+    """A workbook with daypart's formats, and one way to write a table."""
+
+    def __init__(self, path: str) -> None:
+        import xlsxwriter
+
+        self.book = xlsxwriter.Workbook(path, {"strings_to_numbers": False})
+        self.formats = {name: self.book.add_format(look) for name, look in _FORMATS.items()}
+
+    def table(
+        self,
+        title: str,
+        columns: Sequence[tuple[str, str, str]],
+        rows: Sequence[dict[str, Any]],
+        fixed_columns: int = 1,
+    ) -> Any:
+        """Add a sheet of rows; columns are (key, heading, kind)."""
+        sheet = self.book.add_worksheet(title)
+        for number, (key, heading, kind) in enumerate(columns):
+            longest = max([len(str(row.get(key, ""))) for row in rows], default=0)
+            width = min(40, max(12, longest + 2)) if kind == _TEXT else 14
+            sheet.set_column(number, number, width)
+            sheet.write(0, number, heading, self.formats["header"])
+            for line, row in enumerate(rows, start=1):
+                self.cell(sheet, line, number, row.get(key), kind)
+        sheet.freeze_panes(1, fixed_columns)
+        if rows:
+            sheet.autofilter(0, 0, len(rows), len(columns) - 1)
+        return sheet
+
+    def cell(self, sheet: Any, row: int, column: int, value: Any, kind: str) -> None:
+        """Write one value: numbers as numbers, what is missing as an empty cell."""
+        if value is None:
+            sheet.write_blank(row, column, None)
+        elif isinstance(value, str):
+            sheet.write_string(row, column, value)
+        else:
+            sheet.write_number(row, column, value, self.formats[kind])
+
+
+def write_workbook(plan: Plan, path: PathLike) -> None:
+    """Write the plan's workbook: summary, flowchart, mixes, reach curve, frequency and notes.
+
+    Parameters
+    ----------
+    plan : Plan
+    path : path-like
+        The file, ending in `.xlsx`; replaced as a whole.
+    """
+    with atomic_path(path) as temporary:
+        book = _Book(str(temporary))
+        _summary(book, plan)
+        _flowchart(book, plan)
+        _mix(book, plan, "Network mix", plan.by_network, "Network")
+        _heat_map(book, plan)
+        _mix(book, plan, "Market ranker", plan.by_market, "Market")
+        _reach_curve(book, plan)
+        book.table(
+            "Frequency",
+            [
+                ("exposures", "Exposures", _TEXT),
+                ("households", "Households", _WHOLE),
+                ("percent", "Of the target", _PERCENT),
+            ],
+            plan.frequency_distribution,
+        )
+        _notes(book, plan)
+        book.book.close()
+
+
+def _summary(book: _Book, plan: Plan) -> None:
+    sheet = book.book.add_worksheet("Summary")
+    sheet.set_column(0, 0, 34)
+    sheet.set_column(1, 3, 16)
+    sheet.write(0, 0, plan.campaign, book.formats["title"])
+    sheet.write(1, 0, "Simulated audience data" if plan.simulated else "")
+    one = plan.reach["1+"]
+    goal = next((key for key in plan.reach if key != "1+"), "1+")
+    rows: list[tuple[str, Any, str]] = [
+        ("Target", plan.segment, _TEXT),
+        ("Flight", f"{plan.brief['first_day']} to {plan.brief['last_day']}", _TEXT),
+        ("Markets", len(plan.by_market), _WHOLE),
+        (f"Budget asked ({plan.currency})", plan.asked, _MONEY),
+        (f"Spent ({plan.currency})", plan.spent, _MONEY),
+        ("Reach 1+", one["percent"], _PERCENT),
+        ("  80 % interval, from", one["lo_80"], _PERCENT),
+        ("  80 % interval, to", one["hi_80"], _PERCENT),
+        (f"Reach {goal}", plan.reach[goal]["percent"], _PERCENT),
+        ("Average frequency", plan.average_frequency, _TENTH),
+        ("GRP", plan.grp["mean"], _TENTH),
+        ("Impressions (households)", plan.impressions["mean"], _WHOLE),
+        ("Universe estimate (households)", plan.universe_estimate, _WHOLE),
+        ("Panel households (raw)", plan.panel_households, _WHOLE),
+        ("Reach 1+ of an even split", plan.even_split["reach_percent"], _PERCENT),
+        ("Status", plan.status, _TEXT),
+        (f"Objective ({plan.objective_name})", plan.objective, _TENTH),
+        ("Bound: no plan exceeds", plan.bound, _TENTH),
+        ("Optimisation gap", _percent(plan.gap), _PERCENT),
+        ("Sampling gap", _percent(plan.sampling_gap), _PERCENT),
+        ("Limited by", ", ".join(str(row["limit"]) for row in plan.limited_by), _TEXT),
+    ]
+    for line, (label, value, kind) in enumerate(rows, start=3):
+        sheet.write(line, 0, label, book.formats["strong"])
+        book.cell(sheet, line, 1, value, kind)
+    sheet.freeze_panes(3, 1)
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100.0 * share
+
+
+def _flowchart(book: _Book, plan: Plan) -> None:
+    """Spots by cell (rows) and week (columns)."""
+    weeks = [str(row["name"]) for row in plan.by_week]
+    cells: dict[tuple[str, str, str], dict[str, Any]] = defaultdict(
+        lambda: {"spots": 0, "cost": 0.0}
+    )
+    for line in plan.lines:
+        row = cells[line.market_name, line.network, line.daypart]
+        row |= {"market": line.market_name, "network": line.network, "daypart": line.daypart}
+        row[line.week] = row.get(line.week, 0) + line.spots
+        row["spots"] += line.spots
+        row["cost"] += line.cost
+    columns = [
+        ("market", "Market", _TEXT),
+        ("network", "Network", _TEXT),
+        ("daypart", "Daypart", _TEXT),
+        *((week, f"Week of {week}", _WHOLE) for week in weeks),
+        ("spots", "Spots", _WHOLE),
+        ("cost", f"Cost ({plan.currency})", _MONEY),
+    ]
+    book.table("Flowchart", columns, list(cells.values()), fixed_columns=3)
+
+
+def _mix(book: _Book, plan: Plan, title: str, rows: Sequence[dict[str, Any]], heading: str) -> None:
+    columns = [
+        ("name", heading, _TEXT),
+        ("spots", "Spots", _WHOLE),
+        ("spend", f"Spend ({plan.currency})", _MONEY),
+        ("share_percent", "Share of spend", _PERCENT),
+        ("grp", "GRP", _TENTH),
+        ("impressions", "Impressions (households)", _WHOLE),
+    ]
+    if rows and "reach_percent" in rows[0]:
+        columns.append(("reach_percent", "Reach 1+", _PERCENT))
+    ranked = sorted(rows, key=lambda row: (-row["spend"], row["name"]))
+    book.table(title, columns, ranked)
+
+
+def _heat_map(book: _Book, plan: Plan) -> None:
+    """Spots by network (rows) and daypart (columns), shaded by size."""
+    dayparts = [str(row["name"]) for row in plan.by_daypart]
+    grid: dict[str, dict[str, Any]] = {
+        str(row["name"]): {"network": row["name"]} for row in plan.by_network
+    }
+    for line in plan.lines:
+        row = grid[line.network]
+        row[line.daypart] = row.get(line.daypart, 0) + line.spots
+    rows = list(grid.values())
+    columns = [("network", "Network", _TEXT), *((name, name, _WHOLE) for name in dayparts)]
+    sheet = book.table("Daypart heat map", columns, rows)
+    if rows and dayparts:
+        scale = {"type": "2_color_scale", "min_color": "#FFFFFF", "max_color": "#2F6DA8"}
+        sheet.conditional_format(1, 1, len(rows), len(dayparts), scale)
+
+
+def _reach_curve(book: _Book, plan: Plan) -> None:
+    columns = [
+        ("budget", f"Budget ({plan.currency})", _MONEY),
+        ("spent", f"Spent ({plan.currency})", _MONEY),
+        ("reach_percent", "Reach 1+", _PERCENT),
+        ("lo_80", "80 % interval, from", _PERCENT),
+        ("hi_80", "80 % interval, to", _PERCENT),
+    ]
+    rows = plan.reach_curve
+    sheet = book.table("Reach curve", columns, rows)
+    if len(rows) < 2:
+        return
+    chart = book.book.add_chart({"type": "scatter", "subtype": "smooth_with_markers"})
+    last = len(rows)
+    chart.add_series(
+        {
+            "name": "Reach 1+",
+            "categories": ["Reach curve", 1, 1, last, 1],
+            "values": ["Reach curve", 1, 2, last, 2],
+        }
+    )
+    chart.set_x_axis({"name": f"Spent ({plan.currency})", "num_format": "#,##0"})
+    chart.set_y_axis({"name": "Reach 1+ (% of the target)", "min": 0, "num_format": "0"})
+    chart.set_legend({"none": True})
+    sheet.insert_chart("G2", chart)
+
+
+def _notes(book: _Book, plan: Plan) -> None:
+    sheet = book.book.add_worksheet("Notes")
+    sheet.set_column(0, 0, 26)
+    sheet.set_column(1, 1, 100)
+    sheet.write(0, 0, "Word", book.formats["header"])
+    sheet.write(0, 1, "Meaning", book.formats["header"])
+    rows = [*plan.definitions.items(), *(("Note", note) for note in plan.notes)]
+    for line, (word, meaning) in enumerate(rows, start=1):
+        sheet.write_string(line, 0, word, book.formats["wrap"])
+        sheet.write_string(line, 1, meaning, book.formats["wrap"])
+    sheet.freeze_panes(1, 0)

@@ -1,0 +1,190 @@
+"""Files that ingest reads: finding them, and asking DuckDB what is in them."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from daypart.errors import DaypartError, did_you_mean
+from daypart.storage import PathLike, is_temporary, local_path
+
+if TYPE_CHECKING:
+    import duckdb
+
+_ENDINGS = (".parquet", ".csv", ".csv.gz")
+
+
+@dataclass(frozen=True)
+class Source:
+    """One Parquet or CSV file with the types of its columns.
+
+    Parameters
+    ----------
+    path : Path
+    types : mapping of str to str
+        Column to DuckDB's type; every column of a CSV file is text unless it was read typed.
+    """
+
+    path: Path
+    types: Mapping[str, str]
+
+    @property
+    def is_parquet(self) -> bool:
+        """Whether it is a Parquet file."""
+        return self.path.name.endswith(".parquet")
+
+    def require(self, column: str, *, hint: str = "") -> None:
+        """Raise unless the file has a column."""
+        if column not in self.types:
+            raise DaypartError(
+                f"{self.path}: no column {column!r}",
+                hint=did_you_mean(column, self.types) + (f"; {hint}" if hint else ""),
+            )
+
+    def numbered_rows_sql(self) -> str:
+        """Return SQL for the rows with `source_row`, which counts the data rows from 1."""
+        path = text_literal(str(self.path))
+        if self.is_parquet:
+            return (
+                "(SELECT file_row_number + 1 AS source_row, * EXCLUDE (file_row_number) "
+                f"FROM read_parquet({path}, file_row_number = true))"
+            )
+        return f"(SELECT row_number() OVER () AS source_row, * FROM {_read_csv(path, typed=False)})"
+
+    def rows_sql(self, text_columns: Sequence[str] = ()) -> str:
+        """Return SQL for the rows, each column in its own type but for those read as text."""
+        path = text_literal(str(self.path))
+        if self.is_parquet:
+            return f"read_parquet({path})"
+        texts = [f"{text_literal(name)}: 'VARCHAR'" for name in text_columns if name in self.types]
+        return f"read_csv({path}, header = true, types = {{{', '.join(texts)}}})"
+
+
+def find_files(events: PathLike | Sequence[PathLike]) -> list[Path]:
+    """Return the Parquet and CSV files that paths, globs and folders name, each once.
+
+    Parameters
+    ----------
+    events : path or sequence of paths
+        A folder stands for all such files in it, at any depth.
+
+    Returns
+    -------
+    list of Path
+        Sorted within each folder and glob.
+
+    Raises
+    ------
+    DaypartError
+        Where a name stands for no file, or a file is of another kind or empty.
+
+    Examples
+    --------
+    >>> find_files("/nowhere/*.parquet")
+    Traceback (most recent call last):
+    ...
+    daypart.errors.DaypartError: /nowhere/*.parquet: no such file
+    """
+    named = [events] if isinstance(events, str | os.PathLike) else list(events)
+    if not named:
+        raise DaypartError("no events are named", hint="name files, globs or folders")
+    found: dict[Path, None] = {}
+    for name in named:
+        found.update(dict.fromkeys(_files_of(local_path(name))))
+    for path in found:
+        if not path.name.endswith(_ENDINGS):
+            raise DaypartError(
+                f"{path}: neither Parquet nor CSV", hint=f"give {', '.join(_ENDINGS)}"
+            )
+        if path.stat().st_size == 0:
+            raise DaypartError(f"{path}: is empty")
+    return list(found)
+
+
+def _files_of(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        files = sorted(p for p in path.rglob("*") if p.name.endswith(_ENDINGS))
+        files = [file for file in files if file.is_file() and not is_temporary(file)]
+        if not files:
+            raise DaypartError(f"{path}: no Parquet or CSV file in this folder")
+        return files
+    matched = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - the pattern is absolute
+    if not matched:
+        raise DaypartError(f"{path}: no such file")
+    return [file for match in matched for file in _files_of(Path(match))]
+
+
+def open_source(
+    connection: duckdb.DuckDBPyConnection, path: PathLike, *, typed: bool = False
+) -> Source:
+    """Read what columns a file has.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+    path : path
+    typed : bool
+        Let DuckDB find the types of a CSV file's columns; all are text otherwise.
+
+    Raises
+    ------
+    DaypartError
+        For a missing, empty or unreadable file.
+    """
+    import duckdb
+
+    file = local_path(path)
+    if not file.is_file():
+        raise DaypartError(f"{file}: no such file")
+    if file.stat().st_size == 0:
+        raise DaypartError(f"{file}: is empty")
+    if not file.name.endswith(_ENDINGS):
+        raise DaypartError(f"{file}: neither Parquet nor CSV", hint=f"give {', '.join(_ENDINGS)}")
+    literal = text_literal(str(file))
+    parquet = file.name.endswith(".parquet")
+    reader = f"read_parquet({literal})" if parquet else _read_csv(literal, typed=typed)
+    try:
+        described = connection.sql(f"DESCRIBE SELECT * FROM {reader}").fetchall()
+    except duckdb.Error as error:
+        raise unreadable(file, error) from None
+    return Source(file, {str(row[0]): str(row[1]) for row in described})
+
+
+def unreadable(path: Path, error: Exception) -> DaypartError:
+    """Return the error for a file that DuckDB can't read."""
+    kind = "Parquet" if path.name.endswith(".parquet") else "CSV"
+    reason = next((line for line in str(error).splitlines() if line.strip()), "")
+    return DaypartError(f"{path}: not a readable {kind} file ({reason[:160]})")
+
+
+def text_literal(text: str) -> str:
+    """Return a text as an SQL literal.
+
+    Examples
+    --------
+    >>> text_literal("it's")
+    "'it''s'"
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+def name_literal(name: str) -> str:
+    """Return a column's name as an SQL identifier.
+
+    Examples
+    --------
+    >>> name_literal("end")
+    '"end"'
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _read_csv(path_literal: str, *, typed: bool) -> str:
+    types = "" if typed else ", all_varchar = true"
+    return f"read_csv({path_literal}, header = true{types})"

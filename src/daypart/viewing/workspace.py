@@ -1,0 +1,122 @@
+"""Where an ingest works: one DuckDB connection, bounded in memory, and a folder that it removes."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from daypart.errors import DaypartError
+from daypart.storage import make_folder, parse_size
+from daypart.viewing.household_key import hash_macro_sql, key_pads
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+_FOLDER = ".ingest"
+_LOCK = "lock"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A connection with its temporary folder.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        Its clock is UTC; it spills into `folder`, encrypted.
+    folder : Path
+        Inside the store; removed at the end.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    folder: Path
+
+    def run(self, sql: str, values: list[Any] | None = None) -> None:
+        """Execute a statement."""
+        self.connection.execute(sql, values)
+
+    def rows(self, sql: str, values: list[Any] | None = None) -> list[tuple[Any, ...]]:
+        """Return a query's rows."""
+        found: list[tuple[Any, ...]] = self.connection.execute(sql, values).fetchall()
+        return found
+
+    def table(self, sql: str) -> pa.Table:
+        """Return a query's result as an Arrow table."""
+        return self.connection.sql(sql).to_arrow_table()
+
+
+@contextmanager
+def open_workspace(
+    store: Path, *, memory: str, threads: int | None, key: bytes
+) -> Iterator[Workspace]:
+    """Open a workspace in a store's folder, and remove it at the end.
+
+    Raises
+    ------
+    DaypartError
+        Where another ingest writes to the store, or the folder can't be written to.
+    """
+    import duckdb
+
+    limit = parse_size(memory)
+    is_new = not store.exists()
+    folder = make_folder(store / _FOLDER)
+    try:
+        with (folder / _LOCK).open("w") as lock:
+            _take(lock, store)
+            for leftover in folder.iterdir():
+                if leftover.name != _LOCK:
+                    shutil.rmtree(leftover, ignore_errors=True)
+            connection = duckdb.connect(":memory:")
+            try:
+                _configure(connection, folder, limit, threads, key)
+                yield Workspace(connection, folder)
+            except duckdb.OutOfMemoryException as error:
+                raise DaypartError(
+                    f"{memory} of memory do not suffice ({str(error).splitlines()[0][:120]})",
+                    hint="give more with --memory",
+                ) from None
+            finally:
+                connection.close()
+                shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        if is_new and store.is_dir() and not any(store.iterdir()):
+            store.rmdir()
+
+
+def _take(lock: Any, store: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise DaypartError(
+            f"{store}: another ingest is writing to this store", hint="wait for its end"
+        ) from None
+
+
+def _configure(
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    limit: int,
+    threads: int | None,
+    key: bytes,
+) -> None:
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(f"SET memory_limit = '{limit}B'")
+    spill = str(folder / "spill").replace("'", "''")
+    connection.execute(f"SET temp_directory = '{spill}'")
+    connection.execute("SET temp_file_encryption = true")
+    connection.execute("SET preserve_insertion_order = false")
+    if threads is not None:
+        if threads < 1:
+            raise DaypartError(f"{threads} threads", hint="give 1 or more")
+        connection.execute(f"SET threads = {int(threads)}")
+    inner, outer = key_pads(key)
+    connection.execute("SET VARIABLE inner_pad = ?::BLOB", [inner])
+    connection.execute("SET VARIABLE outer_pad = ?::BLOB", [outer])
+    connection.execute(hash_macro_sql())

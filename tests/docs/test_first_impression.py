@@ -1,0 +1,70 @@
+"""What a newcomer meets first: a quick start, short help with an example, nothing heavy loaded."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from markdown_pages import ROOT
+
+from daypart.cli.main import _VERBS
+
+DAYPART = str(Path(sys.executable).with_name("daypart"))
+HEAVY = ("numba", "scipy", "duckdb", "pyarrow", "altair", "highspy", "vl_convert")
+SHOW_HELP = (
+    "from daypart.cli.main import daypart_command as d; d(['--help'], standalone_mode=False)"
+)
+
+
+def best_seconds(command: list[str]) -> float:
+    """Return the best of five: the machine's other work only ever adds."""
+    best = float("inf")
+    for _ in range(5):
+        begun = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True)
+        best = min(best, time.perf_counter() - begun)
+    return best
+
+
+def test_importing_daypart_takes_under_half_a_second():
+    assert best_seconds([sys.executable, "-c", "import daypart"]) < 0.5
+
+
+def test_the_help_takes_under_six_tenths_of_a_second():
+    assert best_seconds([DAYPART, "--help"]) < 0.6
+
+
+@pytest.mark.parametrize("start", ["import daypart", SHOW_HELP], ids=["import", "help"])
+def test_starting_loads_nothing_heavy(start: str):
+    tell = f"import sys; {start}\nprint('loaded', *[m for m in {HEAVY} if m in sys.modules])"
+    shown = subprocess.run([sys.executable, "-c", tell], check=True, capture_output=True, text=True)
+    assert shown.stdout.splitlines()[-1].split() == ["loaded"]
+
+
+@pytest.mark.parametrize("verb", _VERBS)
+def test_every_verb_has_a_short_help_with_an_example(verb: str):
+    from click.testing import CliRunner
+
+    from daypart.cli.main import daypart_command
+
+    shown = CliRunner().invoke(daypart_command, [verb, "--help"], prog_name="daypart")
+    assert shown.exit_code == 0, shown.output
+    lines = shown.output.splitlines()
+    assert len(lines) <= 40
+    assert any(line.strip().startswith("Example") for line in lines)
+    assert "--json" in shown.output
+
+
+def test_the_reference_of_the_command_line_holds_every_verb():
+    path = ROOT / "docs" / "generate_command_line.py"
+    spec = importlib.util.spec_from_file_location("generate_command_line", path)
+    assert spec is not None
+    assert spec.loader is not None
+    hook = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hook)
+    page = hook.command_line()
+    assert [verb for verb in _VERBS if f"## daypart {verb}\n" not in page] == []

@@ -1,0 +1,214 @@
+"""Result parts: the files that tasks flush, and the one row of each partition among them.
+
+A part is written once and never changed. A partition that was fitted again has rows in two
+parts; the newest attempt wins, and a row whose data changed since does not count.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from daypart.runs.folder import RunFolder
+from daypart.storage import PathLike, read_table, write_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MISSING_STATUS = "missing"
+"""The status of a partition that no task has fitted yet."""
+
+_PART_NAME = re.compile(r"(\d+)-(\d+)\.parquet")
+_LIGHT = ["unique_id", "status", "reason", "seconds", "attempt", "content_hash"]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where every partition of the plan stands.
+
+    Parameters
+    ----------
+    rows : pyarrow.Table
+        A row per partition of the plan, in its order: the plan's columns but `content_hash`,
+        then `status`, `reason`, `seconds`, `attempt`, `content_hash` of its newest row, and
+        where that row lies: `part` (position in `parts`) and `part_row`; null where `missing`
+        (but `attempt`, which also counts rows of data that changed since).
+    parts : sequence of Path
+    """
+
+    rows: pa.Table
+    parts: Sequence[Path]
+
+    def statuses(self) -> np.ndarray[Any, Any]:
+        """Return the status of each partition."""
+        return np.asarray(self.rows.column("status").to_pylist(), dtype=object)
+
+
+def part_path(folder: RunFolder, task: int, block: int) -> Path:
+    """Return the path of a task's part."""
+    return folder.parts / f"{task:06d}-{block:05d}.parquet"
+
+
+def list_parts(folder: RunFolder, task: int | None = None) -> list[tuple[int, int, Path]]:
+    """Return the parts, of one task or all, as (task, block, path) in their order."""
+    files = folder.parts.glob("*.parquet" if task is None else f"{task:06d}-*.parquet")
+    named = ((_PART_NAME.fullmatch(path.name), path) for path in files)
+    return sorted((int(match[1]), int(match[2]), path) for match, path in named if match)
+
+
+def write_part(folder: RunFolder, task: int, block: int, rows: pa.Table) -> None:
+    """Write a part atomically."""
+    write_table(part_path(folder, task, block), rows)
+
+
+def standing_of(folder: RunFolder, plan: pa.Table) -> Standing:
+    """Look up the newest good row of every partition of a plan.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    plan : pyarrow.Table
+        With `unique_id` and `content_hash`: where that is not null, a row with another hash is
+        of data that changed since, and the partition counts as missing.
+
+    Returns
+    -------
+    Standing
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    parts = [path for _, _, path in list_parts(folder)]
+    newest = _newest_rows(parts)
+    found = pc.index_in(plan.column("unique_id"), value_set=newest.column("unique_id"))
+    rows = newest.drop_columns("unique_id").take(found.combine_chunks())
+    attempts = rows.column("attempt")
+    expected = plan.column("content_hash")
+    stale = pc.fill_null(pc.not_equal(expected, rows.column("content_hash")), False)
+    if pc.any(stale).as_py():
+        rows = rows.take(pc.if_else(stale, None, pa.array(range(len(plan)), pa.int64())))
+        rows = rows.set_column(rows.column_names.index("attempt"), "attempt", attempts)
+    status = pc.fill_null(rows.column("status"), MISSING_STATUS)
+    rows = rows.set_column(rows.column_names.index("status"), "status", status)
+    joined = plan.drop_columns([n for n in plan.column_names if n in rows.column_names])
+    for name in rows.column_names:
+        joined = joined.append_column(name, rows.column(name))
+    return Standing(joined, parts)
+
+
+def _newest_rows(parts: Sequence[Path]) -> pa.Table:
+    """Return the light columns of each partition's newest row, with `part` and `part_row`."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    tables = [_light_schema().empty_table()]
+    for position, path in enumerate(parts):
+        table = read_table(path, _LIGHT)
+        table = table.append_column("part", pa.array(np.full(len(table), position, np.int32)))
+        rows = pa.array(np.arange(len(table), dtype=np.int32))
+        tables.append(table.append_column("part_row", rows).cast(_light_schema()))
+    every = pa.concat_tables(tables).sort_by(
+        [("unique_id", "ascending"), ("attempt", "ascending"), ("part", "ascending")]
+    )
+    if len(every) < 2:
+        return every
+    ids = every.column("unique_id")
+    last_of_its_id = pc.not_equal(ids.slice(0, len(ids) - 1), ids.slice(1)).combine_chunks()
+    return every.filter(pa.concat_arrays([last_of_its_id, pa.array([True])]))
+
+
+def _light_schema() -> pa.Schema:
+    import pyarrow as pa
+
+    strings = {"unique_id", "status", "reason", "content_hash"}
+    numbers = {"seconds": pa.float64(), "attempt": pa.int32()}
+    fields = [(name, pa.string() if name in strings else numbers[name]) for name in _LIGHT]
+    return pa.schema([*fields, ("part", pa.int32()), ("part_row", pa.int32())])
+
+
+def read_rows(standing: Standing, positions: Sequence[int] | np.ndarray[Any, Any]) -> pa.Table:
+    """Read the result rows of some partitions.
+
+    Parameters
+    ----------
+    standing : Standing
+    positions : sequence of int
+        Positions in `standing.rows`; none of them `missing`.
+
+    Returns
+    -------
+    pyarrow.Table
+        A row per position, in the order given, with all the columns of the parts.
+    """
+    import pyarrow as pa
+
+    chosen = np.asarray(positions, dtype=np.int64)
+    part = standing.rows.column("part").take(chosen).to_numpy()
+    part_row = standing.rows.column("part_row").take(chosen).to_numpy()
+    order = np.lexsort((part_row, part))
+    tables = []
+    for number in np.unique(part[order]):
+        wanted = part_row[order][part[order] == number]
+        tables.append(read_table(standing.parts[int(number)]).take(wanted.astype(np.int64)))
+    if not tables:
+        return pa.table({})
+    joined = pa.concat_tables(tables, promote_options="default")
+    return joined.take(np.argsort(order)).combine_chunks()
+
+
+def read_results(run: PathLike) -> pa.Table:
+    """Return a run's result: one row per partition, always, in the order of `unique_id`.
+
+    Parameters
+    ----------
+    run : path
+        A run's folder.
+
+    Returns
+    -------
+    pyarrow.Table
+        The key columns, `unique_id`, `timezone`, `first_hour` (UTC), `hours`, `exposure` (mean
+        of the last week, households), `status` (`ok`, `failed`, `skipped`, or `missing` where
+        no task came to it yet), `reason`, `seconds`, `attempt`, `model`, `content_hash`, then
+        the model's own columns. But for `seconds` and `attempt` it is the same to the bit
+        however the work was divided, stopped and resumed.
+
+    Raises
+    ------
+    DaypartError
+        Where there is no run.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np, pyarrow as pa
+    >>> from daypart.runs import fit
+    >>> from daypart.series import SeriesStore, block_from_arrays
+    >>> folder = tempfile.mkdtemp()
+    >>> keys = pa.table({"shop": ["a"], "unique_id": ["a"]})
+    >>> block = block_from_arrays(keys, ["UTC"], [0], [np.arange(400)])
+    >>> _ = SeriesStore.create(f"{folder}/store", key=["shop"]).replace_regions([("a", block)])
+    >>> _ = fit(f"{folder}/store", run=f"{folder}/run", model="seasonal_naive")
+    >>> read_results(f"{folder}/run").column("status").to_pylist()
+    ['ok']
+    """
+    import pyarrow as pa
+
+    folder = RunFolder.open(run)
+    settings = folder.read_settings()
+    standing = standing_of(folder, read_table(folder.plan))
+    status = standing.statuses()
+    fitted = np.flatnonzero(status != MISSING_STATUS)
+    missing = np.flatnonzero(status == MISSING_STATUS)
+    rows = read_rows(standing, fitted)
+    unfitted = standing.rows.select([*settings.key, "unique_id", "status"]).take(missing)
+    if len(missing):
+        reason = pa.array(["not fitted yet"] * len(missing), pa.string())
+        unfitted = unfitted.append_column("reason", reason)
+    joined = pa.concat_tables([rows, unfitted], promote_options="default")
+    return joined.take(np.argsort(np.concatenate([fitted, missing]))).combine_chunks()

@@ -1,0 +1,172 @@
+"""The plan: which partitions still need a row, cut into tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from daypart.runs.folder import RunFolder, RunSettings
+from daypart.runs.identity import fit_hashes
+from daypart.runs.parts import MISSING_STATUS, list_parts, standing_of
+from daypart.series import SeriesStore
+from daypart.storage import read_table, write_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+LARGEST_TASK = 1024
+SMALLEST_TASK = 32
+TASKS_AIMED_AT = 32
+"""Little work is cut into about so many tasks, so that workers end at about the same time."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run has to do.
+
+    Parameters
+    ----------
+    partitions : int
+        Of the store.
+    pending : int
+        Those among them that the tasks will fit.
+    tasks : tuple of int
+        In the order in which they should start: longest first.
+    """
+
+    partitions: int
+    pending: int
+    tasks: tuple[int, ...]
+
+
+def make_plan(
+    folder: RunFolder,
+    store: SeriesStore,
+    settings: RunSettings,
+    *,
+    known_regions: Mapping[str, str],
+    retry_failed: bool = False,
+) -> Plan:
+    """Write the plan of what has no good row yet.
+
+    Every partition of the store has a row in `plan.parquet`: the key columns, `unique_id`,
+    `region`, `row` (its place in the region's file), `task`, `attempt` (of the next fit) and
+    `content_hash`. The hash is that of the partition's data and model where planning had to
+    read the data, because the region changed since it was last planned; null where any row is
+    good.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    store : SeriesStore
+    settings : RunSettings
+    known_regions : mapping
+        Region to its content hash at the last planning; empty for a new run.
+    retry_failed : bool
+        Fit failed partitions again.
+
+    Returns
+    -------
+    Plan
+    """
+    partitions = _partitions_of(store)
+    former = read_table(folder.plan) if folder.plan.exists() else None
+    partitions = _with_expected_hashes(partitions, store, settings, known_regions, former)
+    standing = standing_of(folder, partitions)
+    status = standing.statuses()
+    pending = status == MISSING_STATUS
+    if retry_failed:
+        pending |= status == "failed"
+    task, order = _cut(partitions, pending, first_task=_first_free_task(folder, former))
+    _write(folder, partitions, task, former, standing.rows)
+    return Plan(len(partitions), int(pending.sum()), order)
+
+
+def _partitions_of(store: SeriesStore) -> pa.Table:
+    """Return every partition of a store with its region and its row, by `unique_id`."""
+    import pyarrow as pa
+
+    names = [*store.key, "unique_id"]
+    schema = pa.schema(
+        [*((name, pa.string()) for name in names), ("region", pa.string()), ("row", pa.int32())]
+    )
+    tables = [schema.empty_table()]
+    for region in store.regions:
+        keys = store.read_keys(region)
+        keys = keys.append_column("region", pa.array([region] * len(keys), pa.string()))
+        rows = pa.array(np.arange(len(keys), dtype=np.int32))
+        tables.append(keys.append_column("row", rows).cast(schema))
+    return pa.concat_tables(tables).sort_by("unique_id").combine_chunks()
+
+
+def _with_expected_hashes(
+    partitions: pa.Table,
+    store: SeriesStore,
+    settings: RunSettings,
+    known_regions: Mapping[str, str],
+    former: pa.Table | None,
+) -> pa.Table:
+    """Add `content_hash`: what a good row must bear (null: any)."""
+    import pyarrow as pa
+
+    expected: dict[str, str | None] = {}
+    if former is not None:
+        ids, hashes = former.column("unique_id"), former.column("content_hash")
+        expected = dict(zip(ids.to_pylist(), hashes.to_pylist(), strict=True))
+    for region, now in store.regions.items():
+        if region in known_regions and known_regions[region] != now["content_hash"]:
+            block = store.read_region(region)
+            expected |= dict(zip(block.unique_ids, fit_hashes(block, settings), strict=True))
+    hashes = [expected.get(name) for name in partitions.column("unique_id").to_pylist()]
+    return partitions.append_column("content_hash", pa.array(hashes, pa.string()))
+
+
+def _first_free_task(folder: RunFolder, former: pa.Table | None) -> int:
+    """Return a task number above all that were ever given, so that no part is overwritten."""
+    import pyarrow.compute as pc
+
+    planned = pc.max(former.column("task")).as_py() if former is not None else None
+    flushed = max((task for task, _, _ in list_parts(folder)), default=-1)
+    return max(flushed, -1 if planned is None else planned) + 1
+
+
+def _cut(
+    partitions: pa.Table, pending: np.ndarray[Any, Any], *, first_task: int
+) -> tuple[np.ndarray[Any, Any], tuple[int, ...]]:
+    """Cut what is pending into slices of a region in file order, numbered longest first."""
+    size = int(np.clip(-(-pending.sum() // TASKS_AIMED_AT), SMALLEST_TASK, LARGEST_TASK))
+    region = partitions.column("region").to_numpy(zero_copy_only=False)
+    places = np.flatnonzero(pending)
+    slices: list[np.ndarray[Any, Any]] = []
+    for name in sorted(set(region[places])):
+        own = places[region[places] == name]
+        own = own[np.argsort(partitions.column("row").to_numpy()[own], kind="stable")]
+        slices += [own[start : start + size] for start in range(0, len(own), size)]
+    slices.sort(key=len, reverse=True)
+    task = np.full(len(partitions), -1, np.int32)
+    for number, places_of_slice in enumerate(slices, start=first_task):
+        task[places_of_slice] = number
+    return task, tuple(range(first_task, first_task + len(slices)))
+
+
+def _write(
+    folder: RunFolder,
+    partitions: pa.Table,
+    task: np.ndarray[Any, Any],
+    former: pa.Table | None,
+    standing_rows: pa.Table,
+) -> None:
+    """Write `plan.parquet`; partitions that are not pending keep the task they had."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    new = pa.array(task, mask=task < 0)
+    if former is not None:
+        place = pc.index_in(partitions.column("unique_id"), value_set=former.column("unique_id"))
+        new = pc.coalesce(new, former.column("task").take(place.combine_chunks()))
+    attempts = pc.add(pc.fill_null(standing_rows.column("attempt"), 0), 1).cast(pa.int32())
+    plan = partitions.append_column("task", new).append_column("attempt", attempts)
+    write_table(folder.plan, plan)

@@ -1,0 +1,154 @@
+"""Where a run stands, told from its files alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from daypart.runs.folder import RunFolder
+from daypart.runs.parts import MISSING_STATUS, Standing, standing_of
+from daypart.storage import PathLike, read_table
+
+_SLOWEST_NAMED = 5
+_RATE_WINDOW_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """Where a run stands.
+
+    Parameters
+    ----------
+    run : Path
+    model : str
+    partitions : int
+        Of the plan; `ok + failed + skipped + missing` add up to it.
+    ok, failed, skipped, missing : int
+        `missing` partitions have no row yet.
+    by_region : mapping of str to mapping of str to int
+        The same counts in each region.
+    failures : mapping of str to int
+        Kinds of failure (the reason up to its first colon), the most frequent first.
+    slowest : sequence of (str, float)
+        `unique_id` and seconds.
+    fit_seconds : float
+        Seconds of all fits together.
+    rate : float or None
+        Partitions a second over the last minute of work; None where that can't be told yet.
+    seconds_left : float or None
+        At that rate.
+    running : bool
+        Whether a driver on this machine holds the run.
+    """
+
+    run: Path
+    model: str
+    partitions: int
+    ok: int
+    failed: int
+    skipped: int
+    missing: int
+    by_region: Mapping[str, Mapping[str, int]]
+    failures: Mapping[str, int]
+    slowest: Sequence[tuple[str, float]]
+    fit_seconds: float
+    rate: float | None
+    seconds_left: float | None
+    running: bool
+
+
+def status(run: PathLike) -> RunStatus:
+    """Tell where a run stands, while it goes on or afterwards.
+
+    Parameters
+    ----------
+    run : path
+        A run's folder.
+
+    Returns
+    -------
+    RunStatus
+
+    Raises
+    ------
+    DaypartError
+        Where there is no run.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np, pyarrow as pa
+    >>> from daypart.runs import fit
+    >>> from daypart.series import SeriesStore, block_from_arrays
+    >>> folder = tempfile.mkdtemp()
+    >>> keys = pa.table({"shop": ["a"], "unique_id": ["a"]})
+    >>> block = block_from_arrays(keys, ["UTC"], [0], [np.arange(400)])
+    >>> _ = SeriesStore.create(f"{folder}/store", key=["shop"]).replace_regions([("a", block)])
+    >>> _ = fit(f"{folder}/store", run=f"{folder}/run", model="seasonal_naive")
+    >>> status(f"{folder}/run").by_region
+    {'a': {'ok': 1}}
+    """
+    folder = RunFolder.open(run)
+    settings = folder.read_settings()
+    standing = standing_of(folder, read_table(folder.plan))
+    states = standing.statuses()
+    counts = Counter(states.tolist())
+    rate = _rate(standing)
+    missing = counts[MISSING_STATUS]
+    seconds = standing.rows.column("seconds").to_numpy()
+    return RunStatus(
+        run=folder.path,
+        model=settings.model,
+        partitions=len(states),
+        ok=counts["ok"],
+        failed=counts["failed"],
+        skipped=counts["skipped"],
+        missing=missing,
+        by_region=_by_region(standing),
+        failures=_failures(standing),
+        slowest=_slowest(standing),
+        fit_seconds=float(np.nansum(seconds.astype(np.float64))),
+        rate=rate,
+        seconds_left=missing / rate if rate and missing else (None if missing else 0.0),
+        running=folder.is_locked(),
+    )
+
+
+def _by_region(standing: Standing) -> dict[str, dict[str, int]]:
+    grouped = standing.rows.group_by(["region", "status"]).aggregate([([], "count_all")])
+    by_region: dict[str, dict[str, int]] = {}
+    for row in grouped.sort_by([("region", "ascending"), ("status", "ascending")]).to_pylist():
+        by_region.setdefault(row["region"], {})[row["status"]] = row["count_all"]
+    return by_region
+
+
+def _failures(standing: Standing) -> dict[str, int]:
+    failed = standing.rows.take(np.flatnonzero(standing.statuses() == "failed"))
+    reasons = failed.column("reason").to_pylist()
+    return dict(Counter((reason or "unknown").split(":")[0] for reason in reasons).most_common())
+
+
+def _slowest(standing: Standing) -> list[tuple[str, float]]:
+    fitted = standing.rows.filter(standing.rows.column("seconds").is_valid())
+    fitted = fitted.sort_by([("seconds", "descending"), ("unique_id", "ascending")])
+    rows = fitted.slice(0, _SLOWEST_NAMED).select(["unique_id", "seconds"]).to_pylist()
+    return [(row["unique_id"], row["seconds"]) for row in rows]
+
+
+def _rate(standing: Standing) -> float | None:
+    """Return partitions a second, from the times at which parts were written."""
+    written = np.array([path.stat().st_mtime for path in standing.parts])
+    if len(written) < 2:
+        return None
+    parts = standing.rows.column("part").drop_null().to_numpy()
+    rows = np.bincount(parts, minlength=len(written))
+    order = np.argsort(written)
+    written, rows = written[order], rows[order]
+    recent = written >= written[-1] - _RATE_WINDOW_SECONDS
+    first = int(np.argmax(recent))
+    seconds = written[-1] - written[first]
+    return float(rows[first + 1 :].sum() / seconds) if seconds > 0 else None

@@ -1,0 +1,98 @@
+"""The worker process: reads tasks from one pipe, tells events on another.
+
+Both speak lines of JSON, so that nothing is ever unpickled, and a script or a notebook that
+calls `fit` is not imported a second time by its own workers.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+from typing import TextIO
+
+from daypart.errors import EXIT_INTERRUPTED, DaypartError, Interrupted
+from daypart.runs.events import Event, TaskFailed, TaskFinished, TaskStarted, event_to_line
+from daypart.runs.fitting import describe_error
+from daypart.runs.stopping import Stop
+from daypart.runs.task import run_task
+
+GRACE_SECONDS = 20
+"""How long a block may go on after SIGTERM before it is given up."""
+
+
+def main() -> None:
+    """Run tasks until the driver closes its pipe; `argv` is run, name, two descriptors."""
+    run, name = Path(sys.argv[1]), sys.argv[2]
+    faulthandler.enable()
+    commands: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+    busy = threading.Event()
+    stop = _stop_on_sigterm(busy)
+    with os.fdopen(int(sys.argv[3]), "r") as source, os.fdopen(int(sys.argv[4]), "w") as sink:
+        threading.Thread(target=_listen, args=(source, commands, busy), daemon=True).start()
+        while (line := commands.get()) is not None and not stop.requested:
+            busy.set()
+            interrupted = not _run_one(run, name, line, sink, stop)
+            busy.clear()
+            if interrupted:
+                break
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(EXIT_INTERRUPTED if stop.requested else 0)
+
+
+def _run_one(run: Path, name: str, line: str, sink: TextIO, stop: Stop) -> bool:
+    """Run one task; return False where it was interrupted."""
+
+    def tell(event: Event) -> None:
+        print(event_to_line(event), file=sink, flush=True)
+
+    command = json.loads(line)
+    index = int(command["task"])
+    started = time.perf_counter()
+    tell(TaskStarted(index, name))
+    try:
+        run_task(run, index, on_event=tell, stop=stop, one_by_one=int(command["one_by_one"]))
+        tell(TaskFinished(index, time.perf_counter() - started))
+    except Interrupted:
+        return False
+    except DaypartError as error:
+        tell(TaskFailed(index, str(error), will_retry=False))
+    except Exception as error:
+        tell(TaskFailed(index, describe_error(error), will_retry=False))
+    return True
+
+
+def _listen(source: TextIO, commands: queue.SimpleQueue[str | None], busy: threading.Event) -> None:
+    """Pass commands on; when the driver is gone in the middle of a task, end at once."""
+    for line in source:
+        commands.put(line)
+    if busy.is_set():
+        os._exit(EXIT_INTERRUPTED)
+    commands.put(None)
+
+
+def _stop_on_sigterm(busy: threading.Event) -> Stop:
+    """Stop after the block in hand, or in the midst of it when that takes too long."""
+    stop = Stop()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        if not busy.is_set():
+            os._exit(EXIT_INTERRUPTED)
+        stop.request("SIGTERM")
+        signal.alarm(GRACE_SECONDS)
+
+    def give_up(_number: int, _frame: FrameType | None) -> None:
+        raise Interrupted("the block took too long to finish")
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGALRM, give_up)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return stop

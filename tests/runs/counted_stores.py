@@ -1,0 +1,36 @@
+"""Stores of Poisson counts for testing the engine."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from daypart.series import SeriesStore, block_from_arrays
+
+FIRST_HOUR = 483_432  # 2025-02-24T00:00Z, a Monday
+ZONES = ("America/New_York", "America/Los_Angeles")
+POISSON = "poisson_model:HourOfWeekPoisson"
+
+
+def make_block(region, names, *, hours=504, timezone="UTC", mean=3.0, seed=0, first=FIRST_HOUR):
+    rng = np.random.default_rng([seed, *region.encode()])
+    keys = pa.table(
+        {
+            "market": pa.array([region] * len(names), pa.string()),
+            "network": pa.array(names, pa.string()),
+            "unique_id": pa.array([f"{region}/{name}" for name in names], pa.string()),
+        }
+    )
+    daily = 1 + np.sin(np.arange(hours) / 24 * 2 * np.pi)
+    counts = [rng.poisson(mean * daily).astype(np.int32) for _ in names]
+    return block_from_arrays(keys, [timezone] * len(names), [first] * len(names), counts)
+
+
+def make_store(folder, partitions_by_region, **settings):
+    """Write a store of market x network."""
+    store = SeriesStore.create(folder, key=["market", "network"])
+    blocks = []
+    for place, (region, count) in enumerate(partitions_by_region.items()):
+        names = [f"n{i:04d}" for i in range(count)]
+        blocks.append((region, make_block(region, names, timezone=ZONES[place % 2], **settings)))
+    return store.replace_regions(blocks)

@@ -1,0 +1,221 @@
+"""Every executor keeps the same promises: one suite, run over all of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from counted_stores import POISSON, make_store
+
+from daypart.errors import DaypartError, Interrupted
+from daypart.runs import (
+    BlockFinished,
+    Stop,
+    Task,
+    TaskFailed,
+    TaskFinished,
+    TaskStarted,
+    fit,
+    get_executor,
+    read_results,
+)
+from daypart.runs.executor import EXECUTORS
+from daypart.runs.fit import _settings
+from daypart.runs.folder import RunFolder
+from daypart.runs.plan import make_plan
+from daypart.series import SeriesStore
+
+
+def planned(store, run, model=POISSON, parameters=None):
+    """Write a run's plan and settings, and return its tasks."""
+    folder = RunFolder.at(run)
+    folder.parts.mkdir(parents=True)
+    opened = SeriesStore.open(store)
+    settings = _settings(folder, opened, model, parameters or {}, 0, None)
+    plan = make_plan(folder, opened, settings, known_regions={})
+    folder.write_settings(settings)
+    return [Task(folder.path, index) for index in plan.tasks]
+
+
+def comparable(run):
+    return read_results(run).drop_columns(["seconds", "attempt"])
+
+
+@pytest.fixture(params=EXECUTORS)
+def executor(request):
+    return get_executor(request.param, 2 if request.param == "local" else None)
+
+
+def test_results_are_those_of_a_fit_in_one_piece_to_the_bit(executor, store, tmp_path):
+    from poisson_model import HourOfWeekPoisson
+
+    events = []
+    executor.execute(planned(store, tmp_path / "run"), events.append)
+    results = comparable(tmp_path / "run")
+    opened = SeriesStore.open(store)
+    for region in opened.regions:
+        block = opened.read_region(region)
+        direct = HourOfWeekPoisson().fit(block)
+        rows = results.filter(
+            [name in block.unique_ids for name in results["unique_id"].to_pylist()]
+        )
+        assert rows["unique_id"].to_pylist() == block.unique_ids
+        assert rows["shape"].combine_chunks().equals(direct["shape"].combine_chunks())
+        assert rows["rate"].combine_chunks().equals(direct["rate"].combine_chunks())
+
+
+def test_events_tell_every_task_and_every_partition_once(executor, store, tmp_path):
+    events = []
+    tasks = planned(store, tmp_path / "run", parameters={"raise_on": "n0003"})
+    executor.execute(tasks, events.append)
+    indices = sorted(task.index for task in tasks)
+    assert sorted(e.task for e in events if isinstance(e, TaskStarted)) == indices
+    assert sorted(e.task for e in events if isinstance(e, TaskFinished)) == indices
+    assert not [e for e in events if isinstance(e, TaskFailed)]
+    blocks = [e for e in events if isinstance(e, BlockFinished)]
+    assert sum(e.partitions for e in blocks) == 70
+    assert sum(e.failed for e in blocks) == 2
+    for index in indices:
+        kinds = [type(e) for e in events if e.task == index]
+        assert kinds[0] is TaskStarted
+        assert kinds[-1] is TaskFinished
+
+
+def test_a_failing_partition_leaves_the_others_alone(executor, store, tmp_path):
+    executor.execute(planned(store, tmp_path / "bad", parameters={"raise_on": "n0003"}), ignore)
+    executor.execute(planned(store, tmp_path / "good"), ignore)
+    bad, good = comparable(tmp_path / "bad"), comparable(tmp_path / "good")
+    failed = [row for row in bad.to_pylist() if row["status"] != "ok"]
+    assert [row["unique_id"] for row in failed] == ["501/n0003", "803/n0003"]
+    assert all(row["reason"].startswith("ValueError: ") for row in failed)
+    assert all(row["shape"] is None for row in failed)
+    well = [name not in {"501/n0003", "803/n0003"} for name in bad["unique_id"].to_pylist()]
+    assert bad.filter(well)["shape"].equals(good.filter(well)["shape"])
+
+
+def test_a_requested_stop_keeps_what_was_flushed(executor, store, tmp_path):
+    stop, blocks = Stop(), []
+
+    def stop_at_the_first_block(event):
+        if isinstance(event, BlockFinished):
+            blocks.append(event)
+            stop.request("cancelled")
+
+    tasks = planned(store, tmp_path / "run", parameters={"seconds": 0.001})
+    with pytest.raises(Interrupted, match="cancelled"):
+        executor.execute(tasks, stop_at_the_first_block, stop)
+    states = read_results(tmp_path / "run")["status"].to_pylist()
+    assert states.count("ok") == sum(event.partitions for event in blocks)
+    assert 0 < states.count("ok") < 70
+    executor.execute(tasks, ignore)
+    assert set(read_results(tmp_path / "run")["status"].to_pylist()) == {"ok"}
+
+
+def test_a_second_call_fits_nothing_twice(executor, store, tmp_path):
+    tasks = planned(store, tmp_path / "run")
+    executor.execute(tasks, ignore)
+    before = sorted((path.name, path.stat().st_mtime_ns) for path in parts_of(tmp_path / "run"))
+    events = []
+    executor.execute(tasks, events.append)
+    assert sorted((p.name, p.stat().st_mtime_ns) for p in parts_of(tmp_path / "run")) == before
+    assert not [e for e in events if isinstance(e, BlockFinished)]
+
+
+def test_a_store_that_changed_since_the_plan_is_refused(executor, tmp_path):
+    store = make_store(tmp_path / "store", {"501": 5})
+    tasks = planned(store.folder, tmp_path / "run")
+    store.replace_regions([("501", store.read_region("501").take([0, 1]))])
+    with pytest.raises(DaypartError, match="changed since the run was planned"):
+        executor.execute(tasks, ignore)
+
+
+def test_no_tasks_are_no_work(executor):
+    executor.execute([], ignore)
+
+
+def ignore(event):
+    pass
+
+
+def parts_of(run):
+    return list((run / "parts").glob("*.parquet"))
+
+
+def test_an_unknown_executor_is_named_with_those_there_are():
+    with pytest.raises(DaypartError, match="did you mean local"):
+        get_executor("locl")
+    with pytest.raises(DaypartError, match="workers is 0"):
+        get_executor("local", 0)
+
+
+# What only worker processes can meet.
+
+
+def test_a_worker_killed_once_costs_nothing(store, tmp_path):
+    once = {"kill_on": "n0010", "kill_once_in": str(tmp_path / "killed")}
+    events = []
+    tasks = planned(store, tmp_path / "run", parameters=once)
+    get_executor("local", 2).execute(tasks, events.append)
+    assert (tmp_path / "killed").exists()
+    assert [e.reason for e in events if isinstance(e, TaskFailed)] == ["worker killed by signal 9"]
+    get_executor("inline").execute(planned(store, tmp_path / "undisturbed"), ignore)
+    left, right = comparable(tmp_path / "run"), comparable(tmp_path / "undisturbed")
+    assert left.drop_columns("content_hash").equals(right.drop_columns("content_hash"))
+
+
+def test_a_partition_that_kills_its_worker_is_the_only_one_to_fail(store, tmp_path):
+    events = []
+    tasks = planned(store, tmp_path / "run", parameters={"kill_on": "501/n0010"})
+    get_executor("local", 2).execute(tasks, events.append)
+    rows = read_results(tmp_path / "run").to_pylist()
+    failed = [(row["unique_id"], row["reason"]) for row in rows if row["status"] != "ok"]
+    assert failed == [("501/n0010", "worker killed by signal 9")]
+    assert sum(e.partitions for e in events if isinstance(e, BlockFinished)) == 70
+    finished = sorted(e.task for e in events if isinstance(e, TaskFinished))
+    assert finished == sorted(task.index for task in tasks)
+
+
+def test_workers_killed_at_random_moments_do_not_change_the_result(tmp_path):
+    store = make_store(tmp_path / "store", {"501": 60, "602": 60, "803": 60}).folder
+    tasks = planned(store, tmp_path / "run", parameters={"seconds": 0.01})
+    events, killed = [], []
+    killer = threading.Timer(1.6, lambda: killed.append(kill_a_child()))
+    killer.start()
+    get_executor("local", 2).execute(tasks, events.append)
+    killer.join()
+    assert killed == [True]
+    rows = comparable(tmp_path / "run").drop_columns("content_hash")
+    get_executor("inline").execute(planned(store, tmp_path / "undisturbed"), ignore)
+    assert rows.equals(comparable(tmp_path / "undisturbed").drop_columns("content_hash"))
+
+
+def kill_a_child():
+    """Kill one worker of this process, if there is one."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = (process / "stat").read_text().rsplit(")", 1)[1].split()[1]
+            command = (process / "cmdline").read_text()
+        except OSError:
+            continue
+        if int(parent) == os.getpid() and "daypart.runs.worker" in command:
+            os.kill(int(process.name), signal.SIGKILL)
+            return True
+    return False
+
+
+def test_workers_leave_nothing_behind(store, tmp_path):
+    get_executor("local", 2).execute(planned(store, tmp_path / "run"), ignore)
+    time.sleep(0.05)
+    assert not kill_a_child()
+    assert list((tmp_path / "run" / "logs").iterdir()) == []
+
+
+def test_what_a_model_prints_goes_to_the_workers_log(store, tmp_path):
+    report = fit(store, run=tmp_path / "run", model="poisson_model:TalkingModel", workers=1)
+    assert report.ok == 70
+    (log,) = (tmp_path / "run" / "logs").iterdir()
+    assert "fitting 32 partitions" in log.read_text()

@@ -24,10 +24,13 @@ if TYPE_CHECKING:
     from daypart.insights import insights
     from daypart.planning import plan, reach
     from daypart.report import report
-    from daypart.runs import backtest, fit, predict, status
+    from daypart.runs.backtest import backtest
+    from daypart.runs.fit import fit
+    from daypart.runs.predict import predict
+    from daypart.runs.status import status
     from daypart.series import import_series
     from daypart.synthetic import simulate, simulate_counts
-    from daypart.viewing import ingest
+    from daypart.viewing.ingest import ingest
 
 __version__ = "0.1.0"
 

@@ -13,6 +13,7 @@ from typing import Any, ParamSpec
 import click
 
 from daypart.cli.terminal import progress_for
+from daypart.errors import DaypartError
 from daypart.progress import Progress
 
 P = ParamSpec("P")
@@ -101,4 +102,31 @@ def comma_list(text: str | None) -> tuple[str, ...]:
     return tuple(part.strip() for part in (text or "").split(",") if part.strip())
 
 
-__all__ = ["Outcome", "Progress", "comma_list", "plain", "verb"]
+def settings_of(pairs: Sequence[str]) -> dict[str, Any]:
+    """Read repeated options such as `--rule multi_set=split`; values are TOML or plain words.
+
+    Raises
+    ------
+    DaypartError
+        For a pair without `=`.
+
+    Examples
+    --------
+    >>> settings_of(["minimum_tune_seconds=5", "multi_set=split"])
+    {'minimum_tune_seconds': 5, 'multi_set': 'split'}
+    """
+    import tomllib
+
+    settings: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals or not name.strip():
+            raise DaypartError(f"{pair!r} is no setting", hint="write name=value")
+        try:
+            settings[name.strip()] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            settings[name.strip()] = text.strip()
+    return settings
+
+
+__all__ = ["Outcome", "Progress", "comma_list", "plain", "settings_of", "verb"]

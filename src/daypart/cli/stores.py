@@ -2,11 +2,106 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from daypart.cli.faces import Outcome, Progress, comma_list, verb
+from daypart.cli.faces import Outcome, Progress, comma_list, settings_of, verb
+from daypart.storage import read_toml
+
+if TYPE_CHECKING:
+    from daypart.viewing import DaypartTable, IngestReport
+
+_DAY = click.DateTime(["%Y-%m-%d"])
+_PATH = click.Path(path_type=Path)
+
+
+@verb("ingest", "daypart ingest market/events --households market/households.parquet --into store")
+@click.argument("events", nargs=-1, required=True)
+@click.option("--households", required=True, help="Their table, or the word from-events.")
+@click.option("--into", required=True, type=_PATH, help="The store, new or there already.")
+@click.option("--markets", type=_PATH, help="Table: market, timezone, name, tv_homes.")
+@click.option("--timezone", help="One zone for all markets, in place of --markets.")
+@click.option("--segments", type=_PATH, help="TOML: [segments.NAME] column = value.")
+@click.option("--networks", type=_PATH, help="Table of the networks that count.")
+@click.option("--map", "mapping", help="start=start_date,... or a TOML with [columns].")
+@click.option("--rule", "rules", multiple=True, help="A crediting rule: multi_set=split.")
+@click.option("--dayparts", type=_PATH, help="TOML: name, version, rows.")
+@click.option("--key-file", type=_PATH, help="Key of the household hash.")
+@click.option("--memory", default="1GB", show_default=True, help="Bound, whatever the input.")
+@click.option("--threads", type=int)
+@click.option("--panel-households", default=2000, show_default=True, help="A market.")
+@click.option("--first-day", type=_DAY)
+@click.option("--last-day", type=_DAY)
+def ingest_command(
+    progress: Progress,
+    events: tuple[str, ...],
+    households: str,
+    into: Path,
+    markets: Path | None,
+    timezone: str | None,
+    segments: Path | None,
+    networks: Path | None,
+    mapping: str | None,
+    rules: tuple[str, ...],
+    dayparts: Path | None,
+    key_file: Path | None,
+    memory: str,
+    threads: int | None,
+    panel_households: int,
+    first_day: datetime | None,
+    last_day: datetime | None,
+) -> Outcome:
+    """Credit the viewing EVENTS (files, globs, folders) into a store.
+
+    Every row is credited, below the minimum tune, or set aside with its reason. New days add
+    to a store; a file that was ingested before changes nothing.
+    """
+    from daypart import ingest
+    from daypart.viewing import crediting_rules
+
+    report = ingest(
+        list(events),
+        households=households,
+        into=into,
+        markets=markets,
+        timezone=timezone,
+        segments=segments,
+        networks=networks,
+        mapping=mapping,
+        crediting=crediting_rules(settings_of(rules)),
+        dayparts=_daypart_table(dayparts),
+        key=key_file,
+        memory=memory,
+        threads=threads,
+        panel_households=panel_households,
+        first_day=first_day.date() if first_day else None,
+        last_day=last_day.date() if last_day else None,
+        progress=progress,
+    )
+    return Outcome([*_ingest_lines(report), f"store: {into}"], report)
+
+
+def _daypart_table(path: Path | None) -> DaypartTable:
+    from daypart.viewing import STANDARD_DAYPARTS, daypart_table
+
+    return daypart_table(read_toml(path)) if path else STANDARD_DAYPARTS
+
+
+def _ingest_lines(report: IngestReport) -> list[str]:
+    rows = report.rows
+    aside = ", ".join(f"{reason} {count:,}" for reason, count in rows.set_aside.items())
+    return [
+        f"{rows.read:,} rows read = {rows.credited:,} credited + {rows.below_minimum_tune:,} "
+        f"below the minimum tune + {rows.all_set_aside:,} set aside"
+        + (f" ({aside})" * bool(aside)),
+        *(f"skipped, ingested before: {name}" for name in report.files_skipped),
+        *report.notes,
+        f"{report.partitions:,} partitions = {report.markets} markets x {report.networks} networks"
+        f" x {report.segments} segments, {report.first_day} to {report.last_day}",
+    ]
 
 
 @verb("import", "daypart import sales.parquet --into store --key region,product")

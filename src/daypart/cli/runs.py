@@ -1,0 +1,218 @@
+"""The verbs `fit`, `status`, `task`, `predict` and `backtest`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from daypart.cli.faces import Outcome, Progress, comma_list, settings_of, verb
+from daypart.errors import EXIT_DONE, EXIT_PARTITIONS_FAILED
+from daypart.storage import read_toml
+
+if TYPE_CHECKING:
+    from daypart.runs import RunReport, RunStatus
+
+_PATH = click.Path(path_type=Path)
+_MODEL = click.option(
+    "--model", default="negbin", show_default=True, help="A name, or package.module:name."
+)
+_PARAMETERS = click.option("--parameters", type=_PATH, help="TOML of the model's parameters.")
+_SET = click.option("--set", "pairs", multiple=True, help="One parameter: name=value.")
+_WORKERS = click.option("--workers", type=int, help="Processes; all cores by default.")
+
+
+def _parameters(path: Path | None, pairs: tuple[str, ...]) -> dict[str, Any]:
+    return {**(read_toml(path) if path else {}), **settings_of(pairs)}
+
+
+@verb("fit", "daypart fit store --run run")
+@click.argument("store", type=_PATH)
+@click.option("--run", required=True, type=_PATH, help="The run's folder, new or begun.")
+@_MODEL
+@_PARAMETERS
+@_SET
+@_WORKERS
+@click.option("--executor", default="local", show_default=True, help="local or inline.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--retry-failed", is_flag=True, help="Fit failed partitions again.")
+def fit_command(
+    progress: Progress,
+    store: Path,
+    run: Path,
+    model: str,
+    parameters: Path | None,
+    pairs: tuple[str, ...],
+    workers: int | None,
+    executor: str,
+    seed: int,
+    retry_failed: bool,
+) -> Outcome:
+    """Fit a model to every partition of STORE.
+
+    A row per partition, always. Interrupt it, run the same command again, and it goes on with
+    what is missing. Exit code 3 when some partitions failed.
+    """
+    from daypart import fit
+
+    report = fit(
+        store,
+        run=run,
+        model=model,
+        parameters=_parameters(parameters, pairs),
+        workers=workers,
+        executor=executor,
+        seed=seed,
+        retry_failed=retry_failed,
+        progress=progress,
+    )
+    code = EXIT_PARTITIONS_FAILED if report.failed else EXIT_DONE
+    return Outcome(_fit_lines(report), report, code)
+
+
+def _fit_lines(report: RunReport) -> list[str]:
+    return [
+        *(f"failed: {name}: {reason}" for name, reason in report.failures[:5]),
+        f"{report.partitions:,} partitions = {report.ok:,} ok + {report.failed:,} failed + "
+        f"{report.skipped:,} skipped; {report.fitted:,} fitted now, "
+        f"{report.already_done:,} done before, {report.seconds:.1f} s",
+        f"run: {report.run}",
+    ]
+
+
+@verb("status", "daypart status run")
+@click.argument("run", type=_PATH)
+def status_command(progress: Progress, run: Path) -> Outcome:
+    """Tell how far RUN is, from its files alone."""
+    from daypart import status
+
+    found = status(run)
+    return Outcome(_status_lines(found), found)
+
+
+def _status_lines(found: RunStatus) -> list[str]:
+    left = f", {found.seconds_left:,.0f} s left" if found.seconds_left else ""
+    rate = f", {found.rate:,.0f} partitions/s{left}" if found.rate else ""
+    return [
+        f"{found.run}: {found.model}, {'running' if found.running else 'not running'}{rate}",
+        f"{found.partitions:,} partitions = {found.ok:,} ok + {found.failed:,} failed + "
+        f"{found.skipped:,} skipped + {found.missing:,} missing",
+        *(
+            f"  {region}: "
+            + ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+            for region, counts in found.by_region.items()
+        ),
+        *(f"failure: {kind}: {count:,}" for kind, count in found.failures.items()),
+        *(f"slowest: {name} {seconds:.3f} s" for name, seconds in found.slowest[:3]),
+    ]
+
+
+@verb("task", "daypart task run 0")
+@click.argument("run", type=_PATH)
+@click.argument("index", type=int, envvar=["AWS_BATCH_JOB_ARRAY_INDEX", "SLURM_ARRAY_TASK_ID"])
+def task_command(progress: Progress, run: Path, index: int) -> Outcome:
+    """Fit task INDEX of RUN's plan; a second attempt starts where the first stopped.
+
+    INDEX may come from AWS_BATCH_JOB_ARRAY_INDEX or SLURM_ARRAY_TASK_ID.
+    """
+    from daypart.errors import Interrupted
+    from daypart.runs import BlockFinished, Event, run_task
+    from daypart.runs.stopping import stop_on_signals
+
+    with stop_on_signals() as stop, progress.step(f"task {index}", unit="partitions") as step:
+
+        def tell(event: Event) -> None:
+            if isinstance(event, BlockFinished):
+                step.advance(event.partitions)
+
+        done = run_task(run, index, on_event=tell, stop=stop)
+    if stop.requested:
+        raise Interrupted(f"task {index} stopped by {stop.reason}; its finished blocks are saved")
+    code = EXIT_PARTITIONS_FAILED if done.failed else EXIT_DONE
+    line = f"task {index}: {done.ok:,} ok, {done.failed:,} failed, {done.skipped:,} skipped"
+    return Outcome([line], done, code)
+
+
+@verb("predict", "daypart predict run --weeks 4 --by market --out forecast.csv")
+@click.argument("run", type=_PATH)
+@click.option("--out", required=True, type=_PATH, help="A .parquet or .csv file.")
+@click.option("--weeks", default=4, show_default=True)
+@click.option("--level", "levels", multiple=True, type=float, help="50, 80 and 95 by default.")
+@click.option("--by", help="Totals over: market or network,daypart ...")
+@click.option("--per", default="hour", show_default=True, help="hour, day, week or total.")
+@click.option("--draws", default=400, show_default=True, help="Sample paths behind totals.")
+@click.option("--seed", default=0, show_default=True)
+def predict_command(
+    progress: Progress,
+    run: Path,
+    out: Path,
+    weeks: int,
+    levels: tuple[float, ...],
+    by: str | None,
+    per: str,
+    draws: int,
+    seed: int,
+) -> Outcome:
+    """Forecast every partition of RUN for the weeks after its data.
+
+    A row per partition and hour: unique_id, ds, mean, lo-80, hi-80 ... With --by, totals with
+    the intervals of the total.
+    """
+    from daypart import predict
+
+    forecast = predict(
+        run,
+        out=out,
+        weeks=weeks,
+        levels=levels or (50, 80, 95),
+        by=comma_list(by) if by is not None else None,
+        per=per,
+        draws=draws,
+        seed=seed,
+        progress=progress,
+    )
+    return Outcome([f"{forecast.rows:,} rows: {out}"], forecast)
+
+
+@verb("backtest", "daypart backtest store --weeks 2 --out backtest")
+@click.argument("store", type=_PATH)
+@click.option("--out", required=True, type=_PATH, help="Folder of the scores and runs.")
+@click.option("--weeks", default=2, show_default=True, help="Held back at the end.")
+@_MODEL
+@click.option("--against", default="seasonal_naive", show_default=True)
+@_PARAMETERS
+@_SET
+@_WORKERS
+@click.option("--seed", default=0, show_default=True)
+def backtest_command(
+    progress: Progress,
+    store: Path,
+    out: Path,
+    weeks: int,
+    model: str,
+    against: str,
+    parameters: Path | None,
+    pairs: tuple[str, ...],
+    workers: int | None,
+    seed: int,
+) -> Outcome:
+    """Fit STORE without its last weeks, and score the forecasts of them.
+
+    CRPS, WAPE by level of aggregation, and the coverage of the intervals, against simple
+    forecasts.
+    """
+    from daypart import backtest
+
+    scores = backtest(
+        store,
+        out=out,
+        weeks=weeks,
+        model=model,
+        against=comma_list(against),
+        parameters=_parameters(parameters, pairs),
+        workers=workers,
+        seed=seed,
+        progress=progress,
+    )
+    return Outcome([*scores.lines(), f"scores: {out}"], scores)

@@ -1,0 +1,135 @@
+"""The verbs `insights`, `reach`, `plan` and `report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from daypart.cli.faces import Outcome, Progress, comma_list, verb
+
+_PATH = click.Path(path_type=Path)
+_MIN_HOUSEHOLDS = click.option(
+    "--min-households", default=50, show_default=True, help="Smaller cells are suppressed."
+)
+
+
+@verb("insights", "daypart insights run --out insights")
+@click.argument("run", type=_PATH)
+@click.option("--out", required=True, type=_PATH, help="A folder.")
+@_MIN_HOUSEHOLDS
+def insights_command(progress: Progress, run: Path, out: Path, min_households: int) -> Outcome:
+    """Tell ratings, HUT, share, impressions and index of RUN's audiences.
+
+    By market, network, daypart and segment, each with its interval; top networks; a heat map of
+    the week. Cells of too few households read `suppressed`.
+    """
+    from daypart import insights
+
+    found = insights(run, out=out, min_households=min_households, progress=progress)
+    return Outcome([*found.headlines, f"insights: {out}"], found)
+
+
+@verb("reach", "daypart reach store --schedule plan.csv --segment adults_55_plus")
+@click.argument("store", type=_PATH)
+@click.option("--schedule", required=True, type=_PATH, help="CSV: market, network, daypart, spots.")
+@click.option("--segment", default="all", show_default=True)
+@click.option("--markets", help="Some of the markets, separated by commas.")
+@_MIN_HOUSEHOLDS
+def reach_command(
+    progress: Progress,
+    store: Path,
+    schedule: Path,
+    segment: str,
+    markets: str | None,
+    min_households: int,
+) -> Outcome:
+    """Tell reach and frequency of a schedule of spots from STORE's household panel."""
+    from daypart import reach
+
+    found = reach(
+        store,
+        schedule=schedule,
+        segment=segment,
+        markets=comma_list(markets) or None,
+        min_households=min_households,
+        progress=progress,
+    )
+    return Outcome(found.lines(), found)
+
+
+@verb("plan", "daypart plan store --run run --brief brief.toml --out plan")
+@click.argument("store", type=_PATH)
+@click.option("--brief", required=True, type=_PATH, help="TOML: target, flight, budget, limits.")
+@click.option("--out", required=True, type=_PATH, help="A folder.")
+@click.option("--run", type=_PATH, help="Calibrate impressions to this run's forecast.")
+@click.option("--seed", default=0, show_default=True)
+@_MIN_HOUSEHOLDS
+def plan_command(
+    progress: Progress,
+    store: Path,
+    brief: Path,
+    out: Path,
+    run: Path | None,
+    seed: int,
+    min_households: int,
+) -> Outcome:
+    """Plan the campaign of a brief on STORE's household panel, with a certified gap.
+
+    Writes plan.json, plan.xlsx, plan.csv and reach_curve.csv.
+    """
+    from daypart import plan
+
+    made = plan(
+        store,
+        brief=brief,
+        out=out,
+        run=run,
+        seed=seed,
+        min_households=min_households,
+        progress=progress,
+    )
+    return Outcome([*made.sentences(), f"plan: {out}"], made)
+
+
+@verb("report", "daypart report report.html --store store --run run --plan plan")
+@click.argument("out", type=_PATH)
+@click.option("--store", required=True, type=_PATH)
+@click.option("--run", type=_PATH)
+@click.option("--insights", "insights_folder", type=_PATH, help="What insights wrote.")
+@click.option("--plan", "plan_folder", type=_PATH, help="What plan wrote.")
+@click.option("--backtest", "backtest_folder", type=_PATH, help="What backtest wrote.")
+@click.option("--truth", type=_PATH, help="truth.parquet of a simulated market.")
+@click.option("--title", default="Audience report", show_default=True)
+@click.option("--currency", default="$", show_default=True)
+@click.option("--logo", type=_PATH, help="PNG or SVG.")
+def report_command(
+    progress: Progress,
+    out: Path,
+    store: Path,
+    run: Path | None,
+    insights_folder: Path | None,
+    plan_folder: Path | None,
+    backtest_folder: Path | None,
+    truth: Path | None,
+    title: str,
+    currency: str,
+    logo: Path | None,
+) -> Outcome:
+    """Write one HTML file OUT that opens without a network."""
+    from daypart import report
+
+    written = report(
+        out,
+        store=store,
+        run=run,
+        insights=insights_folder,
+        plan=plan_folder,
+        backtest=backtest_folder,
+        truth=truth,
+        title=title,
+        currency=currency,
+        logo=logo,
+        progress=progress,
+    )
+    return Outcome([f"report: {written}"], {"report": written})

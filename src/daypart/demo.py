@@ -1,0 +1,230 @@
+"""`demo`: simulated viewing events become a campaign plan, step by step, in one folder."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from daypart.errors import DaypartError, did_you_mean
+from daypart.progress import SILENT, Progress
+from daypart.storage import PathLike, local_path, make_folder, write_json, write_text
+
+_MARKER = "demo.json"
+_STEPS = ("market", "store", "run", "backtest", "forecast", "insights")
+_FILES = (
+    "report.html",
+    "plan.json",
+    "plan.xlsx",
+    "plan.csv",
+    "reach_curve.csv",
+    "brief.toml",
+    "household.key",
+)
+_KEY = "the key of a demonstration, which hides nobody: all households are simulated\n"
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large the simulated market of a demonstration is.
+
+    Parameters
+    ----------
+    markets, networks, segments, households, weeks : int
+        Partitions are markets x networks x segments.
+    """
+
+    markets: int
+    networks: int
+    segments: int
+    households: int
+    weeks: int
+
+
+SIZES = {
+    "small": Size(markets=5, networks=16, segments=4, households=3_000, weeks=8),
+    "medium": Size(markets=20, networks=44, segments=6, households=10_000, weeks=8),
+    "large": Size(markets=50, networks=100, segments=6, households=30_000, weeks=13),
+}
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What a demonstration made: every file of every step, for trying the verbs by hand.
+
+    Parameters
+    ----------
+    folder, market, store, run, backtest, forecast, insights : Path
+        Folders, one for each step.
+    brief, report, workbook, plan : Path
+        Files.
+    seconds : float
+    sentences : sequence of str
+        What came out.
+    """
+
+    folder: Path
+    market: Path
+    store: Path
+    run: Path
+    backtest: Path
+    forecast: Path
+    insights: Path
+    brief: Path
+    report: Path
+    workbook: Path
+    plan: Path
+    seconds: float
+    sentences: Sequence[str]
+
+
+def demo(
+    out: PathLike = "daypart-demo",
+    *,
+    size: str = "small",
+    seed: int = 7,
+    progress: Progress = SILENT,
+) -> Demo:
+    """Simulate a television market, and take it all the way to a campaign plan and a report.
+
+    Parameters
+    ----------
+    out : path
+        A new folder, or one of an earlier demonstration, which is made anew.
+    size : {"small", "medium", "large"}
+        See `SIZES`.
+    seed : int
+        Of everything random.
+    progress : Progress
+
+    Returns
+    -------
+    Demo
+
+    Raises
+    ------
+    DaypartError
+        For an unknown size, or a folder that holds something else.
+
+    Examples
+    --------
+    >>> demo("/tmp", size="small")
+    Traceback (most recent call last):
+    ...
+    daypart.errors.DaypartError: /tmp: holds other files; name a new folder with --out
+    """
+    if size not in SIZES:
+        raise DaypartError(f"there is no size {size!r}", hint=did_you_mean(size, SIZES))
+    started = time.monotonic()
+    folder = _empty_folder(out)
+    market, store, run, backtest_folder, forecast, insights_folder = (
+        folder / step for step in _STEPS
+    )
+    write_json(folder / _MARKER, {"kind": "daypart-demo", "size": size, "seed": seed})
+    _simulate_and_ingest(folder, SIZES[size], seed, progress)
+    _fit_and_forecast(folder, seed, progress)
+    sentences = _decide(folder, seed, progress)
+    return Demo(
+        folder=folder,
+        market=market,
+        store=store,
+        run=run,
+        backtest=backtest_folder,
+        forecast=forecast,
+        insights=insights_folder,
+        brief=folder / "brief.toml",
+        report=folder / "report.html",
+        workbook=folder / "plan.xlsx",
+        plan=folder / "plan.json",
+        seconds=time.monotonic() - started,
+        sentences=sentences,
+    )
+
+
+def _empty_folder(out: PathLike) -> Path:
+    folder = local_path(out)
+    if folder.is_dir() and any(folder.iterdir()):
+        if not (folder / _MARKER).is_file():
+            raise DaypartError(f"{folder}: holds other files", hint="name a new folder with --out")
+        for step in _STEPS:
+            shutil.rmtree(folder / step, ignore_errors=True)
+        for name in _FILES:
+            (folder / name).unlink(missing_ok=True)
+    return make_folder(folder)
+
+
+def _simulate_and_ingest(folder: Path, size: Size, seed: int, progress: Progress) -> None:
+    from daypart.synthetic import simulate
+    from daypart.viewing.ingest import ingest
+
+    market = folder / "market"
+    simulated = simulate(
+        market,
+        markets=size.markets,
+        networks=size.networks,
+        households=size.households,
+        weeks=size.weeks,
+        segments=size.segments,
+        seed=seed,
+        progress=progress,
+    )
+    write_text(folder / "household.key", _KEY)
+    ingest(
+        simulated.events,
+        households=simulated.households,
+        into=folder / "store",
+        markets=simulated.markets,
+        networks=simulated.networks,
+        segments=simulated.segments,
+        key=folder / "household.key",
+        progress=progress,
+    )
+
+
+def _fit_and_forecast(folder: Path, seed: int, progress: Progress) -> None:
+    from daypart.models import compile_kernels
+    from daypart.runs.backtest import backtest
+    from daypart.runs.fit import fit
+    from daypart.runs.predict import predict
+
+    with progress.step("compiling the model's kernels (kept for next time)"):
+        compile_kernels()
+    fit(folder / "store", run=folder / "run", seed=seed, progress=progress)
+    backtest(folder / "store", out=folder / "backtest", weeks=2, seed=seed, progress=progress)
+    make_folder(folder / "forecast")
+    by_market = folder / "forecast" / "by_market.parquet"
+    predict(folder / "run", weeks=4, by=("market",), out=by_market, seed=seed, progress=progress)
+
+
+def _decide(folder: Path, seed: int, progress: Progress) -> list[str]:
+    from daypart.insights import insights
+    from daypart.planning import plan, write_example_brief
+    from daypart.report import report
+
+    found = insights(folder / "run", out=folder / "insights", progress=progress)
+    brief = write_example_brief(
+        folder / "brief.toml", folder / "store", rate_card=folder / "market" / "rate_card.parquet"
+    )
+    made = plan(
+        folder / "store",
+        brief=brief,
+        run=folder / "run",
+        out=folder,
+        seed=seed,
+        progress=progress,
+    )
+    report(
+        folder / "report.html",
+        store=folder / "store",
+        run=folder / "run",
+        insights=folder / "insights",
+        plan=folder,
+        backtest=folder / "backtest",
+        forecast=folder / "forecast" / "by_market.parquet",
+        truth=folder / "market" / "truth.parquet",
+        title="A simulated television market",
+        progress=progress,
+    )
+    return [*found.headlines, *made.sentences()]

@@ -1,0 +1,75 @@
+"""What fits a block of partitions: the Bayesian count model, baselines; scores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from daypart.errors import DaypartError, did_you_mean
+from daypart.models.baselines import FourWeekMean, SeasonalNaive
+from daypart.models.negbin import CROSSED, DAY_TYPES, NegativeBinomial
+from daypart.models.protocol import Forecast, Model, Window
+
+MODEL_NAMES = ("negbin", "crossed", "seasonal_naive", "four_week_mean")
+
+
+def get_model(name: str, **parameters: Any) -> Model:
+    """Return a model by its name.
+
+    Parameters
+    ----------
+    name : str
+        `negbin` (the audience default), `crossed`, `seasonal_naive` or `four_week_mean`.
+    **parameters
+        `holidays` (bool) of `negbin` and `crossed`: United States federal holidays as event
+        effects in American time zones; on by default for `negbin`.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    DaypartError
+        For an unknown name or parameter, or a value that the parameter can't have.
+
+    Examples
+    --------
+    >>> get_model("negbin").name
+    'negbin'
+    """
+    if name not in MODEL_NAMES:
+        raise DaypartError(f"there is no model {name!r}", hint=did_you_mean(name, MODEL_NAMES))
+    defaults = {"negbin": {"holidays": True}, "crossed": {"holidays": False}}.get(name, {})
+    for parameter, value in parameters.items():
+        if parameter not in defaults:
+            raise DaypartError(
+                f"model {name} has no parameter {parameter!r}",
+                hint=did_you_mean(parameter, defaults),
+            )
+        if not isinstance(value, bool):
+            raise DaypartError(f"{parameter}={value!r} is neither true nor false")
+    if name == "negbin":
+        return NegativeBinomial("negbin", DAY_TYPES, defaults | parameters)
+    if name == "crossed":
+        return NegativeBinomial("crossed", CROSSED, defaults | parameters)
+    return SeasonalNaive() if name == "seasonal_naive" else FourWeekMean()
+
+
+def compile_kernels() -> None:
+    """Compile every kernel for this machine, or load them from disk if that was done before.
+
+    Takes some 15 s the first time. Fitting does it by itself; call this to do it at a time of
+    your choice.
+    """
+    import daypart.models.fitting
+    import daypart.models.predictive  # noqa: F401
+
+
+__all__ = [
+    "MODEL_NAMES",
+    "Forecast",
+    "Model",
+    "Window",
+    "compile_kernels",
+    "get_model",
+]

@@ -1,0 +1,256 @@
+"""Fit a block of partitions one after the other with the kernels, and lay the posteriors out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daypart.models import layout
+from daypart.models.field import (
+    CROSSED_LEVELS,
+    CROSSED_PARENTS,
+    DAY_TYPE_LEVELS,
+    DAY_TYPE_PARENTS,
+    Scratch,
+    Series,
+    Structure,
+    make_scratch,
+)
+from daypart.models.mixture import fit_series
+from daypart.models.negbin import FEWEST_WEEKS, MOST_WEEKS, integration_rule
+from daypart.series import local_hours
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from daypart.models.negbin import Configuration, NegativeBinomial
+    from daypart.series import SeriesBlock
+
+
+def structure_of(configuration: Configuration) -> Structure:
+    """Return the shape and the fixed priors as the kernels read them."""
+    return Structure(
+        parents=DAY_TYPE_PARENTS if configuration.day_types else CROSSED_PARENTS,
+        levels=DAY_TYPE_LEVELS if configuration.day_types else CROSSED_LEVELS,
+        walk=int(configuration.walk),
+        hyper_scales=np.array(configuration.hyper_scales),
+        level_precision=configuration.level_sd**-2.0,
+        event_precision=configuration.event_sd**-2.0,
+    )
+
+
+@dataclass
+class _Workspace:
+    """Buffers that grow to the longest partition met."""
+
+    structure: Structure
+    effects: int
+    rule: NDArray[np.float64]
+    weeks: int = 0
+    hours: int = 0
+
+    def reserve(self, weeks: int, hours: int) -> None:
+        if weeks <= self.weeks and hours <= self.hours:
+            return
+        self.weeks, self.hours = max(weeks, self.weeks), max(hours, self.hours)
+        d = len(self.structure.hyper_scales)
+        shape = (self.weeks, 168)
+        self.counts, self.exposure, self.event = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+        self.over = np.zeros(layout.HISTOGRAM)
+        self.large = np.zeros(self.hours + 1)
+        self.places = [np.zeros(self.hours + 1, np.int64) for _ in range(3)]
+        self.report = np.zeros(6, np.int64)
+        self.steps = np.zeros(2, np.int64)
+        self.work = np.zeros((6 * d + 10, d))
+        self.nodes = np.zeros((len(self.rule), d + 1))
+        self.sums = np.zeros((6, max(168, self.weeks + self.effects)))
+        self.scratch: Scratch = make_scratch(
+            self.weeks, self.effects, len(self.structure.parents), d - 2, self.hours + 1
+        )
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """What one partition's fit found, or why there is none."""
+
+    status: str
+    reason: str | None
+    columns: dict[str, Any]
+
+
+def fit_block(model: NegativeBinomial, block: SeriesBlock) -> pa.Table:
+    """Fit every partition of a block; see `Model.fit`."""
+    return posterior_table(model, list(fit_partitions(model, block)))
+
+
+def fit_partitions(model: NegativeBinomial, block: SeriesBlock) -> Iterator[Posterior]:
+    """Yield the posterior of each partition in turn."""
+    structure = structure_of(model.configuration)
+    dimensions = len(structure.hyper_scales)
+    space = _Workspace(structure, len(model.effects), integration_rule(dimensions))
+    for i in range(len(block)):
+        yield _fit_one(model, block, i, space)
+
+
+def _fit_one(model: NegativeBinomial, block: SeriesBlock, i: int, space: _Workspace) -> Posterior:
+    series = block.counts_of(i)
+    first_hour, hours = int(block.first_hours[i]), len(series)
+    if hours == 0:
+        return Posterior("skipped", "the series is empty", {})
+    clock = local_hours(first_hour, hours, block.timezones[i])
+    weeks = int(clock.week[-1]) + 1
+    if weeks > MOST_WEEKS:
+        return Posterior("failed", f"{weeks} weeks, at most {MOST_WEEKS} can be fitted", {})
+    space.reserve(weeks, hours)
+    effect = model.effects_of(first_hour, hours, block.timezones[i])
+    present = np.unique(effect[effect >= 0])
+    narrow = np.searchsorted(present, effect).astype(np.int16)
+    narrow[effect < 0] = -1
+    layout.lay_out(
+        np.array(series, dtype=np.int32),
+        np.array(block.exposures_of(i), dtype=np.float32),
+        np.array(clock.week),
+        np.array(clock.hour_of_week),
+        narrow,
+        space.counts[:weeks],
+        space.exposure[:weeks],
+        space.event[:weeks],
+        space.over,
+        space.large,
+        space.places[0],
+        space.places[1],
+        space.places[2],
+        space.report,
+    )
+    problem = _problem(space.report, hours)
+    if problem is not None:
+        return problem
+    table = Series(
+        weeks=weeks,
+        effects=len(present),
+        events=int(space.report[layout.EVENTS]),
+        counts=space.counts,
+        exposure=space.exposure,
+        event_week=space.places[0],
+        event_hour=space.places[1],
+        event_effect=space.places[2],
+        over=space.over,
+        large=space.large,
+        large_total=int(space.report[layout.LARGE]),
+    )
+    theta = np.log(model.configuration.start)
+    space.steps[:] = 0
+    code = fit_series(
+        space.structure,
+        table,
+        space.scratch,
+        theta,
+        space.rule,
+        space.work,
+        space.nodes,
+        space.sums,
+        space.steps,
+    )
+    if code != 0 or not np.isfinite(space.sums).all():
+        return Posterior("failed", "the posterior's mode was not found", {})
+    return Posterior("ok", None, _columns(model, space, weeks, present))
+
+
+def _problem(report: NDArray[np.int64], hours: int) -> Posterior | None:
+    """Say why a series can't be fitted, or None."""
+    if report[layout.CONTRADICTED]:
+        reason = f"{report[layout.CONTRADICTED]} hours have counts but no exposure"
+        return Posterior("failed", reason, {})
+    if hours < FEWEST_WEEKS * 168:
+        return Posterior("skipped", f"{hours} hours, under {FEWEST_WEEKS} weeks", {})
+    if not report[layout.OBSERVED]:
+        return Posterior("skipped", "all hours are missing or without exposure", {})
+    return None
+
+
+def _flags(report: NDArray[np.int64], gradient: float, skewness: float) -> str:
+    observed, total = int(report[layout.OBSERVED]), int(report[layout.TOTAL])
+    found = {
+        "all_zero": total == 0,
+        "short": observed < FEWEST_WEEKS * 168,
+        "spike": total > 0 and 2 * int(report[layout.LARGEST]) > total,
+        "sparse": 0 < total < 0.3 * observed,
+        "gradient": gradient > 2.0,
+        "skewed": skewness > 0.7,
+    }
+    return ",".join(name for name, present in found.items() if present)
+
+
+def _columns(
+    model: NegativeBinomial, space: _Workspace, weeks: int, present: NDArray[np.int16]
+) -> dict[str, Any]:
+    """Return one partition's columns of the state."""
+    sums, nodes, report = space.sums, space.nodes, space.report
+    deviation = np.sqrt(np.maximum(sums[1] - sums[0] ** 2, 1e-12))
+    dense_deviation = np.sqrt(np.maximum(sums[3] - sums[2] ** 2, 1e-12))
+    event_mean = np.zeros(len(model.effects))
+    event_sd = np.full(len(model.effects), model.configuration.event_sd)
+    event_mean[present] = sums[2, weeks : weeks + len(present)]
+    event_sd[present] = dense_deviation[weeks : weeks + len(present)]
+    gradient, skewness = float(sums[5, 0]), float(sums[5, 1])
+    columns: dict[str, Any] = {
+        "hour_of_week_mean": sums[0, :168].astype(np.float32),
+        "hour_of_week_sd": deviation[:168].astype(np.float32),
+        "level_sd": float(np.sqrt(max(sums[4, 1] - sums[4, 0] ** 2, 1e-12))),
+        "week_mean": sums[2, :weeks].astype(np.float32),
+        "event_mean": event_mean.astype(np.float32),
+        "event_sd": event_sd.astype(np.float32),
+        "node_weight": nodes[:, 0].astype(np.float32),
+        "node_week_scale": np.exp(nodes[:, -2]).astype(np.float32),
+        "node_inv_phi": np.exp(2.0 * nodes[:, -1]).astype(np.float32),
+    }
+    natural = np.exp(nodes[:, 1:])
+    natural[:, -1] **= 2
+    means = nodes[:, 0] @ natural
+    spreads = np.sqrt(np.maximum(nodes[:, 0] @ (natural - means) ** 2, 0.0))
+    for name, mean, spread in zip(model.configuration.hyperparameters, means, spreads, strict=True):
+        columns[f"{name}_mean"], columns[f"{name}_sd"] = float(mean), float(spread)
+    return columns | {
+        "observed_hours": int(report[layout.OBSERVED]),
+        "mean_count": float(report[layout.TOTAL] / report[layout.OBSERVED]),
+        "newton_steps": int(space.steps[0]),
+        "evaluations": int(space.steps[1]),
+        "gradient": gradient,
+        "skewness": skewness,
+        "flags": _flags(report, gradient, skewness),
+    }
+
+
+def posterior_table(model: NegativeBinomial, posteriors: list[Posterior]) -> pa.Table:
+    """Lay posteriors out as Arrow, a row a partition."""
+    import pyarrow as pa
+
+    schema = posterior_schema(model)
+    columns = {
+        "status": [posterior.status for posterior in posteriors],
+        "reason": [posterior.reason for posterior in posteriors],
+    }
+    for name in schema.names[2:]:
+        columns[name] = [posterior.columns.get(name) for posterior in posteriors]
+    return pa.table(columns, schema=schema)
+
+
+def posterior_schema(model: NegativeBinomial) -> pa.Schema:
+    """Return the columns of a model's state."""
+    import pyarrow as pa
+
+    vector = pa.list_(pa.float32())
+    fields = {"status": pa.string(), "reason": pa.string()}
+    fields |= {"hour_of_week_mean": vector, "hour_of_week_sd": vector, "level_sd": pa.float32()}
+    fields |= {"week_mean": vector, "event_mean": vector, "event_sd": vector}
+    fields |= {"node_weight": vector, "node_week_scale": vector, "node_inv_phi": vector}
+    for name in model.configuration.hyperparameters:
+        fields |= {f"{name}_mean": pa.float32(), f"{name}_sd": pa.float32()}
+    fields |= {"observed_hours": pa.int32(), "mean_count": pa.float32()}
+    fields |= {"newton_steps": pa.int32(), "evaluations": pa.int32()}
+    fields |= {"gradient": pa.float32(), "skewness": pa.float32(), "flags": pa.string()}
+    return pa.schema(list(fields.items()))

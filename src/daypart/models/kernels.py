@@ -1,0 +1,80 @@
+"""How every kernel of this room is compiled, and the two loops that all of them share.
+
+Kernels are compiled by numba for explicit signatures when their module is imported, and kept
+on disk; `daypart.models.compile_kernels` imports them all. They work in float64 on C-contiguous
+arrays that the caller owns: nothing is allocated inside a fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+FloatVector = NDArray[np.float64]
+FloatMatrix = NDArray[np.float64]
+IntVector = NDArray[np.int64]
+
+F1 = numba.types.Array(numba.float64, 1, "C")
+F2 = numba.types.Array(numba.float64, 2, "C")
+I1 = numba.types.Array(numba.int64, 1, "C")
+
+
+Compiled = TypeVar("Compiled", bound=Callable[..., Any])
+
+
+def kernel(returns: Any, *arguments: Any) -> Callable[[Compiled], Compiled]:
+    """Compile a function for one signature.
+
+    Sums may be reordered (so that they use vector instructions), but infinities and NaN keep
+    their meaning.
+
+    Parameters
+    ----------
+    returns, *arguments : numba types
+    """
+    compiled: Callable[[Compiled], Compiled] = numba.njit(
+        returns(*arguments),
+        cache=True,
+        fastmath={"reassoc", "contract", "nsz"},
+        error_model="numpy",
+        nogil=True,
+    )
+    return compiled
+
+
+@kernel(numba.void, F1, F1, numba.int64)
+def log_of(values: FloatVector, out: FloatVector, count: int) -> None:
+    """Write the natural logarithms of positive normal numbers, eight at a time.
+
+    The mantissa is brought into [sqrt(1/2), sqrt(2)) and its logarithm taken as
+    2 artanh((m - 1) / (m + 1)), whose series is cut below the last digit of a float64.
+    """
+    bits = values.view(np.int64)
+    for i in range(count):
+        exponent = (bits[i] >> 52) - 1023
+        out[i] = float(exponent)
+    mantissa = out.view(np.int64)
+    for i in range(count):
+        exponent_value = out[i]
+        mantissa[i] = (bits[i] & 0x000FFFFFFFFFFFFF) | 0x3FF0000000000000
+        m = out[i]
+        large = m > 1.4142135623730951
+        m = m * 0.5 if large else m
+        e = exponent_value + (1.0 if large else 0.0)
+        s = (m - 1.0) / (m + 1.0)
+        z = s * s
+        series = 1.0 / 21.0
+        series = series * z + 1.0 / 19.0
+        series = series * z + 1.0 / 17.0
+        series = series * z + 1.0 / 15.0
+        series = series * z + 1.0 / 13.0
+        series = series * z + 1.0 / 11.0
+        series = series * z + 1.0 / 9.0
+        series = series * z + 1.0 / 7.0
+        series = series * z + 1.0 / 5.0
+        series = series * z + 1.0 / 3.0
+        out[i] = e * 0.6931471805599453 + 2.0 * s * (1.0 + z * series)

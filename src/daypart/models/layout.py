@@ -1,0 +1,97 @@
+"""From a ragged series to the weeks x hours table that the kernels fit."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from daypart.models.kernels import F1, F2, I1, FloatMatrix, FloatVector, IntVector, kernel
+
+HISTOGRAM = 64
+"""Counts below this are summed from a histogram, the rest one by one."""
+
+OBSERVED, TOTAL, LARGE, CONTRADICTED, LARGEST, EVENTS = range(6)
+"""Places of what `lay_out` reports."""
+
+_I32 = numba.types.Array(numba.int32, 1, "C")
+_I16 = numba.types.Array(numba.int16, 1, "C")
+_F32 = numba.types.Array(numba.float32, 1, "C")
+
+
+@kernel(numba.void, _I32, _F32, _I32, _I16, _I16, F2, F2, F2, F1, F1, I1, I1, I1, I1)
+def lay_out(
+    series: np.ndarray,
+    exposures: np.ndarray,
+    week: np.ndarray,
+    hour_of_week: np.ndarray,
+    effect: np.ndarray,
+    counts: FloatMatrix,
+    exposure: FloatMatrix,
+    event: FloatMatrix,
+    over: FloatVector,
+    large: FloatVector,
+    event_week: IntVector,
+    event_hour: IntVector,
+    event_effect: IntVector,
+    report: IntVector,
+) -> None:
+    """Fill one partition's tables from its series.
+
+    Parameters
+    ----------
+    series : int32 array, shape (hours,)
+        -1 where missing.
+    exposures : float32 array
+        One for every 24 hours.
+    week, hour_of_week : int32, int16 arrays, shape (hours,)
+        Local wall clock. Two hours in one cell (clocks put back) add up.
+    effect : int16 array, shape (hours,)
+        Event effect of each hour, -1 for none.
+    counts, exposure, event : float64 arrays, shape (weeks, 168), all written
+    over, large, event_week, event_hour, event_effect : see `field.Series`
+    report : int64 array, shape (6,)
+        Observed hours, sum of counts, length of `large`, hours with a count but no exposure,
+        largest count, number of events.
+    """
+    weeks = len(counts)
+    for k in range(weeks):
+        for c in range(168):
+            counts[k, c] = 0.0
+            exposure[k, c] = 0.0
+            event[k, c] = -1.0
+    for i in range(len(report)):
+        report[i] = 0
+    for i in range(len(series)):
+        y = series[i]
+        if y < 0:
+            continue
+        e = exposures[i // 24]
+        if not e > 0.0:
+            if y > 0:
+                report[CONTRADICTED] += 1
+            continue
+        k, c = week[i], hour_of_week[i]
+        counts[k, c] += y
+        exposure[k, c] += e
+        event[k, c] = effect[i]
+        report[OBSERVED] += 1
+        report[TOTAL] += y
+    for i in range(len(over)):
+        over[i] = 0.0
+    for k in range(weeks):
+        for c in range(168):
+            y = int(counts[k, c])
+            report[LARGEST] = max(report[LARGEST], y)
+            if y > 0:
+                over[min(y, len(over)) - 1] += 1.0
+            if y > len(over):
+                large[report[LARGE]] = y
+                report[LARGE] += 1
+            if exposure[k, c] > 0.0 and event[k, c] >= 0.0:
+                place = report[EVENTS]
+                event_week[place] = k
+                event_hour[place] = c
+                event_effect[place] = int(event[k, c])
+                report[EVENTS] += 1
+    for i in range(len(over) - 2, -1, -1):
+        over[i] += over[i + 1]

@@ -1,0 +1,171 @@
+"""The Bayesian audience model: negative binomial counts, one posterior a partition.
+
+Two configurations share one engine: `negbin`, the default (hour of day, day type at that hour and
+cell, each with a learnt scale; weeks as a random walk; holidays), and `crossed`, the reference
+(cells and weeks, both independent).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daypart.models import calendar
+from daypart.models.protocol import Forecast, Window
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from daypart.series import SeriesBlock
+
+FEWEST_WEEKS = 2
+MOST_WEEKS = 530
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """The shape and the priors of one member of the family.
+
+    Parameters
+    ----------
+    hyperparameters : tuple of str
+        Names of the scales (cells first), the week scale, and 1 / size.
+    day_types : bool
+        True: cells under day type at that hour under hour of day; False: cells alone.
+    walk : bool
+        True: weeks are a random walk of order one; False: independent.
+    hyper_scales : tuple of float
+        Half-normal scales of the scales and of tau = size^(-1/2).
+    start : tuple of float
+        Where the search for the scales' mode begins.
+    level_sd, event_sd : float
+        Standard deviations of the level and of each event effect, in log households.
+    """
+
+    hyperparameters: tuple[str, ...]
+    day_types: bool
+    walk: bool
+    hyper_scales: tuple[float, ...]
+    start: tuple[float, ...]
+    level_sd: float
+    event_sd: float
+
+
+CROSSED = Configuration(
+    hyperparameters=("sh", "sw", "inv_phi"),
+    day_types=False,
+    walk=False,
+    hyper_scales=(1.0, 0.5, 1.0),
+    start=(0.7, 0.15, 0.5),
+    level_sd=5.0,
+    event_sd=0.5,
+)
+DAY_TYPES = Configuration(
+    hyperparameters=("cell_scale", "day_type_scale", "hour_scale", "week_scale", "inv_phi"),
+    day_types=True,
+    walk=True,
+    hyper_scales=(0.5, 0.5, 1.0, 0.2, 1.0),
+    start=(0.2, 0.3, 0.7, 0.1, 0.5),
+    level_sd=10.0,
+    event_sd=0.5,
+)
+
+
+@dataclass(frozen=True)
+class NegativeBinomial:
+    """One Bayesian negative binomial model a partition, by nested Laplace approximation.
+
+    Parameters
+    ----------
+    name : str
+    configuration : Configuration
+    parameters : mapping
+        What the user may set: `holidays` (True, False).
+
+    Examples
+    --------
+    >>> from daypart.models import get_model
+    >>> get_model("negbin").parameters
+    {'holidays': True}
+
+    References
+    ----------
+    Rue, Martino and Chopin (2009), Approximate Bayesian inference for latent Gaussian models
+    by using integrated nested Laplace approximations, JRSS B 71.
+    """
+
+    name: str
+    configuration: Configuration
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    version: str = "1"
+
+    @property
+    def effects(self) -> tuple[str, ...]:
+        """Names of the event effects, in the order of the state's `event_mean`."""
+        return calendar.US_EFFECTS if self.parameters["holidays"] else ()
+
+    def effects_of(self, first_hour: int, hours: int, timezone: str) -> NDArray[np.int16]:
+        """Return the event effect of each hour, -1 for none."""
+        if not self.parameters["holidays"]:
+            return np.full(hours, -1, dtype=np.int16)
+        return calendar.us_holiday_effects(first_hour, hours, timezone)
+
+    def fit(self, block: SeriesBlock) -> pa.Table:
+        """Fit every partition of a block; see `Model.fit`."""
+        from daypart.models.fitting import fit_block
+
+        return fit_block(self, block)
+
+    def forecast(self, state: pa.Table, window: Window, probabilities: Sequence[float]) -> Forecast:
+        """Predict counts as mixtures over the scales' posterior; see `Model.forecast`."""
+        from daypart.models.predict import forecast_block
+
+        return forecast_block(self, state, window, probabilities)
+
+    def sample_paths(
+        self, state: pa.Table, window: Window, draws: int, seed: int
+    ) -> NDArray[np.int32]:
+        """Draw joint paths of counts; see `Model.sample_paths`."""
+        from daypart.models.predict import sample_block
+
+        return sample_block(self, state, window, draws, seed)
+
+
+def integration_rule(dimensions: int) -> NDArray[np.float64]:
+    """Return nodes of degree 5 for a standard normal density.
+
+    Parameters
+    ----------
+    dimensions : int
+        3 (15 nodes) or 5 (27 nodes).
+
+    Returns
+    -------
+    float64 array, shape (nodes, 1 + dimensions)
+        Weight, then coordinates: the centre, the axes (minus, plus), the corners.
+
+    Examples
+    --------
+    The fourth moment of a standard normal is 3, its mixed one 1:
+
+    >>> rule = integration_rule(3)
+    >>> weight, x, y = rule[:, 0], rule[:, 1], rule[:, 2]
+    >>> len(rule), round(float(weight @ x**4), 9), round(float(weight @ (x * y) ** 2), 9)
+    (15, 3.0, 1.0)
+    """
+    d = dimensions
+    corners = [corner for corner in product((-1.0, 1.0), repeat=d) if d < 5 or np.prod(corner) > 0]
+    rows = [[2.0 / (d + 2.0)] + [0.0] * d]
+    for axis in range(d):
+        for side in (-1.0, 1.0):
+            rows.append([1.0 / (d + 2.0) ** 2] + [0.0] * d)
+            rows[-1][1 + axis] = side * np.sqrt(d + 2.0)
+    for corner in corners:
+        weight = d**2 / (d + 2.0) ** 2 / len(corners)
+        rows.append([weight, *(np.sqrt((d + 2.0) / d) * np.array(corner))])
+    return np.array(rows)

@@ -1,0 +1,191 @@
+"""Forecasts and sample paths straight from a stored posterior, without a refit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daypart.models.protocol import Forecast, Window
+from daypart.models.seeds import generator_of
+from daypart.series import datetime_to_hour, local_hours
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from daypart.models.negbin import NegativeBinomial
+
+_STRATA = 3
+_ABSCISSAE, _ABSCISSA_WEIGHTS = np.polynomial.hermite_e.hermegauss(5)
+_ABSCISSA_WEIGHTS = _ABSCISSA_WEIGHTS / _ABSCISSA_WEIGHTS.sum()
+
+
+@dataclass(frozen=True)
+class _Clock:
+    """The window's hours seen from one series."""
+
+    hour_of_week: NDArray[np.int64]
+    steps: NDArray[np.int64]
+    """Whole local weeks after the last fitted one, at least 0."""
+    effect: NDArray[np.int64]
+
+
+def clock_of(model: NegativeBinomial, row: dict[str, Any], window: Window) -> _Clock:
+    """Place the window's hours on the local clock of one row of the state."""
+    first_hour, timezone = datetime_to_hour(row["first_hour"]), row["timezone"]
+    fitted = local_hours(first_hour, max(int(row["hours"]), 1), timezone)
+    ahead = local_hours(window.first_hour, window.hours, timezone)
+    last_monday = int(fitted.day[-1]) - int(fitted.hour_of_week[-1]) // 24
+    steps = (ahead.day - ahead.hour_of_week // 24 - last_monday) // 7
+    return _Clock(
+        hour_of_week=ahead.hour_of_week.astype(np.int64),
+        steps=np.maximum(steps, 0).astype(np.int64),
+        effect=model.effects_of(window.first_hour, window.hours, timezone).astype(np.int64),
+    )
+
+
+@dataclass(frozen=True)
+class _Level:
+    """Normal law of log mu per hour of the window, without week innovations."""
+
+    mean: NDArray[np.float64]
+    variance: NDArray[np.float64]
+
+
+def level_of(row: dict[str, Any], clock: _Clock) -> _Level:
+    """Return each hour's log mean for the row's exposure, events included."""
+    cell_mean = np.asarray(row["hour_of_week_mean"], dtype=np.float64)
+    cell_sd = np.asarray(row["hour_of_week_sd"], dtype=np.float64)
+    mean = cell_mean[clock.hour_of_week] + np.log(max(float(row["exposure"]), 1e-300))
+    variance = cell_sd[clock.hour_of_week] ** 2
+    there = clock.effect >= 0
+    if there.any():
+        event_mean = np.asarray(row["event_mean"], dtype=np.float64)
+        event_sd = np.asarray(row["event_sd"], dtype=np.float64)
+        mean[there] += event_mean[clock.effect[there]]
+        variance[there] += event_sd[clock.effect[there]] ** 2
+    return _Level(mean, variance)
+
+
+def week_innovations(model: NegativeBinomial, steps: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many independent week innovations stand between the origin and each hour."""
+    return steps if model.configuration.walk else np.ones_like(steps)
+
+
+def forecast_block(
+    model: NegativeBinomial, state: pa.Table, window: Window, probabilities: Sequence[float]
+) -> Forecast:
+    """Predict counts for every row of a state; see `Model.forecast`."""
+    from daypart.models.predictive import forecast_cells
+
+    shape = (state.num_rows, window.hours)
+    result = Forecast(
+        np.full(shape, np.nan),
+        np.full(shape, np.nan),
+        np.full((*shape, len(probabilities)), np.nan),
+    )
+    order = np.argsort(probabilities, kind="stable")
+    ascending = np.asarray(probabilities, dtype=np.float64)[order]
+    for i, row in enumerate(state.to_pylist()):
+        if row["status"] != "ok":
+            continue
+        clock = clock_of(model, row, window)
+        level = level_of(row, clock)
+        weight, week_variance, r = strata_of(row)
+        innovations = week_innovations(model, clock.steps)
+        # hours of one hour of week, week and effect share a predictive distribution
+        code = (innovations * 168 + clock.hour_of_week) * 64 + clock.effect + 1
+        _, first, inverse = np.unique(code, return_index=True, return_inverse=True)
+        quantiles = np.empty((len(first), len(ascending)))
+        moments = np.empty((len(first), 2))
+        forecast_cells(
+            level.mean[first],
+            level.variance[first],
+            innovations[first].astype(np.float64),
+            weight,
+            week_variance,
+            r,
+            _ABSCISSAE,
+            _ABSCISSA_WEIGHTS,
+            ascending,
+            moments,
+            quantiles,
+        )
+        result.mean[i] = moments[inverse, 0]
+        result.sd[i] = moments[inverse, 1]
+        result.quantiles[i][:, order] = quantiles[inverse]
+    return result
+
+
+def strata_of(
+    row: dict[str, Any],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Gather the scales' nodes into three strata of dispersion.
+
+    Returns
+    -------
+    tuple of float64 arrays, shape (3,)
+        Weight, mean square week scale and mean 1 / size of each stratum.
+    """
+    weight = np.asarray(row["node_weight"], dtype=np.float64)
+    week_variance = np.asarray(row["node_week_scale"], dtype=np.float64) ** 2
+    r = np.asarray(row["node_inv_phi"], dtype=np.float64)
+    order = np.argsort(r, kind="stable")
+    weight, week_variance, r = weight[order] / weight.sum(), week_variance[order], r[order]
+    above = np.cumsum(weight)
+    edges = np.arange(_STRATA + 1) / _STRATA
+    shares = np.diff(np.clip(above[None, :], edges[:-1, None], edges[1:, None]), axis=1)
+    first = np.clip(above[0], edges[:-1], edges[1:]) - edges[:-1]
+    shares = np.concatenate([first[:, None], shares], axis=1)
+    total = shares.sum(axis=1)
+    return total, shares @ week_variance / total, shares @ r / total
+
+
+def sample_block(
+    model: NegativeBinomial, state: pa.Table, window: Window, draws: int, seed: int
+) -> NDArray[np.int32]:
+    """Draw joint paths for every row of a state; see `Model.sample_paths`."""
+    paths = np.full((state.num_rows, draws, window.hours), -1, dtype=np.int32)
+    for i, row in enumerate(state.to_pylist()):
+        if row["status"] == "ok":
+            generator = generator_of(row["unique_id"], seed)
+            paths[i] = _sample_one(model, row, window, draws, generator)
+    return paths
+
+
+def _sample_one(
+    model: NegativeBinomial,
+    row: dict[str, Any],
+    window: Window,
+    draws: int,
+    generator: np.random.Generator,
+) -> NDArray[np.int32]:
+    """Draw one partition's paths: scales, level, each hour of week, weeks, events, counts."""
+    clock = clock_of(model, row, window)
+    mean = level_of(row, clock).mean
+    weight = np.asarray(row["node_weight"], dtype=np.float64)
+    node = generator.choice(len(weight), size=draws, p=weight / weight.sum())
+    week_scale = np.asarray(row["node_week_scale"], dtype=np.float64)[node]
+    r = np.asarray(row["node_inv_phi"], dtype=np.float64)[node]
+    cell_sd = np.asarray(row["hour_of_week_sd"], dtype=np.float64)
+    shared = np.minimum(float(row["level_sd"]), cell_sd)
+    own = np.sqrt(cell_sd**2 - shared**2)
+    cell = generator.standard_normal((draws, 1)) * shared
+    cell += generator.standard_normal((draws, 168)) * own
+    log_mean = mean[None, :] + cell[:, clock.hour_of_week]
+    weeks = int(clock.steps.max(initial=0)) + 1
+    shocks = generator.standard_normal((draws, weeks)) * week_scale[:, None]
+    if model.configuration.walk:
+        shocks[:, 0] = 0.0
+        shocks = np.cumsum(shocks, axis=1)
+    log_mean += shocks[:, clock.steps]
+    event_sd = np.append(np.asarray(row["event_sd"], dtype=np.float64), 0.0)
+    events = generator.standard_normal((draws, len(event_sd))) * event_sd
+    log_mean += events[:, clock.effect]
+    size = 1.0 / r[:, None]
+    rate = generator.standard_gamma(np.broadcast_to(size, log_mean.shape)) / size
+    rate *= np.exp(np.minimum(log_mean, 20.0))
+    return generator.poisson(np.minimum(rate, 2e9)).astype(np.int32)

@@ -1,0 +1,98 @@
+"""What a model is: fit a block of partitions, forecast from what the fit returned.
+
+Any object with these six members is a model; nothing is inherited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from daypart.series import SeriesBlock
+
+
+@dataclass(frozen=True)
+class Window:
+    """Consecutive hours to forecast.
+
+    Parameters
+    ----------
+    first_hour : int
+        UTC hours since 1970.
+    hours : int
+    """
+
+    first_hour: int
+    hours: int
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Predictive distributions of counts (households at the state row's exposure).
+
+    Parameters
+    ----------
+    mean, sd : float64 array, shape (partitions, hours)
+    quantiles : float64 array, shape (partitions, hours, probabilities)
+
+    All are NaN for a partition without a posterior.
+    """
+
+    mean: NDArray[np.float64]
+    sd: NDArray[np.float64]
+    quantiles: NDArray[np.float64]
+
+
+class Model(Protocol):
+    """Fits blocks of partitions, each on its own, and predicts from what that returned."""
+
+    @property
+    def name(self) -> str:
+        """What `get_model` knows it by."""
+
+    @property
+    def version(self) -> str:
+        """Changes whenever the same data would give another posterior."""
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """What the user may set, as JSON would hold it."""
+
+    def fit(self, block: SeriesBlock) -> pa.Table:
+        """Fit every partition of a block.
+
+        Returns
+        -------
+        pyarrow.Table
+            A row per partition in the block's order: `status` (`ok`, `failed`, `skipped`),
+            `reason` (null when `ok`), then the model's columns, null unless `ok`.
+        """
+
+    def forecast(self, state: pa.Table, window: Window, probabilities: Sequence[float]) -> Forecast:
+        """Predict counts.
+
+        Parameters
+        ----------
+        state : pyarrow.Table
+            What `fit` returned, beside `unique_id`, `timezone`, `first_hour`, `hours` and
+            `exposure` (households in tab for which to predict).
+        window : Window
+        probabilities : sequence of float
+            In (0, 1).
+        """
+
+    def sample_paths(
+        self, state: pa.Table, window: Window, draws: int, seed: int
+    ) -> NDArray[np.int32]:
+        """Draw joint paths of counts, shape (partitions, draws, hours).
+
+        Each partition's draws depend on `seed` and its `unique_id` alone. Rows of a partition
+        without a posterior are all -1.
+        """

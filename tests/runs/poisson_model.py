@@ -103,7 +103,9 @@ class HourOfWeekPoisson:
 
         shape, rate = self._cells(state, window)
         posterior = stats.nbinom(shape, rate / (rate + 1))
-        quantiles = np.stack([posterior.ppf(p) for p in probabilities], axis=-1)
+        quantiles = np.empty((*shape.shape, len(probabilities)))
+        for place, probability in enumerate(probabilities):
+            quantiles[..., place] = posterior.ppf(probability)
         return Forecast(posterior.mean(), posterior.std(), quantiles)
 
     def sample_paths(self, state, window, draws, seed):

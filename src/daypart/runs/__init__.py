@@ -4,6 +4,7 @@ from daypart.runs.events import BlockFinished, Event, TaskFailed, TaskFinished, 
 from daypart.runs.executor import Executor, Task, get_executor
 from daypart.runs.fit import RunReport, fit
 from daypart.runs.parts import read_results
+from daypart.runs.predict import PredictReport, predict
 from daypart.runs.status import RunStatus, status
 from daypart.runs.stopping import Stop
 from daypart.runs.task import TaskResult, run_task
@@ -12,6 +13,7 @@ __all__ = [
     "BlockFinished",
     "Event",
     "Executor",
+    "PredictReport",
     "RunReport",
     "RunStatus",
     "Stop",
@@ -22,6 +24,7 @@ __all__ = [
     "TaskStarted",
     "fit",
     "get_executor",
+    "predict",
     "read_results",
     "run_task",
     "status",

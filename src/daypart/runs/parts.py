@@ -24,7 +24,10 @@ MISSING_STATUS = "missing"
 """The status of a partition that no task has fitted yet."""
 
 _PART_NAME = re.compile(r"(\d+)-(\d+)\.parquet")
-_LIGHT = ["unique_id", "status", "reason", "seconds", "attempt", "content_hash"]
+_LIGHT = [
+    *("unique_id", "timezone", "first_hour", "hours"),
+    *("status", "reason", "seconds", "attempt", "content_hash"),
+]
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,8 @@ class Standing:
     Parameters
     ----------
     rows : pyarrow.Table
-        A row per partition of the plan, in its order: the plan's columns but `content_hash`,
-        then `status`, `reason`, `seconds`, `attempt`, `content_hash` of its newest row, and
+        A row per partition of the plan, in its order: the plan's columns, with those of its
+        newest row that the engine itself needs (`status`, `hours`, `attempt` and so on) and
         where that row lies: `part` (position in `parts`) and `part_row`; null where `missing`
         (but `attempt`, which also counts rows of data that changed since).
     parts : sequence of Path
@@ -125,9 +128,13 @@ def _newest_rows(parts: Sequence[Path]) -> pa.Table:
 def _light_schema() -> pa.Schema:
     import pyarrow as pa
 
-    strings = {"unique_id", "status", "reason", "content_hash"}
-    numbers = {"seconds": pa.float64(), "attempt": pa.int32()}
-    fields = [(name, pa.string() if name in strings else numbers[name]) for name in _LIGHT]
+    others = {
+        "first_hour": pa.timestamp("us", tz="UTC"),
+        "hours": pa.int32(),
+        "seconds": pa.float64(),
+        "attempt": pa.int32(),
+    }
+    fields = [(name, others.get(name, pa.string())) for name in _LIGHT]
     return pa.schema([*fields, ("part", pa.int32()), ("part_row", pa.int32())])
 
 

@@ -1,0 +1,148 @@
+"""Totals over partitions, draw by draw, so that intervals are those of the total."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daypart.runs.horizon import Horizon
+from daypart.runs.parts import Standing, read_rows
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from daypart.models.protocol import Model
+
+_PARTITIONS_AT_ONCE = 32
+_BYTES_OF_TOTALS = 64_000_000
+
+
+@dataclass(frozen=True)
+class Group:
+    """Partitions that are added up.
+
+    Parameters
+    ----------
+    key : tuple of str
+        The values that the group's partitions share.
+    members : int array
+        Positions of its fitted partitions.
+    without_forecast : int
+        How many partitions of the group were not fitted.
+    """
+
+    key: tuple[str, ...]
+    members: NDArray[np.int64]
+    without_forecast: int
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Totals of some groups.
+
+    Parameters
+    ----------
+    groups : sequence of Group
+    draws : int64 array, shape (groups, draws, periods)
+    mean : float64 array, shape (groups, periods)
+        The sum of the partitions' means, free of sampling noise.
+    """
+
+    groups: Sequence[Group]
+    draws: NDArray[np.int64]
+    mean: NDArray[np.float64]
+
+
+def group_partitions(rows: pa.Table, by: Sequence[str], fitted: NDArray[np.bool_]) -> list[Group]:
+    """Divide partitions by the values of some columns.
+
+    Parameters
+    ----------
+    rows : pyarrow.Table
+        A row per partition, with the columns.
+    by : sequence of str
+        None of them: one group of all.
+    fitted : bool array, shape (partitions,)
+
+    Returns
+    -------
+    list of Group
+        In the order of their keys.
+    """
+    columns = [rows.column(name).to_pylist() for name in by]
+    places: dict[tuple[str, ...], list[int]] = {}
+    for place in range(len(rows)):
+        places.setdefault(tuple(column[place] for column in columns), []).append(place)
+    groups = []
+    for key, every in sorted(places.items()):
+        members = np.array(every, np.int64)
+        members = members[fitted[members]]
+        groups.append(Group(key, members, len(every) - len(members)))
+    return groups
+
+
+def draw_totals(
+    model: Model,
+    standing: Standing,
+    groups: Sequence[Group],
+    horizon: Horizon,
+    *,
+    draws: int,
+    seed: int,
+) -> Iterator[Totals]:
+    """Draw the totals of groups, some groups at a time so that memory is bounded.
+
+    Partitions are drawn independently of each other, each from its own posterior.
+
+    Parameters
+    ----------
+    model : Model
+    standing : Standing
+    groups : sequence of Group
+    horizon : Horizon
+    draws : int
+    seed : int
+
+    Yields
+    ------
+    Totals
+        Of consecutive groups, in their order.
+    """
+    at_once = max(1, _BYTES_OF_TOTALS // (8 * draws * horizon.periods))
+    for start in range(0, len(groups), at_once):
+        batch = groups[start : start + at_once]
+        totals = Totals(
+            batch,
+            np.zeros((len(batch), draws, horizon.periods), np.int64),
+            np.zeros((len(batch), horizon.periods)),
+        )
+        for members, owners in _chunks(standing, batch):
+            state = read_rows(standing, members)
+            timezone = state.column("timezone")[0].as_py()
+            window = horizon.window(timezone)
+            paths = model.sample_paths(state, window, draws, seed)
+            means = model.forecast(state, window, ()).mean
+            for i, owner in enumerate(owners):
+                totals.draws[owner] += horizon.sums(paths[i].astype(np.int64), timezone)
+                totals.mean[owner] += horizon.sums(means[i], timezone)
+        yield totals
+
+
+def _chunks(
+    standing: Standing, groups: Sequence[Group]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Yield members of one time zone with the position of their group, in the order of parts."""
+    members = np.concatenate([group.members for group in groups])
+    owners = np.repeat(np.arange(len(groups)), [len(group.members) for group in groups])
+    order = np.argsort(members, kind="stable")
+    members, owners = members[order], owners[order]
+    zones = np.asarray(standing.rows.column("timezone").take(members).to_pylist(), dtype=object)
+    for zone in sorted(set(zones)):
+        places = np.flatnonzero(zones == zone)
+        for start in range(0, len(places), _PARTITIONS_AT_ONCE):
+            chosen = places[start : start + _PARTITIONS_AT_ONCE]
+            yield members[chosen], owners[chosen]

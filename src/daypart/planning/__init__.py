@@ -2,8 +2,26 @@
 
 from __future__ import annotations
 
+from daypart.planning.audience import Reach, reach
 from daypart.planning.brief import Brief, Limit, Limits, Pin, read_brief
+from daypart.planning.example import write_example_brief
 from daypart.planning.planner import plan
 from daypart.planning.results import Line, Plan, write_plan
+from daypart.planning.schedule import Schedule, read_schedule
 
-__all__ = ["Brief", "Limit", "Limits", "Line", "Pin", "Plan", "plan", "read_brief", "write_plan"]
+__all__ = [
+    "Brief",
+    "Limit",
+    "Limits",
+    "Line",
+    "Pin",
+    "Plan",
+    "Reach",
+    "Schedule",
+    "plan",
+    "reach",
+    "read_brief",
+    "read_schedule",
+    "write_example_brief",
+    "write_plan",
+]

@@ -226,8 +226,8 @@ def read_brief(path: PathLike) -> Brief:
     ----------
     path : path-like
         The file: a table `[campaign]` with the fields of `Brief`, and `[limits]` with those of
-        `Limits`, where `[limits.network]`, `[limits.daypart]`, `[limits.market]` and `[limits.week]`
-        hold a table of bounds per name, and `[[limits.pins]]` fixed lines.
+        `Limits`, where `[limits.network]`, `[limits.daypart]`, `[limits.market]` and
+        `[limits.week]` hold a table of bounds per name, and `[[limits.pins]]` fixed lines.
 
     Returns
     -------

@@ -11,6 +11,7 @@ from daypart.planning.master import open_highs
 from daypart.planning.problem import LinearLimit, Problem
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 _INFINITE = 1e30
 
@@ -74,6 +75,32 @@ def name_clash(problem: Problem) -> tuple[str, ...]:
     if problem.least.any() and _solve(problem, [*kept, something], free=True).feasible:
         names.append("limits.pins")
     return tuple(names) or ("limits.max_spots_per_week",)
+
+
+def broken_limits(problem: Problem, spots: Ints, *, tolerance: float = 1e-6) -> list[str]:
+    """Name the limits that a given schedule does not keep.
+
+    Parameters
+    ----------
+    problem : Problem
+    spots : int array [columns, weeks]
+    tolerance : float
+        Relative.
+    """
+    total = spots.sum(axis=1)
+    names = []
+    if problem.spent(total) > problem.budget * (1 + tolerance):
+        names.append("campaign.budget")
+    if (spots > problem.most_per_week).any():
+        names.append("limits.max_spots_per_week")
+    if ((spots != problem.pinned) & (problem.pinned > 0)).any():
+        names.append("limits.pins")
+    for limit in problem.limits:
+        value = float(limit.coefficients @ total)
+        slack = tolerance * max(1.0, abs(value))
+        if value < limit.lower - slack or value > limit.upper + slack:
+            names.append(limit.setting)
+    return names
 
 
 def _solve(

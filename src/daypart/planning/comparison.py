@@ -60,7 +60,7 @@ def split_evenly(problem: Problem) -> Ints:
     return spots
 
 
-def find_curve(planes: CuttingPlanes, *, gap: float = 2e-3) -> list[CurvePoint]:
+def find_curve(planes: CuttingPlanes, *, gap: float = 5e-3) -> list[CurvePoint]:
     """Find the best schedule for a range of budgets on the cuts of one solve path.
 
     Parameters
@@ -75,7 +75,7 @@ def find_curve(planes: CuttingPlanes, *, gap: float = 2e-3) -> list[CurvePoint]:
         Budgets that the limits don't allow are left out; the last is the first that can't be
         spent.
     """
-    points = []
+    points: list[CurvePoint] = []
     for share in CURVE:
         budget = share * planes.problem.budget
         found = planes.solve(gap=gap, budget=budget)

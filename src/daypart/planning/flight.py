@@ -58,7 +58,7 @@ class DaypartTable:
     of_minute : int array [10080]
         Index into `names` per minute of the calendar week, Monday 00:00 first.
     begins_on : int array [10080]
-        Weekday (Monday 0) on which that minute's daypart began: after midnight it is the day before.
+        Weekday (Monday 0) on which that minute's daypart began: the day before, after midnight.
     """
 
     names: tuple[str, ...]

@@ -116,6 +116,26 @@ def _household_chances(
     return result
 
 
+@numba.njit(cache=True)
+def _group_misses(
+    row_start: NDArray[np.int64],
+    cell: NDArray[np.int64],
+    minutes: NDArray[np.float64],
+    spots: NDArray[np.int64],
+    history: NDArray[np.int64],
+    group: NDArray[np.int64],
+    groups: int,
+) -> NDArray[np.float64]:
+    missed = np.ones((len(row_start) - 1, groups))
+    for h in range(len(row_start) - 1):
+        for entry in range(row_start[h], row_start[h + 1]):
+            c = cell[entry]
+            for i in range(spots[c]):
+                left = max(history[c] - minutes[entry] - i, 0.0)
+                missed[h, group[c]] *= left / (history[c] - i)
+    return missed
+
+
 def exposure_chances(panel: Panel, spots: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return each panel household's chances of 0 to 9 and of 10 or more exposures.
 
@@ -139,21 +159,54 @@ def exposure_chances(panel: Panel, spots: NDArray[np.int64]) -> NDArray[np.float
     Hoeffding, W. (1948). A class of statistics with asymptotically normal distribution.
     Annals of Mathematical Statistics 19(3).
     """
+    chances: NDArray[np.float64] = _household_chances(
+        panel.row_start, panel.cell, *_checked(panel, spots), TOP
+    )
+    return chances
+
+
+def misses_by_group(
+    panel: Panel, spots: NDArray[np.int64], group: NDArray[np.int64], groups: int
+) -> NDArray[np.float64]:
+    """Return each household's chance to miss all spots in each group of cells.
+
+    Parameters
+    ----------
+    panel : Panel
+    spots, group : int array [cells]
+    groups : int
+
+    Returns
+    -------
+    float array [households, groups]
+
+    Raises
+    ------
+    DaypartError
+        As `exposure_chances`.
+    """
+    missed: NDArray[np.float64] = _group_misses(
+        panel.row_start, panel.cell, *_checked(panel, spots), group, groups
+    )
+    return missed
+
+
+def _checked(
+    panel: Panel, spots: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return whole minutes [entries], spots and history [cells], where no cell has too few."""
     spots = np.asarray(spots, dtype=np.int64)
     history = panel.minutes_of_cell()
     short = np.flatnonzero(spots > history)
     if len(short):
         m, n, d = (int(i) for i in np.unravel_index(short[0], panel.shape))
         raise DaypartError(
-            f"{panel.markets[m].code}, {panel.networks[n]}, {panel.dayparts[d]}: {spots[short[0]]} "
-            f"spots, but only {history[short[0]]} minutes of history ({len(short)} such cells)",
+            f"{panel.markets[m].code}, {panel.networks[n]}, {panel.dayparts[d]}: "
+            f"{spots[short[0]]} spots, but only {history[short[0]]} minutes of history "
+            f"({len(short)} such cells)",
             hint='ingest more weeks, or take method="surrogate"',
         )
-    minutes = np.minimum(np.rint(panel.minutes), history[panel.cell])
-    chances: NDArray[np.float64] = _household_chances(
-        panel.row_start, panel.cell, minutes, spots, history, TOP
-    )
-    return chances
+    return np.minimum(np.rint(panel.minutes), history[panel.cell]), spots, history
 
 
 def count_frequency(panel: Panel, spots: NDArray[np.int64], *, seed: int = 0) -> Frequency:

@@ -14,6 +14,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _INFINITE = 1e30
+_BINDS = 1e-12
+_IDLE_SOLVES = 3
+_CUTS_PER_CLUSTER = 12
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ def open_highs() -> Any:
     """Open HiGHS on one thread, without a word on the screen."""
     import highspy
 
-    class QuietHighs(highspy.Highs):
+    class QuietHighs(highspy.Highs):  # type: ignore[misc]
         def enableCallbacks(self) -> None:  # noqa: N802 - HiGHS names it; it prints a banner
             pass
 
@@ -78,7 +81,7 @@ class Master:
         for limit in problem.limits:
             self._add_rows([limit.coefficients], [limit.lower], [limit.upper], np.arange(columns))
         self._fixed_rows = 1 + len(problem.limits)
-        self._cluster_columns: list[Ints] = []
+        self._idle = np.zeros(0, dtype=np.int64)
 
     def set_budget(self, budget: float) -> None:
         """Change the money there is."""
@@ -106,6 +109,16 @@ class Master:
             np.concatenate(indices).astype(np.int32),
             np.concatenate(values),
         )
+        self._idle = np.append(self._idle, np.zeros(len(starts), dtype=np.int64))
+
+    def _forget_idle_cuts(self, duals: Floats) -> None:
+        """Delete cuts that have not bound for a while, once there are many; warm starts go on."""
+        self._idle = np.where(np.abs(duals[self._fixed_rows :]) > _BINDS, 0, self._idle + 1)
+        if len(self._idle) < _CUTS_PER_CLUSTER * self.clusters:
+            return
+        idle = np.flatnonzero(self._idle > _IDLE_SOLVES)
+        self._highs.deleteRows(len(idle), (idle + self._fixed_rows).astype(np.int32))
+        self._idle = np.delete(self._idle, idle)
 
     def solve(self) -> MasterSolution | None:
         """Solve the linear master; None where no spots keep the limits."""
@@ -117,11 +130,14 @@ class Master:
         solution = self._highs.getSolution()
         values = np.array(solution.col_value)
         columns = self.problem.columns
+        duals = np.array(solution.row_dual)
+        bound = float(self._highs.getInfo().objective_function_value)
+        self._forget_idle_cuts(duals)
         return MasterSolution(
             spots=np.clip(values[:columns], self.problem.least, self.problem.most),
             reached=values[columns:],
-            bound=float(self._highs.getInfo().objective_function_value),
-            prices=np.array(solution.row_dual[: self._fixed_rows]),
+            bound=bound,
+            prices=duals[: self._fixed_rows],
         )
 
     def solve_whole(

@@ -84,10 +84,13 @@ class CuttingPlanes:
         self.master.set_budget(self.problem.budget if budget is None else budget)
         best_spots: Floats | None = None
         best_value, bound = -np.inf, np.inf
-        for rounds in range(1, _ROUNDS + 1):
+        prices = np.zeros(1 + len(self.problem.limits))
+        rounds = 0
+        while bound - best_value > gap * max(best_value, 1e-12) and rounds < _ROUNDS:
             found = self.master.solve()
             if found is None:
                 return None
+            rounds, prices = rounds + 1, found.prices
             bound = min(bound, found.bound)
             trials = [found.spots]
             if best_spots is not None:
@@ -96,10 +99,8 @@ class CuttingPlanes:
                 value = self.cut_at(trial)
                 if value > best_value:
                     best_spots, best_value = trial, value
-            if bound - best_value <= gap * max(best_value, 1e-12):
-                break
         assert best_spots is not None
-        return Continuous(best_spots, best_value, bound, found.prices, rounds)
+        return Continuous(best_spots, best_value, bound, prices, rounds)
 
     def slopes(self, spots: NDArray[np.floating] | Ints) -> Floats:
         """Return what one more spot adds in each column, to first order, in percent [columns]."""

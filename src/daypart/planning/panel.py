@@ -50,6 +50,8 @@ class Panel:
         Where each household's entries begin, and their cells, rising within a household.
     minutes : float array [entries]
         Minutes watched in the history.
+    odd_minutes : float array [entries]
+        Those watched in every second week of it (for checks of one half against the other).
     weekly_minutes : float array [households, weeks]
         All minutes of the household in each week of the history.
     history_minutes : int array [markets, dayparts]
@@ -72,6 +74,7 @@ class Panel:
     row_start: NDArray[np.int64]
     cell: NDArray[np.int64]
     minutes: NDArray[np.float64]
+    odd_minutes: NDArray[np.float64]
     weekly_minutes: NDArray[np.float64]
     history_minutes: NDArray[np.int64]
     members: Mapping[str, NDArray[np.bool_]]
@@ -96,7 +99,7 @@ class Panel:
     @property
     def weeks(self) -> int:
         """Weeks of history."""
-        return self.weekly_minutes.shape[1]
+        return int(self.weekly_minutes.shape[1])
 
     def minutes_of_cell(self) -> NDArray[np.int64]:
         """Return T, the minutes of each cell's daypart in the history [cells]."""
@@ -158,6 +161,7 @@ class Panel:
             row_start=np.concatenate([[0], np.cumsum(lengths)]),
             cell=self.cell[keep],
             minutes=self.minutes[keep],
+            odd_minutes=self.odd_minutes[keep],
             weekly_minutes=self.weekly_minutes[chosen],
             history_minutes=self.history_minutes,
             members={key: member[chosen] for key, member in self.members.items()},
@@ -248,6 +252,7 @@ def read_panel(store: PathLike, markets: Sequence[str] = (ALL,)) -> Panel:
         row_start=np.concatenate([[0], np.cumsum(np.concatenate([m.lengths for _, m in parts]))]),
         cell=np.concatenate([m.cell for _, m in parts]),
         minutes=np.concatenate([m.minutes for _, m in parts]),
+        odd_minutes=np.concatenate([m.odd_minutes for _, m in parts]),
         weekly_minutes=np.concatenate([m.weekly for _, m in parts]),
         history_minutes=np.array(
             [daypart_table.minutes_between(first_hour, hours, place.timezone) for place in places]
@@ -283,6 +288,7 @@ class _Minutes:
     lengths: NDArray[np.int64]
     cell: NDArray[np.int64]
     minutes: NDArray[np.float64]
+    odd_minutes: NDArray[np.float64]
     weekly: NDArray[np.float64]
 
 
@@ -371,20 +377,25 @@ def _read_minutes(
     minutes = table["minutes"].to_numpy().astype(np.float64)
     keep = known & (minutes > 0)
     week = (_days(table["week"]) - grid.first_week) // 7
-    weekly = np.bincount(
-        (row * grid.weeks + week)[keep],
-        weights=minutes[keep],
-        minlength=len(households) * grid.weeks,
-    ).reshape(len(households), grid.weeks)
+    odd = np.where(week % 2 == 1, minutes, 0.0)
     per_market = len(grid.networks) * len(grid.dayparts)
     keys = (row * per_market + network * len(grid.dayparts) + daypart)[keep]
     unique, place_of = np.unique(keys, return_inverse=True)
     return _Minutes(
         lengths=np.bincount(unique // per_market, minlength=len(households)),
         cell=grid.market * per_market + unique % per_market,
-        minutes=np.bincount(place_of, weights=minutes[keep], minlength=len(unique)),
-        weekly=weekly,
+        minutes=_sums(place_of, minutes[keep], len(unique)),
+        odd_minutes=_sums(place_of, odd[keep], len(unique)),
+        weekly=_sums(
+            (row * grid.weeks + week)[keep], minutes[keep], len(households) * grid.weeks
+        ).reshape(len(households), grid.weeks),
     )
+
+
+def _sums(
+    group: NDArray[np.int64], values: NDArray[np.float64], groups: int
+) -> NDArray[np.float64]:
+    return np.bincount(group, weights=values, minlength=groups).astype(np.float64)
 
 
 def _codes(column: Any, names: Sequence[str]) -> NDArray[np.int64]:
@@ -399,4 +410,5 @@ def _codes(column: Any, names: Sequence[str]) -> NDArray[np.int64]:
     )
     if len(of_code) == 0:
         return np.empty(0, dtype=np.int64)
-    return of_code[encoded.indices.to_numpy(zero_copy_only=False)]
+    codes: NDArray[np.int64] = of_code[encoded.indices.to_numpy(zero_copy_only=False)]
+    return codes

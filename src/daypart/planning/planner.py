@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daypart.errors import DaypartError
+from daypart.planning.audience import impressions_error
 from daypart.planning.brief import Brief, read_brief
-from daypart.planning.clashes import most_spend, name_clash
+from daypart.planning.clashes import broken_limits, most_spend, name_clash
 from daypart.planning.comparison import find_curve, measure_sampling_gap, split_evenly
 from daypart.planning.definitions import DEFINITIONS, notes_of
 from daypart.planning.flight import Week, broadcast_weeks
-from daypart.planning.frequency import Frequency, count_frequency, jackknife_error
+from daypart.planning.frequency import Frequency, count_frequency
 from daypart.planning.optimiser import Continuous, CuttingPlanes
 from daypart.planning.panel import Panel, read_panel
 from daypart.planning.problem import Problem, build_problem
@@ -29,6 +30,7 @@ from daypart.planning.publication import (
 )
 from daypart.planning.rate_card import read_rate_card
 from daypart.planning.results import Plan, write_plan
+from daypart.planning.schedule import Rows, Schedule, read_schedule
 from daypart.planning.summaries import make_lines, summarise
 from daypart.planning.surrogate import fit_surrogate
 from daypart.planning.whole import Whole, find_whole_spots, spread_over_weeks
@@ -55,11 +57,13 @@ class _Campaign:
 
 @dataclass(frozen=True)
 class _Optimum:
-    """What the optimiser found."""
+    """What the optimiser found, or what was given with the bound that it is held against."""
 
     planes: CuttingPlanes
     continuous: Continuous
     whole: Whole
+    by_week: Ints
+    evaluated: bool = False
 
 
 def plan(
@@ -68,6 +72,7 @@ def plan(
     brief: PathLike | Brief,
     out: PathLike,
     run: PathLike | None = None,
+    schedule: PathLike | Rows | None = None,
     seed: int = 0,
     gap: float = GAP,
     min_households: int = MIN_HOUSEHOLDS,
@@ -85,6 +90,9 @@ def plan(
         Folder for `plan.json`, `plan.xlsx`, `plan.csv` and `reach_curve.csv`.
     run : path-like, optional
         A run fitted to the store: impressions are calibrated to its forecast for the flight.
+    schedule : path-like or iterable of mappings, optional
+        Evaluate this schedule instead of finding one (see `read_schedule`): its cost, reach and gap
+        to the best possible plan, and the limits that it breaks.
     seed : int
         Of the surrogate's clusters, the jackknife's groups and the halving of the panel.
     gap : float
@@ -121,8 +129,9 @@ def plan(
             f"{campaign.panel.households:,} panel households of {asked.segment}, "
             f"{campaign.problem.columns:,} cells to buy"
         )
+    given = None if schedule is None else _given_spots(campaign, read_schedule(schedule))
     with progress.step("optimising") as step:
-        optimum = _optimise(campaign, gap, seed)
+        optimum = _optimise(campaign, gap, seed, given)
         step.summarise(
             f"{optimum.whole.spots.sum():,} spots, reach {optimum.whole.value:.1f} % "
             f"within {100 * optimum.whole.gap:.2f} % of the best"
@@ -154,7 +163,28 @@ def _read_campaign(store: PathLike, brief: Brief) -> _Campaign:
     return _Campaign(brief, weeks, target, impressions, problem)
 
 
-def _optimise(campaign: _Campaign, gap: float, seed: int) -> _Optimum:
+def _given_spots(campaign: _Campaign, schedule: Schedule) -> Ints:
+    """Place a given schedule's spots on the problem's columns and weeks [columns, weeks]."""
+    problem, mondays = campaign.problem, [week.monday for week in campaign.weeks]
+    by_cell = schedule.spots_by_cell(campaign.panel, mondays)
+    on_offer = problem.most_per_week > 0
+    placed = by_cell[problem.cell] * on_offer
+    offered = np.zeros(by_cell.shape, dtype=np.int64)
+    np.add.at(offered, problem.cell, placed)
+    cells, weeks = np.nonzero(by_cell > offered)
+    if len(cells):
+        m, n, d = (int(i) for i in np.unravel_index(cells[0], campaign.panel.shape))
+        panel = campaign.panel
+        raise DaypartError(
+            f"{schedule.source}: {panel.markets[m].code}, {panel.networks[n]}, "
+            f"{panel.dayparts[d]} is excluded or not sold in the week of {mondays[weeks[0]]} "
+            f"({len(cells)} such lines)",
+            hint="take those spots out, or price the cell on the rate card",
+        )
+    return placed
+
+
+def _optimise(campaign: _Campaign, gap: float, seed: int, given: Ints | None) -> _Optimum:
     planes = CuttingPlanes(campaign.problem, fit_surrogate(campaign.panel, seed=seed))
     continuous = planes.solve(gap=gap / 4)
     if continuous is None or campaign.problem.spent(continuous.spots) <= 0:
@@ -163,13 +193,17 @@ def _optimise(campaign: _Campaign, gap: float, seed: int) -> _Optimum:
             f"{campaign.brief.path}: no plan keeps all of: {'; '.join(names)}",
             hint="loosen one of them",
         )
+    if given is not None:
+        value = planes.value(given.sum(axis=1))
+        evaluated = Whole(given.sum(axis=1), value, max(continuous.bound, value))
+        return _Optimum(planes, continuous, evaluated, given, True)
     whole = find_whole_spots(planes, continuous, gap=gap)
     if whole is None or not whole.spots.any():
         raise DaypartError(
             f"{campaign.brief.path}: the limits leave no room for whole spots at this budget",
             hint="raise campaign.budget or widen the shares in limits",
         )
-    return _Optimum(planes, continuous, whole)
+    return _Optimum(planes, continuous, whole, spread_over_weeks(campaign.problem, whole.spots))
 
 
 def _report(
@@ -183,12 +217,11 @@ def _report(
     )
     spots = np.zeros((panel.cells, len(campaign.weeks)), dtype=np.int64)
     cost = np.zeros(spots.shape)
-    by_column = spread_over_weeks(problem, whole.spots)
-    np.add.at(spots, problem.cell, by_column)
-    np.add.at(cost, problem.cell, (by_column > 0) * problem.cost[:, None])
+    np.add.at(spots, problem.cell, optimum.by_week)
+    np.add.at(cost, problem.cell, (optimum.by_week > 0) * problem.cost[:, None])
     counted = count_frequency(panel, spots.sum(axis=1), seed=seed)
     seen = float(campaign.impressions @ spots.sum(axis=1))
-    spread = _impressions_error(panel, spots.sum(axis=1), seed)
+    spread = impressions_error(panel, spots.sum(axis=1), seed=seed)
     limits = {"raw_households": panel.households, "min_households": min_households}
     enough = panel.households >= min_households
     sampling = measure_sampling_gap(problem, panel, seed=seed, gap=gap)
@@ -197,7 +230,7 @@ def _report(
     return Plan(
         campaign=brief.name,
         simulated=panel.simulated,
-        status="optimal" if whole.gap <= gap * (1 + 1e-9) else "feasible",
+        status=_status(optimum, gap),
         objective=whole.value,
         objective_name=brief.objective,
         objective_unit="percent of the target's universe estimate",
@@ -205,6 +238,7 @@ def _report(
         gap=whole.gap,
         sampling_gap=None if sampling is None else sampling.relative,
         limited_by=_limited_by(campaign, optimum),
+        broken=broken_limits(problem, optimum.by_week) if optimum.evaluated else [],
         asked=brief.budget if math.isfinite(brief.budget) else None,
         spent=round(problem.spent(whole.spots), 2),
         currency=brief.currency,
@@ -238,19 +272,15 @@ def _report(
     )
 
 
+def _status(optimum: _Optimum, gap: float) -> str:
+    if optimum.evaluated:
+        return "evaluated"
+    return "optimal" if optimum.whole.gap <= gap * (1 + 1e-9) else "feasible"
+
+
 def _figure(mean: float, lo: float, hi: float, shown: bool) -> dict[str, Any]:
     values = (mean, lo, hi) if shown else (SUPPRESSED,) * 3
     return dict(zip(("mean", "lo_80", "hi_80"), values, strict=True))
-
-
-def _impressions_error(panel: Panel, spots: Ints, seed: int) -> float:
-    rate = spots / np.maximum(panel.minutes_of_cell(), 1)
-    exposures = np.bincount(
-        panel.household_of_entry(),
-        weights=panel.minutes * rate[panel.cell],
-        minlength=panel.households,
-    )
-    return float(jackknife_error(panel, exposures[:, None], seed=seed)[0])
 
 
 def _even_split(campaign: _Campaign, seed: int, shown: bool) -> dict[str, Any]:
@@ -272,8 +302,8 @@ def _curve(
     shown: bool,
 ) -> list[dict[str, Any]]:
     rows = []
-    for point in find_curve(optimum.planes, gap=gap):
-        same = math.isclose(point.budget, campaign.problem.budget)
+    for point in find_curve(optimum.planes):
+        same = not optimum.evaluated and math.isclose(point.budget, campaign.problem.budget)
         spots = optimum.whole.spots if same else point.spots
         by_cell = campaign.problem.by_cell(spots).astype(np.int64)
         reached = counted if same else count_frequency(campaign.panel, by_cell, seed=seed)

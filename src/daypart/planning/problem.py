@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,24 +76,44 @@ class Problem:
 
     def by_cell(self, spots: NDArray[np.floating] | Ints) -> Floats:
         """Sum spots over periods [cells]."""
-        return np.bincount(self.cell, weights=spots, minlength=self.cells)
+        return np.bincount(self.cell, weights=spots, minlength=self.cells).astype(np.float64)
 
     def spent(self, spots: NDArray[np.floating] | Ints) -> float:
         """Return what the spots cost."""
         return float(self.cost @ spots)
 
-    def keeps_limits(self, spots: NDArray[np.floating] | Ints, tolerance: float = 1e-6) -> bool:
-        """Tell whether spots keep the budget and every limit."""
-        if self.spent(spots) > self.budget * (1 + tolerance):
+    def keeps_limits(
+        self,
+        spots: NDArray[np.floating] | Ints,
+        *,
+        budget: float | None = None,
+        tolerance: float = 1e-6,
+    ) -> bool:
+        """Tell whether spots keep the budget (or another one) and every limit."""
+        money = self.budget if budget is None else budget
+        if self.spent(spots) > money * (1 + tolerance):
             return False
         if (spots < self.least - tolerance).any() or (spots > self.most + tolerance).any():
             return False
-        for limit in self.limits:
-            value = float(limit.coefficients @ spots)
-            slack = tolerance * max(1.0, float(np.abs(limit.coefficients) @ spots))
-            if value < limit.lower - slack or value > limit.upper + slack:
-                return False
-        return True
+        values = self.coefficients @ spots
+        slack = tolerance * np.maximum(1.0, np.abs(values))
+        return bool(((values >= self.lower - slack) & (values <= self.upper + slack)).all())
+
+    @cached_property
+    def coefficients(self) -> Floats:
+        """The limits' coefficients as one matrix [limits, columns]."""
+        rows = [limit.coefficients for limit in self.limits]
+        return np.array(rows, dtype=np.float64).reshape(len(rows), self.columns)
+
+    @cached_property
+    def lower(self) -> Floats:
+        """The limits' lower bounds."""
+        return np.array([limit.lower for limit in self.limits], dtype=np.float64)
+
+    @cached_property
+    def upper(self) -> Floats:
+        """The limits' upper bounds."""
+        return np.array([limit.upper for limit in self.limits], dtype=np.float64)
 
 
 def build_problem(
@@ -125,7 +146,8 @@ def build_problem(
     names = _names(panel, weeks)
     limits = _expand(brief, names)
     available = _available(brief, panel, weeks, names)
-    unit_cost = np.round(np.maximum(cpm * priced_impressions[:, None] / 1000.0, 0.01), 2)
+    unit_cost = cpm * priced_impressions[:, None] / 1000.0
+    unit_cost = np.round(np.maximum(unit_cost, 0.01), 2).astype(np.float64)
     sold = np.isfinite(cpm) & (priced_impressions > 0)[:, None] & (available > 0)
     periods = _periods(brief, unit_cost, sold, limits, weeks)
     first = np.array([period[0] for period in periods])
@@ -162,7 +184,7 @@ def build_problem(
         pinned=pinned,
     )
     rows = _rows(limits, problem, panel, weeks)
-    return Problem(**{**problem.__dict__, "limits": rows})
+    return replace(problem, limits=rows)
 
 
 def _names(panel: Panel, weeks: Sequence[Week]) -> dict[str, dict[str, int]]:

@@ -124,17 +124,19 @@ def _check_cover(
     file: Path, panel: Panel, weeks: Sequence[Week], covered: NDArray[np.int64]
 ) -> None:
     needed = np.array([len(week.days) for week in weeks])
-    on_card = covered.any(axis=1)
-    for fault, wrong in (
-        ("has no price for every day", covered < needed),
-        ("has two prices for a day", covered > needed),
-    ):
+    on_card = np.asarray(covered.any(axis=1), dtype=np.bool_)
+    faults: tuple[tuple[str, NDArray[np.bool_]], ...] = (
+        ("has no price for every day", np.asarray(covered < needed)),
+        ("has two prices for a day", np.asarray(covered > needed)),
+    )
+    for fault, wrong in faults:
         cells, at = np.nonzero(wrong & on_card[:, None])
         if len(cells):
             m, n, d = (int(i) for i in np.unravel_index(cells[0], panel.shape))
             raise DaypartError(
-                f"{file}: {panel.markets[m].code}, {panel.networks[n]}, {panel.dayparts[d]} {fault} "
-                f"of the week of {weeks[int(at[0])].monday} ({len(np.unique(cells))} such cells)",
+                f"{file}: {panel.markets[m].code}, {panel.networks[n]}, {panel.dayparts[d]} "
+                f"{fault} of the week of {weeks[int(at[0])].monday} "
+                f"({len(np.unique(cells))} such cells)",
                 hint="the card must price each day of the flight once",
             )
 

@@ -58,6 +58,8 @@ class Plan:
     limited_by : list of dict
         Limits that bind: `limit` in the brief's words, `worth` in points of objective for one
         percent more budget (or one point more share).
+    broken : list of str
+        Limits that an evaluated schedule does not keep.
     asked, spent : float
         Money.
     reach : dict
@@ -75,6 +77,7 @@ class Plan:
     gap: float | None
     sampling_gap: float | None
     limited_by: list[dict[str, Any]]
+    broken: list[str]
     asked: float | None
     spent: float
     currency: str

@@ -89,7 +89,8 @@ def sum_by(
     """
     size = len(names)
     of_group = [
-        np.bincount(group, weights=values, minlength=size) for values in (spots, spend, impressions)
+        np.bincount(group, weights=values, minlength=size).astype(np.float64)
+        for values in (spots, spend, impressions)
     ]
     shares = shares_of_100(of_group[1])
     return [

@@ -22,7 +22,9 @@ Ints = NDArray[np.int64]
 
 HOUSEHOLDS_PER_CLUSTER = 60
 MOST_CLUSTERS = 12
-_OWN_MINUTES = (0.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 10000.0)
+_BORROWED = (0.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
+_TRIAL_GRP = (30.0, 100.0, 300.0)
+_TRIAL_CELLS = (0.05, 0.2, 1.0)
 
 
 @dataclass(frozen=True)
@@ -74,12 +76,31 @@ class Surrogate:
         )
         return np.asarray(own + self.share * of_cluster[self.cluster], dtype=np.float64)
 
+    def exposure_chances(self, spots: NDArray[np.floating] | Ints, top: int) -> Floats:
+        """Return each household's chances of 0 .. top - 1 and of top or more exposures.
+
+        Parameters
+        ----------
+        spots : array [cells]
+        top : int
+
+        Returns
+        -------
+        float array [households, top + 1]
+            Negative binomial: Poisson exposures at a Gamma distributed rate.
+        """
+        exposures = self.exposures(np.asarray(spots, dtype=np.float64))
+        odds = exposures / (self.shape + exposures)
+        chances = np.empty((len(exposures), top + 1))
+        chances[:, 0] = self._missed(exposures)
+        for n in range(1, top):
+            chances[:, n] = chances[:, n - 1] * odds * (self.shape + n - 1) / n
+        chances[:, top] = np.maximum(0.0, 1.0 - chances[:, :top].sum(axis=1))
+        return chances
+
     def reached(self, spots: Floats) -> Floats:
         """Return the projected households reached in each cluster [clusters]."""
-        missed = self._missed(self.exposures(spots))
-        return np.bincount(
-            self.cluster, weights=self.weight * (1.0 - missed), minlength=self.clusters
-        )
+        return self._by_cluster(self.weight * (1.0 - self._missed(self.exposures(spots))))
 
     def reached_with_slopes(self, spots: Floats) -> tuple[Floats, Floats]:
         """Return reach by cluster, and its slopes in the cells of the cluster's market.
@@ -92,9 +113,7 @@ class Surrogate:
         exposures = self.exposures(spots)
         missed = self._missed(exposures)
         slope = self.weight * missed / (1.0 + exposures / self.shape)
-        reached = np.bincount(
-            self.cluster, weights=self.weight * (1.0 - missed), minlength=self.clusters
-        )
+        reached = self._by_cluster(self.weight * (1.0 - missed))
         cells = self.cluster_rate.shape[1]
         position = self.cluster[self.household_of_entry] * cells + self.cell % cells
         own = np.bincount(
@@ -102,7 +121,7 @@ class Surrogate:
             weights=slope[self.household_of_entry] * self.rate,
             minlength=self.clusters * cells,
         ).reshape(self.clusters, cells)
-        common = np.bincount(self.cluster, weights=slope * self.share, minlength=self.clusters)
+        common = self._by_cluster(slope * self.share)
         return reached, own + common[:, None] * self.cluster_rate
 
     def reach_percent(self, spots: Floats) -> float:
@@ -111,7 +130,11 @@ class Surrogate:
 
     def households_of_cluster(self) -> Floats:
         """Return the projected households of each cluster [clusters]."""
-        return np.bincount(self.cluster, weights=self.weight, minlength=self.clusters)
+        return self._by_cluster(self.weight)
+
+    def _by_cluster(self, values: Floats) -> Floats:
+        sums = np.bincount(self.cluster, weights=values, minlength=self.clusters)
+        return sums.astype(np.float64)
 
     def _missed(self, exposures: Floats) -> Floats:
         return np.asarray(np.exp(-self.shape * np.log1p(exposures / self.shape)))
@@ -138,28 +161,22 @@ def fit_surrogate(panel: Panel, *, seed: int = 0) -> Surrogate:
     rng = np.random.default_rng(seed)
     per_market = len(panel.networks) * len(panel.dayparts)
     minutes_a_week = panel.minutes_of_cell() / max(panel.weeks, 1)
-    shape = np.empty(panel.households)
-    own = np.empty(panel.households)
-    share = np.empty(panel.households)
+    shape, own, share = (np.empty(panel.households) for _ in range(3))
     cluster = np.empty(panel.households, dtype=np.int64)
     rates: list[Floats] = []
     cluster_market: list[int] = []
     for m in range(len(panel.markets)):
         rows = slice(*np.searchsorted(panel.market, [m, m + 1]))
-        entries = slice(panel.row_start[rows.start], panel.row_start[rows.stop])
-        dense = np.zeros((rows.stop - rows.start, per_market))
-        household = np.repeat(
-            np.arange(rows.stop - rows.start), np.diff(panel.row_start[rows.start : rows.stop + 1])
+        length = np.maximum(minutes_a_week[m * per_market : (m + 1) * per_market], 1e-9)
+        total, odd = _dense(panel, m, rows)
+        member, mix = _cluster_mixes(total, rng)
+        borrowed = _choose_borrowed(
+            total - odd, odd, panel.weekly_minutes[rows], member, length, panel.weight[rows], rng
         )
-        dense[household, panel.cell[entries] - m * per_market] = panel.minutes[entries]
-        appetite, shape[rows], clump = _shrink_appetite(panel.weekly_minutes[rows])
-        member, mix = _cluster_mixes(dense, rng)
-        borrowed = _choose_borrowed(dense, member, mix, clump)
-        total = dense.sum(axis=1) + borrowed
-        own[rows] = np.divide(appetite, total, out=np.zeros_like(total), where=total > 0)
+        appetite, shape[rows] = _shrink_appetite(panel.weekly_minutes[rows])
+        own[rows] = _ratio(appetite, total.sum(axis=1) + borrowed)
         share[rows] = own[rows] * borrowed
         cluster[rows] = member + len(rates)
-        length = np.maximum(minutes_a_week[m * per_market : (m + 1) * per_market], 1e-9)
         rates.extend(mix / length)
         cluster_market.extend([m] * len(mix))
     household_of_entry = panel.household_of_entry()
@@ -169,7 +186,7 @@ def fit_surrogate(panel: Panel, *, seed: int = 0) -> Surrogate:
         shape=shape,
         row_start=panel.row_start,
         cell=panel.cell,
-        rate=-np.log1p(-np.minimum(chance, 0.99)),
+        rate=_rate(chance),
         share=share,
         cluster=cluster,
         cluster_rate=np.array(rates),
@@ -179,20 +196,42 @@ def fit_surrogate(panel: Panel, *, seed: int = 0) -> Surrogate:
     )
 
 
-def _shrink_appetite(weekly: Floats) -> tuple[Floats, Floats, float]:
-    """Return posterior mean minutes a week, the posterior's shape, and minutes per event."""
+def _dense(panel: Panel, market: int, rows: slice) -> tuple[Floats, Floats]:
+    """Return one market's minutes, and those of odd weeks, as full matrices."""
+    per_market = len(panel.networks) * len(panel.dayparts)
+    entries = slice(panel.row_start[rows.start], panel.row_start[rows.stop])
+    lengths = np.diff(panel.row_start[rows.start : rows.stop + 1])
+    household = np.repeat(np.arange(len(lengths)), lengths)
+    cell = panel.cell[entries] - market * per_market
+    total, odd = (np.zeros((len(lengths), per_market)) for _ in range(2))
+    total[household, cell] = panel.minutes[entries]
+    odd[household, cell] = panel.odd_minutes[entries]
+    return total, odd
+
+
+def _rate(chance: Floats) -> Floats:
+    """Turn the chance of one spot into the Poisson rate that misses it as often."""
+    return np.asarray(-np.log1p(-np.minimum(chance, 0.99)))
+
+
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    return np.divide(part, whole, out=np.zeros_like(whole), where=whole > 0)
+
+
+def _shrink_appetite(weekly: Floats) -> tuple[Floats, Floats]:
+    """Return each household's posterior mean minutes a week, and the posterior's shape."""
     weeks = weekly.shape[1]
     mean = weekly.mean(axis=1)
     level = float(mean.mean())
     if level <= 0:
-        return mean, np.ones(len(mean)), 1.0
+        return mean, np.ones(len(mean))
     noise = float(weekly.var(axis=1, ddof=1).mean()) if weeks > 1 else level
     clump = max(noise / level, 1.0)
     spread = max(float(mean.var()) - noise / weeks, 1e-3 * level**2)
     prior_shape = level**2 / spread
-    rate = prior_shape / (level / clump)
+    prior_rate = prior_shape * clump / level
     shape = prior_shape + weekly.sum(axis=1) / clump
-    return clump * shape / (rate + weeks), shape, clump
+    return clump * shape / (prior_rate + weeks), shape
 
 
 def _cluster_mixes(dense: Floats, rng: np.random.Generator) -> tuple[Ints, Floats]:
@@ -220,24 +259,52 @@ def _cluster_mixes(dense: Floats, rng: np.random.Generator) -> tuple[Ints, Float
     return member.astype(np.int64), mix
 
 
-def _choose_borrowed(dense: Floats, member: Ints, mix: Floats, clump: float) -> float:
+def _choose_borrowed(
+    even: Floats,
+    odd: Floats,
+    weekly: Floats,
+    member: Ints,
+    length: Floats,
+    weight: Floats,
+    rng: np.random.Generator,
+) -> float:
     """Choose how many minutes of its cluster's mix each household borrows.
 
-    The likeliest of a few sizes under the Dirichlet-multinomial law of its events (of `clump`
-    minutes each).
+    The size with which the model of the even weeks comes closest to the reach that trial
+    schedules really had in the odd ones: schedules of several weights, on few cells and on many.
     """
-    from scipy.special import gammaln
-
-    events = dense / clump
-    total = events.sum(axis=1)
-    watched = dense > 0
-    best, best_likelihood = _OWN_MINUTES[-1], -np.inf
-    for size in _OWN_MINUTES[1:]:
-        prior = size / clump * np.maximum(mix[member], 1e-12)
-        likelihood = float(
-            (gammaln(prior.sum(axis=1)) - gammaln(prior.sum(axis=1) + total)).sum()
-            + (gammaln(prior + events) - gammaln(prior))[watched].sum()
-        )
-        if likelihood > best_likelihood:
-            best, best_likelihood = size, likelihood
+    weeks = weekly.shape[1]
+    if weeks < 2 or not odd.any():
+        return _BORROWED[0]
+    appetite, shape = _shrink_appetite(weekly[:, 0::2])
+    watched = even.sum(axis=1)
+    mix = np.zeros((int(member.max()) + 1, even.shape[1]))
+    np.add.at(mix, member, even)
+    mix = _ratio(mix, np.repeat(mix.sum(axis=1, keepdims=True), mix.shape[1], axis=1))
+    schedules = _trial_schedules(odd / (length * (weeks // 2)), weight, rng)
+    missed = np.exp(-_rate(odd / (length * (weeks // 2))) @ schedules.T)
+    reached = weight @ (1.0 - missed)
+    best, best_error = _BORROWED[0], np.inf
+    for size in _BORROWED:
+        own = _ratio(appetite, watched + size)
+        exposures = _rate(own[:, None] * even / length) @ schedules.T
+        exposures += (size * own)[:, None] * (mix / length @ schedules.T)[member]
+        missed = np.exp(-shape[:, None] * np.log1p(exposures / shape[:, None]))
+        error = float((((weight @ (1.0 - missed)) / reached - 1.0) ** 2).sum())
+        if error < best_error:
+            best, best_error = size, error
     return best
+
+
+def _trial_schedules(rates: Floats, weight: Floats, rng: np.random.Generator) -> Floats:
+    """Draw schedules of several GRP on few and on many cells [schedules, cells]."""
+    rating = 100.0 * (weight @ rates) / weight.sum()
+    sold = np.flatnonzero(rating > 0)
+    schedules = []
+    for grp in _TRIAL_GRP:
+        for part in _TRIAL_CELLS:
+            chosen = rng.choice(sold, max(1, int(part * len(sold))), replace=False)
+            spots = np.zeros(len(rating))
+            spots[chosen] = grp / len(chosen) / rating[chosen]
+            schedules.append(spots)
+    return np.array(schedules)

@@ -16,7 +16,7 @@ Ints = NDArray[np.int64]
 NODES = 2000
 SECONDS = 60.0
 _SWAP_CANDIDATES = 8
-_MOST_FILLS = 400
+_HANDFUL = 12
 
 
 @dataclass(frozen=True)
@@ -89,26 +89,31 @@ def find_whole_spots(
 
 
 def fill(planes: CuttingPlanes, spots: Ints, *, budget: float | None = None) -> Ints:
-    """Spend what is left, each time on the spot that adds most per unit of money."""
+    """Spend what is left on the spots that add most per unit of money, a handful at a time."""
     problem = planes.problem
     money = problem.budget if budget is None else budget
     spots = np.maximum(spots, problem.least)
     barred = np.zeros(problem.columns, dtype=np.bool_)
-    for _ in range(_MOST_FILLS):
+    while True:
         left = money - problem.spent(spots)
-        slopes = np.where(
-            (spots < problem.most) & (problem.cost <= left) & ~barred,
-            planes.slopes(spots) / problem.cost,
-            0.0,
-        )
-        j = int(np.argmax(slopes))
-        if slopes[j] <= 1e-12:
-            break
-        spots[j] += 1
-        if not problem.keeps_limits(spots):
-            spots[j] -= 1
-            barred[j] = True
-    return spots
+        open_ = (spots < problem.most) & (problem.cost <= left) & ~barred
+        if not open_.any():
+            return spots
+        worth = np.where(open_, planes.slopes(spots) / problem.cost, 0.0)
+        order = np.argsort(-worth, kind="stable")[:_HANDFUL]
+        added = False
+        for j in order[worth[order] > 1e-12]:
+            if problem.cost[j] > left:
+                continue
+            spots[j] += 1
+            if problem.keeps_limits(spots, budget=money):
+                left -= problem.cost[j]
+                added = True
+            else:
+                spots[j] -= 1
+                barred[j] = True
+        if not added and not (worth[order] > 1e-12).any():
+            return spots
 
 
 def swap(planes: CuttingPlanes, spots: Ints) -> Ints:

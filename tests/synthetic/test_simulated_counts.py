@@ -12,7 +12,7 @@ from daypart.storage import read_json
 from daypart.synthetic import simulate_counts
 from daypart.synthetic.counts import TRUTH_FILE, draw_counts, draw_parameters
 from daypart.synthetic.demand import window_of
-from daypart.synthetic.simulation import DEFAULT_START
+from daypart.synthetic.simulation_plan import DEFAULT_START
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from daypart.errors import DaypartError
-from daypart.storage import file_digest, read_json, read_toml
+from daypart.storage import file_digest, read_json, read_toml, write_json
 from daypart.synthetic import simulate
 from daypart.synthetic.dirt import DIRT
 from daypart.synthetic.reference import read_markets, read_networks
@@ -241,7 +241,7 @@ def test_a_new_simulation_replaces_the_old_one_in_its_folder(tmp_path):
 
 def test_a_simulation_that_was_cut_short_can_be_made_again(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("daypart.synthetic.simulation.in_segments", lambda _: 1 / 0)
+        patch.setattr("daypart.synthetic.market_simulation.in_segments", lambda _: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             simulate(tmp_path, **SMALL)
     assert read_json(tmp_path / "simulation.json")["complete"] is False
@@ -251,9 +251,26 @@ def test_a_simulation_that_was_cut_short_can_be_made_again(tmp_path, monkeypatch
 def test_files_of_others_are_never_removed(tmp_path):
     (tmp_path / "events").mkdir()
     (tmp_path / "events" / "mine.parquet").write_text("precious")
-    with pytest.raises(DaypartError, match="not of a simulation"):
+    with pytest.raises(DaypartError, match=r"mine.parquet: is not of a simulation"):
         simulate(tmp_path, **SMALL)
     assert (tmp_path / "events" / "mine.parquet").read_text() == "precious"
+
+
+def test_a_description_that_was_tampered_with_removes_nothing_outside(tmp_path):
+    precious = tmp_path / "precious.txt"
+    precious.write_text("mine")
+    made = simulate(tmp_path / "out", **SMALL)
+    description = read_json(made.description)
+    write_json(made.description, {**description, "files": ["../precious.txt", str(precious)]})
+    with pytest.raises(DaypartError, match="is not of a simulation"):
+        simulate(tmp_path / "out", **SMALL)
+    assert precious.read_text() == "mine"
+
+
+def test_a_place_that_cannot_be_a_folder_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DaypartError, match="file"):
+        simulate(tmp_path / "file", **SMALL)
 
 
 def test_two_hundred_thousand_events_a_second_are_made_on_one_core(tmp_path):

@@ -17,9 +17,13 @@ from daypart.synthetic.demand import Window, random_stream, window_of
 from daypart.synthetic.event_files import SIMULATED
 from daypart.synthetic.holidays import us_holidays
 from daypart.synthetic.households import SEGMENTS
-from daypart.synthetic.ranges import check_range
 from daypart.synthetic.reference import MARKETS, NETWORKS, Market, read_markets, read_networks
-from daypart.synthetic.simulation import DEFAULT_START
+from daypart.synthetic.simulation_plan import (
+    DEFAULT_START,
+    LARGEST_SEED,
+    MOST_WEEKS,
+    check_range,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -110,8 +114,8 @@ def simulate_counts(
     check_range("markets", markets, 1, MARKETS)
     check_range("networks", networks, 1, NETWORKS)
     check_range("segments", segments, 1, len(SEGMENTS))
-    check_range("weeks", weeks, 1, 104)
-    check_range("seed", seed, 0, 2**63 - 1)
+    check_range("weeks", weeks, 1, MOST_WEEKS)
+    check_range("seed", seed, 0, LARGEST_SEED)
     store = SeriesStore.create(
         out, key=("market", "network", "segment"), overlapping={"segment": "all"}
     )

@@ -28,9 +28,12 @@ def parquet_writer(target: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter
     """Open a Parquet file that appears whole when the block ends without an error."""
     import pyarrow.parquet as pq
 
+    coded = [name for name in schema.names if name != "expected_households"]
     with (
         atomic_path(target) as path,
-        pq.ParquetWriter(path, schema, compression="zstd", store_schema=False) as writer,
+        pq.ParquetWriter(
+            path, schema, compression="zstd", store_schema=False, use_dictionary=coded
+        ) as writer,
     ):
         writer.add_key_value_metadata(SIMULATED)
         yield writer

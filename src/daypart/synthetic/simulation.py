@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 import daypart
 from daypart.errors import DaypartError
 from daypart.progress import SILENT, Progress
 from daypart.storage import (
     PathLike,
-    atomic_path,
     local_path,
     make_folder,
     read_json,
@@ -24,50 +20,25 @@ from daypart.storage import (
     write_json,
     write_text,
 )
-from daypart.synthetic.demand import Demand, demand_of, random_stream
-from daypart.synthetic.dirt import DIRT, dirty_rows_of_each_kind, soil
-from daypart.synthetic.event_files import COLUMNS, EventWriter
-from daypart.synthetic.households import (
-    SEGMENTS,
-    Households,
-    in_segments,
-    sample_households,
-    split_over_markets,
-)
+from daypart.synthetic.demand import random_stream
+from daypart.synthetic.dirt import DIRT
+from daypart.synthetic.households import sample_households
+from daypart.synthetic.market_simulation import simulate_market
 from daypart.synthetic.market_tables import (
     household_schema,
     parquet_writer,
     segments_toml,
     truth_schema,
-    truth_table,
     write_market_tables,
     write_rate_card,
 )
-from daypart.synthetic.ranges import check_range
 from daypart.synthetic.rate_card import rate_card_rows
-from daypart.synthetic.reference import (
-    MARKETS,
-    NETWORKS,
-    Market,
-    Network,
-    read_markets,
-    read_networks,
-)
-from daypart.synthetic.sessions import draw_sessions, duration_tables
-from daypart.synthetic.truth import expected_households, touching_sessions
+from daypart.synthetic.sessions import duration_tables
+from daypart.synthetic.simulation_plan import SimulationPlan, simulation_plan
 
-if TYPE_CHECKING:
-    import pyarrow.parquet as pq
-
-DEFAULT_START = date(2025, 1, 13)
-"""A Monday; thirteen weeks from it hold the change to daylight saving time of 9 March 2025."""
-
-_CHUNK_CELLS = 4_000_000
-"""Household-hours that one chunk of sessions covers at most."""
-_TRUTH_CELLS = 500_000
-"""Rows of the truth that are worked out at a time."""
 _WEEKS_AFTER = 26
 _DESCRIPTION = "simulation.json"
+_KIND = "daypart-simulation"
 
 
 @dataclass(frozen=True)
@@ -102,18 +73,6 @@ class Simulation:
     sessions: int
     rows: int
     dirty: Mapping[str, int]
-
-
-@dataclass(frozen=True)
-class _Plan:
-    markets: tuple[Market, ...]
-    samples: tuple[int, ...]
-    networks: tuple[Network, ...]
-    start: date
-    weeks: int
-    seed: int
-    segments: int
-    dirty_share: float
 
 
 def simulate(
@@ -174,8 +133,18 @@ def simulate(
     >>> made.households_made, made.rows == made.sessions + sum(made.dirty.values())
     (20, True)
     """
-    plan = _plan(markets, networks, households, weeks, seed, start, segments, dirty_share)
-    folder = _cleared_folder(out)
+    plan = simulation_plan(
+        markets=markets,
+        networks=networks,
+        households=households,
+        weeks=weeks,
+        seed=seed,
+        start=start,
+        segments=segments,
+        dirty_share=dirty_share,
+    )
+    files = _planned_files(plan)
+    folder = _cleared_folder(out, files)
     arguments = {
         "markets": markets,
         "networks": networks,
@@ -186,9 +155,8 @@ def simulate(
         "segments": segments,
         "dirty_share": dirty_share,
     }
-    files = _planned_files(plan)
     head = {
-        "kind": "daypart-simulation",
+        "kind": _KIND,
         "daypart.simulated": True,
         "created_by": f"daypart {daypart.__version__}",
         "arguments": arguments,
@@ -207,49 +175,7 @@ def simulate(
     return _result(folder, plan, totals)
 
 
-def _plan(
-    markets: int,
-    networks: int,
-    households: int,
-    weeks: int,
-    seed: int,
-    start: date | str | None,
-    segments: int,
-    dirty_share: float,
-) -> _Plan:
-    check_range("markets", markets, 1, MARKETS)
-    check_range("networks", networks, 1, NETWORKS)
-    check_range("households", households, 2 * markets, 10_000_000)
-    check_range("weeks", weeks, 1, 104)
-    check_range("seed", seed, 0, 2**63 - 1)
-    check_range("segments", segments, 1, len(SEGMENTS))
-    check_range("dirty_share", dirty_share, 0, 0.2)
-    chosen = read_markets()[:markets]
-    samples = split_over_markets(households, [market.tv_homes for market in chosen])
-    return _Plan(
-        chosen,
-        tuple(samples),
-        read_networks()[:networks],
-        _day(start),
-        weeks,
-        seed,
-        segments,
-        dirty_share,
-    )
-
-
-def _day(start: date | str | None) -> date:
-    if start is None:
-        return DEFAULT_START
-    if isinstance(start, date):
-        return start
-    try:
-        return date.fromisoformat(start)
-    except ValueError:
-        raise DaypartError(f"start is {start!r}", hint="give a day as YYYY-MM-DD") from None
-
-
-def _rate_card(plan: _Plan) -> list[dict[str, Any]]:
+def _rate_card(plan: SimulationPlan) -> list[dict[str, Any]]:
     from daypart.viewing.dayparts import STANDARD_DAYPARTS
 
     last_day = plan.start + timedelta(weeks=plan.weeks + _WEEKS_AFTER, days=-1)
@@ -267,7 +193,7 @@ def _rate_card(plan: _Plan) -> list[dict[str, Any]]:
     ]
 
 
-def _planned_files(plan: _Plan) -> list[str]:
+def _planned_files(plan: SimulationPlan) -> list[str]:
     tables = ("households", "markets", "networks", "rate_card", "truth")
     events = [
         f"events/{market.code}{ending}"
@@ -277,32 +203,35 @@ def _planned_files(plan: _Plan) -> list[str]:
     return [*(f"{name}.parquet" for name in tables), "segments.toml", *events]
 
 
-def _cleared_folder(out: PathLike) -> Path:
-    """Make the folder, and remove the files of an earlier simulation from it."""
+def _cleared_folder(out: PathLike, files: Iterable[str]) -> Path:
+    """Make the folder, and remove the files of an earlier simulation from it, no others."""
     folder = local_path(out)
     make_folder(folder / "events")
     remove_unfinished(folder)
     remove_unfinished(folder / "events")
     if (folder / _DESCRIPTION).exists():
         description = read_json(folder / _DESCRIPTION)
-        if description.get("kind") != "daypart-simulation":
+        if description.get("kind") != _KIND:
             raise DaypartError(
                 f"{folder / _DESCRIPTION}: does not describe a simulation", hint="name a new folder"
             )
-        for name in description["files"]:
-            (folder / str(name)).unlink(missing_ok=True)
-    if any((folder / "events").iterdir()):
-        raise DaypartError(
-            f"{folder / 'events'}: holds files that are not of a simulation",
-            hint="name a new folder",
-        )
+        for name in map(str, description.get("files", [])):
+            if ".." not in Path(name).parts and not Path(name).is_absolute():
+                (folder / name).unlink(missing_ok=True)
+    strangers = [*(folder / "events").iterdir(), *(folder / name for name in files)]
+    for path in strangers:
+        if path.exists():
+            raise DaypartError(f"{path}: is not of a simulation", hint="name a new folder")
     return folder
 
 
-def _simulate_markets(folder: Path, plan: _Plan, progress: Progress) -> dict[str, dict[str, Any]]:
+def _simulate_markets(
+    folder: Path, plan: SimulationPlan, progress: Progress
+) -> dict[str, dict[str, Any]]:
     import pyarrow as pa
 
     made: dict[str, dict[str, Any]] = {}
+    durations = duration_tables()
     total = len(plan.markets)
     with (
         progress.step("simulating a market of households", total, "markets") as step,
@@ -314,7 +243,9 @@ def _simulate_markets(folder: Path, plan: _Plan, progress: Progress) -> dict[str
             households = sample_households(market, plan.networks, sample, rng)
             table = pa.table(households.columns(), schema=household_schema())
             households_file.write_table(table)
-            made[market.code] = _simulate_market(folder, plan, market, households, truth_file)
+            made[market.code] = simulate_market(
+                folder, plan, market, households, durations, truth_file
+            )
             step.advance()
         totals = _totals(made)
         step.summarise(
@@ -322,84 +253,6 @@ def _simulate_markets(folder: Path, plan: _Plan, progress: Progress) -> dict[str
             f"{sum(totals['dirty'].values()):,} of them dirty"
         )
     return made
-
-
-def _simulate_market(
-    folder: Path, plan: _Plan, market: Market, households: Households, truth_file: pq.ParquetWriter
-) -> dict[str, Any]:
-    durations = duration_tables()
-    demand = demand_of(
-        market, plan.networks, plan.start, plan.weeks, plan.seed, float(durations[0].mean()) / 60
-    )
-    made = _write_events(folder, plan, households, demand, durations)
-    _write_truth(truth_file, plan, market, households, demand, durations)
-    return made
-
-
-def _write_events(
-    folder: Path, plan: _Plan, households: Households, demand: Demand, durations: NDArray[np.int32]
-) -> dict[str, Any]:
-    code = int(households.market)
-    seeds = random_stream(plan.seed, "sessions", code).integers(
-        0, 2**64, len(households), dtype=np.uint64
-    )
-    dirt_rng = random_stream(plan.seed, "dirt", code)
-    chunk_size = max(1, _CHUNK_CELLS // demand.window.hours)
-    sessions = soiled_rows = 0
-    path = folder / "events" / f"{households.market}.parquet"
-    with atomic_path(path) as temporary:
-        writer = EventWriter(temporary, households, plan.networks, demand.window.first_hour)
-        for begin in range(0, len(households), chunk_size):
-            chunk = slice(begin, min(begin + chunk_size, len(households)))
-            drawn = draw_sessions(
-                seeds[chunk],
-                households.tastes[chunk],
-                households.group[chunk],
-                demand.availability,
-                demand.pull,
-                demand.late,
-                durations,
-            )
-            sessions += len(drawn)
-            wanted = dirty_rows_of_each_kind(sessions, plan.dirty_share) - soiled_rows
-            known = (chunk.stop - chunk.start, len(plan.networks))
-            soiled = soil(drawn, wanted, known, dirt_rng)
-            soiled_rows += soiled.of_each
-            writer.write(soiled, chunk)
-        writer.close()
-    if writer.late_lines:
-        lines = [",".join(COLUMNS), *writer.late_lines]
-        late = folder / "events" / f"{households.market}-late.csv"
-        write_text(late, "\n".join(lines) + "\n")
-    return {
-        "households": len(households),
-        "hours": demand.window.hours,
-        "sessions": sessions,
-        "rows": writer.parquet_rows + len(writer.late_lines),
-        "parquet_rows": writer.parquet_rows,
-        "late_rows": len(writer.late_lines),
-        "dirty": dict.fromkeys(DIRT, soiled_rows),
-    }
-
-
-def _write_truth(
-    truth_file: pq.ParquetWriter,
-    plan: _Plan,
-    market: Market,
-    households: Households,
-    demand: Demand,
-    durations: NDArray[np.int32],
-) -> None:
-    names = list(SEGMENTS)[: plan.segments]
-    members = in_segments(households)[: plan.segments]
-    step = max(1, _TRUTH_CELLS // (demand.window.hours * len(names)))
-    for begin in range(0, len(plan.networks), step):
-        some = slice(begin, begin + step)
-        touching = touching_sessions(demand, durations, some)
-        expected = expected_households(households, members, touching, some)
-        first_hour = demand.window.first_hour
-        table = truth_table(market, plan.networks[some], names, first_hour, expected)
-        truth_file.write_table(table)
 
 
 def _totals(made: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -410,7 +263,7 @@ def _totals(made: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _result(folder: Path, plan: _Plan, totals: Mapping[str, Any]) -> Simulation:
+def _result(folder: Path, plan: SimulationPlan, totals: Mapping[str, Any]) -> Simulation:
     return Simulation(
         folder=folder,
         events=folder / "events",

@@ -1,0 +1,201 @@
+"""The command line: quick help, one-line errors, exit codes, machine-readable outcomes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from daypart.cli.main import main
+
+
+def run(capsys, *arguments: object) -> tuple[int, str, str]:
+    """Run the command line in this process; return exit code, standard output and error."""
+    with pytest.raises(SystemExit) as ended:
+        main([str(argument) for argument in arguments])
+    told = capsys.readouterr()
+    return int(ended.value.code or 0), told.out, told.err
+
+
+@pytest.fixture(scope="module")
+def sales(tmp_path_factory) -> Path:
+    """Four weeks of hourly counts of two shops."""
+    path = tmp_path_factory.mktemp("sales") / "sales.csv"
+    rows = ["shop,ds,y"]
+    for shop, scale in (("north", 3), ("south", 5)):
+        for hour in range(4 * 168):
+            day, clock = divmod(hour, 24)
+            stamp = f"2025-01-{6 + day:02d}" if day < 26 else f"2025-02-{day - 25:02d}"
+            rows.append(f"{shop},{stamp}T{clock:02d}:00:00Z,{(hour * 7919) % 5 * scale}")
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+@pytest.fixture
+def store(sales, tmp_path, capsys) -> Path:
+    run(capsys, "import", sales, "--into", tmp_path / "store", "--key", "shop", "--quiet")
+    return tmp_path / "store"
+
+
+def test_an_import_tells_rows_partitions_and_missing_hours(sales, tmp_path, capsys):
+    code, out, _ = run(capsys, "import", sales, "--into", tmp_path / "s", "--key", "shop")
+    assert code == 0
+    assert "1,344 rows -> 2 partitions" in out
+    assert "0 of 1,344 hours are missing" in out
+
+
+def test_quiet_tells_nothing(sales, tmp_path, capsys):
+    outcome = run(capsys, "import", sales, "--into", tmp_path / "s", "--key", "shop", "-q")
+    assert outcome == (0, "", "")
+
+
+def test_json_is_all_that_stands_on_standard_output(store, tmp_path, capsys):
+    arguments = ["fit", store, "--run", tmp_path / "run", "--model", "seasonal_naive", "--json"]
+    code, out, err = run(capsys, *arguments)
+    assert code == 0
+    assert json.loads(out)["ok"] == 2
+    assert "fitting" in err
+    code, out, _ = run(capsys, "status", tmp_path / "run", "--json")
+    assert json.loads(out)["missing"] == 0
+
+
+def test_errors_are_json_too(tmp_path, capsys):
+    code, out, err = run(capsys, "fit", tmp_path / "none", "--run", tmp_path / "r", "--json")
+    assert code == 2
+    assert json.loads(out)["error"]["exit_code"] == 2
+    assert "no store here" in json.loads(out)["error"]["message"]
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fti"], "did you mean fit"),
+        (["fit", "store", "--runn", "x"], "--run"),
+        (["fit", "store"], "--run"),
+        (["fit", "/none", "--run", "/tmp/none-run"], "/none: no store here"),
+        (["status", "/none"], "/none: no run here"),
+        (["import", "/none.csv", "--into", "/tmp/none-store"], "/none.csv: no such file"),
+        (["fit", "s3://bucket/store", "--run", "run"], "s3:// is not supported yet"),
+        (["simulate", "/proc/daypart", "--weeks", "2"], "can't be written to"),
+        (["simulate", "/tmp/x", "--markets", "211"], "210"),
+        (["demo", "--size", "huge"], "small"),
+        (["demo", "--out", "/usr"], "/usr: holds other files"),
+        (["ingest", "/none/*.csv", "--households", "/none", "--into", "/tmp/none-st"], "/none"),
+        (["plan", "/none", "--brief", "/none.toml", "--out", "/tmp/none-plan"], "/none.toml"),
+        (["report", "/tmp/none.html", "--store", "/none"], "/none: no store here"),
+        (["insights", "/none", "--out", "/tmp/none-insights"], "/none: no run here"),
+        (["predict", "/none", "--out", "/tmp/none.csv"], "/none: no run here"),
+        (["backtest", "/none", "--out", "/tmp/none-backtest"], "/none: no store here"),
+        (["task", "/none", "0"], "/none: no run here"),
+        (["completion", "tcsh"], "bash"),
+    ],
+)
+def test_what_the_user_got_wrong_is_told_in_three_lines_at_most(capsys, arguments, message):
+    code, out, err = run(capsys, *arguments)
+    assert code == 2
+    assert out == ""
+    assert message in err
+    assert len(err.splitlines()) <= 3
+    assert "Traceback" not in err
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    outcome = subprocess.run(
+        [sys.executable, "-m", "daypart", "status", tmp_path, "--debug"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" in outcome.stderr
+
+
+def test_a_model_that_fails_on_one_partition_ends_with_code_3_and_names_it(
+    store, tmp_path, capsys, monkeypatch
+):
+    (tmp_path / "fussy.py").write_text(
+        "from daypart.models import get_model\n"
+        "class Fussy:\n"
+        "    name, version, parameters = 'fussy', '1', {}\n"
+        "    def fit(self, block):\n"
+        "        if 'north' in block.unique_ids:\n"
+        "            raise ValueError('north is closed')\n"
+        "        return get_model('seasonal_naive').fit(block)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    code, out, _ = run(
+        capsys, "fit", store, "--run", tmp_path / "run", "--model", "fussy:Fussy", "--workers", 1
+    )
+    assert code == 3
+    assert out.splitlines()[0].startswith("failed: north: ")
+    assert "north is closed" in out
+
+
+def test_an_interrupted_fit_goes_on_where_it_stopped(store, tmp_path):
+    (tmp_path / "slow.py").write_text(
+        "import time\n"
+        "from daypart.models import get_model\n"
+        "class Slow:\n"
+        "    name, version, parameters = 'slow', '1', {}\n"
+        "    def fit(self, block):\n"
+        "        time.sleep(1.0)\n"
+        "        return get_model('seasonal_naive').fit(block)\n"
+    )
+    command = [sys.executable, "-m", "daypart", "fit", str(store), "--run", str(tmp_path / "run")]
+    command += ["--model", "slow:Slow", "--executor", "inline"]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    first = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    time.sleep(1.3)
+    first.send_signal(signal.SIGTERM)
+    _, err = first.communicate(timeout=30)
+    assert first.returncode in (0, 75), err
+    again = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    assert "2 partitions = 2 ok" in again.stdout
+
+
+def test_every_verb_has_help_of_forty_lines_at_most_with_an_example(capsys):
+    from daypart.cli.main import _VERBS
+
+    for name in _VERBS:
+        code, out, _ = run(capsys, name, "--help")
+        assert code == 0
+        assert len(out.splitlines()) <= 40, name
+        assert "Example: " in out, name
+        assert "--json" in out, name
+
+
+def test_doctor_names_every_part(capsys):
+    code, out, _ = run(capsys, "doctor", "--json")
+    assert code == 0
+    assert all(json.loads(out)["parts"].values())
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts_are_printed(capsys, shell):
+    code, out, _ = run(capsys, "completion", shell)
+    assert code == 0
+    assert "_DAYPART_COMPLETE" in out
+
+
+def test_completion_knows_the_verbs():
+    environment = os.environ | {
+        "_DAYPART_COMPLETE": "bash_complete",
+        "COMP_WORDS": "daypart back",
+        "COMP_CWORD": "1",
+    }
+    outcome = subprocess.run(
+        [sys.executable, "-m", "daypart"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "backtest" in outcome.stdout

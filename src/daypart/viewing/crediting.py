@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
@@ -109,8 +108,10 @@ def _choice(name: str, value: object, choices: tuple[str, ...]) -> None:
 
 
 def _within(name: str, value: object, low: float, high: float) -> None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not (number and math.isfinite(value) and low <= value <= high):  # type: ignore[arg-type]
+    number = float("nan")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        number = float(value)
+    if not low <= number <= high:
         raise DaypartError(
             f"crediting: {name} is {value!r}", hint=f"give a number from {low:g} to {high:g}"
         )

@@ -344,7 +344,9 @@ def _credit(
     files_before = batch.viewing_before.get("files", {})
     tally = _Tally(
         Rows(read=read, set_aside=reasons_of_rows_set_aside(workspace)),
-        *({**files_before.get(name, {})} for name in ("events", "hut", "panel")),
+        events={**files_before.get("events", {})},
+        hut={**files_before.get("hut", {})},
+        panel={**files_before.get("panel", {})},
     )
     viewing: dict[str, Any] = {}
     with progress.step("crediting", total=len(active), unit="markets") as step:

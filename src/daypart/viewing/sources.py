@@ -55,6 +55,11 @@ class Source:
             )
         return f"(SELECT row_number() OVER () AS source_row, * FROM {_read_csv(path, typed=False)})"
 
+    def rows_as_text_sql(self) -> str:
+        """Return SQL for the rows in any order, the columns of a CSV file as text."""
+        path = text_literal(str(self.path))
+        return f"read_parquet({path})" if self.is_parquet else _read_csv(path, typed=False)
+
     def rows_sql(self, text_columns: Sequence[str] = ()) -> str:
         """Return SQL for the rows, each column in its own type but for those read as text."""
         path = text_literal(str(self.path))

@@ -103,7 +103,7 @@ def spliced(
     >>> spliced((2, 3), np.array([[7, 8]]), np.array([1]), 1, np.int32).tolist()
     [[0, 0, 0], [0, 7, 8]]
     """
-    matrix = np.zeros(shape, dtype=dtype)
+    matrix: NDArray[np.generic] = np.zeros(shape, dtype=dtype)
     if old is not None and old.size:
         matrix[old_rows, old_column : old_column + old.shape[1]] = old
     return matrix

@@ -135,6 +135,7 @@ def stage_file(workspace: Workspace, source: Source, number: int, rules: Staging
     folder.mkdir(parents=True)
     workspace.run(f"SET preserve_insertion_order = {str(not source.is_parquet).lower()}")
     try:
+        _hash_ids(workspace, source, rules)
         workspace.run(
             f"""
             COPY ({_staged_sql(source, number, rules)}) TO {text_literal(str(folder))}
@@ -247,35 +248,33 @@ def _staged_sql(source: Source, number: int, rules: StagingRules) -> str:
         "market_text": _text(source, mapping, "market"),
         "network": _text(source, mapping, "network"),
         "segment": _text(source, mapping, "segment") if rules.event_segments else "'all'",
-        "start_text": _text(source, mapping, "start"),
-        "end_text": _text(source, mapping, "end"),
+        "start_raw": _stamp_column(source, mapping, "start"),
+        "end_raw": _stamp_column(source, mapping, "end"),
         "duration": f"TRY_CAST({_text(source, mapping, 'duration_s')} AS DOUBLE)",
     }
-    stamps = {name: _stamp(source, mapping, name) for name in ("start", "end")}
-    raw |= {f"{name}_raw": _raw_column(source, mapping, name) for name in stamps}
-    market = _market(source, rules)
+    start, end = _stamp(source, mapping, "start"), _stamp(source, mapping, "end")
     columns = ", ".join(f"{sql} AS {name}" for name, sql in raw.items())
-    household = "hashed_id(household_text)"
-    if rules.households_known:
-        household = f"coalesce(known_household, {household})"
+    household, households = "coalesce(known_household, hashed_id(household_text))", ""
+    if not rules.households_known:
+        household, households = "i.hash", "LEFT JOIN event_ids i ON household_text = i.id"
     return f"""
     WITH raw AS (SELECT source_row, {columns} FROM {source.numbered_rows_sql()}),
     placed AS (
         SELECT raw.*, h.household AS known_household, h.market AS home_market,
-               n.network IS NOT NULL AS listed, {market} AS market
+               n.network IS NOT NULL AS listed, {_market(source, rules)} AS market
         FROM raw LEFT JOIN members h USING (household_text)
                  LEFT JOIN listed_networks n ON raw.network = n.network
     ),
     instants AS (
         SELECT placed.*, k.number, k.from_ms, k.until_ms,
-               {stamps["start"].instant} AS start_at, {stamps["start"].problem} AS start_problem,
-               {stamps["end"].instant} AS end_at, {stamps["end"].problem} AS end_problem
+               {start.instant} AS start_at, {start.problem} AS start_problem,
+               {end.instant} AS end_at, {end.problem} AS end_problem
         FROM placed LEFT JOIN market_table k ON placed.market = k.market
     ),
     timed AS (
         SELECT *, CASE WHEN start_at BETWEEN {_EARLIEST} AND {_LATEST} THEN epoch_ms(start_at)
                   END AS start_ms,
-               CASE WHEN end_text IS NULL AND duration BETWEEN -1e9 AND 1e9
+               CASE WHEN end_raw IS NULL AND duration BETWEEN -1e9 AND 1e9
                     THEN start_ms + CAST(round(duration * 1000) AS BIGINT)
                     WHEN end_at BETWEEN {_EARLIEST} AND {_LATEST} THEN epoch_ms(end_at)
                     END AS end_ms
@@ -283,13 +282,27 @@ def _staged_sql(source: Source, number: int, rules: StagingRules) -> str:
     ),
     judged AS (SELECT *, {_reason(rules)} AS reason FROM timed)
     SELECT CASE WHEN reason IS NULL THEN number ELSE {SET_ASIDE} END AS part,
-           CAST({number} AS INTEGER) AS source_file, source_row, {household} AS household,
-           hashed_id(device_text) AS device, network, segment, start_ms, end_ms, reason,
+           CAST({number} AS INTEGER) AS source_file, source_row,
+           {household} AS household,
+           d.hash AS device, network, segment, start_ms, end_ms, reason,
            CASE WHEN reason IS NOT NULL THEN market END AS market,
-           CASE WHEN reason IS NOT NULL THEN start_text END AS start_text,
-           CASE WHEN reason IS NOT NULL THEN end_text END AS end_text
-    FROM judged
+           CASE WHEN reason IS NOT NULL THEN CAST(start_raw AS VARCHAR) END AS start_text,
+           CASE WHEN reason IS NOT NULL THEN CAST(end_raw AS VARCHAR) END AS end_text
+    FROM judged LEFT JOIN event_ids d ON device_text = d.id {households}
     """
+
+
+def _hash_ids(workspace: Workspace, source: Source, rules: StagingRules) -> None:
+    """Make the table `event_ids`: each id of a file that `members` does not hold, hashed once."""
+    texts = [_text(source, rules.mapping, "device_id")]
+    if not rules.households_known:
+        texts.append(_text(source, rules.mapping, "household_id"))
+    ids = " UNION ALL ".join(f"SELECT {text} AS id FROM {source.rows_as_text_sql()}" for text in texts)
+    workspace.run(
+        "CREATE OR REPLACE TEMP TABLE event_ids AS "
+        f"SELECT id, hashed_id(id) AS hash FROM (SELECT DISTINCT id FROM ({ids})) "
+        "WHERE id IS NOT NULL"
+    )
 
 
 def _market(source: Source, rules: StagingRules) -> str:
@@ -299,9 +312,9 @@ def _market(source: Source, rules: StagingRules) -> str:
 
 
 def _reason(rules: StagingRules) -> str:
-    missing = "household_text IS NULL OR network IS NULL OR segment IS NULL OR start_text IS NULL"
+    missing = "household_text IS NULL OR network IS NULL OR segment IS NULL OR start_raw IS NULL"
     tests: list[tuple[str, str]] = [
-        (f"{missing} OR (end_text IS NULL AND duration IS NULL)", "missing_value"),
+        (f"{missing} OR (end_raw IS NULL AND duration IS NULL)", "missing_value"),
     ]
     if rules.households_known:
         tests.append(("known_household IS NULL AND market IS NULL", "unknown_household"))
@@ -332,11 +345,11 @@ class _Stamp:
     problem: str
 
 
-def _raw_column(source: Source, mapping: ColumnMapping, name: str) -> str:
-    if name in mapping.constants:
-        return text_literal(mapping.constants[name])
-    if not _has(source, mapping, name):
-        return "CAST(NULL AS VARCHAR)"
+def _stamp_column(source: Source, mapping: ColumnMapping, name: str) -> str:
+    """Return a column of stamps in its own type, empty texts as NULL."""
+    kind = source.types.get(mapping.column_of(name), "VARCHAR")
+    if kind == "VARCHAR" or name in mapping.constants:
+        return _text(source, mapping, name)
     return name_literal(mapping.column_of(name))
 
 
@@ -361,8 +374,8 @@ def _stamp(source: Source, mapping: ColumnMapping, name: str) -> _Stamp:
                 "CAST(NULL AS TIMESTAMPTZ)", f"CASE WHEN {raw} IS NOT NULL THEN 'zone' END"
             )
         return _Stamp(f"timezone({zone}, {local})", "NULL")
-    zoned = f"regexp_matches(trim({raw}), {text_literal(_HAS_ZONE)})"
-    with_zone = f"CASE WHEN {zoned} THEN TRY_CAST(trim({raw}) AS TIMESTAMPTZ)"
+    zoned = f"regexp_matches({raw}, {text_literal(_HAS_ZONE)})"
+    with_zone = f"CASE WHEN {zoned} THEN TRY_CAST({raw} AS TIMESTAMPTZ)"
     if zone is None:
         problem = f"CASE WHEN NOT {zoned} AND {local} IS NOT NULL THEN 'zone' END"
         return _Stamp(f"{with_zone} END", problem)

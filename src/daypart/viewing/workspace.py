@@ -29,7 +29,7 @@ class Workspace:
     Parameters
     ----------
     connection : duckdb.DuckDBPyConnection
-        Its clock is UTC; it spills into `folder`, encrypted.
+        Its clock is UTC; it spills into `folder`.
     folder : Path
         Inside the store; removed at the end.
     """
@@ -110,7 +110,6 @@ def _configure(
     connection.execute(f"SET memory_limit = '{limit}B'")
     spill = str(folder / "spill").replace("'", "''")
     connection.execute(f"SET temp_directory = '{spill}'")
-    connection.execute("SET temp_file_encryption = true")
     connection.execute("SET preserve_insertion_order = false")
     if threads is not None:
         if threads < 1:

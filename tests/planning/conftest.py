@@ -5,11 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
+from daypart.planning.flight import DaypartTable
+from daypart.planning.panel import Market, Panel
 
 DAYPARTS = [
     {"name": "Early Morning", "days": list(range(7)), "start": "06:00", "end": "09:00"},
@@ -35,7 +39,7 @@ def make_store(
     markets=MARKETS,
     networks=NETWORKS,
     dayparts=DAYPARTS,
-    households=120,
+    households=160,
     weeks=8,
     seed=1,
 ):
@@ -55,14 +59,8 @@ def make_store(
         rows = {name: [] for name in ("household", "week", "network", "daypart", "minutes")}
         for n, household in enumerate(ids):
             appetite = rng.gamma(1.2, 700.0)
-            taste = rng.dirichlet(
-                np.where(
-                    young[n],
-                    [0.8, 0.2, 0.9, 0.3, 0.2, 1.1][: len(networks)] if len(networks) <= 6 else 0.4,
-                    0.4,
-                )
-                * np.ones(len(networks))
-            )
+            liked = np.linspace(1.0, 0.3, len(networks))
+            taste = rng.dirichlet(liked[::-1] if young[n] else liked)
             clock = rng.dirichlet(np.linspace(1, 4, len(names)))
             for week in range(weeks):
                 size = appetite * rng.gamma(8, 1 / 8)
@@ -226,3 +224,35 @@ def write_brief(tmp_path, rate_card):
         return path
 
     return write
+
+
+def panel_of(minutes, history, *, weight=None, market=None, markets=1, weeks=2) -> Any:
+    """Make a panel from a matrix of minutes [households, cells of one market].
+
+    Every cell is a network of its own, in one daypart of `history` minutes.
+    """
+    minutes = np.asarray(minutes, dtype=float)
+    households, cells = minutes.shape
+    market = np.zeros(households, dtype=np.int64) if market is None else np.asarray(market)
+    weight = np.ones(households) if weight is None else np.asarray(weight, dtype=float)
+    row, column = np.nonzero(minutes)
+    return Panel(
+        segment="all",
+        markets=tuple(Market(str(m), f"Market {m}", "UTC") for m in range(markets)),
+        networks=tuple(f"N{n}" for n in range(cells)),
+        dayparts=("All day",),
+        daypart_table=DaypartTable.from_rows(
+            [{"name": "All day", "days": range(7), "start": "00:00", "end": "24:00"}]
+        ),
+        market=market,
+        weight=weight,
+        universe_estimate=np.bincount(market, weights=weight, minlength=markets),
+        row_start=np.concatenate([[0], np.cumsum((minutes > 0).sum(axis=1))]),
+        cell=(market[row] * cells + column).astype(np.int64),
+        minutes=minutes[row, column],
+        odd_minutes=minutes[row, column] / 2,
+        weekly_minutes=np.tile(minutes.sum(axis=1, keepdims=True) / weeks, (1, weeks)),
+        history_minutes=np.full((markets, 1), history),
+        members={"all": np.ones(households, dtype=bool)},
+        universe={(str(m), "all"): float(weight[market == m].sum()) for m in range(markets)},
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import math
 from pathlib import Path
 
@@ -18,14 +19,14 @@ from daypart.storage import PathLike, local_path, read_json, write_text
 _TEXT = """\
 # An example brief. Every setting is described in the reference of daypart.planning.Brief.
 [campaign]
-name = "{name}"
-segment = "{segment}"
+name = {name}
+segment = {segment}
 markets = "all"
 first_day = {first_day}
 last_day = {last_day}
 budget = {budget}
 currency = "USD"
-rate_card = "{rate_card}"
+rate_card = {rate_card}
 spot_length = 30
 frequency_goal = 3
 
@@ -36,7 +37,7 @@ max_spots_per_week = {most}   # in one market x network x daypart
 every = {{max_percent = 25}}
 
 [limits.daypart]
-"{daypart}" = {{min_percent = 10, max_percent = 60}}
+{daypart} = {{min_percent = 10, max_percent = 60}}
 """
 
 
@@ -105,14 +106,14 @@ def write_example_brief(
     write_text(
         file,
         _TEXT.format(
-            name=name,
-            segment=segment,
+            name=json.dumps(name),
+            segment=json.dumps(segment),
             first_day=first,
             last_day=last,
             budget=_round(budget),
-            rate_card=shown,
+            rate_card=json.dumps(shown),
             most=7,
-            daypart=panel.dayparts[int(np.argmax(watched))],
+            daypart=json.dumps(panel.dayparts[int(np.argmax(watched))]),
         ),
     )
     return read_brief(file)

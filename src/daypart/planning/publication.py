@@ -22,6 +22,25 @@ def interval_80(mean: float, error: float, most: float = np.inf) -> tuple[float,
     return max(0.0, mean - width), min(most, mean + width)
 
 
+def markets_shown(raw_households: NDArray[np.int64], min_households: int) -> NDArray[np.bool_]:
+    """Tell which markets' audience figures may be published beside their total.
+
+    A single market below the threshold could be told from the total less the others, so the
+    smallest of the others is suppressed with it.
+
+    Examples
+    --------
+    >>> markets_shown(np.array([40, 300, 90]), 50).tolist()
+    [False, True, False]
+    """
+    shown = raw_households >= min_households
+    if (~shown).sum() == 1 and shown.any():
+        others = np.flatnonzero(shown)
+        shown = shown.copy()
+        shown[others[np.argmin(raw_households[others])]] = False
+    return np.asarray(shown, dtype=np.bool_)
+
+
 def publish_reach(
     frequency: Frequency, k: int, *, raw_households: int, min_households: int
 ) -> dict[str, Any]:
@@ -47,6 +66,8 @@ def publish_distribution(
 ) -> list[dict[str, Any]]:
     """Publish the frequency distribution from 1 up, small bins folded into the next lower one.
 
+    What is left below the lowest bin is folded into that, so that the bins add up to reach 1+.
+
     Examples
     --------
     >>> raw = np.array([100, 80, 60, 5, 4, 0, 0, 0, 0, 0, 0.0])
@@ -57,22 +78,23 @@ def publish_distribution(
     """
     if raw_households < min_households:
         return [{"exposures": "1+", "households": SUPPRESSED, "percent": SUPPRESSED}]
-    rows: list[dict[str, Any]] = []
-    top, households, raw = TOP, 0.0, 0.0
+    bins: list[tuple[int, int]] = []
+    top, raw = TOP, 0.0
     for k in range(TOP, 0, -1):
-        households += float(frequency.households[k])
         raw += float(frequency.raw[k])
-        if raw >= min_households or (min_households == 0):
-            label = f"{k}+" if top == TOP else (f"{k}-{top}" if top > k else str(k))
-            percent = 100.0 * households / frequency.universe_estimate
-            rows.append({"exposures": label, "households": households, "percent": percent})
-            top, households, raw = k - 1, 0.0, 0.0
-    if raw > 0 or households > 0:
-        label = f"1-{top}" if top > 1 else "1"
-        if top == TOP:
-            label = "1+"
-        rows.append({"exposures": label, "households": SUPPRESSED, "percent": SUPPRESSED})
-    return rows[::-1]
+        if raw >= min_households:
+            bins.append((k, top))
+            top, raw = k - 1, 0.0
+    if not bins:
+        return [{"exposures": "1+", "households": SUPPRESSED, "percent": SUPPRESSED}]
+    bins[-1] = (1, bins[-1][1])
+    rows = []
+    for low, high in reversed(bins):
+        households = float(frequency.households[low : high + 1].sum())
+        percent = 100.0 * households / frequency.universe_estimate
+        label = f"{low}+" if high == TOP else (f"{low}-{high}" if high > low else str(low))
+        rows.append({"exposures": label, "households": households, "percent": percent})
+    return rows
 
 
 def shares_of_100(amounts: Sequence[float] | NDArray[np.float64]) -> list[float]:

@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 from daypart.planning.flight import Week
 from daypart.planning.frequency import count_frequency, exposure_chances
 from daypart.planning.panel import Panel
-from daypart.planning.publication import SUPPRESSED, interval_80, shares_of_100
+from daypart.planning.publication import (
+    SUPPRESSED,
+    interval_80,
+    markets_shown,
+    shares_of_100,
+)
 from daypart.planning.results import Line
 
 Floats = NDArray[np.float64]
@@ -40,13 +45,13 @@ def make_lines(
     min_households : int
         Raw panel households below which a market's audience figures are suppressed.
     """
-    raw = panel.raw_households()
+    may_show = markets_shown(panel.raw_households(), min_households)
     lines = []
     for cell, w in zip(*np.nonzero(spots), strict=True):
         m, n, d = (int(i) for i in np.unravel_index(cell, panel.shape))
         count = int(spots[cell, w])
         seen = count * float(impressions[cell])
-        shown = raw[m] >= min_households
+        shown = bool(may_show[m])
         lines.append(
             Line(
                 market=panel.markets[m].code,
@@ -132,6 +137,7 @@ def summarise(
         sums = (spots.sum(axis=1), spend.sum(axis=1), seen.sum(axis=1))
         return sum_by(panel, names, group, *sums, base, shown)
 
+    may_show = markets_shown(panel.raw_households(), min_households)
     by_market = sum_by(
         panel,
         [place.name for place in panel.markets],
@@ -140,17 +146,16 @@ def summarise(
         spend.sum(axis=1),
         seen.sum(axis=1),
         panel.universe_estimate,
-        panel.raw_households() >= min_households,
+        may_show,
     )
     chances = exposure_chances(panel, spots.sum(axis=1))
     for number, row in enumerate(by_market):
         part = chances[panel.market == number]
         weight = panel.weight[panel.market == number]
-        shown = len(part) >= min_households
         reached = 100.0 * float(weight @ (1.0 - part[:, 0])) / float(weight.sum())
         row["code"] = panel.markets[number].code
         row["panel_households"] = len(part)
-        row["reach_percent"] = reached if shown else SUPPRESSED
+        row["reach_percent"] = reached if may_show[number] else SUPPRESSED
     by_week = sum_by(
         panel,
         [str(week.monday) for week in weeks],

@@ -1,0 +1,94 @@
+"""Briefs: what is read, and that every fault is named with its file and setting."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from daypart.errors import DaypartError
+from daypart.planning import Limit, plan, read_brief, write_example_brief
+
+
+def test_a_brief_is_read_with_its_limits(write_brief):
+    brief = read_brief(write_brief(more='[limits.market]\n"501" = {max_spend = 90000}\n'))
+    assert brief.first_day == dt.date(2024, 3, 4)
+    assert brief.limits.exclude_dayparts == ("Overnight",)
+    assert Limit("market", "501", max_spend=90000) in brief.limits.shares
+
+
+def test_a_relative_rate_card_lies_beside_the_brief(write_brief, rate_card, tmp_path):
+    brief = read_brief(write_brief((str(rate_card), "card.parquet")))
+    assert brief.rate_card_path == tmp_path / "card.parquet"
+
+
+WRONG = {
+    "negative budget": (("budget = 400000", "budget = -5"), r"campaign\.budget is -5"),
+    "no budget": (("budget = 400000", ""), r"campaign\.budget is missing"),
+    "infinite budget": (("budget = 400000", "budget = inf"), r"campaign\.budget is inf"),
+    "budget as text": (("budget = 400000", 'budget = "much"'), r"campaign\.budget is 'much'"),
+    "flight backwards": (("last_day = 2024-03-31", "last_day = 2024-03-01"), "is after last_day"),
+    "no day": (("first_day = 2024-03-04", 'first_day = "soon"'), "first_day is 'soon'"),
+    "unknown setting": (("budget =", "budgte = 5\nbudget ="), "did you mean budget"),
+    "unknown bound": (("max_percent = 40", "max_share = 40"), "unknown setting .*max_share"),
+    "min above max": (("min_percent = 5", "min_percent = 50, max_percent = 20"), "is above"),
+    "over 100": (("max_percent = 40", "max_percent = 140"), "over 100 %"),
+    "negative share": (("min_percent = 5", "min_percent = -5"), "min_percent is -5"),
+    "no spots": (("max_spots_per_week = 7", "max_spots_per_week = 0"), "max_spots_per_week is 0"),
+    "unknown objective": (("budget =", 'objective = "fame"\nbudget ='), "objective is 'fame'"),
+    "goal without cost": (("budget =", "reach_goal_percent = 50\nbudget ="), "goal goes with"),
+    "unknown segment": (('segment = "young"', 'segment = "yuong"'), "did you mean young"),
+    "unknown network": (("CNN = ", "CNNN = "), r"limits\.network\.CNNN: unknown.*did you mean CNN"),
+    "unknown daypart": (('["Overnight"]', '["Overnite"]'), "did you mean Overnight"),
+    "unknown market": (('segment = "young"', 'markets = ["Chicagoo"]'), "did you mean Chicago"),
+    "flight after the card": (("last_day = 2024-03-31", "last_day = 2025-03-31"), "does not cover"),
+    "budget below a spot": (("budget = 400000", "budget = 0.01"), "below the cheapest spot"),
+    "no rate card": (("rate_card.parquet", "nothing.parquet"), "nothing.parquet: no such file"),
+}
+
+
+@pytest.mark.parametrize("fault", WRONG)
+def test_a_fault_in_the_brief_is_named_with_its_file(fault, store, write_brief, tmp_path):
+    replacement, message = WRONG[fault]
+    with pytest.raises(DaypartError, match=message) as caught:
+        plan(store, brief=write_brief(replacement), out=tmp_path / "out")
+    assert (
+        str(tmp_path) in str(caught.value)
+        or "rate_card" in str(caught.value)
+        or fault
+        in (
+            "unknown market",
+            "no rate card",
+        )
+    )
+    assert "\n" not in str(caught.value)
+    assert not list((tmp_path / "out").glob("*")) if (tmp_path / "out").exists() else True
+
+
+def test_limits_that_clash_are_named_in_the_words_of_the_brief(store, write_brief, tmp_path):
+    path = write_brief(
+        (
+            "CNN = {min_percent = 5}",
+            "CNN = {min_percent = 60, max_percent = 90}\n"
+            "ESPN = {min_percent = 60, max_percent = 80}",
+        )
+    )
+    with pytest.raises(DaypartError) as caught:
+        plan(store, brief=path, out=tmp_path / "out")
+    assert "limits.network.CNN min_percent = 60" in str(caught.value)
+    assert "limits.network.ESPN min_percent = 60" in str(caught.value)
+    assert "max_percent" not in str(caught.value)
+
+
+def test_a_limit_given_by_name_and_by_code_is_refused(store, write_brief, tmp_path):
+    more = '[limits.market]\n"501" = {max_percent = 50}\n"New York" = {max_percent = 60}\n'
+    with pytest.raises(DaypartError, match="given twice"):
+        plan(store, brief=write_brief(more=more), out=tmp_path / "out")
+
+
+def test_the_example_brief_serves_the_weeks_after_the_history(store, rate_card, tmp_path):
+    brief = write_example_brief(tmp_path / "b.toml", store, rate_card=rate_card, segment="young")
+    assert brief.first_day == dt.date(2024, 2, 26)
+    assert (brief.last_day - brief.first_day).days == 27
+    result = plan(store, brief=tmp_path / "b.toml", out=tmp_path / "out")
+    assert result.status == "optimal"

@@ -1,0 +1,182 @@
+"""The optimiser: its model is concave, its bound holds, and small cases are solved exactly."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import panel_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from daypart.planning.clashes import most_spend, name_clash
+from daypart.planning.frequency import count_frequency
+from daypart.planning.optimiser import CuttingPlanes
+from daypart.planning.problem import LinearLimit, Problem
+from daypart.planning.surrogate import fit_surrogate
+from daypart.planning.whole import find_whole_spots, spread_over_weeks
+
+
+def problem_of(cost, most, budget, limits=(), *, weeks=1):
+    cost, most = np.asarray(cost, dtype=float), np.asarray(most, dtype=np.int64)
+    columns = len(cost)
+    return Problem(
+        cells=columns,
+        cell=np.arange(columns),
+        period=np.zeros(columns, dtype=np.int64),
+        cost=cost,
+        impressions=np.ones(columns),
+        least=np.zeros(columns, dtype=np.int64),
+        most=most * weeks,
+        budget=float(budget),
+        limits=tuple(limits),
+        periods=(tuple(range(weeks)),),
+        most_per_week=np.repeat(most[:, None], weeks, axis=1),
+        pinned=np.zeros((columns, weeks), dtype=np.int64),
+    )
+
+
+def surrogate_of(seed, cells, households=12):
+    rng = np.random.default_rng(seed)
+    minutes = np.floor(rng.gamma(0.5, 60.0, size=(households, cells)))
+    return fit_surrogate(
+        panel_of(np.minimum(minutes, 900), 1000, weight=rng.uniform(1, 3, households))
+    )
+
+
+def best_by_brute_force(problem, planes):
+    plans = itertools.product(*(range(most + 1) for most in problem.most))
+    values = [planes.value(np.array(x)) for x in plans if problem.keeps_limits(np.array(x))]
+    return max(values)
+
+
+def test_one_poisson_class_reaches_one_less_exp_of_its_grp():
+    surrogate = surrogate_of(1, 3)
+    one_class = replace(
+        surrogate,
+        shape=np.full(len(surrogate.shape), 1e12),
+        rate=np.zeros_like(surrogate.rate),
+        share=np.ones(len(surrogate.shape)),
+        cluster_rate=np.full_like(surrogate.cluster_rate, 0.01),
+    )
+    grp = 100 * 0.01 * 30 * 3
+    assert one_class.reach_percent(np.full(3, 30.0)) == pytest.approx(
+        100 * (1 - np.exp(-grp / 100)), rel=1e-6
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 50), st.lists(st.floats(0, 40), min_size=8, max_size=8))
+def test_surrogate_reach_is_concave_and_its_slopes_are_tangents(seed, spots):
+    surrogate = surrogate_of(seed, 4)
+    a, b = np.array(spots[:4]), np.array(spots[4:])
+    reached, slopes = surrogate.reached_with_slopes(a)
+    assert (surrogate.reached(b) <= reached + slopes @ (b - a) + 1e-9).all()
+    middle = surrogate.reached((a + b) / 2).sum()
+    assert middle >= (surrogate.reached(a).sum() + surrogate.reached(b).sum()) / 2 - 1e-9
+
+
+def test_the_surrogate_comes_near_the_counted_reach(store):
+    from daypart.planning.panel import read_panel
+
+    panel = read_panel(store).of_segment("young")
+    surrogate = fit_surrogate(panel)
+    rng = np.random.default_rng(3)
+    for mean in (0.2, 1.0, 3.0):
+        spots = rng.poisson(mean, panel.cells)
+        counted = count_frequency(panel, spots).reach_percent()
+        assert surrogate.reach_percent(spots.astype(float)) == pytest.approx(counted, rel=0.03)
+
+
+def test_the_surrogates_distribution_sums_to_one_and_starts_with_what_is_missed():
+    surrogate = surrogate_of(4, 3)
+    spots = np.array([5, 0, 30])
+    chances = surrogate.exposure_chances(spots, 10)
+    assert chances.sum(axis=1) == pytest.approx(1.0)
+    reached = surrogate.weight @ (1 - chances[:, 0])
+    assert reached == pytest.approx(surrogate.reached(spots.astype(float)).sum())
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.integers(0, 10**6),
+    st.lists(st.floats(1, 9), min_size=4, max_size=4),
+    st.floats(9, 60),
+    st.floats(0.1, 0.9),
+)
+def test_whole_spots_of_small_cases_are_the_best_of_all_plans(seed, cost, budget, share):
+    inside = np.array([1.0, 1.0, 0.0, 0.0])
+    limit = LinearLimit("share", np.array(cost) / budget * (inside - share), upper=0.0)
+    problem = problem_of(cost, [3, 3, 3, 3], budget, [limit])
+    planes = CuttingPlanes(problem, surrogate_of(seed, 4))
+    continuous = planes.solve(gap=1e-7)
+    whole = find_whole_spots(planes, continuous, gap=1e-9, rounds=60)
+    best = best_by_brute_force(problem, planes)
+    assert whole.value == pytest.approx(best, rel=1e-6, abs=1e-6)
+    assert problem.keeps_limits(whole.spots)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6), st.integers(0, 10**6), st.floats(0.02, 1.2))
+def test_the_bound_holds_on_random_polytopes(seed, other_seed, scale):
+    rng = np.random.default_rng(other_seed)
+    cost = rng.uniform(1, 20, 5)
+    rows = [
+        LinearLimit(f"row {n}", rng.uniform(-0.3, 1.0, 5), upper=float(rng.uniform(0.5, 8)))
+        for n in range(3)
+    ]
+    problem = problem_of(cost, [2] * 5, max(scale * 2 * cost.sum(), cost.min()), rows)
+    planes = CuttingPlanes(problem, surrogate_of(seed, 5))
+    continuous = planes.solve(gap=1e-4)
+    whole = find_whole_spots(planes, continuous, gap=1e-3)
+    best = best_by_brute_force(problem, planes)
+    tolerance = 1e-6 * max(1.0, best)
+    assert continuous.bound >= best - tolerance
+    assert whole.bound >= best - tolerance
+    assert best >= whole.value - tolerance
+
+
+def test_a_larger_budget_never_lowers_the_optimum():
+    planes = CuttingPlanes(problem_of([3, 5, 7, 2], [9] * 4, 100), surrogate_of(2, 4))
+    values = [planes.solve(gap=1e-6, budget=budget).value for budget in (5, 20, 60, 100)]
+    assert all(a <= b + 1e-4 for a, b in itertools.pairwise(values))
+
+
+def test_spots_spread_evenly_over_weeks_and_sum_to_what_was_bought():
+    problem = problem_of([3.0, 5.0, 2.0], [7, 7, 2], 1e6, weeks=4)
+    spots = np.array([9, 28, 5])
+    dealt = spread_over_weeks(problem, spots)
+    assert dealt.sum(axis=1).tolist() == spots.tolist()
+    assert (dealt <= problem.most_per_week).all()
+    assert (dealt.max(axis=1) - dealt.min(axis=1) <= 1).all()
+
+
+def test_clashing_limits_are_named_and_no_others():
+    first, second = np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0])
+    rows = [
+        LinearLimit("A at least 60 %", first - 0.6, lower=0.0),
+        LinearLimit("B at least 60 %", second - 0.6, lower=0.0),
+        LinearLimit("A at most 90 %", first - 0.9, upper=0.0),
+    ]
+    problem = problem_of([1, 1, 1], [9, 9, 9], 10, rows)
+    assert set(name_clash(problem)) == {"A at least 60 %", "B at least 60 %"}
+
+
+def test_limits_that_can_be_kept_do_not_clash():
+    row = LinearLimit("A at least 60 %", np.array([0.4, -0.6, -0.6]), lower=0.0)
+    assert name_clash(problem_of([1, 1, 1], [9, 9, 9], 10, [row])) == ()
+
+
+def test_a_floor_above_the_budget_clashes_with_the_budget():
+    row = LinearLimit("grp floor", np.ones(3), lower=20.0)
+    problem = problem_of([1, 1, 1], [9, 9, 9], 10, [row])
+    assert set(name_clash(problem)) == {"campaign.budget", "grp floor"}
+
+
+def test_what_keeps_money_from_being_spent_is_named():
+    row = LinearLimit("A at most 4", np.array([1.0, 0.0]), upper=4.0)
+    spend, names = most_spend(problem_of([10, 1], [9, 3], 1000, [row]))
+    assert spend == pytest.approx(43)
+    assert names == ("A at most 4", "limits.max_spots_per_week")

@@ -1,0 +1,277 @@
+"""The whole way from a brief to the files of a plan."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+
+import openpyxl
+import pytest
+from conftest import make_rate_card, make_store
+
+from daypart.errors import DaypartError
+from daypart.planning import plan, reach, read_brief
+
+
+@pytest.fixture(scope="module")
+def made(store, rate_card, tmp_path_factory):
+    from conftest import BRIEF
+
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "brief.toml").write_text(BRIEF.format(rate_card=rate_card))
+    return folder, plan(store, brief=folder / "brief.toml", out=folder / "out")
+
+
+@pytest.fixture(scope="module")
+def content(made):
+    return json.loads((made[0] / "out" / "plan.json").read_text())
+
+
+def test_the_plan_carries_its_proof(content):
+    assert content["status"] == "optimal"
+    assert content["objective"] <= content["bound"]
+    assert 0 <= content["gap"] <= 0.002
+    assert content["gap"] == pytest.approx(content["bound"] / content["objective"] - 1)
+    assert -0.05 < content["sampling_gap"] < 0.5
+
+
+def test_what_was_asked_and_spent_stand_side_by_side(content):
+    assert content["asked"] == 400000
+    assert 0.99 * 400000 < content["spent"] <= 400000
+    assert content["spent"] == pytest.approx(
+        sum(line["cost"] for line in content["lines"]), abs=0.01
+    )
+    assert "campaign.budget" in [row["limit"] for row in content["limited_by"]]
+
+
+def test_the_plan_keeps_its_limits(content):
+    spent = content["spent"]
+    by_network = {row["name"]: row["spend"] for row in content["by_network"]}
+    assert by_network["CNN"] >= 0.05 * spent - 0.01
+    assert all(amount <= 0.4 * spent + 0.01 for name, amount in by_network.items() if name != "CNN")
+    assert all(line["daypart"] != "Overnight" for line in content["lines"])
+    assert all(1 <= line["spots"] <= 7 for line in content["lines"])
+    assert len({line["week"] for line in content["lines"]}) == 4
+
+
+def test_it_reaches_more_than_an_even_split(content):
+    assert content["even_split"]["spent"] <= content["asked"]
+    assert content["even_split"]["spent"] > 0.95 * content["spent"]
+    assert content["reach"]["1+"]["percent"] > content["even_split"]["reach_percent"]
+
+
+def test_its_figures_agree_with_each_other(content):
+    one, three = content["reach"]["1+"], content["reach"]["3+"]
+    assert one["lo_80"] < one["percent"] < one["hi_80"]
+    assert three["percent"] <= one["percent"]
+    assert content["grp"]["mean"] == pytest.approx(one["percent"] * content["average_frequency"])
+    assert content["impressions"]["mean"] == pytest.approx(
+        sum(line["impressions"] for line in content["lines"])
+    )
+    bins = content["frequency_distribution"]
+    assert sum(row["percent"] for row in bins) == pytest.approx(one["percent"])
+    for name in ("by_market", "by_network", "by_daypart", "by_week"):
+        shares = [row["share_percent"] for row in content[name]]
+        assert round(sum(shares), 9) == 100.0
+        assert sum(row["spots"] for row in content[name]) == sum(
+            line["spots"] for line in content["lines"]
+        )
+
+
+def test_cumulative_reach_never_falls_and_ends_at_the_campaigns(content):
+    weekly = [row["cumulative_reach_percent"] for row in content["by_week"]]
+    assert weekly == sorted(weekly)
+    assert weekly[-1] == pytest.approx(content["reach"]["1+"]["percent"])
+
+
+def test_the_reach_curve_rises_through_the_plan(content):
+    curve = content["reach_curve"]
+    assert all(a["reach_percent"] < b["reach_percent"] for a, b in itertools.pairwise(curve))
+    here = next(point for point in curve if point["budget"] == content["asked"])
+    assert here["reach_percent"] == content["reach"]["1+"]["percent"]
+    assert here["spent"] == content["spent"]
+
+
+def test_simulated_data_are_called_so(content):
+    assert content["simulated"] is True
+    assert any("simulated" in note for note in content["notes"])
+
+
+def test_the_csv_holds_the_lines_and_serves_as_a_schedule(made, content, store):
+    path = made[0] / "out" / "plan.csv"
+    with path.open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == len(content["lines"])
+    counted = reach(store, schedule=path, segment="young")
+    assert counted.reach["1+"]["percent"] == pytest.approx(content["reach"]["1+"]["percent"])
+    assert counted.by_week[-1]["cumulative_reach_percent"] == pytest.approx(
+        content["reach"]["1+"]["percent"]
+    )
+
+
+def test_the_workbook_has_its_sheets_and_formats(made, content):
+    book = openpyxl.load_workbook(made[0] / "out" / "plan.xlsx")
+    assert book.sheetnames == [
+        "Summary",
+        "Flowchart",
+        "Network mix",
+        "Daypart heat map",
+        "Market ranker",
+        "Reach curve",
+        "Frequency",
+        "Notes",
+    ]
+    flowchart = book["Flowchart"]
+    heads = [cell.value for cell in flowchart[1]]
+    spots = sum(row[heads.index("Spots")].value for row in flowchart.iter_rows(min_row=2))
+    assert spots == sum(line["spots"] for line in content["lines"])
+    assert flowchart.freeze_panes == "D2"
+    mix = {cell.value: cell.column for cell in book["Network mix"][1]}
+    assert book["Network mix"].cell(2, mix["GRP"]).number_format == "#,##0.0"
+    assert "0.0" not in book["Network mix"].cell(2, mix["Spend (USD)"]).number_format
+    summary = {row[0].value: row[1].value for row in book["Summary"].iter_rows(min_row=4)}
+    assert summary["Spent (USD)"] == pytest.approx(content["spent"])
+    assert summary["Reach 1+"] == pytest.approx(content["reach"]["1+"]["percent"])
+
+
+def test_the_same_seed_gives_the_same_files(made, store, tmp_path):
+    plan(store, brief=made[0] / "brief.toml", out=tmp_path)
+    for name in ("plan.json", "plan.csv", "reach_curve.csv"):
+        assert (tmp_path / name).read_bytes() == (made[0] / "out" / name).read_bytes()
+
+
+def test_a_given_schedule_is_evaluated_against_the_bound(made, store, content, tmp_path):
+    rows = [line | {"spots": 1} for line in content["lines"][::2]]
+    judged = plan(store, brief=made[0] / "brief.toml", out=tmp_path, schedule=rows)
+    assert judged.status == "evaluated"
+    assert judged.gap > content["gap"]
+    assert judged.spent < content["spent"]
+    assert judged.broken == []
+    rows = [line | {"spots": 9} for line in content["lines"]]
+    judged = plan(store, brief=made[0] / "brief.toml", out=tmp_path, schedule=rows)
+    assert {"campaign.budget", "limits.max_spots_per_week"} <= set(judged.broken)
+
+
+def test_a_given_spot_in_an_excluded_cell_is_refused(made, store, tmp_path):
+    row = {
+        "market": "501",
+        "network": "CNN",
+        "daypart": "Overnight",
+        "week": "2024-03-04",
+        "spots": 1,
+    }
+    with pytest.raises(DaypartError, match="CNN, Overnight is excluded or not sold"):
+        plan(store, brief=made[0] / "brief.toml", out=tmp_path, schedule=[row])
+
+
+def test_a_budget_that_cannot_be_spent_says_which_limits_bind(store, write_brief, tmp_path):
+    path = write_brief(("budget = 400000", "budget = 900000000"))
+    result = plan(store, brief=path, out=tmp_path / "out")
+    assert result.spent < 0.5 * result.asked
+    names = [row["limit"] for row in result.limited_by]
+    assert "campaign.budget" not in names
+    assert any("max_spots_per_week" in name for name in names)
+
+
+def test_pins_and_weekly_limits_are_kept(store, write_brief, tmp_path):
+    more = """
+[limits.week]
+"2024-03-11" = {max_spend = 20000}
+[[limits.pins]]
+market = "Chicago"
+network = "TBS"
+daypart = "Prime"
+week = 2024-03-18
+spots = 5
+"""
+    result = plan(store, brief=write_brief(more=more), out=tmp_path / "out")
+    assert next(row for row in result.by_week if row["name"] == "2024-03-11")["spend"] <= 20000
+    pinned = [
+        line.spots
+        for line in result.lines
+        if (line.market, line.network, line.daypart, line.week)
+        == ("602", "TBS", "Prime", "2024-03-18")
+    ]
+    assert pinned == [5]
+
+
+def test_a_grp_floor_is_kept(store, write_brief, tmp_path):
+    more = "[limits.market]\nChicago = {min_grp = 30}\n"
+    result = plan(store, brief=write_brief(more=more), out=tmp_path / "out")
+    chicago = next(row for row in result.by_market if row["name"] == "Chicago")
+    assert 100 * chicago["impressions"] / result.universe_estimate >= 30 - 1e-6
+
+
+def test_days_outside_a_partial_week_are_never_bought(store, tmp_path, write_brief):
+    path = write_brief(("last_day = 2024-03-31", "last_day = 2024-03-25"))
+    result = plan(store, brief=path, out=tmp_path / "out")
+    last = [line for line in result.lines if line.week == "2024-03-25"]
+    assert last
+    assert all(line.spots <= 1 for line in last)
+
+
+def test_weeks_with_other_prices_are_planned_at_their_price(
+    store, rate_card, tmp_path, write_brief
+):
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    card = pq.read_table(rate_card)
+    import datetime as dt
+
+    cut = dt.date(2024, 3, 17)
+    early = card.set_column(5, "last_day", pa.array([cut] * len(card), pa.date32()))
+    late = card.set_column(
+        4, "first_day", pa.array([cut + dt.timedelta(1)] * len(card), pa.date32())
+    ).set_column(3, "cpm", pc.multiply(card["cpm"], 10.0))
+    pq.write_table(pa.concat_tables([early, late]), tmp_path / "card.parquet")
+    path = write_brief((str(rate_card), "card.parquet"))
+    result = plan(store, brief=path, out=tmp_path / "out")
+    spots = {row["name"]: row["spots"] for row in result.by_week}
+    assert spots["2024-03-04"] > 3 * max(1, spots["2024-03-25"])
+
+
+def test_figures_on_too_few_households_are_suppressed_and_never_zero(store, write_brief, tmp_path):
+    result = plan(store, brief=write_brief(), out=tmp_path / "out", min_households=1000)
+    assert result.reach["1+"]["percent"] == "suppressed"
+    assert result.lines[0].grp == "suppressed"
+    assert result.reach_curve[0]["reach_percent"] == "suppressed"
+    assert result.by_market[0]["reach_percent"] == "suppressed"
+    assert result.even_split["reach_percent"] == "suppressed"
+    assert result.spent > 0
+
+
+def test_a_segment_without_panel_households_in_a_market_is_named(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder = make_store(tmp_path / "store", households=20, weeks=2)
+    table = pq.read_table(folder / "households-1.parquet").to_pydict()
+    table["segments"] = [
+        [name for name in names if market != "602" or name == "all"]
+        for names, market in zip(table["segments"], table["market"], strict=True)
+    ]
+    pq.write_table(pa.table(table), folder / "households-1.parquet")
+    make_rate_card(tmp_path / "card.parquet")
+    (tmp_path / "brief.toml").write_text(
+        '[campaign]\nname = "x"\nsegment = "young"\nfirst_day = 2024-03-04\n'
+        'last_day = 2024-03-31\nbudget = 1000\nrate_card = "card.parquet"\n'
+    )
+    with pytest.raises(DaypartError, match="young has no panel households in Chicago"):
+        plan(folder, brief=tmp_path / "brief.toml", out=tmp_path / "out")
+
+
+def test_some_markets_can_be_planned_by_name_or_code(store, write_brief, tmp_path):
+    path = write_brief(('segment = "young"', 'segment = "young"\nmarkets = ["Chicago", "501"]'))
+    result = plan(store, brief=path, out=tmp_path / "out")
+    assert {line.market for line in result.lines} == {"501", "602"}
+    assert read_brief(path).markets == ("Chicago", "501")
+
+
+def test_a_store_without_a_panel_is_refused(tmp_path, write_brief):
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "store.json").write_text('{"kind": "daypart-store"}')
+    with pytest.raises(DaypartError, match="holds no household panel"):
+        plan(tmp_path / "store", brief=write_brief(), out=tmp_path / "out")

@@ -1,0 +1,59 @@
+"""What is published: folding, suppression, shares that add up."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from conftest import panel_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daypart.planning.frequency import Frequency, count_frequency
+from daypart.planning.publication import (
+    markets_shown,
+    publish_distribution,
+    publish_reach,
+    shares_of_100,
+)
+
+
+@given(st.lists(st.floats(0, 1e9), min_size=1, max_size=60).filter(lambda x: sum(x) > 0))
+def test_shares_have_one_decimal_and_sum_to_100(amounts):
+    shares = shares_of_100(amounts)
+    assert round(sum(shares), 6) == 100.0
+    exact = 100 * np.array(amounts) / sum(amounts)
+    assert np.abs(np.array(shares) - exact).max() <= 0.1 + 1e-9
+
+
+def test_nothing_spent_has_no_shares():
+    assert shares_of_100([0.0, 0.0]) == [0.0, 0.0]
+
+
+@given(
+    st.lists(st.floats(0, 500), min_size=11, max_size=11),
+    st.integers(0, 200),
+)
+def test_folding_loses_no_household_and_publishes_no_small_bin(raw, least):
+    raw = np.array(raw)
+    counted = Frequency(np.zeros((1, 11)), raw * 10, np.zeros(11), max(raw.sum(), 1) * 10, raw)
+    rows = publish_distribution(counted, raw_households=1000, min_households=least)
+    if rows[0]["households"] == "suppressed":
+        assert raw[1:].sum() < least or least == 0
+        return
+    assert all(row["households"] >= least * 10 - 1e-6 for row in rows)
+    assert sum(row["households"] for row in rows) == pytest.approx(counted.reach(), abs=1e-6)
+
+
+def test_a_small_panel_publishes_no_reach():
+    counted = count_frequency(panel_of([[5], [9]], 100), np.array([2]))
+    published = publish_reach(counted, 1, raw_households=2, min_households=50)
+    assert set(published.values()) == {"suppressed"}
+    rows = publish_distribution(counted, raw_households=2, min_households=50)
+    assert [row["households"] for row in rows] == ["suppressed"]
+
+
+def test_one_small_market_hides_the_next_smallest_too():
+    assert markets_shown(np.array([80, 49, 51, 400]), 50).tolist() == [True, False, False, True]
+    assert markets_shown(np.array([40, 41, 400]), 50).tolist() == [False, False, True]
+    assert markets_shown(np.array([60, 70]), 50).tolist() == [True, True]
+    assert markets_shown(np.array([10]), 50).tolist() == [False]

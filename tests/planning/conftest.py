@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from daypart.planning.flight import DaypartTable
+from daypart.planning.flight import DaypartClock
 from daypart.planning.panel import Market, Panel
+from daypart.viewing import daypart_table
 
 DAYPARTS = [
     {"name": "Early Morning", "days": list(range(7)), "start": "06:00", "end": "09:00"},
@@ -241,8 +242,16 @@ def panel_of(minutes, history, *, weight=None, market=None, markets=1, weeks=2) 
         markets=tuple(Market(str(m), f"Market {m}", "UTC") for m in range(markets)),
         networks=tuple(f"N{n}" for n in range(cells)),
         dayparts=("All day",),
-        daypart_table=DaypartTable.from_rows(
-            [{"name": "All day", "days": range(7), "start": "00:00", "end": "24:00"}]
+        clock=DaypartClock.of(
+            daypart_table(
+                {
+                    "name": "one",
+                    "version": 1,
+                    "rows": [
+                        {"name": "All day", "days": range(7), "start": "00:00", "end": "24:00"}
+                    ],
+                }
+            )
         ),
         market=market,
         weight=weight,

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daypart.errors import DaypartError, did_you_mean
-from daypart.planning.flight import DaypartTable
+from daypart.planning.flight import DaypartClock
 from daypart.storage import PathLike, local_path, read_json, read_table
+from daypart.viewing.dayparts import daypart_table
 
 ALL = "all"
 _MICROSECONDS_PER_DAY = 86_400_000_000
@@ -23,11 +24,19 @@ _MICROSECONDS_PER_DAY = 86_400_000_000
 
 @dataclass(frozen=True)
 class Market:
-    """A market as the planning room needs it."""
+    """A market as the planning room needs it.
+
+    Parameters
+    ----------
+    code, name, timezone : str
+    window : tuple of int
+        First UTC hour of its history, and how many hours it has.
+    """
 
     code: str
     name: str
     timezone: str
+    window: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -39,7 +48,8 @@ class Panel:
     segment : str
     markets : tuple of Market
     networks, dayparts : tuple of str
-    daypart_table : DaypartTable
+    clock : DaypartClock
+        When the dayparts are.
     market : int array [households]
         Index into `markets`; never falls from one household to the next.
     weight : float array [households]
@@ -67,7 +77,7 @@ class Panel:
     markets: tuple[Market, ...]
     networks: tuple[str, ...]
     dayparts: tuple[str, ...]
-    daypart_table: DaypartTable
+    clock: DaypartClock
     market: NDArray[np.int64]
     weight: NDArray[np.float64]
     universe_estimate: NDArray[np.float64]
@@ -154,7 +164,7 @@ class Panel:
             markets=self.markets,
             networks=self.networks,
             dayparts=self.dayparts,
-            daypart_table=self.daypart_table,
+            clock=self.clock,
             market=kept_market,
             weight=self.weight[chosen] * (estimates / sums)[kept_market],
             universe_estimate=estimates,
@@ -220,7 +230,7 @@ def read_panel(store: PathLike, markets: Sequence[str] = (ALL,)) -> Panel:
     folder = local_path(store)
     viewing = _viewing(folder)
     places = _choose_markets(viewing, markets)
-    daypart_table = DaypartTable.from_rows(viewing["dayparts"]["rows"])
+    clock = DaypartClock.of(daypart_table(viewing["dayparts"]))
     files = viewing["files"]
     households = read_table(
         folder / files["households"], ["household", "market", "weight", "in_panel", "segments"]
@@ -230,12 +240,11 @@ def read_panel(store: PathLike, markets: Sequence[str] = (ALL,)) -> Panel:
     ).to_pydict()
     tables = [read_table(folder / files["panel"][place.code]) for place in places]
     networks = _networks(viewing, tables)
-    first_hour, hours = int(viewing["window"]["first_hour"]), int(viewing["window"]["hours"])
     first_week, weeks = _history_weeks(tables, folder)
     parts = []
     for number, (place, table) in enumerate(zip(places, tables, strict=True)):
         chosen = _panel_households(households, place)
-        grid = _Grid(number, networks, daypart_table.names, first_week, weeks)
+        grid = _Grid(number, networks, clock.names, first_week, weeks)
         parts.append((chosen, _read_minutes(table, chosen["household"], grid, place)))
     members = [segment for chosen, _ in parts for segment in chosen["segments"]]
     names = sorted({name for segments in members for name in segments or ()} - {ALL})
@@ -244,8 +253,8 @@ def read_panel(store: PathLike, markets: Sequence[str] = (ALL,)) -> Panel:
         segment=ALL,
         markets=places,
         networks=networks,
-        dayparts=daypart_table.names,
-        daypart_table=daypart_table,
+        dayparts=clock.names,
+        clock=clock,
         market=np.repeat(np.arange(len(places)), counts),
         weight=np.concatenate([chosen["weight"] for chosen, _ in parts]),
         universe_estimate=np.ones(len(places)),
@@ -255,7 +264,7 @@ def read_panel(store: PathLike, markets: Sequence[str] = (ALL,)) -> Panel:
         odd_minutes=np.concatenate([m.odd_minutes for _, m in parts]),
         weekly_minutes=np.concatenate([m.weekly for _, m in parts]),
         history_minutes=np.array(
-            [daypart_table.minutes_between(first_hour, hours, place.timezone) for place in places]
+            [clock.minutes_between(*place.window, place.timezone) for place in places]
         ),
         members={ALL: np.ones(len(members), dtype=np.bool_)}
         | {name: np.array([name in (held or ()) for held in members]) for name in names},
@@ -308,7 +317,15 @@ def _viewing(folder: Path) -> dict[str, Any]:
 def _choose_markets(viewing: Mapping[str, Any], wanted: Sequence[str]) -> tuple[Market, ...]:
     panelled = viewing["files"]["panel"]
     places = {
-        code: Market(code, str(about.get("name", code)), str(about["timezone"]))
+        code: Market(
+            code,
+            str(about.get("name", code)),
+            str(about["timezone"]),
+            (
+                int(about.get("first_hour", viewing["window"]["first_hour"])),
+                int(about.get("hours", viewing["window"]["hours"])),
+            ),
+        )
         for code, about in sorted(viewing["markets"].items())
         if code in panelled
     }

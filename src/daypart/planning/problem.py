@@ -226,8 +226,8 @@ def _available(
     brief: Brief, panel: Panel, weeks: Sequence[Week], names: dict[str, dict[str, int]]
 ) -> Ints:
     """Return the most spots of each cell in each week [cells, weeks]."""
-    full = np.maximum(panel.daypart_table.minutes_per_week(), 1)
-    share = np.array([panel.daypart_table.minutes_on(week.days) / full for week in weeks])
+    full = np.maximum(panel.clock.minutes_per_week(), 1)
+    share = np.array([panel.clock.minutes_on(week.days) / full for week in weeks])
     most = np.ceil(brief.limits.max_spots_per_week * share - 1e-9).astype(np.int64)
     grid = np.zeros((*panel.shape, len(weeks)), dtype=np.int64)
     grid[:] = most.T[None, None]

@@ -1,5 +1,6 @@
 """The many-model engine: plan, tasks, executors, resume; fit, status, predict, backtest."""
 
+from daypart.runs.backtest import Backtest, backtest
 from daypart.runs.events import BlockFinished, Event, TaskFailed, TaskFinished, TaskStarted
 from daypart.runs.executor import Executor, Task, get_executor
 from daypart.runs.fit import RunReport, fit
@@ -10,6 +11,7 @@ from daypart.runs.stopping import Stop
 from daypart.runs.task import TaskResult, run_task
 
 __all__ = [
+    "Backtest",
     "BlockFinished",
     "Event",
     "Executor",
@@ -22,6 +24,7 @@ __all__ = [
     "TaskFinished",
     "TaskResult",
     "TaskStarted",
+    "backtest",
     "fit",
     "get_executor",
     "predict",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from daypart.errors import Interrupted
+from daypart.errors import DaypartError, Interrupted
 from daypart.runs.rows import ENGINE_COLUMNS, STATUSES, failed_rows
 from daypart.series import SeriesBlock
 
@@ -40,6 +40,11 @@ def fit_block(model: Model, stored: SeriesBlock, *, until_hour: int | None = Non
     pyarrow.Table
         A row per partition, in order: `status`, `reason`, `seconds` (each partition's share of
         the call that fitted it), then the model's columns.
+
+    Raises
+    ------
+    DaypartError
+        Where the model lacks a module: no partition is at fault for that.
     """
     shown = stored if until_hour is None else stored.before(until_hour)
     return _fit(model, shown).combine_chunks()
@@ -55,6 +60,10 @@ def _fit(model: Model, block: SeriesBlock) -> pa.Table:
         return _with_seconds(table, time.perf_counter() - started)
     except Interrupted:
         raise
+    except ImportError as error:
+        raise DaypartError(
+            f"model {model.name} can't run here ({describe_error(error)})"
+        ) from error
     except Exception as error:
         if len(block) == 1:
             return failed_rows(1, describe_error(error), time.perf_counter() - started)

@@ -373,6 +373,17 @@ def _check_numbers(levels: Sequence[float], draws: int) -> None:
             raise DaypartError(f"level is {level:g}", hint="give percents between 0 and 100")
     if len(set(levels)) != len(levels):
         raise DaypartError("a level is given twice")
+    check_draws(draws)
+
+
+def check_draws(draws: int) -> None:
+    """Check that sample paths are enough for intervals.
+
+    Raises
+    ------
+    DaypartError
+        Where they are not.
+    """
     if draws < _FEWEST_DRAWS:
         raise DaypartError(f"draws is {draws}", hint=f"give {_FEWEST_DRAWS} or more")
 

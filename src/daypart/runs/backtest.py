@@ -1,0 +1,252 @@
+"""Fit without the last weeks, and score the forecasts of them against simple ones."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import daypart
+from daypart.errors import DaypartError
+from daypart.progress import SILENT, Progress
+from daypart.runs.fit import fit
+from daypart.runs.held_back import HeldBack, score_runs
+from daypart.runs.predict import check_draws
+from daypart.runs.registry import load_model
+from daypart.runs.scoring import LEVELS, Scores
+from daypart.series import HOURS_PER_WEEK, SeriesStore, hour_to_datetime
+from daypart.storage import PathLike, file_name_of, make_folder, write_json, write_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SIZES = (
+    ("below 0.1", 0.0, 0.1),
+    ("0.1 to 1", 0.1, 1.0),
+    ("1 to 10", 1.0, 10.0),
+    ("10 and more", 10.0, np.inf),
+)
+"""Classes of a partition's mean count per hour before the held-back weeks."""
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """How well held-back weeks were forecast.
+
+    Parameters
+    ----------
+    out : Path or None
+        The folder with `backtest.json`, `backtest.parquet` and the runs; None if not kept.
+    summary : mapping
+        What `backtest.json` holds: `models`, `weeks`, `first_hour`, `partitions`,
+        `not_scored`, `levels` and `sizes`; the last two are lists of one mapping per level (or
+        class of size) and model, with `series`, `hours`, `mean_per_hour`, `crps`, `wape`,
+        `coverage_50`, `coverage_80`, `coverage_95`.
+    partitions : pyarrow.Table
+        What `backtest.parquet` holds: a row per model and partition.
+    """
+
+    out: Path | None
+    summary: Mapping[str, Any]
+    partitions: pa.Table
+
+    def of(self, level: str, model: str) -> Mapping[str, Any]:
+        """Return the summary of one level (`partition`, a key column, `total`) and model."""
+        found = [
+            row for row in self.summary["levels"] if (row["level"], row["model"]) == (level, model)
+        ]
+        if not found:
+            raise DaypartError(f"the backtest has no level {level!r} of model {model!r}")
+        return dict(found[0])
+
+    def lines(self) -> list[str]:
+        """Return the scores as a few lines of text."""
+        text = [
+            f"{self.summary['weeks']} weeks held back from {self.summary['first_hour']}, "
+            f"{self.summary['partitions']:,} partitions, {self.summary['not_scored']:,} not scored"
+        ]
+        for row in self.summary["levels"]:
+            if row["hours"]:
+                wape = "-" if row["wape"] is None else f"{row['wape']:.1%}"
+                text.append(
+                    f"{row['level']:>12} {row['model']:<16} CRPS {row['crps']:8.3f}  WAPE {wape:>6}"
+                    + "".join(f"  {level}%: {row[f'coverage_{level}']:.1%}" for level in LEVELS)
+                )
+        return text
+
+
+def backtest(
+    store: PathLike,
+    *,
+    weeks: int = 2,
+    model: str = "negbin",
+    against: Sequence[str] = ("seasonal_naive",),
+    parameters: Mapping[str, Any] | None = None,
+    out: PathLike | None = None,
+    workers: int | None = None,
+    executor: str = "local",
+    seed: int = 0,
+    draws: int = 200,
+    progress: Progress = SILENT,
+) -> Backtest:
+    """Fit models without the last weeks of a store, and score their forecasts of these weeks.
+
+    Parameters
+    ----------
+    store : path
+    weeks : int
+        Held back: the weeks before the last hour of any partition.
+    model : str
+    against : sequence of str
+        Models to compare with, with their default parameters.
+    parameters : mapping, optional
+        Of `model`.
+    out : path, optional
+        Keep the runs, `backtest.json` and `backtest.parquet` here; the same call again then
+        goes on where it stopped.
+    workers, executor, seed
+        As in `fit`.
+    draws : int
+        Sample paths behind CRPS and totals.
+    progress : Progress
+
+    Returns
+    -------
+    Backtest
+
+    Raises
+    ------
+    DaypartError
+        For fewer than one week, no data before it, unknown models, and all that `fit` raises.
+
+    Notes
+    -----
+    Hours without data are not scored. Totals (by each key column, and of all) add the paths
+    of partitions draw by draw, at the value that stands for all of overlapping key columns.
+    Partitions that one of the models did not fit are scored for none of them, and counted.
+
+    CRPS is that of the sample paths, WAPE takes the forecast mean, and an interval covers
+    when the count lies in it, borders included: small counts are covered more often than the
+    level says, whatever the model.
+
+    References
+    ----------
+    Gneiting and Raftery (2007), Strictly proper scoring rules, prediction, and estimation.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np, pyarrow as pa
+    >>> from daypart.series import SeriesStore, block_from_arrays
+    >>> folder = tempfile.mkdtemp()
+    >>> keys = pa.table({"shop": ["a"], "unique_id": ["a"]})
+    >>> block = block_from_arrays(keys, ["UTC"], [0], [np.arange(6 * 168) % 24])
+    >>> _ = SeriesStore.create(f"{folder}/store", key=["shop"]).replace_regions([("a", block)])
+    >>> scores = backtest(f"{folder}/store", weeks=1, model="seasonal_naive", against=[])
+    >>> scores.of("partition", "seasonal_naive")["wape"]
+    0.0
+    """
+    from daypart.models.protocol import Window
+
+    models = list(dict.fromkeys([model, *against]))
+    if weeks < 1:
+        raise DaypartError(f"weeks is {weeks}", hint="give 1 or more")
+    check_draws(draws)
+    settings = {name: dict(parameters or {}) if name == model else {} for name in models}
+    for name in models:
+        load_model(name, settings[name])
+    opened = SeriesStore.open(store)
+    until = _first_hour_held_back(opened, weeks)
+    with ExitStack() as stack:
+        folder = (
+            make_folder(out)
+            if out is not None
+            else Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="daypart-backtest-")))
+        )
+        runs = {}
+        for name in models:
+            runs[name] = folder / file_name_of(name)
+            fit(
+                store,
+                run=runs[name],
+                model=name,
+                parameters=settings[name],
+                workers=workers,
+                executor=executor,
+                seed=seed,
+                until_hour=until,
+                progress=progress,
+            )
+        window = Window(until, weeks * HOURS_PER_WEEK)
+        held_back = score_runs(opened, runs, window, draws, seed, workers, progress)
+    return _finish(opened, held_back, models, weeks, until, folder if out is not None else None)
+
+
+def _first_hour_held_back(store: SeriesStore, weeks: int) -> int:
+    """Return the hour from which on nothing is shown to the models."""
+    blocks = (store.read_region(region) for region in store.regions)
+    spans = [
+        (int(block.first_hours.min()), int((block.first_hours + np.diff(block.offsets)).max()))
+        for block in blocks
+        if len(block)
+    ]
+    begin, end = min((a for a, _ in spans), default=0), max((b for _, b in spans), default=0)
+    if begin == end:
+        raise DaypartError(f"{store.folder}: holds no hours", hint="ingest or import data first")
+    until = end - weeks * HOURS_PER_WEEK
+    if until <= begin:
+        raise DaypartError(
+            f"{store.folder}: there is nothing before the {weeks} weeks held back",
+            hint=f"it holds {(end - begin) // HOURS_PER_WEEK} weeks; hold back fewer",
+        )
+    return until
+
+
+def _finish(
+    store: SeriesStore,
+    held_back: HeldBack,
+    models: Sequence[str],
+    weeks: int,
+    until: int,
+    out: Path | None,
+) -> Backtest:
+    sizes = [
+        {"size": name, "model": model, **scores.summary()}
+        for model in models
+        for name, scores in _by_size(held_back, model)
+        if len(scores.hours)
+    ]
+    levels = [
+        {"level": level, "model": model, **held_back.levels[model][level].summary()}
+        for level in held_back.levels[models[0]]
+        for model in models
+    ]
+    summary = {
+        "kind": "daypart-backtest",
+        "schema_version": 1,
+        "created_by": f"daypart {daypart.__version__}",
+        "store": str(store.folder),
+        "models": list(models),
+        "weeks": weeks,
+        "first_hour": hour_to_datetime(until).isoformat(),
+        "partitions": store.partitions,
+        "not_scored": store.partitions - int(held_back.scored.sum()),
+        "levels": levels,
+        "sizes": sizes,
+    }
+    table = held_back.table()
+    if out is not None:
+        write_table(out / "backtest.parquet", table)
+        write_json(out / "backtest.json", summary)
+    return Backtest(out, summary, table)
+
+
+def _by_size(held_back: HeldBack, model: str) -> list[tuple[str, Scores]]:
+    means = held_back.mean_before[held_back.scored]
+    scores = held_back.levels[model]["partition"]
+    return [(name, scores.take((low <= means) & (means < high))) for name, low, high in SIZES]

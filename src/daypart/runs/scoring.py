@@ -1,0 +1,199 @@
+"""Scores of forecasts against what was counted, as sums that can be added up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+LEVELS = (50, 80, 95)
+"""Central intervals whose coverage is measured, in percent."""
+
+PROBABILITIES = tuple(p for level in LEVELS for p in (0.5 - level / 200, 0.5 + level / 200))
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of some series, each summed over its counted hours.
+
+    Parameters
+    ----------
+    hours : int array, shape (series,)
+        Hours that were counted; the others are not scored.
+    crps : float array, shape (series,)
+        Continuous ranked probability score, in counts.
+    absolute_error : float array, shape (series,)
+        Of the forecast mean.
+    observed : float array, shape (series,)
+    inside : int array, shape (series, len(LEVELS))
+        Hours inside the central intervals, borders included.
+    """
+
+    hours: NDArray[np.int64]
+    crps: NDArray[np.float64]
+    absolute_error: NDArray[np.float64]
+    observed: NDArray[np.float64]
+    inside: NDArray[np.int64]
+
+    @classmethod
+    def join(cls, scores: Iterable[Scores]) -> Scores:
+        """Put the series of several scores one after the other."""
+        every = list(scores)
+        return cls(
+            np.concatenate([np.zeros(0, np.int64), *(each.hours for each in every)]),
+            np.concatenate([np.zeros(0), *(each.crps for each in every)]),
+            np.concatenate([np.zeros(0), *(each.absolute_error for each in every)]),
+            np.concatenate([np.zeros(0), *(each.observed for each in every)]),
+            np.concatenate([np.zeros((0, len(LEVELS)), np.int64), *(e.inside for e in every)]),
+        )
+
+    def take(self, chosen: NDArray[Any]) -> Scores:
+        """Return the scores of some of the series (a mask or positions)."""
+        return Scores(
+            self.hours[chosen],
+            self.crps[chosen],
+            self.absolute_error[chosen],
+            self.observed[chosen],
+            self.inside[chosen],
+        )
+
+    def summary(self) -> dict[str, Any]:
+        """Return means over all hours of all series: what `backtest.json` holds of a level.
+
+        `crps` in counts; `wape` the absolute errors over the counts; `coverage_80` the share of
+        hours inside the interval of 80 percent. None where nothing was counted.
+        """
+        hours, observed = int(self.hours.sum()), float(self.observed.sum())
+        shares = self.inside.sum(axis=0) / hours if hours else [None] * len(LEVELS)
+        return {
+            "series": int((self.hours > 0).sum()),
+            "hours": hours,
+            "mean_per_hour": _ratio(observed, hours),
+            "crps": _ratio(float(self.crps.sum()), hours),
+            "wape": _ratio(float(self.absolute_error.sum()), observed),
+            **{
+                f"coverage_{level}": None if share is None else float(share)
+                for level, share in zip(LEVELS, shares, strict=True)
+            },
+        }
+
+
+def score_hours(
+    draws: NDArray[Any],
+    mean: NDArray[np.float64],
+    quantiles: NDArray[np.float64],
+    observed: NDArray[Any],
+    counted: NDArray[np.bool_],
+) -> Scores:
+    """Score forecasts hour by hour, and add up each series' counted hours.
+
+    Parameters
+    ----------
+    draws : array, shape (series, draws, hours)
+    mean : float array, shape (series, hours)
+    quantiles : float array, shape (series, hours, 2 * len(LEVELS))
+        At `PROBABILITIES`.
+    observed : array, shape (series, hours)
+    counted : bool array, shape (series, hours)
+
+    Returns
+    -------
+    Scores
+    """
+    crps = crps_of_draws(draws, observed)
+    error = np.abs(observed - mean)
+    low, high = quantiles[..., 0::2], quantiles[..., 1::2]
+    there = observed[..., None]
+    inside = (low <= there) & (there <= high) & counted[..., None]
+    return Scores(
+        counted.sum(axis=1),
+        np.where(counted, crps, 0.0).sum(axis=1),
+        np.where(counted, error, 0.0).sum(axis=1),
+        np.where(counted, observed, 0).sum(axis=1).astype(np.float64),
+        inside.sum(axis=1),
+    )
+
+
+def crps_of_draws(draws: NDArray[Any], observed: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the continuous ranked probability score of samples, without bias in their number.
+
+    It is the mean distance to the observation less half the mean distance between two
+    different draws.
+
+    Parameters
+    ----------
+    draws : array, shape (series, draws, hours)
+    observed : array, shape (series, hours)
+
+    Returns
+    -------
+    float64 array, shape (series, hours)
+
+    References
+    ----------
+    Ferro (2014), Fair scores for ensemble forecasts.
+
+    Examples
+    --------
+    >>> crps_of_draws(np.array([[[1], [3]]]), np.array([[2]])).tolist()
+    [[0.0]]
+    """
+    count = draws.shape[1]
+    ordered = np.sort(draws, axis=1)
+    to_observed = np.abs(ordered - observed[:, None, :]).mean(axis=1)
+    weights = 2.0 * np.arange(count) - (count - 1)
+    between = np.einsum("sdh,d->sh", ordered, weights) / (count * (count - 1) / 2)
+    return np.asarray(to_observed - between / 2)
+
+
+class TotalsTally:
+    """Totals of one way of grouping, gathered partition by partition for one model.
+
+    An hour that was not counted in a partition is left out of that partition's draws, mean and
+    observation alike, so that each total is compared with its own parts.
+
+    Parameters
+    ----------
+    keys : sequence of tuple of str
+        The groups.
+    draws, hours : int
+    """
+
+    def __init__(self, keys: Sequence[tuple[str, ...]], draws: int, hours: int) -> None:
+        self.place = {key: place for place, key in enumerate(keys)}
+        self.draws = np.zeros((len(keys), draws, hours), np.int64)
+        self.mean = np.zeros((len(keys), hours))
+        self.observed = np.zeros((len(keys), hours), np.int64)
+        self.counted = np.zeros((len(keys), hours), bool)
+
+    def add(
+        self,
+        key: tuple[str, ...],
+        draws: NDArray[Any],
+        mean: NDArray[np.float64],
+        observed: NDArray[Any],
+        counted: NDArray[np.bool_],
+    ) -> None:
+        """Add one partition to its group."""
+        place = self.place[key]
+        self.draws[place] += np.where(counted, draws, 0)
+        self.mean[place] += np.where(counted, mean, 0.0)
+        self.observed[place] += np.where(counted, observed, 0)
+        self.counted[place] |= counted
+
+    def scores(self) -> Scores:
+        """Score the totals gathered so far."""
+        every = []
+        for place in range(len(self.place)):
+            one = slice(place, place + 1)
+            quantiles = np.quantile(self.draws[place], PROBABILITIES, axis=0).T[None]
+            hours = self.mean[one], quantiles, self.observed[one], self.counted[one]
+            every.append(score_hours(self.draws[one], *hours))
+        return Scores.join(every)
+
+
+def _ratio(numerator: float, denominator: float) -> float | None:
+    return numerator / denominator if denominator else None

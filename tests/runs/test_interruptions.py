@@ -1,0 +1,182 @@
+"""A run that is killed at any moment goes on where it stopped and ends as if undisturbed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from counted_stores import POISSON, make_store
+
+from daypart.runs import fit, read_results, status
+from daypart.runs.folder import RunFolder
+
+HERE = Path(__file__).parent
+SLOW = {"seconds": 0.01}
+
+DRIVER = """
+import sys
+from daypart.errors import DaypartError
+from daypart.runs import fit
+try:
+    fit(sys.argv[1], run=sys.argv[2], model=sys.argv[3], executor=sys.argv[4], workers=2,
+        parameters={"seconds": 0.01})
+except DaypartError as error:
+    print(error, file=sys.stderr)
+    sys.exit(error.exit_code)
+"""
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return make_store(tmp_path_factory.mktemp("kill") / "store", {"501": 70, "803": 50}).folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(store, tmp_path_factory):
+    run = tmp_path_factory.mktemp("undisturbed") / "run"
+    fit(store, run=run, model=POISSON, executor="inline", parameters=SLOW)
+    return comparable(run)
+
+
+def comparable(run):
+    return read_results(run).drop_columns(["seconds", "attempt"])
+
+
+def start_driver(store, run, executor):
+    return subprocess.Popen(
+        [sys.executable, "-c", DRIVER, str(store), str(run), POISSON, executor],
+        env={**os.environ, "PYTHONPATH": str(HERE)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for_parts(run, count, driver, seconds=30.0):
+    """Wait until so many parts are flushed."""
+    deadline = time.monotonic() + seconds
+    while len(list(run.glob("parts/0*.parquet"))) < count:
+        assert time.monotonic() < deadline, "no part was flushed in time"
+        assert driver.poll() is None, driver.communicate()[1]
+        time.sleep(0.005)
+
+
+def workers_of(run):
+    """Return the ids of worker processes of a run."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_text().split("\0")
+        except OSError:
+            continue
+        if str(run) in command and any("daypart.runs.worker" in word for word in command):
+            found.append(int(process.name))
+    return found
+
+
+def wait_until_gone(run, seconds=10.0):
+    deadline = time.monotonic() + seconds
+    while workers_of(run):
+        assert time.monotonic() < deadline, "workers outlived their driver"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("executor", "number"),
+    [("local", signal.SIGTERM), ("local", signal.SIGINT), ("inline", signal.SIGTERM)],
+)
+def test_a_stop_flushes_says_how_much_is_saved_and_exits_with_75(
+    store, undisturbed, tmp_path, executor, number
+):
+    run = tmp_path / "run"
+    driver = start_driver(store, run, executor)
+    wait_for_parts(run, 1, driver)
+    driver.send_signal(number)
+    _, told = driver.communicate(timeout=30)
+    assert driver.returncode == 75
+    saved = status(run)
+    done = saved.ok + saved.failed + saved.skipped
+    assert 0 < done < 120
+    assert f"stopped with {done} of 120 partitions saved" in told
+    assert workers_of(run) == []
+    assert not saved.running
+    report = fit(store, run=run, model=POISSON, parameters=SLOW, workers=2)
+    assert (report.fitted, report.already_done, report.ok) == (120 - done, done, 120)
+    assert comparable(run).equals(undisturbed)
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_a_driver_that_is_killed_takes_its_workers_with_it_and_loses_nothing(
+    store, undisturbed, tmp_path, parts
+):
+    run = tmp_path / "run"
+    driver = start_driver(store, run, "local")
+    wait_for_parts(run, parts, driver)
+    driver.kill()
+    driver.communicate()
+    wait_until_gone(run)
+    saved = status(run)
+    assert 0 < saved.ok < 120
+    report = fit(store, run=run, model=POISSON, parameters=SLOW, executor="inline")
+    assert (report.already_done, report.ok) == (saved.ok, 120)
+    assert comparable(run).equals(undisturbed)
+    assert not list(run.rglob(".writing-*"))
+
+
+def test_driver_and_workers_killed_at_once_lose_nothing(store, undisturbed, tmp_path):
+    run = tmp_path / "run"
+    driver = start_driver(store, run, "local")
+    wait_for_parts(run, 2, driver)
+    for process in [*workers_of(run), driver.pid]:
+        os.kill(process, signal.SIGKILL)
+    driver.communicate()
+    wait_until_gone(run)
+    fit(store, run=run, model=POISSON, parameters=SLOW, executor="inline")
+    assert comparable(run).equals(undisturbed)
+
+
+def test_a_crash_between_plan_and_settings_is_mended_by_the_same_call(
+    store, undisturbed, tmp_path, monkeypatch
+):
+    def crash(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "write_settings", crash)
+        with pytest.raises(KeyboardInterrupt):
+            fit(store, run=tmp_path / "run", model=POISSON, executor="inline", parameters=SLOW)
+    fit(store, run=tmp_path / "run", model=POISSON, executor="inline", parameters=SLOW)
+    assert comparable(tmp_path / "run").equals(undisturbed)
+
+
+def test_a_part_of_which_only_half_was_written_is_not_read(store, undisturbed, tmp_path):
+    run = tmp_path / "run"
+    fit(store, run=run, model=POISSON, executor="inline", parameters=SLOW)
+    part = min(run.glob("parts/*.parquet"))
+    half = part.with_name(f".writing-abc-{part.name}")
+    half.write_bytes(part.read_bytes()[:100])
+    part.unlink()
+    assert status(run).missing == 32
+    assert fit(store, run=run, model=POISSON, executor="inline", parameters=SLOW).fitted == 32
+    assert comparable(run).equals(undisturbed)
+    assert not half.exists()
+
+
+def test_a_script_without_a_main_guard_is_not_run_by_its_own_workers(store, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys\nfrom daypart.runs import fit\n"
+        f"print(fit({str(store)!r}, run={str(tmp_path / 'run')!r}, model={POISSON!r}).ok)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        env={**os.environ, "PYTHONPATH": str(HERE)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "120\n"

@@ -1,0 +1,138 @@
+"""Audience metrics as formulas: plain numbers or arrays in, the same out.
+
+The unit is households; a universe estimate is a number of households too. Where a metric's
+base is 0 it is not defined, and the result is NaN.
+
+References
+----------
+Definitions as in the CIMM lexicon, the VAB's media math and the WFA's cross-media measurement
+documents; see docs/explanation/metrics.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Numbers = NDArray[np.float64]
+
+
+def _ratio(numerator: ArrayLike, denominator: ArrayLike) -> Any:
+    above = np.asarray(numerator, dtype=np.float64)
+    below = np.asarray(denominator, dtype=np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        quotient = np.where(below == 0, np.nan, above / below)
+    return quotient if quotient.ndim else float(quotient)
+
+
+def average_audience(viewing_minutes: ArrayLike, window_minutes: ArrayLike) -> Any:
+    """Return households watching in the average minute: viewing minutes / minutes.
+
+    Examples
+    --------
+    >>> average_audience(90_000, 60)
+    1500.0
+    """
+    return _ratio(viewing_minutes, window_minutes)
+
+
+def rating(audience: ArrayLike, universe_estimate: ArrayLike) -> Any:
+    """Return the rating in percent: 100 x average audience / universe estimate.
+
+    Examples
+    --------
+    >>> round(rating(2_775, 105_500), 2)
+    2.63
+    """
+    return 100 * _ratio(audience, universe_estimate)
+
+
+def share(rating_percent: ArrayLike, hut_percent: ArrayLike) -> Any:
+    """Return the share in percent: 100 x rating / HUT, the households using television.
+
+    Examples
+    --------
+    >>> round(share(2.63, 61.2), 1)
+    4.3
+    """
+    return 100 * _ratio(rating_percent, hut_percent)
+
+
+def rating_of_share(share_percent: ArrayLike, hut_percent: ArrayLike) -> Any:
+    """Return the rating that a share of HUT amounts to.
+
+    Examples
+    --------
+    >>> round(rating_of_share(4.3, 61.2), 2)
+    2.63
+    """
+    product = np.asarray(share_percent, np.float64) * np.asarray(hut_percent, np.float64) / 100
+    return product if product.ndim else float(product)
+
+
+def index(rating_in_target: ArrayLike, rating_in_base: ArrayLike) -> Any:
+    """Return the index: 100 x rating in the target / rating in the base; 100 is par.
+
+    Examples
+    --------
+    >>> round(index(3.0, 2.0), 1)
+    150.0
+    """
+    return 100 * _ratio(rating_in_target, rating_in_base)
+
+
+def grp(impressions: ArrayLike, universe_estimate: ArrayLike) -> Any:
+    """Return gross rating points: 100 x impressions / universe estimate.
+
+    Examples
+    --------
+    >>> grp(300_000, 100_000)
+    300.0
+    """
+    return 100 * _ratio(impressions, universe_estimate)
+
+
+def average_frequency(impressions: ArrayLike, households_reached: ArrayLike) -> Any:
+    """Return exposures of the average household reached.
+
+    Examples
+    --------
+    >>> average_frequency(300, 120)
+    2.5
+    """
+    return _ratio(impressions, households_reached)
+
+
+def cpm(cost: ArrayLike, impressions: ArrayLike) -> Any:
+    """Return the cost of a thousand impressions.
+
+    Examples
+    --------
+    >>> round(cpm(1_500_000, 85_000_000), 1)
+    17.6
+    """
+    return 1000 * _ratio(cost, impressions)
+
+
+def cpp(cost: ArrayLike, points: ArrayLike) -> Any:
+    """Return the cost of a rating point.
+
+    Examples
+    --------
+    >>> cpp(50_000, 100)
+    500.0
+    """
+    return _ratio(cost, points)
+
+
+def delivery_index(delivered: ArrayLike, ordered: ArrayLike) -> Any:
+    """Return 100 x delivered / ordered.
+
+    Examples
+    --------
+    >>> delivery_index(95, 100)
+    95.0
+    """
+    return 100 * _ratio(delivered, ordered)

@@ -1,0 +1,184 @@
+"""`insights`: audience metrics of a run, with their uncertainty, as files to read on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from daypart.errors import DaypartError
+from daypart.insights.coming_week import coming_week_audience
+from daypart.insights.privacy import publishable
+from daypart.insights.ratings import (
+    DECIMALS,
+    UNIT,
+    WINDOW,
+    heat_map,
+    ratings_table,
+    readable,
+    top_networks,
+)
+from daypart.insights.sampling_error import audience_standard_error
+from daypart.insights.sentences import DEFINITIONS, headlines_of
+from daypart.insights.viewing_minutes import read_audience
+from daypart.progress import SILENT, Progress
+from daypart.runs import read_results
+from daypart.runs.folder import RunFolder
+from daypart.runs.predict import model_of
+from daypart.series import SeriesStore
+from daypart.storage import PathLike, atomic_path, make_folder, write_json, write_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MIN_HOUSEHOLDS = 50
+
+
+@dataclass(frozen=True)
+class Insights:
+    """What `insights` wrote.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds `insights.json`, `ratings.parquet`, `ratings.csv`, `top_networks.csv` and
+        `heat_map.csv`.
+    cells, suppressed_cells : int
+        Rows of the ratings, and those of them that read `suppressed`.
+    headlines : sequence of str
+        What stands out.
+    """
+
+    folder: Path
+    cells: int
+    suppressed_cells: int
+    headlines: Sequence[str]
+
+
+def insights(
+    run: PathLike,
+    *,
+    out: PathLike,
+    min_households: int = MIN_HOUSEHOLDS,
+    seed: int = 0,
+    progress: Progress = SILENT,
+) -> Insights:
+    """Work out ratings, HUT, share, impressions and index of every audience of a run.
+
+    Ratings are those of the store's window, each with the 80 % interval of the sampling of
+    households; beside them stands what the run's model expects of a coming week. Cells of fewer than `min_households` raw in-tab households, and
+    those that could be found from others by subtraction, read `suppressed`.
+
+    Parameters
+    ----------
+    run : path
+        A run fitted to a viewing store.
+    out : path
+        A folder.
+    min_households : int
+    seed : int
+        Of the draws behind the intervals.
+    progress : Progress
+
+    Returns
+    -------
+    Insights
+
+    Raises
+    ------
+    DaypartError
+        Where there is no run, its store holds no viewing, or the folder can't be written to.
+
+    Examples
+    --------
+    >>> insights("/nowhere", out="/tmp/insights")
+    Traceback (most recent call last):
+    ...
+    daypart.errors.DaypartError: /nowhere: no run here; make one with daypart fit
+    """
+    if min_households < 0:
+        raise DaypartError(f"min_households is {min_households}", hint="give 0 or more")
+    run_folder = RunFolder.open(run)
+    settings = run_folder.read_settings()
+    store = SeriesStore.open(run_folder.store_of(settings))
+    audience = read_audience(store, progress)
+    standard_error = audience_standard_error(store, audience)
+    coming_week = coming_week_audience(
+        audience, read_results(run), model_of(run_folder, settings), seed=seed, progress=progress
+    )
+    allowed = publishable(audience.in_tab_households, min_households)
+    crediting = crediting_text(store.extra["viewing"]["crediting"])
+    ratings = ratings_table(audience, standard_error, coming_week, allowed, crediting)
+    tops = top_networks(ratings)
+    hours = heat_map(audience, allowed)
+    headlines = headlines_of(tops, hours)
+    folder = make_folder(out)
+    with progress.step("writing insights") as step:
+        suppressed = int(np.count_nonzero(ratings.column("suppressed").to_numpy()))
+        _write(folder, ratings, tops, hours)
+        write_json(
+            folder / "insights.json",
+            {
+                "kind": "daypart-insights",
+                "headlines": headlines,
+                "definitions": DEFINITIONS,
+                "min_households": min_households,
+                "cells": len(ratings),
+                "suppressed_cells": suppressed,
+                "unit": UNIT,
+                "window": WINDOW,
+                "crediting": crediting,
+                "model": settings.model,
+                "simulated": bool(store.extra["viewing"].get("simulated", False)),
+            },
+        )
+        step.summarise(f"{len(ratings):,} cells, {suppressed:,} of them suppressed")
+    return Insights(folder, len(ratings), suppressed, headlines)
+
+
+def crediting_text(rules: Mapping[str, Any]) -> str:
+    """Say a crediting rule in a line.
+
+    Examples
+    --------
+    >>> crediting_text({"minimum_tune_seconds": 60.0, "multi_set": "once"})
+    'minimum tune 60 s, multi-set once'
+    """
+    text = f"minimum tune {rules['minimum_tune_seconds']:g} s, multi-set {rules['multi_set']}"
+    if rules.get("quarter_hour") == "quarter_hour":
+        text += ", quarter hours"
+    return text
+
+
+def _write(
+    folder: Path,
+    ratings: pa.Table,
+    tops: Sequence[Mapping[str, Any]],
+    hours: Sequence[Mapping[str, Any]],
+) -> None:
+    import pyarrow as pa
+
+    write_table(folder / "ratings.parquet", ratings)
+    _write_csv(folder / "ratings.csv", readable(ratings))
+    _write_csv(folder / "top_networks.csv", _rounded(pa.Table.from_pylist(list(tops))))
+    _write_csv(folder / "heat_map.csv", _rounded(pa.Table.from_pylist(list(hours))))
+
+
+def _rounded(table: pa.Table) -> pa.Table:
+    import pyarrow.compute as pc
+
+    for name, decimals in DECIMALS.items():
+        if name in table.column_names:
+            rounded = pc.round(table.column(name), ndigits=decimals)
+            table = table.set_column(table.column_names.index(name), name, rounded)
+    return table
+
+
+def _write_csv(path: Path, table: pa.Table) -> None:
+    from pyarrow import csv
+
+    with atomic_path(path) as temporary:
+        csv.write_csv(table, temporary, csv.WriteOptions(quoting_style="needed"))

@@ -1,0 +1,186 @@
+"""What was watched: viewing minutes of every market, network, daypart and segment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daypart.errors import DaypartError
+from daypart.progress import SILENT, Progress
+from daypart.series import HOURS_PER_WEEK, SeriesBlock, SeriesStore, local_hours
+from daypart.storage import read_table
+from daypart.viewing import daypart_table
+
+ALL_WEEK = "All week"
+ALL_MARKETS = "all"
+ALL_HOUSEHOLDS = "all"
+
+
+@dataclass(frozen=True)
+class Audience:
+    """What a viewing store tells of its window; the last daypart is the whole week.
+
+    Parameters
+    ----------
+    markets, networks, dayparts, segments : sequence of str
+        Segment 0 is `all`.
+    market_names : sequence of str
+    hour_of_week_daypart : int8 array, shape (168,)
+        Position in `dayparts`.
+    in_tab_households : int64 array, shape (markets, segments)
+    universe_estimate : float64 array, shape (markets, segments)
+    viewing_minutes : float64 array, shape (markets, networks, dayparts, segments)
+        Household-minutes, projected.
+    counts : float64 array, same shape
+        Household-hours credited, raw, as the models see them.
+    any_network_minutes : float64 array, shape (markets, dayparts, segments)
+        Each household once, whatever it watches: the base of HUT.
+    window_minutes : float64 array, shape (markets, dayparts)
+    minutes_by_hour_of_week : float64 array, shape (networks, segments, 168)
+        Summed over markets.
+    any_network_by_hour_of_week : float64 array, shape (segments, 168)
+    hour_of_week_minutes : float64 array, shape (segments, 168)
+        Universe estimate x minutes of that hour of the week, summed over markets: the base of
+        the two above.
+    """
+
+    markets: Sequence[str]
+    market_names: Sequence[str]
+    networks: Sequence[str]
+    dayparts: Sequence[str]
+    segments: Sequence[str]
+    hour_of_week_daypart: NDArray[np.int8]
+    in_tab_households: NDArray[np.int64]
+    universe_estimate: NDArray[np.float64]
+    viewing_minutes: NDArray[np.float64]
+    counts: NDArray[np.float64]
+    any_network_minutes: NDArray[np.float64]
+    window_minutes: NDArray[np.float64]
+    minutes_by_hour_of_week: NDArray[np.float64]
+    any_network_by_hour_of_week: NDArray[np.float64]
+    hour_of_week_minutes: NDArray[np.float64]
+
+
+def read_audience(store: SeriesStore, progress: Progress = SILENT) -> Audience:
+    """Sum a viewing store over its window.
+
+    Parameters
+    ----------
+    store : SeriesStore
+        With what `daypart ingest` adds.
+    progress : Progress
+
+    Returns
+    -------
+    Audience
+
+    Raises
+    ------
+    DaypartError
+        For a store of other series, which has no viewing.
+    """
+    viewing = store.extra.get("viewing")
+    if not isinstance(viewing, dict):
+        raise DaypartError(
+            f"{store.folder}: holds no viewing", hint="insights need a store made by daypart ingest"
+        )
+    markets, networks = list(store.regions), list(viewing["networks"])
+    segments = list(viewing["segments"])
+    table = daypart_table(viewing["dayparts"])
+    dayparts = [*table.names, ALL_WEEK]
+    owner = table.hour_of_week_dayparts()
+    shape = (len(markets), len(networks), len(dayparts), len(segments))
+    audience = Audience(
+        markets=markets,
+        market_names=[str(viewing["markets"][market]["name"] or market) for market in markets],
+        networks=networks,
+        dayparts=dayparts,
+        segments=segments,
+        hour_of_week_daypart=owner,
+        in_tab_households=np.zeros((len(markets), len(segments)), np.int64),
+        universe_estimate=np.zeros((len(markets), len(segments))),
+        viewing_minutes=np.zeros(shape),
+        counts=np.zeros(shape),
+        any_network_minutes=np.zeros((len(markets), len(dayparts), len(segments))),
+        window_minutes=np.zeros((len(markets), len(dayparts))),
+        minutes_by_hour_of_week=np.zeros((len(networks), len(segments), HOURS_PER_WEEK)),
+        any_network_by_hour_of_week=np.zeros((len(segments), HOURS_PER_WEEK)),
+        hour_of_week_minutes=np.zeros((len(segments), HOURS_PER_WEEK)),
+    )
+    _read_universe(store, viewing, audience)
+    with progress.step("reading the viewing", total=len(markets), unit="markets") as step:
+        for position, market in enumerate(markets):
+            _add_market(audience, position, store.read_region(market))
+            hut = read_table(store.folder / viewing["files"]["hut"][market])
+            _add_any_network(audience, position, hut, store.regions[market]["timezone"])
+            step.advance()
+        step.summarise(f"{store.partitions:,} partitions of {len(markets)} markets")
+    return audience
+
+
+def _read_universe(store: SeriesStore, viewing: dict[str, Any], audience: Audience) -> None:
+    rows = read_table(store.folder / viewing["files"]["universe"]).to_pylist()
+    for row in rows:
+        market = audience.markets.index(row["market"])
+        segment = audience.segments.index(row["segment"])
+        audience.in_tab_households[market, segment] = row["in_tab_households"]
+        audience.universe_estimate[market, segment] = row["universe_estimate"]
+
+
+def _add_market(audience: Audience, market: int, block: SeriesBlock) -> None:
+    if len(block) == 0:
+        return
+    hours = block.hours_of(0)
+    clock = local_hours(int(block.first_hours[0]), hours, block.timezones[0])
+    dayparts = _by_daypart(audience, clock.hour_of_week)
+    minutes = block.measures["minutes"].reshape(len(block), hours).astype(np.float64)
+    counts = np.maximum(block.counts.reshape(len(block), hours), 0).astype(np.float64)
+    network = positions_of(audience.networks, block.keys.column("network").to_pylist())
+    segment = positions_of(audience.segments, block.keys.column("segment").to_pylist())
+    audience.viewing_minutes[market, network, :, segment] = minutes @ dayparts
+    audience.counts[market, network, :, segment] = counts @ dayparts
+    audience.window_minutes[market] = 60 * dayparts.sum(axis=0)
+    weekly = minutes @ _one_hot(clock.hour_of_week, HOURS_PER_WEEK)
+    audience.minutes_by_hour_of_week[network, segment] += weekly
+    times = np.bincount(clock.hour_of_week, minlength=HOURS_PER_WEEK)
+    audience.hour_of_week_minutes[:] += 60 * np.outer(audience.universe_estimate[market], times)
+
+
+def _add_any_network(audience: Audience, market: int, hut: Any, timezone: str) -> None:
+    for row in hut.to_pylist():
+        segment = audience.segments.index(row["segment"])
+        minutes = np.asarray(row["minutes"], np.float64)
+        first_hour = int(row["first_hour"].timestamp()) // 3600
+        clock = local_hours(first_hour, len(minutes), timezone)
+        dayparts = _by_daypart(audience, clock.hour_of_week)
+        audience.any_network_minutes[market, :, segment] = minutes @ dayparts
+        audience.any_network_by_hour_of_week[segment] += np.bincount(
+            clock.hour_of_week, weights=minutes, minlength=HOURS_PER_WEEK
+        )
+
+
+def _by_daypart(audience: Audience, hour_of_week: NDArray[np.int16]) -> NDArray[np.float64]:
+    """Return which daypart each hour counts for, shape (hours, dayparts), the week as the last."""
+    owner = audience.hour_of_week_daypart[hour_of_week]
+    one_of_them = _one_hot(owner, len(audience.dayparts) - 1)
+    return np.concatenate([one_of_them, np.ones((len(owner), 1))], axis=1)
+
+
+def _one_hot(values: NDArray[np.integer], size: int) -> NDArray[np.float64]:
+    return np.asarray(values[:, None] == np.arange(size), dtype=np.float64)
+
+
+def positions_of(names: Sequence[str], values: Sequence[str]) -> NDArray[np.int64]:
+    """Return where each value stands among the names.
+
+    Examples
+    --------
+    >>> positions_of(["ABC", "CNN"], ["CNN", "ABC"]).tolist()
+    [1, 0]
+    """
+    position = {name: number for number, name in enumerate(names)}
+    return np.array([position[value] for value in values], np.int64)

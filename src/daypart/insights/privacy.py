@@ -54,9 +54,8 @@ def publishable(
     allowed = households >= min_households
     allowed &= (complement == 0) | (complement >= min_households)
     for segment in range(segments):
-        _close_subtraction(
-            allowed[:markets, segment], in_tab_households[:, segment], min_households
-        )
+        sizes = in_tab_households[:, segment]
+        _close_subtraction(allowed[:markets, segment], sizes, min_households)
         hidden = ~allowed[:markets, segment]
         together = int(sizes[hidden].sum())
         if hidden.any() and (hidden.sum() < 2 or together < min_households):

@@ -69,8 +69,9 @@ def insights(
     """Work out ratings, HUT, share, impressions and index of every audience of a run.
 
     Ratings are those of the store's window, each with the 80 % interval of the sampling of
-    households; beside them stands what the run's model expects of a coming week. Cells of fewer than `min_households` raw in-tab households, and
-    those that could be found from others by subtraction, read `suppressed`.
+    households; beside them stands what the run's model expects of a coming week. Cells of fewer
+    than `min_households` raw in-tab households, and those that could be found from others by
+    subtraction, read `suppressed`.
 
     Parameters
     ----------

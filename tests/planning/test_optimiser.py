@@ -79,7 +79,7 @@ def test_surrogate_reach_is_concave_and_its_slopes_are_tangents(seed, spots):
 
 
 def test_the_surrogate_comes_near_the_counted_reach(store):
-    from daypart.planning.panel import read_panel
+    from daypart.planning.panel_reader import read_panel
 
     panel = read_panel(store).of_segment("young")
     surrogate = fit_surrogate(panel)

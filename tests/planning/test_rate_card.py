@@ -11,7 +11,7 @@ import pytest
 
 from daypart.errors import DaypartError
 from daypart.planning.flight import broadcast_weeks
-from daypart.planning.panel import read_panel
+from daypart.planning.panel_reader import read_panel
 from daypart.planning.rate_card import read_rate_card
 
 WEEKS = broadcast_weeks(dt.date(2024, 3, 4), dt.date(2024, 3, 17))

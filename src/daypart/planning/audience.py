@@ -10,15 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daypart.errors import DaypartError, did_you_mean
+from daypart.planning.counting import impressions_error
 from daypart.planning.frequency import (
     TOP,
     Frequency,
     count_frequency,
-    jackknife_error,
     misses_by_group,
     project,
 )
-from daypart.planning.panel import ALL, Panel, read_panel
+from daypart.planning.panel import ALL, Panel
+from daypart.planning.panel_reader import read_panel
 from daypart.planning.publication import (
     MIN_HOUSEHOLDS,
     SUPPRESSED,
@@ -27,8 +28,9 @@ from daypart.planning.publication import (
     publish_distribution,
     publish_reach,
 )
-from daypart.planning.schedule import Rows, read_schedule
+from daypart.planning.schedule import NO_WEEK, Rows, read_schedule
 from daypart.planning.surrogate import fit_surrogate
+from daypart.progress import SILENT, Progress
 from daypart.storage import PathLike
 
 METHODS = ("unbiased", "surrogate")
@@ -84,6 +86,22 @@ class Reach:
     by_daypart: list[dict[str, Any]]
     duplication: list[dict[str, Any]]
 
+    def lines(self) -> list[str]:
+        """Say the main figures in a few lines, each with its unit."""
+        where = f"{len(self.markets)} market" + ("s" if len(self.markets) > 1 else "")
+        one = self.reach["1+"]
+        if isinstance(one["percent"], str):
+            return [f"{self.segment} in {where}: suppressed, {self.panel_households} households"]
+        levels = (f"{k}+ {self.reach[f'{k}+']['percent']:.1f} %" for k in (1, 2, 3, 5, 10))
+        return [
+            f"{self.segment} in {where}: {self.universe_estimate:,.0f} households, "
+            f"{self.panel_households:,} of them in the panel",
+            f"reach {', '.join(levels)}",
+            f"reach 1+ is within {one['lo_80']:.1f} and {one['hi_80']:.1f} % (80 % interval)",
+            f"{self.grp:,.1f} GRP, average frequency {self.average_frequency:.1f}, "
+            f"{self.impressions['mean']:,.0f} impressions (households), {self.spots:,} spots",
+        ]
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists, texts and numbers, ready for JSON."""
         return asdict(self)
@@ -98,6 +116,7 @@ def reach(
     method: str = "unbiased",
     min_households: int = MIN_HOUSEHOLDS,
     seed: int = 0,
+    progress: Progress = SILENT,
 ) -> Reach:
     """Count reach and frequency of a schedule on the household panel.
 
@@ -119,6 +138,7 @@ def reach(
         Raw panel households below which a figure is suppressed.
     seed : int
         Of the jackknife's groups.
+    progress : Progress
 
     Returns
     -------
@@ -139,7 +159,9 @@ def reach(
     if method not in METHODS:
         raise DaypartError(f"method is {method!r}", hint=did_you_mean(method, METHODS))
     asked = read_schedule(schedule)
-    panel = read_panel(store, tuple(markets or asked.markets)).of_segment(segment)
+    with progress.step("reading the panel") as step:
+        panel = read_panel(store, tuple(markets or asked.markets)).of_segment(segment)
+        step.summarise(f"{panel.households:,} panel households of {segment}")
     spots = asked.spots_by_cell(panel, asked.mondays)
     total = spots.sum(axis=1)
 
@@ -184,30 +206,12 @@ def reach(
                 ),
             }
             for w, monday in enumerate(asked.mondays)
+            if monday != NO_WEEK
         ],
         by_network=_parts(panel, total, per_spot, n, panel.networks) if unbiased else [],
         by_daypart=_parts(panel, total, per_spot, d, panel.dayparts) if unbiased else [],
         duplication=_duplication(panel, total, n) if unbiased else [],
     )
-
-
-def impressions_error(panel: Panel, spots: Ints, *, seed: int = 0) -> float:
-    """Return the standard error of a schedule's impressions, in households.
-
-    Parameters
-    ----------
-    panel : Panel
-    spots : int array [cells]
-    seed : int
-        Of the jackknife's groups.
-    """
-    rate = spots / np.maximum(panel.minutes_of_cell(), 1)
-    exposures = np.bincount(
-        panel.household_of_entry(),
-        weights=panel.minutes * rate[panel.cell],
-        minlength=panel.households,
-    ).astype(np.float64)
-    return float(jackknife_error(panel, exposures[:, None], seed=seed)[0])
 
 
 def _parts(

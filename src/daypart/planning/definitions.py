@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from daypart.planning.brief import Brief
+from daypart.planning.calibration import Calibration
 from daypart.planning.comparison import SamplingGap
 from daypart.planning.panel import Panel
 
@@ -29,7 +30,11 @@ DEFINITIONS = {
 
 
 def notes_of(
-    panel: Panel, brief: Brief, sampling: SamplingGap | None, min_households: int
+    panel: Panel,
+    brief: Brief,
+    sampling: SamplingGap | None,
+    calibration: Calibration | None,
+    min_households: int,
 ) -> list[str]:
     """Write what a reader must know about this plan's figures."""
     notes = [
@@ -48,6 +53,14 @@ def notes_of(
         notes.append(
             f"Sampling gap: {sampling.own_percent:.1f} % reach on the half optimised on, "
             f"{sampling.other_percent:.1f} % on the other half."
+        )
+    if calibration is None:
+        notes.append("Impressions are those of the history; no forecast was given.")
+    else:
+        notes.append(
+            f"Impressions are the mean of the {calibration.model} forecast for the flight; "
+            "intervals hold its uncertainty beside that of the panel, taken as independent. "
+            f"{calibration.without_forecast} cells have no forecast and keep their history."
         )
     if panel.simulated:
         notes.append("The audience data are simulated.")

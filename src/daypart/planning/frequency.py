@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -60,82 +59,6 @@ class Frequency:
         return 100.0 * float(self.standard_error[k]) / self.universe_estimate
 
 
-@numba.njit(cache=True)
-def _cell_chances(k: float, x: int, history: float, top: int, chance: NDArray[np.float64]) -> int:
-    """Write the chances of 0..top exposures to x spots in one cell; return how many are in use."""
-    used = min(x, top) + 1
-    for n in range(used):
-        term = 1.0
-        for i in range(n):
-            term *= max(k - i, 0.0) * (x - i) / (i + 1.0)
-        if term > 0.0:
-            for i in range(x - n):
-                term *= max(history - k - i, 0.0)
-                term /= history - i
-            for i in range(x - n, x):
-                term /= history - i
-        chance[n] = term
-    if x > top:
-        below = 0.0
-        for n in range(top):
-            below += chance[n]
-        chance[top] = max(0.0, 1.0 - below)
-    return used
-
-
-@numba.njit(cache=True)
-def _household_chances(
-    row_start: NDArray[np.int64],
-    cell: NDArray[np.int64],
-    minutes: NDArray[np.float64],
-    spots: NDArray[np.int64],
-    history: NDArray[np.int64],
-    top: int,
-) -> NDArray[np.float64]:
-    households = len(row_start) - 1
-    result = np.zeros((households, top + 1))
-    chance = np.zeros(top + 1)
-    joined = np.zeros(top + 1)
-    for h in range(households):
-        result[h, 0] = 1.0
-        filled = 1
-        for entry in range(row_start[h], row_start[h + 1]):
-            c = cell[entry]
-            x = spots[c]
-            k = minutes[entry]
-            if x == 0 or k <= 0.0:
-                continue
-            used = _cell_chances(k, x, float(history[c]), top, chance)
-            joined[:] = 0.0
-            for a in range(filled):
-                for b in range(used):
-                    joined[min(a + b, top)] += result[h, a] * chance[b]
-            filled = min(filled + used - 1, top + 1)
-            for n in range(filled):
-                result[h, n] = joined[n]
-    return result
-
-
-@numba.njit(cache=True)
-def _group_misses(
-    row_start: NDArray[np.int64],
-    cell: NDArray[np.int64],
-    minutes: NDArray[np.float64],
-    spots: NDArray[np.int64],
-    history: NDArray[np.int64],
-    group: NDArray[np.int64],
-    groups: int,
-) -> NDArray[np.float64]:
-    missed = np.ones((len(row_start) - 1, groups))
-    for h in range(len(row_start) - 1):
-        for entry in range(row_start[h], row_start[h + 1]):
-            c = cell[entry]
-            for i in range(spots[c]):
-                left = max(history[c] - minutes[entry] - i, 0.0)
-                missed[h, group[c]] *= left / (history[c] - i)
-    return missed
-
-
 def exposure_chances(panel: Panel, spots: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return each panel household's chances of 0 to 9 and of 10 or more exposures.
 
@@ -159,7 +82,9 @@ def exposure_chances(panel: Panel, spots: NDArray[np.int64]) -> NDArray[np.float
     Hoeffding, W. (1948). A class of statistics with asymptotically normal distribution.
     Annals of Mathematical Statistics 19(3).
     """
-    chances: NDArray[np.float64] = _household_chances(
+    from daypart.planning.kernels import household_chances
+
+    chances: NDArray[np.float64] = household_chances(
         panel.row_start, panel.cell, *_checked(panel, spots), TOP
     )
     return chances
@@ -185,7 +110,9 @@ def misses_by_group(
     DaypartError
         As `exposure_chances`.
     """
-    missed: NDArray[np.float64] = _group_misses(
+    from daypart.planning.kernels import group_misses
+
+    missed: NDArray[np.float64] = group_misses(
         panel.row_start, panel.cell, *_checked(panel, spots), group, groups
     )
     return missed

@@ -101,6 +101,29 @@ class Plan:
     definitions: dict[str, str]
     notes: list[str]
 
+    def sentences(self) -> list[str]:
+        """Say what the plan is in a few sentences, each figure with its unit."""
+        asked = "" if self.asked is None else f" of {self.asked:,.0f} asked"
+        money = f"spends {self.spent:,.0f} {self.currency}{asked}"
+        spots = sum(line.spots for line in self.lines)
+        one = self.reach["1+"]
+        said = [f"{self.campaign} {money} on {spots:,} spots for {self.segment}"]
+        if not isinstance(one["percent"], str):
+            said.append(
+                f"reach 1+ {one['percent']:.1f} % ({one['lo_80']:.1f} to {one['hi_80']:.1f} %, "
+                f"80 % interval), {self.grp['mean']:,.1f} GRP, average frequency "
+                f"{self.average_frequency:.1f}; the same money spread evenly reaches "
+                f"{self.even_split['reach_percent']:.1f} %"
+            )
+        if self.gap is not None:
+            held = "" if self.sampling_gap is None else f", sampling gap {self.sampling_gap:.1%}"
+            said.append(f"{self.status}: within {self.gap:.2%} of the best possible plan{held}")
+        limits = ", ".join(str(row["limit"]) for row in self.limited_by[:3])
+        more = f" and {len(self.limited_by) - 3} more" if len(self.limited_by) > 3 else ""
+        if limits:
+            said.append(f"limited by {limits}{more}")
+        return said
+
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as plain lists, texts and numbers; what is not finite is null."""
         plain: dict[str, Any] = _finite(asdict(self))

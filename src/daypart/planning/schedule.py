@@ -18,6 +18,9 @@ from daypart.storage import PathLike, local_path, read_json, read_table
 
 COLUMNS = ("market", "network", "daypart", "week", "spots")
 
+NO_WEEK = dt.date.min
+"""Stands for the whole flight, in a schedule without weeks."""
+
 Rows = Iterable[Mapping[str, Any]]
 
 
@@ -84,8 +87,8 @@ def read_schedule(schedule: PathLike | Rows) -> Schedule:
     Parameters
     ----------
     schedule : path-like or iterable of mappings
-        Columns `market` (code or name), `network`, `daypart`, `week` (any day of it) and `spots`;
-        others are ignored, so that a `plan.csv` is a schedule.
+        Columns `market` (code or name), `network`, `daypart`, `week` (any day of it; may be left
+        out) and `spots`; others are ignored, so that a `plan.csv` is a schedule.
 
     Raises
     ------
@@ -105,7 +108,7 @@ def read_schedule(schedule: PathLike | Rows) -> Schedule:
         source, rows = "schedule", list(schedule)
     if not rows:
         raise DaypartError(f"{source}: the schedule is empty")
-    missing = [name for name in COLUMNS if name not in rows[0]]
+    missing = [name for name in COLUMNS if name not in rows[0] and name != "week"]
     if missing:
         raise DaypartError(
             f"{source}: no column {missing[0]!r}", hint=f"it has: {', '.join(rows[0])}"
@@ -117,7 +120,7 @@ def read_schedule(schedule: PathLike | Rows) -> Schedule:
                 str(row["market"]),
                 str(row["network"]),
                 str(row["daypart"]),
-                _monday(source, number, row["week"]),
+                _monday(source, number, row["week"]) if "week" in row else NO_WEEK,
                 _spots(source, number, row["spots"]),
             )
             for number, row in enumerate(rows, start=1)
@@ -141,7 +144,7 @@ def _read_rows(file: Path) -> list[Mapping[str, Any]]:
             raise DaypartError(f"{file}: no such file") from None
         except (UnicodeDecodeError, csv.Error, OSError) as error:
             raise DaypartError(f"{file}: not a readable CSV ({error})") from None
-    rows: list[Mapping[str, Any]] = read_table(file, COLUMNS).to_pylist()
+    rows: list[Mapping[str, Any]] = read_table(file).to_pylist()
     return rows
 
 

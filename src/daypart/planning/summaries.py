@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from daypart.planning.counting import AudienceCounter
 from daypart.planning.flight import Week
-from daypart.planning.frequency import count_frequency, exposure_chances
+from daypart.planning.frequency import exposure_chances
 from daypart.planning.panel import Panel
 from daypart.planning.publication import (
     SUPPRESSED,
@@ -112,19 +113,26 @@ def sum_by(
 
 
 def summarise(
-    panel: Panel,
+    counter: AudienceCounter,
     weeks: Sequence[Week],
     spots: Ints,
     cost: Floats,
-    impressions: Floats,
     *,
     min_households: int,
-    seed: int,
 ) -> dict[str, list[dict[str, Any]]]:
     """Sum a schedule by market, network, daypart and week, with reach by market and week.
 
-    Parameters are those of `make_lines`.
+    Parameters
+    ----------
+    counter : AudienceCounter
+    weeks : sequence of Week
+    spots : int array [cells, weeks]
+    cost : float array [cells, weeks]
+        Of one spot.
+    min_households : int
+        As in `make_lines`.
     """
+    panel, impressions = counter.panel, counter.impressions
     m, n, d = np.unravel_index(np.arange(panel.cells), panel.shape)
     spend = np.where(spots > 0, spots * np.nan_to_num(cost), 0.0)
     seen = spots * impressions[:, None]
@@ -167,7 +175,7 @@ def summarise(
         np.full(len(weeks), enough),
     )
     for w, row in enumerate(by_week):
-        so_far = count_frequency(panel, spots[:, : w + 1].sum(axis=1), seed=seed)
+        so_far = counter.count(spots[:, : w + 1].sum(axis=1))
         lo, hi = interval_80(so_far.reach_percent(), so_far.error_percent(), 100.0)
         row["cumulative_reach_percent"] = so_far.reach_percent() if enough else SUPPRESSED
         row["lo_80"], row["hi_80"] = (lo, hi) if enough else (SUPPRESSED, SUPPRESSED)

@@ -1,0 +1,87 @@
+"""Counting a schedule's audience, with the panel's and the forecast's uncertainty together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daypart.planning.calibration import Calibration
+from daypart.planning.frequency import TOP, Frequency, count_frequency, jackknife_error
+from daypart.planning.panel import Panel
+from daypart.planning.surrogate import Surrogate
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class AudienceCounter:
+    """Counts schedules on one panel.
+
+    Parameters
+    ----------
+    panel : Panel
+        Of the target, calibrated where there is a calibration.
+    impressions : float array [cells]
+        Of one spot, in households of the target.
+    surrogate : Surrogate
+        How reach moves with impressions, for the forecast's part of its uncertainty.
+    calibration : Calibration or None
+    seed : int
+        Of the jackknife's groups.
+    """
+
+    panel: Panel
+    impressions: Floats
+    surrogate: Surrogate
+    calibration: Calibration | None
+    seed: int
+
+    def count(self, spots: Ints, *, every_level: bool = False) -> Frequency:
+        """Count reach and frequency of spots by cell.
+
+        The standard errors hold the sampling of households (jackknife) and the spread of reach
+        over the forecast's draws, taken as independent; the latter for reach 1+ alone unless
+        `every_level` is asked for, which takes longer.
+        """
+        counted = count_frequency(self.panel, spots, seed=self.seed)
+        if self.calibration is None:
+            return counted
+        draws = [spots * factor for factor in self.calibration.spread.T]
+        spread = np.zeros(TOP + 1)
+        if every_level:
+            chances = [self.surrogate.exposure_chances(draw, TOP) for draw in draws]
+            reached = np.array([self.panel.weight @ chance for chance in chances])
+            spread = reached[:, ::-1].cumsum(axis=1)[:, ::-1].std(axis=0)
+        else:
+            spread[1] = np.std([self.surrogate.reached(draw).sum() for draw in draws])
+        return replace(counted, standard_error=np.hypot(counted.standard_error, spread))
+
+    def count_impressions(self, spots: Ints) -> tuple[float, float]:
+        """Return impressions of spots by cell, and their standard error, in households."""
+        by_cell = self.impressions * spots
+        error = impressions_error(self.panel, spots, seed=self.seed)
+        if self.calibration is not None:
+            error = float(np.hypot(error, self.calibration.impressions_error(by_cell)))
+        return float(by_cell.sum()), error
+
+
+def impressions_error(panel: Panel, spots: Ints, *, seed: int = 0) -> float:
+    """Return the standard error of a schedule's impressions from the sampling of households.
+
+    Parameters
+    ----------
+    panel : Panel
+    spots : int array [cells]
+    seed : int
+        Of the jackknife's groups.
+    """
+    rate = spots / np.maximum(panel.minutes_of_cell(), 1)
+    exposures = np.bincount(
+        panel.household_of_entry(),
+        weights=panel.minutes * rate[panel.cell],
+        minlength=panel.households,
+    ).astype(np.float64)
+    return float(jackknife_error(panel, exposures[:, None], seed=seed)[0])

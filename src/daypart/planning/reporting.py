@@ -1,0 +1,209 @@
+"""From an optimum to the figures of a plan."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daypart.planning.brief import Brief
+from daypart.planning.calibration import Calibration
+from daypart.planning.clashes import broken_limits, most_spend
+from daypart.planning.comparison import find_curve, measure_sampling_gap, split_evenly
+from daypart.planning.counting import AudienceCounter
+from daypart.planning.definitions import DEFINITIONS, notes_of
+from daypart.planning.flight import Week
+from daypart.planning.optimiser import Continuous, CuttingPlanes
+from daypart.planning.problem import Problem
+from daypart.planning.publication import (
+    SUPPRESSED,
+    interval_80,
+    publish_distribution,
+    publish_reach,
+)
+from daypart.planning.results import Plan
+from daypart.planning.summaries import make_lines, summarise
+from daypart.planning.whole import Whole
+
+Ints = NDArray[np.int64]
+
+_BINDS = 1e-6
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """Everything that was read for a plan."""
+
+    brief: Brief
+    weeks: tuple[Week, ...]
+    counter: AudienceCounter
+    problem: Problem
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """What the optimiser found, or what was given with the bound that it is held against.
+
+    Parameters
+    ----------
+    planes : CuttingPlanes
+    continuous : Continuous
+    whole : Whole
+    by_week : int array [columns, weeks]
+    evaluated : bool
+        True where the spots were given.
+    """
+
+    planes: CuttingPlanes
+    continuous: Continuous
+    whole: Whole
+    by_week: Ints
+    evaluated: bool = False
+
+
+def report_plan(campaign: Campaign, optimum: Optimum, *, gap: float, min_households: int) -> Plan:
+    """Count a schedule and put everything that a planner asks for into one plan.
+
+    Parameters
+    ----------
+    campaign : Campaign
+    optimum : Optimum
+    gap : float
+        What was asked for.
+    min_households : int
+        Raw panel households below which an audience figure is suppressed.
+    """
+    brief, problem, counter = campaign.brief, campaign.problem, campaign.counter
+    panel, whole = counter.panel, optimum.whole
+    spots = np.zeros((panel.cells, len(campaign.weeks)), dtype=np.int64)
+    cost = np.zeros(spots.shape)
+    np.add.at(spots, problem.cell, optimum.by_week)
+    np.add.at(cost, problem.cell, (optimum.by_week > 0) * problem.cost[:, None])
+    counted = counter.count(spots.sum(axis=1), every_level=True)
+    seen, error = counter.count_impressions(spots.sum(axis=1))
+    lo, hi = interval_80(seen, error)
+    universe = float(panel.universe_estimate.sum())
+    limits = {"raw_households": panel.households, "min_households": min_households}
+    enough = panel.households >= min_households
+    sampling = measure_sampling_gap(problem, panel, seed=counter.seed, gap=gap)
+    return Plan(
+        campaign=brief.name,
+        simulated=panel.simulated,
+        status=_status(optimum, gap),
+        objective=whole.value,
+        objective_name=brief.objective,
+        objective_unit="percent of the target's universe estimate",
+        bound=whole.bound,
+        gap=whole.gap,
+        sampling_gap=None if sampling is None else sampling.relative,
+        limited_by=_limited_by(campaign, optimum),
+        broken=broken_limits(problem, optimum.by_week) if optimum.evaluated else [],
+        asked=brief.budget if math.isfinite(brief.budget) else None,
+        spent=round(problem.spent(whole.spots), 2),
+        currency=brief.currency,
+        segment=brief.segment,
+        reach={
+            f"{k}+": publish_reach(counted, k, **limits)
+            for k in sorted({1, brief.frequency_goal, 3})
+        },
+        average_frequency=seen / max(counted.reach(), 1e-12) if enough else SUPPRESSED,
+        grp=_figure(100.0 * seen / universe, 100.0 * lo / universe, 100.0 * hi / universe, enough),
+        impressions=_figure(seen, lo, hi, enough),
+        universe_estimate=universe,
+        panel_households=panel.households,
+        even_split=_even_split(campaign, enough),
+        lines=make_lines(panel, campaign.weeks, spots, cost, counter.impressions, min_households),
+        reach_curve=_curve(campaign, optimum, enough),
+        frequency_distribution=publish_distribution(counted, **limits),
+        **summarise(counter, campaign.weeks, spots, cost, min_households=min_households),
+        calibration=_calibration(counter.calibration),
+        brief=_echo(brief),
+        definitions=DEFINITIONS,
+        notes=notes_of(panel, brief, sampling, counter.calibration, min_households),
+    )
+
+
+def _calibration(calibration: Calibration | None) -> dict[str, Any]:
+    if calibration is None:
+        return {"run": None}
+    moved = calibration.factor[calibration.factor != 1.0]
+    return {
+        "run": calibration.run,
+        "model": calibration.model,
+        "median_factor": float(np.median(moved)) if len(moved) else 1.0,
+        "cells_without_forecast": calibration.without_forecast,
+    }
+
+
+def _status(optimum: Optimum, gap: float) -> str:
+    if optimum.evaluated:
+        return "evaluated"
+    return "optimal" if optimum.whole.gap <= gap * (1 + 1e-9) else "feasible"
+
+
+def _figure(mean: float, lo: float, hi: float, shown: bool) -> dict[str, Any]:
+    values = (mean, lo, hi) if shown else (SUPPRESSED,) * 3
+    return dict(zip(("mean", "lo_80", "hi_80"), values, strict=True))
+
+
+def _even_split(campaign: Campaign, shown: bool) -> dict[str, Any]:
+    spots = split_evenly(campaign.problem)
+    by_cell = campaign.problem.by_cell(spots).astype(np.int64)
+    reach = campaign.counter.count(by_cell).reach_percent()
+    return {
+        "reach_percent": reach if shown else SUPPRESSED,
+        "spent": round(campaign.problem.spent(spots), 2),
+    }
+
+
+def _curve(campaign: Campaign, optimum: Optimum, shown: bool) -> list[dict[str, Any]]:
+    rows = []
+    for point in find_curve(optimum.planes):
+        same = not optimum.evaluated and math.isclose(point.budget, campaign.problem.budget)
+        spots = optimum.whole.spots if same else point.spots
+        reached = campaign.counter.count(campaign.problem.by_cell(spots).astype(np.int64))
+        lo, hi = interval_80(reached.reach_percent(), reached.error_percent(), 100.0)
+        rows.append(
+            {
+                "budget": point.budget,
+                "spent": round(campaign.problem.spent(spots), 2),
+                "reach_percent": reached.reach_percent() if shown else SUPPRESSED,
+                "lo_80": lo if shown else SUPPRESSED,
+                "hi_80": hi if shown else SUPPRESSED,
+            }
+        )
+    return rows
+
+
+def _limited_by(campaign: Campaign, optimum: Optimum) -> list[dict[str, Any]]:
+    problem, prices = campaign.problem, optimum.continuous.prices
+    rows = []
+    if abs(prices[0]) > _BINDS:
+        rows.append({"limit": "campaign.budget", "worth": float(prices[0]) / 100})
+    else:
+        reachable = most_spend(problem)
+        names = reachable[1] if reachable else ()
+        rows.extend({"limit": name, "worth": None} for name in names)
+    for limit, price in zip(problem.limits, prices[1:], strict=True):
+        if abs(price) > _BINDS and limit.setting not in {row["limit"] for row in rows}:
+            rows.append({"limit": limit.setting, "worth": abs(float(price)) / 100})
+    return rows
+
+
+def _echo(brief: Brief) -> dict[str, Any]:
+    echoed: dict[str, Any] = _plain(asdict(brief))
+    return echoed
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Path) or hasattr(value, "isoformat"):
+        return str(value)
+    return value

@@ -94,7 +94,8 @@ def test_ratings_are_counted_from_the_credited_events(made, ratings):
                     SELECT *, coalesce(start > max("end") OVER (
                         PARTITION BY household ORDER BY start, "end"
                         ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), true)::INT AS new
-                    FROM '{made.store}/events/501-1.parquet' WHERE network = 'ABC'
+                    FROM '{made.store}/events/501-1.parquet'
+                    WHERE network = 'ABC' AND epoch("end" - start) >= 60
                 )
             ) GROUP BY household, island
         ) JOIN '{made.store}/households-1.parquet' USING (household)

@@ -255,18 +255,19 @@ def _split_sql(sessions: str, rules: CreditingRules, hours: tuple[int, int]) -> 
     return f"""
         WITH pieces AS ({_pieces_sql(sessions, rules, hours)}),
         borders AS (
-            SELECT household, segment, bucket, start_ms AS at FROM pieces
+            SELECT household, segment, bucket, start_ms AS border FROM pieces
             UNION SELECT household, segment, bucket, stop_ms FROM pieces
         ),
         spans AS (
-            SELECT *, lead(at) OVER (PARTITION BY household, segment, bucket ORDER BY at) AS until
+            SELECT *, lead(border) OVER same AS until
             FROM borders
+            WINDOW same AS (PARTITION BY household, segment, bucket ORDER BY border)
         ),
         shares AS (
-            SELECT p.household, p.segment, p.network, p.bucket, s.until - s.at AS span,
-                   count(*) OVER (PARTITION BY p.household, p.segment, p.bucket, s.at) AS sets
+            SELECT p.household, p.segment, p.network, p.bucket, s.until - s.border AS span,
+                   count(*) OVER (PARTITION BY p.household, p.segment, p.bucket, s.border) AS sets
             FROM pieces p JOIN spans s USING (household, segment, bucket)
-            WHERE s.until IS NOT NULL AND p.start_ms <= s.at AND p.stop_ms >= s.until
+            WHERE s.until IS NOT NULL AND p.start_ms <= s.border AND p.stop_ms >= s.until
         ),
         split AS (
             SELECT household, segment, network, bucket, sum(span * 1000 // sets) AS us

@@ -204,9 +204,8 @@ def _decide(folder: Path, seed: int, progress: Progress) -> list[str]:
     from daypart.report import report
 
     found = insights(folder / "run", out=folder / "insights", progress=progress)
-    brief = write_example_brief(
-        folder / "brief.toml", folder / "store", rate_card=folder / "market" / "rate_card.parquet"
-    )
+    brief = folder / "brief.toml"
+    write_example_brief(brief, folder / "store", rate_card=folder / "market" / "rate_card.parquet")
     made = plan(
         folder / "store",
         brief=brief,

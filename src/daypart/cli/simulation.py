@@ -16,6 +16,7 @@ from daypart.cli.faces import Outcome, Progress, verb
 @click.option("--households", default=20_000, show_default=True, help="Sampled, over all markets.")
 @click.option("--weeks", default=13, show_default=True)
 @click.option("--segments", default=6, show_default=True, help="Segments, with `all`.")
+@click.option("--start", help="First local day, YYYY-MM-DD; a Monday.")
 @click.option("--seed", default=7, show_default=True)
 @click.option("--dirty-share", default=0.005, show_default=True, help="Share of rows added dirty.")
 def simulate_command(
@@ -26,6 +27,7 @@ def simulate_command(
     households: int,
     weeks: int,
     segments: int,
+    start: str | None,
     seed: int,
     dirty_share: float,
 ) -> Outcome:
@@ -43,12 +45,14 @@ def simulate_command(
         households=households,
         weeks=weeks,
         segments=segments,
+        start=start,
         seed=seed,
         dirty_share=dirty_share,
         progress=progress,
     )
     lines = [
-        f"simulated {simulation.events:,} tune events of {simulation.households:,} households",
+        f"simulated {simulation.rows:,} rows of tune events of {simulation.households_made:,} "
+        f"households, {sum(simulation.dirty.values()):,} of them dirty",
         f"in {markets} markets on {networks} networks over {weeks} weeks: {out}",
     ]
     return Outcome(lines, simulation)
@@ -76,7 +80,7 @@ def simulate_counts_command(
     """
     from daypart import simulate_counts
 
-    made = simulate_counts(
+    store = simulate_counts(
         out,
         markets=markets,
         networks=networks,
@@ -85,4 +89,5 @@ def simulate_counts_command(
         seed=seed,
         progress=progress,
     )
-    return Outcome([f"simulated {markets * networks * segments:,} partitions: {out}"], made)
+    content = {"store": store.folder, "partitions": store.partitions}
+    return Outcome([f"simulated {store.partitions:,} partitions: {out}"], content)

@@ -4,6 +4,7 @@ from daypart.runs.backtest import Backtest, backtest
 from daypart.runs.events import BlockFinished, Event, TaskFailed, TaskFinished, TaskStarted
 from daypart.runs.executor import Executor, Task, get_executor
 from daypart.runs.fit import RunReport, fit
+from daypart.runs.fitted import FittedRun
 from daypart.runs.parts import read_results
 from daypart.runs.predict import PredictReport, predict
 from daypart.runs.status import RunStatus, status
@@ -15,6 +16,7 @@ __all__ = [
     "BlockFinished",
     "Event",
     "Executor",
+    "FittedRun",
     "PredictReport",
     "RunReport",
     "RunStatus",

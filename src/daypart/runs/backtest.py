@@ -15,8 +15,8 @@ import daypart
 from daypart.errors import DaypartError
 from daypart.progress import SILENT, Progress
 from daypart.runs.fit import fit
+from daypart.runs.forecasting import check_draws
 from daypart.runs.held_back import HeldBack, score_runs
-from daypart.runs.predict import check_draws
 from daypart.runs.registry import load_model
 from daypart.runs.scoring import LEVELS, Scores
 from daypart.series import HOURS_PER_WEEK, SeriesStore, hour_to_datetime

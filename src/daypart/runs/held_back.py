@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections import deque
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,37 +12,19 @@ from numpy.typing import NDArray
 
 from daypart.errors import DaypartError
 from daypart.progress import Progress
-from daypart.runs.folder import RunFolder, RunSettings
-from daypart.runs.parts import Standing, read_rows, standing_of
-from daypart.runs.predict import model_of
+from daypart.runs.fitted import FittedRun
+from daypart.runs.parts import Standing
 from daypart.runs.scoring import LEVELS, PROBABILITIES, Scores, TotalsTally, score_hours
+from daypart.runs.threads import in_order
 from daypart.series import MISSING, SeriesBlock, SeriesStore
-from daypart.storage import read_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from daypart.models.protocol import Model, Window
+    from daypart.models.protocol import Window
 
 _PARTITIONS_READ = 512
 _PARTITIONS_SCORED = 16
-
-
-@dataclass(frozen=True)
-class FittedRun:
-    """A run whose forecasts are scored."""
-
-    settings: RunSettings
-    model: Model
-    standing: Standing
-
-    @classmethod
-    def open(cls, run: Path) -> FittedRun:
-        """Open a run."""
-        folder = RunFolder.open(run)
-        settings = folder.read_settings()
-        standing = standing_of(folder, read_table(folder.plan))
-        return cls(settings, model_of(folder, settings), standing)
 
 
 @dataclass(frozen=True)
@@ -167,17 +146,11 @@ def score_runs(
         raise DaypartError(f"{store.folder}: changed during the backtest", hint="run it again")
     ok = np.logical_and.reduce([each.standing.statuses() == "ok" for each in fitted.values()])
     scoring = _Scoring(fitted, window, draws, seed, _levels_of(first, ok))
-    threads = workers or len(os.sched_getaffinity(0))
+    observed = _observations(store, first.standing, ok, window)
     with progress.step("scoring", total=int(ok.sum()), unit="partitions") as step:
-        with ThreadPoolExecutor(threads) as pool:
-            waiting: deque[Future[tuple[Observed, dict[str, Forecasts]]]] = deque()
-            for observed in _observations(store, first.standing, ok, window):
-                waiting.append(pool.submit(scoring.forecast, observed))
-                if len(waiting) > threads:
-                    step.advance(scoring.take_in(*waiting.popleft().result()))
-            while waiting:
-                step.advance(scoring.take_in(*waiting.popleft().result()))
-        return scoring.result()
+        for result in in_order(scoring.forecast, observed, workers):
+            step.advance(scoring.take_in(*result))
+    return scoring.result()
 
 
 class _Scoring:
@@ -211,7 +184,7 @@ class _Scoring:
         """Forecast and score some partitions; called in threads."""
         made = {}
         for name, run in self.runs.items():
-            state = read_rows(run.standing, observed.places)
+            state = run.states(observed.places)
             draws = run.model.sample_paths(state, self.window, self.draws, self.seed)
             forecast = run.model.forecast(state, self.window, PROBABILITIES)
             scores = score_hours(

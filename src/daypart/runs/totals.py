@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from daypart.runs.fitted import FittedRun
 from daypart.runs.horizon import Horizon
-from daypart.runs.parts import Standing, read_rows
+from daypart.runs.parts import Standing
+from daypart.runs.threads import in_order
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from daypart.models.protocol import Model
-
-_PARTITIONS_AT_ONCE = 32
+_PARTITIONS_AT_ONCE = 16
 _BYTES_OF_TOTALS = 64_000_000
 
 
@@ -57,7 +57,9 @@ class Totals:
     mean: NDArray[np.float64]
 
 
-def group_partitions(rows: pa.Table, by: Sequence[str], fitted: NDArray[np.bool_]) -> list[Group]:
+def group_partitions(
+    rows: pa.Table, by: Sequence[str], fitted: NDArray[np.bool_], added: NDArray[np.bool_]
+) -> list[Group]:
     """Divide partitions by the values of some columns.
 
     Parameters
@@ -66,7 +68,8 @@ def group_partitions(rows: pa.Table, by: Sequence[str], fitted: NDArray[np.bool_
         A row per partition, with the columns.
     by : sequence of str
         None of them: one group of all.
-    fitted : bool array, shape (partitions,)
+    fitted, added : bool array, shape (partitions,)
+        Which have a forecast; which are added up at all.
 
     Returns
     -------
@@ -75,7 +78,7 @@ def group_partitions(rows: pa.Table, by: Sequence[str], fitted: NDArray[np.bool_
     """
     columns = [rows.column(name).to_pylist() for name in by]
     places: dict[tuple[str, ...], list[int]] = {}
-    for place in range(len(rows)):
+    for place in np.flatnonzero(added).tolist():
         places.setdefault(tuple(column[place] for column in columns), []).append(place)
     groups = []
     for key, every in sorted(places.items()):
@@ -86,13 +89,7 @@ def group_partitions(rows: pa.Table, by: Sequence[str], fitted: NDArray[np.bool_
 
 
 def draw_totals(
-    model: Model,
-    standing: Standing,
-    groups: Sequence[Group],
-    horizon: Horizon,
-    *,
-    draws: int,
-    seed: int,
+    run: FittedRun, groups: Sequence[Group], horizon: Horizon, *, draws: int, seed: int
 ) -> Iterator[Totals]:
     """Draw the totals of groups, some groups at a time so that memory is bounded.
 
@@ -100,8 +97,7 @@ def draw_totals(
 
     Parameters
     ----------
-    model : Model
-    standing : Standing
+    run : FittedRun
     groups : sequence of Group
     horizon : Horizon
     draws : int
@@ -112,6 +108,18 @@ def draw_totals(
     Totals
         Of consecutive groups, in their order.
     """
+
+    def drawn(chunk: _Chunk) -> _DrawnChunk:
+        state = run.states(chunk.members)
+        window = horizon.window(chunk.timezone)
+        paths = run.model.sample_paths(state, window, draws, seed)
+        means = run.model.forecast(state, window, ()).mean
+        return _DrawnChunk(
+            chunk.owners,
+            np.stack([horizon.sums(path.astype(np.int64), chunk.timezone) for path in paths]),
+            horizon.sums(means, chunk.timezone),
+        )
+
     at_once = max(1, _BYTES_OF_TOTALS // (8 * draws * horizon.periods))
     for start in range(0, len(groups), at_once):
         batch = groups[start : start + at_once]
@@ -120,22 +128,33 @@ def draw_totals(
             np.zeros((len(batch), draws, horizon.periods), np.int64),
             np.zeros((len(batch), horizon.periods)),
         )
-        for members, owners in _chunks(standing, batch):
-            state = read_rows(standing, members)
-            timezone = state.column("timezone")[0].as_py()
-            window = horizon.window(timezone)
-            paths = model.sample_paths(state, window, draws, seed)
-            means = model.forecast(state, window, ()).mean
-            for i, owner in enumerate(owners):
-                totals.draws[owner] += horizon.sums(paths[i].astype(np.int64), timezone)
-                totals.mean[owner] += horizon.sums(means[i], timezone)
+        for some in in_order(drawn, _chunks(run.standing, batch)):
+            for i, owner in enumerate(some.owners):
+                totals.draws[owner] += some.draws[i]
+                totals.mean[owner] += some.mean[i]
         yield totals
 
 
-def _chunks(
-    standing: Standing, groups: Sequence[Group]
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Yield members of one time zone with the position of their group, in the order of parts."""
+@dataclass(frozen=True)
+class _Chunk:
+    """Some members of some groups, of one time zone."""
+
+    members: NDArray[np.int64]
+    owners: NDArray[np.int64]
+    timezone: str
+
+
+@dataclass(frozen=True)
+class _DrawnChunk:
+    """The draws of a chunk, summed into periods."""
+
+    owners: NDArray[np.int64]
+    draws: NDArray[np.int64]
+    mean: NDArray[np.float64]
+
+
+def _chunks(standing: Standing, groups: Sequence[Group]) -> Iterator[_Chunk]:
+    """Yield the members of groups, zone by zone in the order of parts."""
     members = np.concatenate([group.members for group in groups])
     owners = np.repeat(np.arange(len(groups)), [len(group.members) for group in groups])
     order = np.argsort(members, kind="stable")
@@ -145,4 +164,4 @@ def _chunks(
         places = np.flatnonzero(zones == zone)
         for start in range(0, len(places), _PARTITIONS_AT_ONCE):
             chosen = places[start : start + _PARTITIONS_AT_ONCE]
-            yield members[chosen], owners[chosen]
+            yield _Chunk(members[chosen], owners[chosen], zone)

@@ -23,7 +23,12 @@ from daypart.viewing.commit import (
 from daypart.viewing.crediting import CreditingRules
 from daypart.viewing.dayparts import STANDARD_DAYPARTS, DaypartTable
 from daypart.viewing.household_key import household_key, key_fingerprint
-from daypart.viewing.households import changed_markets, choose_panel, keep_absent_households
+from daypart.viewing.households import (
+    WEIGHT_UNIT,
+    changed_markets,
+    choose_panel,
+    keep_absent_households,
+)
 from daypart.viewing.mapping import ColumnMapping, read_mapping
 from daypart.viewing.market_update import MarketUpdate, Update, update_market
 from daypart.viewing.markets import Market
@@ -332,6 +337,7 @@ def _credit(
         before,
         tuple(networks),
         tuple(segments),
+        _network_markets(batch),
         before is None
         or networks != list(names_before)
         or list(segments) != list(batch.viewing_before["segments"]),
@@ -399,10 +405,9 @@ def _settle_households(batch: _Batch, segments: Mapping[str, Any]) -> list[str]:
         workspace.run(
             f"""
             INSERT INTO members BY NAME
-            SELECT DISTINCT household, market, CAST(1000000 AS BIGINT) AS weight,
+            SELECT DISTINCT household, t.market, CAST({WEIGHT_UNIT} AS BIGINT) AS weight,
                    CAST(0 AS BIGINT) AS segments
-            FROM {staged_rows_sql(workspace)} JOIN (SELECT market, number FROM market_table)
-                 ON part = number
+            FROM {staged_rows_sql(workspace)} e JOIN market_table t ON e.part = t.number
             """
         )
     if batch.previous is not None:
@@ -413,6 +418,13 @@ def _settle_households(batch: _Batch, segments: Mapping[str, Any]) -> list[str]:
         keep_absent_households(workspace, stored, bits)
     choose_panel(workspace, batch.settings.panel_households)
     return changed_markets(workspace) if batch.previous is not None else []
+
+
+def _network_markets(batch: _Batch) -> dict[str, str]:
+    """Return the one market of each local network."""
+    listed = (batch.reference.networks or {}).items()
+    local = {network: market for network, market in listed if market is not None}
+    return {**batch.viewing_before.get("network_markets", {}), **local}
 
 
 def _active_markets(batch: _Batch, staged: Mapping[str, StagedMarket]) -> dict[str, Market]:
@@ -504,6 +516,7 @@ def _finish(
         "segments": {name: dict(predicate) for name, predicate in segments.items()},
         "markets": {code: _market_json(market, update.window) for code, market in markets.items()},
         "networks": list(update.networks),
+        "network_markets": dict(update.network_markets),
         "households": int(workspace.rows("SELECT count(*) FROM members")[0][0]),
         "rows": rows_before.plus(tally.rows).as_json(),
         "batches": {**before.get("batches", {}), **_batches(batch)},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,8 @@ class Update:
     window, window_before : Window
         Local days of the store with and without the new events (None: a new store).
     networks, segments : tuple of str
+    network_markets : mapping of str to str
+        The one market of each local network.
     names_changed : bool
         Whether networks or segments came to the store.
     rules : CreditingRules
@@ -71,6 +74,7 @@ class Update:
     window_before: Window | None
     networks: tuple[str, ...]
     segments: tuple[str, ...]
+    network_markets: Mapping[str, str]
     names_changed: bool
     rules: CreditingRules
     dayparts: DaypartTable
@@ -205,21 +209,37 @@ def _write_events(update: Update, market: Market) -> str:
     return name
 
 
-def _partition_rows(update: Update, market: Market) -> tuple[list[str], NDArray[np.int64]]:
-    """Return the market's sorted `unique_id`s, and the row of each network x segment."""
-    ids = [
-        f"{market.code}/{network}/{segment}"
-        for network in update.networks
-        for segment in update.segments
+def _partitions(update: Update, market: Market) -> _Partitions:
+    chosen = [
+        (f"{market.code}/{network}/{segment}", place, number)
+        for place, network in enumerate(update.networks)
+        if update.network_markets.get(network, market.code) == market.code
+        for number, segment in enumerate(update.segments)
     ]
-    order = sorted(range(len(ids)), key=ids.__getitem__)
-    rows = np.empty(len(ids), dtype=np.int64)
-    rows[order] = np.arange(len(ids))
-    ordered = [ids[position] for position in order]
-    for first, second in zip(ordered, ordered[1:], strict=False):
+    chosen.sort()
+    for (first, *_), (second, *_) in itertools.pairwise(chosen):
         if first == second:
             raise DaypartError(f"two partitions are called {first!r}", hint="rename a network")
-    return ordered, rows.reshape(len(update.networks), len(update.segments))
+    return _Partitions(
+        [name for name, _, _ in chosen],
+        np.array([place for _, place, _ in chosen], dtype=np.int64),
+        np.array([number for _, _, number in chosen], dtype=np.int64),
+    )
+
+
+@dataclass(frozen=True)
+class _Partitions:
+    """A market's partitions in the order of their `unique_id`."""
+
+    unique_ids: list[str]
+    network: NDArray[np.int64]
+    segment: NDArray[np.int64]
+
+    def row_of(self, shape: tuple[int, int]) -> NDArray[np.int64]:
+        """Return the row of each network x segment, -1 where there is none."""
+        rows = np.full(shape, -1, dtype=np.int64)
+        rows[self.network, self.segment] = np.arange(len(self.unique_ids))
+        return rows
 
 
 def _block(
@@ -227,26 +247,23 @@ def _block(
 ) -> SeriesBlock:
     import pyarrow as pa
 
-    ids, rows = _partition_rows(update, market)
+    partitions = _partitions(update, market)
     first = update.window.first_hour(market.timezone)
-    shape = len(ids), update.window.hours(market.timezone)
+    shape = len(partitions.unique_ids), update.window.hours(market.timezone)
     old = update.store.read_region(market.code) if market.code in update.store.regions else None
-    counts, minutes = _old_matrices(old, ids, first, shape)
+    counts, minutes = _old_matrices(old, partitions.unique_ids, first, shape)
     if hours is not None:
         cells = network_cells(update.workspace)
+        rows = partitions.row_of((len(update.networks), len(update.segments)))
         _place(counts, minutes, cells, rows[cells.network, cells.segment], first, hours)
-    partition = np.empty(shape[0], dtype=np.int64)
-    partition[rows.ravel()] = np.arange(shape[0])
-    networks = [update.networks[number // len(update.segments)] for number in partition]
-    segment = partition % len(update.segments)
-    exposures = _exposures(update, first, shape[1], in_tab)[segment]
+    exposures = _exposures(update, first, shape[1], in_tab)[partitions.segment]
     return SeriesBlock(
         keys=pa.table(
             {
                 "market": pa.array([market.code] * shape[0], pa.string()),
-                "network": pa.array(networks, pa.string()),
-                "segment": pa.array([update.segments[number] for number in segment], pa.string()),
-                "unique_id": pa.array(ids, pa.string()),
+                "network": pa.array([update.networks[n] for n in partitions.network], pa.string()),
+                "segment": pa.array([update.segments[n] for n in partitions.segment], pa.string()),
+                "unique_id": pa.array(partitions.unique_ids, pa.string()),
             }
         ),
         timezones=[market.timezone] * shape[0],

@@ -261,7 +261,7 @@ def _staged_sql(source: Source, number: int, rules: StagingRules) -> str:
     WITH raw AS (SELECT source_row, {columns} FROM {source.numbered_rows_sql()}),
     placed AS (
         SELECT raw.*, h.household AS known_household, h.market AS home_market,
-               n.network IS NOT NULL AS listed, {_market(source, rules)} AS market
+               n.network IS NOT NULL AS listed, n.market AS network_market, {_market(source, rules)} AS market
         FROM raw LEFT JOIN members h USING (household_text)
                  LEFT JOIN listed_networks n ON raw.network = n.network
     ),
@@ -297,7 +297,9 @@ def _hash_ids(workspace: Workspace, source: Source, rules: StagingRules) -> None
     texts = [_text(source, rules.mapping, "device_id")]
     if not rules.households_known:
         texts.append(_text(source, rules.mapping, "household_id"))
-    ids = " UNION ALL ".join(f"SELECT {text} AS id FROM {source.rows_as_text_sql()}" for text in texts)
+    ids = " UNION ALL ".join(
+        f"SELECT {text} AS id FROM {source.rows_as_text_sql()}" for text in texts
+    )
     workspace.run(
         "CREATE OR REPLACE TEMP TABLE event_ids AS "
         f"SELECT id, hashed_id(id) AS hash FROM (SELECT DISTINCT id FROM ({ids})) "
@@ -332,6 +334,7 @@ def _reason(rules: StagingRules) -> str:
         tests.append(("home_market <> market", "market_mismatch"))
     if rules.networks_known:
         tests.append(("NOT listed", "unknown_network"))
+        tests.append(("network_market <> market", "market_mismatch"))
     tests.append(("start_ms < from_ms OR start_ms >= until_ms", "outside_days"))
     cases = " ".join(f"WHEN {test} THEN '{reason}'" for test, reason in tests)
     return f"CASE {cases} END"

@@ -1,0 +1,129 @@
+"""How numbers read: one rounding and one unit for each kind of figure, on pages and axes alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+SUPPRESSED = "suppressed"
+NOT_KNOWN = "not known"
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A kind of figure with its rounding and unit.
+
+    Parameters
+    ----------
+    unit : str
+        As it stands behind a number; empty for plain numbers.
+    decimals : int
+    sign : str
+        Currency that stands before the number.
+
+    Examples
+    --------
+    >>> PERCENT.text(71.4207), HOUSEHOLDS.text(4238026.3), money("$").text(269999.64)
+    ('71.4 %', '4,238,026 households', '$270,000')
+    >>> GRP.text("suppressed"), GRP.text(None)
+    ('suppressed', 'not known')
+    """
+
+    unit: str
+    decimals: int
+    sign: str = ""
+
+    def round(self, value: Any) -> Any:
+        """Round a number as it is shown; what is no number stays what it is."""
+        if not is_number(value):
+            return value
+        rounded = round(float(value), self.decimals)
+        return int(rounded) if self.decimals == 0 else rounded + 0.0
+
+    def number(self, value: Any) -> str:
+        """Write a number without its unit."""
+        if value is None or value == "":
+            return NOT_KNOWN
+        if not is_number(value):
+            return str(value)
+        rounded = self.round(value)
+        text = f"{abs(rounded):,.{self.decimals}f}"
+        return f"{'−' if rounded < 0 else ''}{self.sign}{text}"
+
+    def text(self, value: Any) -> str:
+        """Write a number with its unit."""
+        number = self.number(value)
+        return f"{number} {self.unit}" if self.unit and is_number(value) else number
+
+    def change(self, value: Any) -> str:
+        """Write a difference with its sign and unit."""
+        text = self.text(value)
+        return f"+{text}" if is_number(value) and self.round(value) > 0 else text
+
+    def interval(self, low: Any, high: Any) -> str:
+        """Write an interval with its unit.
+
+        Examples
+        --------
+        >>> PERCENT.interval(69.66, 71.92)
+        '69.7 to 71.9 %'
+        """
+        if not (is_number(low) and is_number(high)):
+            return NOT_KNOWN if low is None else str(low)
+        return f"{self.number(low)} to {self.text(high)}"
+
+    @property
+    def axis_format(self) -> str:
+        """The same rounding as a d3 format, for axes and tooltips."""
+        return f",.{self.decimals}f"
+
+
+COUNT = Quantity("", 0)
+HOUSEHOLDS = Quantity("households", 0)
+EXPECTED_HOUSEHOLDS = Quantity("households", 1)
+PERCENT = Quantity("%", 1)
+POINTS = Quantity("points", 1)
+GAP = Quantity("%", 2)
+RATING = Quantity("%", 2)
+GRP = Quantity("GRP", 1)
+INDEX = Quantity("", 0)
+FREQUENCY = Quantity("", 2)
+SCORE = Quantity("", 3)
+SECONDS = Quantity("s", 1)
+
+
+def money(currency: str) -> Quantity:
+    """Return the quantity of a currency, written as a sign (`$`) or a word (`EUR`).
+
+    Examples
+    --------
+    >>> money("EUR").text(12)
+    'EUR 12'
+    """
+    return Quantity("", 0, currency if len(currency) == 1 else f"{currency} ")
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether a value is a finite number (not a text such as `suppressed`)."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def shares_of_100(amounts: Sequence[float]) -> list[float]:
+    """Return percent shares with one decimal that sum to 100.0 exactly (largest remainder).
+
+    Examples
+    --------
+    >>> shares_of_100([1, 1, 1]), shares_of_100([0, 0])
+    ([33.4, 33.3, 33.3], [0.0, 0.0])
+    """
+    total = sum(amounts)
+    if total <= 0:
+        return [0.0] * len(amounts)
+    tenths = [1000 * amount / total for amount in amounts]
+    whole = [math.floor(tenth) for tenth in tenths]
+    order = sorted(range(len(tenths)), key=lambda i: (whole[i] - tenths[i], i))
+    for i in order[: 1000 - sum(whole)]:
+        whole[i] += 1
+    return [tenth / 10 for tenth in whole]

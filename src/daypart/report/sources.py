@@ -1,0 +1,208 @@
+"""Reads what the other commands wrote: the store's record, insights, plan, forecast, backtest."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from daypart.charts.quantities import Quantity, money
+from daypart.errors import DaypartError
+from daypart.storage import PathLike, local_path, read_json, read_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from daypart.runs import RunStatus
+
+
+@dataclass(frozen=True)
+class Insights:
+    """What `insights` wrote: its record, and the rows of its tables."""
+
+    record: Mapping[str, Any]
+    top_networks: list[dict[str, str]]
+    heat_map: list[dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Everything a report is made from; None for what was not given.
+
+    Parameters
+    ----------
+    store : Path
+    record : mapping
+        `store.json`.
+    run : Path or None
+    status : RunStatus or None
+    plan : mapping or None
+        `plan.json`.
+    insights : Insights or None
+    backtest : Path or None
+        The folder.
+    scores : mapping or None
+        `backtest.json`.
+    forecast : pyarrow.Table or None
+    truth : Path or None
+    currency : Quantity
+    """
+
+    store: Path
+    record: Mapping[str, Any]
+    run: Path | None
+    status: RunStatus | None
+    plan: Mapping[str, Any] | None
+    insights: Insights | None
+    backtest: Path | None
+    scores: Mapping[str, Any] | None
+    forecast: pa.Table | None
+    truth: Path | None
+    currency: Quantity
+
+    @property
+    def viewing(self) -> Mapping[str, Any]:
+        """What `ingest` recorded."""
+        found: Mapping[str, Any] = self.record.get("viewing") or {}
+        return found
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any input says that it was simulated."""
+        told = (self.viewing, self.plan or {}, self.insights.record if self.insights else {})
+        return any(bool(record.get("simulated")) for record in told)
+
+    def market_name(self, code: str) -> str:
+        """Return a market's name, or its code where it has none."""
+        market = (self.viewing.get("markets") or {}).get(code) or {}
+        return str(market.get("name") or code)
+
+
+def read_sources(
+    store: PathLike,
+    *,
+    run: PathLike | None,
+    insights: PathLike | None,
+    plan: PathLike | None,
+    backtest: PathLike | None,
+    forecast: PathLike | None,
+    truth: PathLike | None,
+    currency: str,
+) -> Sources:
+    """Read all inputs of a report.
+
+    Raises
+    ------
+    DaypartError
+        Naming the first input that is not there or not readable.
+    """
+    folder = local_path(store)
+    made = _read_plan(plan)
+    return Sources(
+        store=folder,
+        record=read_json(folder / "store.json"),
+        run=local_path(run) if run is not None else None,
+        status=_read_status(run),
+        plan=made,
+        insights=_read_insights(insights),
+        backtest=local_path(backtest) if backtest is not None else None,
+        scores=read_json(local_path(backtest) / "backtest.json") if backtest is not None else None,
+        forecast=_read_forecast(forecast),
+        truth=_existing(truth),
+        currency=money(_currency_of(currency, made)),
+    )
+
+
+def _read_status(run: PathLike | None) -> RunStatus | None:
+    if run is None:
+        return None
+    from daypart.runs import status
+
+    return status(run)
+
+
+def _read_plan(plan: PathLike | None) -> dict[str, Any] | None:
+    if plan is None:
+        return None
+    path = local_path(plan)
+    file = path / "plan.json" if path.is_dir() else path
+    content = read_json(file)
+    for name in ("status", "reach", "spent", "lines"):
+        if name not in content:
+            raise DaypartError(f"{file}: no {name!r}", hint="give the folder that `plan` wrote")
+    return content
+
+
+def _read_insights(folder: PathLike | None) -> Insights | None:
+    if folder is None:
+        return None
+    path = local_path(folder)
+    return Insights(
+        read_json(path / "insights.json"),
+        _read_csv(path / "top_networks.csv"),
+        _read_csv(path / "heat_map.csv"),
+    )
+
+
+def _read_csv(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+    except FileNotFoundError:
+        raise DaypartError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DaypartError(f"{path}: not readable as CSV ({error})") from None
+
+
+def _read_forecast(forecast: PathLike | None) -> pa.Table | None:
+    if forecast is None:
+        return None
+    path = local_path(forecast)
+    if path.suffix == ".csv":
+        from pyarrow import ArrowInvalid
+        from pyarrow import csv as arrow_csv
+
+        try:
+            table = arrow_csv.read_csv(path)
+        except FileNotFoundError:
+            raise DaypartError(f"{path}: no such file") from None
+        except (ArrowInvalid, OSError) as error:
+            raise DaypartError(f"{path}: not readable as CSV ({error})") from None
+    else:
+        table = read_table(path)
+    for name in ("ds", "mean"):
+        if name not in table.column_names:
+            raise DaypartError(
+                f"{path}: no column {name!r}", hint="give a file that `predict` wrote"
+            )
+    return table
+
+
+def _existing(path: PathLike | None) -> Path | None:
+    if path is None:
+        return None
+    if not local_path(path).is_file():
+        raise DaypartError(f"{local_path(path)}: no such file")
+    return local_path(path)
+
+
+def _currency_of(asked: str, plan: Mapping[str, Any] | None) -> str:
+    """Return the currency to print: a plan in another one than dollars keeps its own."""
+    told = str((plan or {}).get("currency") or "USD")
+    return told if asked == "$" and told not in ("USD", "$") else asked
+
+
+def number_of(text: str | None) -> float | None:
+    """Read a number of a CSV; None for an empty or suppressed cell.
+
+    Examples
+    --------
+    >>> number_of("1.5"), number_of("suppressed"), number_of("")
+    (1.5, None, None)
+    """
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None

@@ -11,8 +11,10 @@ from conftest import panel_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from daypart.planning.brief import Brief
 from daypart.planning.clashes import most_spend, name_clash
 from daypart.planning.frequency import count_frequency
+from daypart.planning.objective import make_objective, reach_objective
 from daypart.planning.optimiser import CuttingPlanes
 from daypart.planning.problem import LinearLimit, Problem
 from daypart.planning.surrogate import fit_surrogate
@@ -38,12 +40,18 @@ def problem_of(cost, most, budget, limits=(), *, weeks=1):
     )
 
 
-def surrogate_of(seed, cells, households=12):
+def random_panel(seed, cells, households=12):
     rng = np.random.default_rng(seed)
     minutes = np.floor(rng.gamma(0.5, 60.0, size=(households, cells)))
-    return fit_surrogate(
-        panel_of(np.minimum(minutes, 900), 1000, weight=rng.uniform(1, 3, households))
-    )
+    return panel_of(np.minimum(minutes, 900), 1000, weight=rng.uniform(1, 3, households))
+
+
+def surrogate_of(seed, cells):
+    return fit_surrogate(random_panel(seed, cells))
+
+
+def objective_of(seed, cells):
+    return reach_objective(surrogate_of(seed, cells))
 
 
 def best_by_brute_force(problem, planes):
@@ -67,15 +75,49 @@ def test_one_poisson_class_reaches_one_less_exp_of_its_grp():
     )
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.integers(0, 50), st.lists(st.floats(0, 40), min_size=8, max_size=8))
-def test_surrogate_reach_is_concave_and_its_slopes_are_tangents(seed, spots):
-    surrogate = surrogate_of(seed, 4)
+@pytest.mark.parametrize(
+    ("name", "goal"),
+    [("reach", 3), ("effective_reach", 3), ("frequency_cap", 4), ("impressions", 3)],
+)
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 50), spots=st.lists(st.floats(0, 40), min_size=8, max_size=8))
+def test_every_objective_is_concave_and_its_slopes_are_tangents(name, goal, seed, spots):
+    panel = random_panel(seed, 4)
+    brief = Brief(
+        name="x",
+        first_day="2024-03-04",
+        last_day="2024-03-10",
+        budget=1,
+        rate_card="x.csv",
+        objective=name,
+        frequency_goal=goal,
+    )
+    objective = make_objective(brief, fit_surrogate(panel), panel)
     a, b = np.array(spots[:4]), np.array(spots[4:])
-    reached, slopes = surrogate.reached_with_slopes(a)
-    assert (surrogate.reached(b) <= reached + slopes @ (b - a) + 1e-9).all()
-    middle = surrogate.reached((a + b) / 2).sum()
-    assert middle >= (surrogate.reached(a).sum() + surrogate.reached(b).sum()) / 2 - 1e-9
+    values, slopes = objective.tangents(a)
+    tolerance = 1e-6 * (1 + abs(objective.value(b)))
+    assert values.sum() == pytest.approx(objective.value(a))
+    assert objective.value(b) <= objective.value(a) + (slopes @ (b - a)).sum() + tolerance
+    assert objective.honest_value(a) <= objective.value(a) + tolerance
+    assert objective.value(a) <= objective.ceiling().sum() + tolerance
+
+
+def test_effective_reach_agrees_with_the_frequency_distribution():
+    surrogate = surrogate_of(6, 4)
+    spots = np.array([30.0, 10.0, 0.0, 25.0])
+    chances = surrogate.exposure_chances(spots, 10)
+    brief = Brief(
+        name="x",
+        first_day="2024-03-04",
+        last_day="2024-03-10",
+        budget=1,
+        rate_card="x.csv",
+        objective="effective_reach",
+        frequency_goal=3,
+    )
+    objective = make_objective(brief, surrogate, random_panel(6, 4))
+    counted = 100 * surrogate.weight @ chances[:, 3:].sum(axis=1) / surrogate.universe_estimate
+    assert objective.honest_value(spots) == pytest.approx(counted)
 
 
 def test_the_surrogate_comes_near_the_counted_reach(store):
@@ -110,7 +152,7 @@ def test_whole_spots_of_small_cases_are_the_best_of_all_plans(seed, cost, budget
     inside = np.array([1.0, 1.0, 0.0, 0.0])
     limit = LinearLimit("share", np.array(cost) / budget * (inside - share), upper=0.0)
     problem = problem_of(cost, [3, 3, 3, 3], budget, [limit])
-    planes = CuttingPlanes(problem, surrogate_of(seed, 4))
+    planes = CuttingPlanes(problem, objective_of(seed, 4))
     continuous = planes.solve(gap=1e-7)
     whole = find_whole_spots(planes, continuous, gap=1e-9, rounds=60)
     best = best_by_brute_force(problem, planes)
@@ -128,7 +170,7 @@ def test_the_bound_holds_on_random_polytopes(seed, other_seed, scale):
         for n in range(3)
     ]
     problem = problem_of(cost, [2] * 5, max(scale * 2 * cost.sum(), cost.min()), rows)
-    planes = CuttingPlanes(problem, surrogate_of(seed, 5))
+    planes = CuttingPlanes(problem, objective_of(seed, 5))
     continuous = planes.solve(gap=1e-4)
     whole = find_whole_spots(planes, continuous, gap=1e-3)
     best = best_by_brute_force(problem, planes)
@@ -139,7 +181,7 @@ def test_the_bound_holds_on_random_polytopes(seed, other_seed, scale):
 
 
 def test_a_larger_budget_never_lowers_the_optimum():
-    planes = CuttingPlanes(problem_of([3, 5, 7, 2], [9] * 4, 100), surrogate_of(2, 4))
+    planes = CuttingPlanes(problem_of([3, 5, 7, 2], [9] * 4, 100), objective_of(2, 4))
     values = [planes.solve(gap=1e-6, budget=budget).value for budget in (5, 20, 60, 100)]
     assert all(a <= b + 1e-4 for a, b in itertools.pairwise(values))
 

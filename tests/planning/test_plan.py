@@ -275,3 +275,36 @@ def test_a_store_without_a_panel_is_refused(tmp_path, write_brief):
     (tmp_path / "store" / "store.json").write_text('{"kind": "daypart-store"}')
     with pytest.raises(DaypartError, match="holds no household panel"):
         plan(tmp_path / "store", brief=write_brief(), out=tmp_path / "out")
+
+
+@pytest.mark.parametrize("objective", ["effective_reach", "frequency_cap", "impressions"])
+def test_other_objectives_do_better_at_what_they_ask_for(objective, made, store, tmp_path, content):
+    text = (made[0] / "brief.toml").read_text()
+    brief = tmp_path / "brief.toml"
+    brief.write_text(text.replace("budget =", f'objective = "{objective}"\nbudget =', 1))
+    result = plan(store, brief=brief, out=tmp_path / "out")
+    assert result.objective_name == objective
+    assert result.objective <= result.bound * (1 + 1e-9)
+    assert result.reach["1+"]["percent"] <= content["reach"]["1+"]["percent"] + 0.2
+    if objective == "impressions":
+        assert result.impressions["mean"] >= content["impressions"]["mean"]
+        assert result.objective == pytest.approx(result.grp["mean"])
+    if objective == "effective_reach":
+        assert result.reach["3+"]["percent"] >= content["reach"]["3+"]["percent"] - 0.1
+
+
+def test_the_cheapest_plan_for_a_goal_reaches_it_at_a_certified_cost(store, write_brief, tmp_path):
+    path = write_brief(("budget = 400000", 'objective = "minimum_cost"\nreach_goal_percent = 60'))
+    cheapest = plan(store, brief=path, out=tmp_path / "cheap", gap=0.01)
+    assert cheapest.asked is None
+    assert cheapest.objective == pytest.approx(cheapest.spent, abs=0.01)
+    assert cheapest.bound <= cheapest.spent <= cheapest.bound * 1.02
+    assert cheapest.reach["1+"]["percent"] == pytest.approx(60, abs=2)
+    path = write_brief(("budget = 400000", f"budget = {0.9 * cheapest.spent}"))
+    assert plan(store, brief=path, out=tmp_path / "less").objective < 60
+
+
+def test_a_goal_out_of_reach_says_how_far_the_limits_allow(store, write_brief, tmp_path):
+    path = write_brief(("budget = 400000", 'objective = "minimum_cost"\nreach_goal_percent = 99.9'))
+    with pytest.raises(DaypartError, match=r"99\.9 is out of reach: the limits allow \d+\.\d %"):
+        plan(store, brief=path, out=tmp_path / "out")

@@ -98,8 +98,6 @@ class Limits:
         Most spots in one market x network x daypart cell in one broadcast week.
     exclude_networks, exclude_dayparts : tuple of str
         Never bought.
-    max_average_frequency : float
-        Most exposures per reached household.
     shares : tuple of Limit
         Bounds by network, daypart, market and week.
     pins : tuple of Pin
@@ -109,15 +107,11 @@ class Limits:
     max_spots_per_week: int = 7
     exclude_networks: tuple[str, ...] = ()
     exclude_dayparts: tuple[str, ...] = ()
-    max_average_frequency: float = math.inf
     shares: tuple[Limit, ...] = ()
     pins: tuple[Pin, ...] = ()
 
     def __post_init__(self) -> None:
         _whole("limits.max_spots_per_week", self.max_spots_per_week, least=1)
-        _number(
-            "limits.max_average_frequency", self.max_average_frequency, least=1.0, infinite=True
-        )
         for setting in ("exclude_networks", "exclude_dayparts"):
             object.__setattr__(self, setting, _names(f"limits.{setting}", getattr(self, setting)))
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from daypart.errors import DaypartError
 from daypart.planning.frequency import count_frequency
+from daypart.planning.objective import reach_objective
 from daypart.planning.optimiser import CuttingPlanes
 from daypart.planning.panel import Panel
 from daypart.planning.problem import Problem
@@ -60,13 +61,17 @@ def split_evenly(problem: Problem) -> Ints:
     return spots
 
 
-def find_curve(planes: CuttingPlanes, *, gap: float = 5e-3) -> list[CurvePoint]:
+def find_curve(
+    planes: CuttingPlanes, whole_budget: float, *, gap: float = 5e-3
+) -> list[CurvePoint]:
     """Find the best schedule for a range of budgets on the cuts of one solve path.
 
     Parameters
     ----------
     planes : CuttingPlanes
         Its cuts hold for every budget, so each point starts from all before it.
+    whole_budget : float
+        What the shares of `CURVE` refer to.
     gap : float
 
     Returns
@@ -77,7 +82,7 @@ def find_curve(planes: CuttingPlanes, *, gap: float = 5e-3) -> list[CurvePoint]:
     """
     points: list[CurvePoint] = []
     for share in CURVE:
-        budget = share * planes.problem.budget
+        budget = share * whole_budget
         found = planes.solve(gap=gap, budget=budget)
         if found is None:
             continue
@@ -132,7 +137,7 @@ def measure_sampling_gap(
         return None
     own, other = [], []
     for here, there in (halves, halves[::-1]):
-        planes = CuttingPlanes(problem, fit_surrogate(here, seed=seed))
+        planes = CuttingPlanes(problem, reach_objective(fit_surrogate(here, seed=seed)))
         found = planes.solve(gap=gap)
         if found is None:
             return None

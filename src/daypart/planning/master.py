@@ -71,13 +71,13 @@ class Master:
         self._highs = open_highs()
         self._highs.setOptionValue("primal_feasibility_tolerance", 1e-9)
         self._highs.addVars(columns, problem.least.astype(float), problem.most.astype(float))
-        self._highs.addVars(self.clusters, np.zeros(self.clusters), ceiling)
+        self._highs.addVars(self.clusters, np.zeros(self.clusters), np.minimum(ceiling, _INFINITE))
         reached = np.arange(columns, columns + self.clusters)
         self._highs.changeColsCost(self.clusters, reached.astype(np.int32), np.ones(self.clusters))
         self._highs.setMaximize()
         self._scale = problem.budget if np.isfinite(problem.budget) else float(problem.cost.sum())
         share = problem.cost / self._scale
-        self._add_rows([share], [-np.inf], [1.0], np.arange(columns))
+        self._add_rows([share], [-np.inf], [problem.budget / self._scale], np.arange(columns))
         for limit in problem.limits:
             self._add_rows([limit.coefficients], [limit.lower], [limit.upper], np.arange(columns))
         self._fixed_rows = 1 + len(problem.limits)
@@ -85,7 +85,7 @@ class Master:
 
     def set_budget(self, budget: float) -> None:
         """Change the money there is."""
-        self._highs.changeRowBounds(0, -_INFINITE, budget / self._scale)
+        self._highs.changeRowBounds(0, -_INFINITE, min(budget / self._scale, _INFINITE))
 
     def add_cuts(
         self, cluster: Ints, columns: list[Ints], slopes: list[Floats], at: Floats

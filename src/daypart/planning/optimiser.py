@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daypart.planning.master import Master
+from daypart.planning.objective import Objective
 from daypart.planning.problem import Problem
-from daypart.planning.surrogate import Surrogate
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -46,7 +46,7 @@ class Continuous:
 
 
 class CuttingPlanes:
-    """Maximise a concave surrogate over a problem's limits.
+    """Maximise a concave objective over a problem's limits.
 
     The cuts hold for every budget and for whole spots too, so one object serves a budget curve
     and the whole-spot search.
@@ -54,14 +54,14 @@ class CuttingPlanes:
     Parameters
     ----------
     problem : Problem
-    surrogate : Surrogate
+    objective : Objective
     """
 
-    def __init__(self, problem: Problem, surrogate: Surrogate) -> None:
+    def __init__(self, problem: Problem, objective: Objective) -> None:
         self.problem = problem
-        self.surrogate = surrogate
-        self._percent = 100.0 / surrogate.universe_estimate
-        self.master = Master(problem, surrogate.households_of_cluster() * self._percent)
+        self.objective = objective
+        surrogate = objective.surrogate
+        self.master = Master(problem, objective.ceiling())
         per_market = surrogate.cluster_rate.shape[1]
         market_of_column = problem.cell // per_market
         self._columns = [np.flatnonzero(market_of_column == m) for m in surrogate.cluster_market]
@@ -69,8 +69,12 @@ class CuttingPlanes:
         self.cut_at(problem.least.astype(np.float64))
 
     def value(self, spots: NDArray[np.floating] | Ints) -> float:
-        """Return the surrogate objective of spots per column, in percent."""
-        return float(self.surrogate.reached(self.problem.by_cell(spots)).sum()) * self._percent
+        """Return the objective of spots per column, in percent."""
+        return self.objective.value(self.problem.by_cell(spots))
+
+    def honest_value(self, spots: NDArray[np.floating] | Ints) -> float:
+        """Return the figure that the objective stands for, of spots per column, in percent."""
+        return self.objective.honest_value(self.problem.by_cell(spots))
 
     def solve(self, *, gap: float = 1e-3, budget: float | None = None) -> Continuous | None:
         """Find the best continuous schedule to a relative gap; None where limits clash.
@@ -104,16 +108,15 @@ class CuttingPlanes:
 
     def slopes(self, spots: NDArray[np.floating] | Ints) -> Floats:
         """Return what one more spot adds in each column, to first order, in percent [columns]."""
-        _, slopes = self.surrogate.reached_with_slopes(self.problem.by_cell(spots))
-        markets = int(self.surrogate.cluster_market.max()) + 1
-        by_market = np.zeros((markets, slopes.shape[1]))
-        np.add.at(by_market, self.surrogate.cluster_market, slopes)
-        return np.asarray(by_market.ravel()[self.problem.cell] * self._percent)
+        _, slopes = self.objective.tangents(self.problem.by_cell(spots))
+        cluster_market = self.objective.surrogate.cluster_market
+        by_market = np.zeros((int(cluster_market.max()) + 1, slopes.shape[1]))
+        np.add.at(by_market, cluster_market, slopes)
+        return np.asarray(by_market.ravel()[self.problem.cell])
 
     def cut_at(self, spots: Floats) -> float:
         """Add the tangents at a schedule; return its value."""
-        reached, slopes = self.surrogate.reached_with_slopes(self.problem.by_cell(spots))
-        reached, slopes = reached * self._percent, slopes * self._percent
+        reached, slopes = self.objective.tangents(self.problem.by_cell(spots))
         rows: list[Floats] = []
         constants = np.empty(len(reached))
         for g, (columns, cells) in enumerate(zip(self._columns, self._cells, strict=True)):

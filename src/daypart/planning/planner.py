@@ -9,8 +9,10 @@ from daypart.errors import DaypartError
 from daypart.planning.brief import Brief, read_brief
 from daypart.planning.calibration import calibrate
 from daypart.planning.clashes import name_clash
+from daypart.planning.cost import find_cheapest
 from daypart.planning.counting import AudienceCounter
 from daypart.planning.flight import broadcast_weeks
+from daypart.planning.objective import make_objective
 from daypart.planning.optimiser import CuttingPlanes
 from daypart.planning.panel_reader import read_panel
 from daypart.planning.problem import build_problem
@@ -157,22 +159,39 @@ def _given_spots(campaign: Campaign, schedule: Schedule) -> Ints:
 
 
 def _optimise(campaign: Campaign, gap: float, given: Ints | None) -> Optimum:
-    planes = CuttingPlanes(campaign.problem, campaign.counter.surrogate)
+    brief, problem, counter = campaign.brief, campaign.problem, campaign.counter
+    planes = CuttingPlanes(problem, make_objective(brief, counter.surrogate, counter.panel))
+    if brief.objective == "minimum_cost" and given is None:
+        return _minimise_cost(campaign, planes, gap)
     continuous = planes.solve(gap=gap / 4)
-    if continuous is None or campaign.problem.spent(continuous.spots) <= 0:
-        names = name_clash(campaign.problem)
-        raise DaypartError(
-            f"{campaign.brief.path}: no plan keeps all of: {'; '.join(names)}",
-            hint="loosen one of them",
-        )
+    if continuous is None or problem.spent(continuous.spots) <= 0:
+        raise _clash(campaign)
     if given is not None:
-        value = planes.value(given.sum(axis=1))
+        value = planes.honest_value(given.sum(axis=1))
         evaluated = Whole(given.sum(axis=1), value, max(continuous.bound, value))
-        return Optimum(planes, continuous, evaluated, given, True)
+        return Optimum(planes, continuous, evaluated, given, evaluated=True)
     whole = find_whole_spots(planes, continuous, gap=gap)
     if whole is None or not whole.spots.any():
         raise DaypartError(
-            f"{campaign.brief.path}: the limits leave no room for whole spots at this budget",
+            f"{brief.path}: the limits leave no room for whole spots at this budget",
             hint="raise campaign.budget or widen the shares in limits",
         )
-    return Optimum(planes, continuous, whole, spread_over_weeks(campaign.problem, whole.spots))
+    return Optimum(planes, continuous, whole, spread_over_weeks(problem, whole.spots))
+
+
+def _minimise_cost(campaign: Campaign, planes: CuttingPlanes, gap: float) -> Optimum:
+    try:
+        found = find_cheapest(planes, campaign.brief.reach_goal_percent, gap=gap)
+    except DaypartError as error:
+        raise DaypartError(f"{campaign.brief.path}: {error.message}", hint=error.hint) from None
+    if found is None:
+        raise _clash(campaign)
+    by_week = spread_over_weeks(campaign.problem, found.whole.spots)
+    return Optimum(planes, found.continuous, found.whole, by_week, cost_bound=found.cost_bound)
+
+
+def _clash(campaign: Campaign) -> DaypartError:
+    names = "; ".join(name_clash(campaign.problem))
+    return DaypartError(
+        f"{campaign.brief.path}: no plan keeps all of: {names}", hint="loosen one of them"
+    )

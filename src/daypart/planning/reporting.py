@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,8 @@ class Optimum:
     by_week : int array [columns, weeks]
     evaluated : bool
         True where the spots were given.
+    cost_bound : float, optional
+        No plan that costs less reaches the goal, where cost was minimised.
     """
 
     planes: CuttingPlanes
@@ -63,6 +65,7 @@ class Optimum:
     whole: Whole
     by_week: Ints
     evaluated: bool = False
+    cost_bound: float | None = None
 
 
 def report_plan(campaign: Campaign, optimum: Optimum, *, gap: float, min_households: int) -> Plan:
@@ -77,6 +80,9 @@ def report_plan(campaign: Campaign, optimum: Optimum, *, gap: float, min_househo
     min_households : int
         Raw panel households below which an audience figure is suppressed.
     """
+    if not math.isfinite(campaign.problem.budget):
+        spent = campaign.problem.spent(optimum.whole.spots)
+        campaign = replace(campaign, problem=replace(campaign.problem, budget=spent))
     brief, problem, counter = campaign.brief, campaign.problem, campaign.counter
     panel, whole = counter.panel, optimum.whole
     spots = np.zeros((panel.cells, len(campaign.weeks)), dtype=np.int64)
@@ -90,15 +96,14 @@ def report_plan(campaign: Campaign, optimum: Optimum, *, gap: float, min_househo
     limits = {"raw_households": panel.households, "min_households": min_households}
     enough = panel.households >= min_households
     sampling = measure_sampling_gap(problem, panel, seed=counter.seed, gap=gap)
+    sums: dict[str, Any] = summarise(
+        counter, campaign.weeks, spots, cost, min_households=min_households
+    )
     return Plan(
+        **_certificate(campaign, optimum, gap),
+        **sums,
         campaign=brief.name,
         simulated=panel.simulated,
-        status=_status(optimum, gap),
-        objective=whole.value,
-        objective_name=brief.objective,
-        objective_unit="percent of the target's universe estimate",
-        bound=whole.bound,
-        gap=whole.gap,
         sampling_gap=None if sampling is None else sampling.relative,
         limited_by=_limited_by(campaign, optimum),
         broken=broken_limits(problem, optimum.by_week) if optimum.evaluated else [],
@@ -119,7 +124,6 @@ def report_plan(campaign: Campaign, optimum: Optimum, *, gap: float, min_househo
         lines=make_lines(panel, campaign.weeks, spots, cost, counter.impressions, min_households),
         reach_curve=_curve(campaign, optimum, enough),
         frequency_distribution=publish_distribution(counted, **limits),
-        **summarise(counter, campaign.weeks, spots, cost, min_households=min_households),
         calibration=_calibration(counter.calibration),
         brief=_echo(brief),
         definitions=DEFINITIONS,
@@ -139,10 +143,28 @@ def _calibration(calibration: Calibration | None) -> dict[str, Any]:
     }
 
 
-def _status(optimum: Optimum, gap: float) -> str:
-    if optimum.evaluated:
-        return "evaluated"
-    return "optimal" if optimum.whole.gap <= gap * (1 + 1e-9) else "feasible"
+def _certificate(campaign: Campaign, optimum: Optimum, gap: float) -> dict[str, Any]:
+    """Say what was reached, what can't be exceeded, and whether that is near enough."""
+    objective = optimum.planes.objective
+    figures: dict[str, Any] = {
+        "objective": optimum.whole.value,
+        "bound": optimum.whole.bound,
+        "gap": optimum.whole.gap,
+        "objective_name": objective.name,
+        "objective_unit": objective.unit,
+    }
+    if optimum.cost_bound is not None:
+        cost = campaign.problem.spent(optimum.whole.spots)
+        figures |= {
+            "objective": cost,
+            "bound": optimum.cost_bound,
+            "gap": (cost - optimum.cost_bound) / cost,
+            "objective_unit": campaign.brief.currency,
+        }
+    status = "evaluated" if optimum.evaluated else "feasible"
+    if not optimum.evaluated and figures["gap"] <= gap * (1 + 1e-9):
+        status = "optimal"
+    return {"status": status} | figures
 
 
 def _figure(mean: float, lo: float, hi: float, shown: bool) -> dict[str, Any]:
@@ -162,7 +184,7 @@ def _even_split(campaign: Campaign, shown: bool) -> dict[str, Any]:
 
 def _curve(campaign: Campaign, optimum: Optimum, shown: bool) -> list[dict[str, Any]]:
     rows = []
-    for point in find_curve(optimum.planes):
+    for point in find_curve(optimum.planes, campaign.problem.budget):
         same = not optimum.evaluated and math.isclose(point.budget, campaign.problem.budget)
         spots = optimum.whole.spots if same else point.spots
         reached = campaign.counter.count(campaign.problem.by_cell(spots).astype(np.int64))
@@ -181,8 +203,10 @@ def _curve(campaign: Campaign, optimum: Optimum, shown: bool) -> list[dict[str, 
 
 def _limited_by(campaign: Campaign, optimum: Optimum) -> list[dict[str, Any]]:
     problem, prices = campaign.problem, optimum.continuous.prices
-    rows = []
-    if abs(prices[0]) > _BINDS:
+    rows: list[dict[str, Any]] = []
+    if optimum.cost_bound is not None:
+        rows.append({"limit": "campaign.reach_goal_percent", "worth": None})
+    elif abs(prices[0]) > _BINDS:
         rows.append({"limit": "campaign.budget", "worth": float(prices[0]) / 100})
     else:
         reachable = most_spend(problem)

@@ -100,20 +100,20 @@ class Surrogate:
 
     def reached(self, spots: Floats) -> Floats:
         """Return the projected households reached in each cluster [clusters]."""
-        return self._by_cluster(self.weight * (1.0 - self._missed(self.exposures(spots))))
+        return self.by_cluster(self.weight * (1.0 - self._missed(self.exposures(spots))))
 
-    def reached_with_slopes(self, spots: Floats) -> tuple[Floats, Floats]:
-        """Return reach by cluster, and its slopes in the cells of the cluster's market.
+    def slopes_by_cluster(self, slope: Floats) -> Floats:
+        """Carry each household's slope in its exposures over to cells, summed by cluster.
+
+        Parameters
+        ----------
+        slope : float array [households]
+            Weighted.
 
         Returns
         -------
-        reached : float array [clusters]
-        slopes : float array [clusters, cells of a market]
+        float array [clusters, cells of a market]
         """
-        exposures = self.exposures(spots)
-        missed = self._missed(exposures)
-        slope = self.weight * missed / (1.0 + exposures / self.shape)
-        reached = self._by_cluster(self.weight * (1.0 - missed))
         cells = self.cluster_rate.shape[1]
         position = self.cluster[self.household_of_entry] * cells + self.cell % cells
         own = np.bincount(
@@ -121,8 +121,8 @@ class Surrogate:
             weights=slope[self.household_of_entry] * self.rate,
             minlength=self.clusters * cells,
         ).reshape(self.clusters, cells)
-        common = self._by_cluster(slope * self.share)
-        return reached, own + common[:, None] * self.cluster_rate
+        common = self.by_cluster(slope * self.share)
+        return own + common[:, None] * self.cluster_rate
 
     def reach_percent(self, spots: Floats) -> float:
         """Return reach 1+ in percent of the universe estimate."""
@@ -130,9 +130,10 @@ class Surrogate:
 
     def households_of_cluster(self) -> Floats:
         """Return the projected households of each cluster [clusters]."""
-        return self._by_cluster(self.weight)
+        return self.by_cluster(self.weight)
 
-    def _by_cluster(self, values: Floats) -> Floats:
+    def by_cluster(self, values: Floats) -> Floats:
+        """Sum values of households over clusters [clusters]."""
         sums = np.bincount(self.cluster, weights=values, minlength=self.clusters)
         return sums.astype(np.float64)
 

@@ -27,7 +27,7 @@ class Whole:
     ----------
     spots : int array [columns]
     value : float
-        Its objective, in percent of the universe estimate.
+        The figure that its objective stands for, in percent of the universe estimate.
     bound : float
         No whole-spot schedule within the limits has more.
     """
@@ -43,7 +43,12 @@ class Whole:
 
 
 def find_whole_spots(
-    planes: CuttingPlanes, continuous: Continuous, *, gap: float = 2e-3, rounds: int = 4
+    planes: CuttingPlanes,
+    continuous: Continuous,
+    *,
+    gap: float = 2e-3,
+    rounds: int = 4,
+    budget: float | None = None,
 ) -> Whole | None:
     """Find whole spots whose objective is within `gap` of the best possible.
 
@@ -60,16 +65,19 @@ def find_whole_spots(
         Relative; 0 asks for the proven optimum.
     rounds : int
         Most mixed-integer masters to solve.
+    budget : float, optional
+        Instead of the problem's.
 
     Returns
     -------
     Whole, or None where no whole spots keep the limits
     """
     problem = planes.problem
+    planes.master.set_budget(problem.budget if budget is None else budget)
     best: Ints | None = None
     best_value, bound = -np.inf, continuous.bound
-    rough = fill(planes, np.floor(continuous.spots + 1e-9).astype(np.int64))
-    if problem.keeps_limits(rough):
+    rough = fill(planes, np.floor(continuous.spots + 1e-9).astype(np.int64), budget=budget)
+    if problem.keeps_limits(rough, budget=budget):
         best, best_value = rough, planes.cut_at(rough.astype(np.float64))
     for _ in range(rounds):
         if best is not None and bound - best_value <= gap * best_value:
@@ -80,12 +88,14 @@ def find_whole_spots(
         spots, found_bound = found
         bound = min(bound, found_bound)
         value = planes.cut_at(spots.astype(np.float64))
-        improved = swap(planes, fill(planes, spots))
+        improved = swap(planes, fill(planes, spots, budget=budget), budget=budget)
         if not np.array_equal(improved, spots):
             spots, value = improved, planes.cut_at(improved.astype(np.float64))
-        if value > best_value + 1e-12 and problem.keeps_limits(spots):
+        if value > best_value + 1e-12 and problem.keeps_limits(spots, budget=budget):
             best, best_value = spots, value
-    return None if best is None else Whole(best, best_value, max(bound, best_value))
+    if best is None:
+        return None
+    return Whole(best, planes.honest_value(best), max(bound, best_value))
 
 
 def fill(planes: CuttingPlanes, spots: Ints, *, budget: float | None = None) -> Ints:
@@ -116,7 +126,7 @@ def fill(planes: CuttingPlanes, spots: Ints, *, budget: float | None = None) -> 
             return spots
 
 
-def swap(planes: CuttingPlanes, spots: Ints) -> Ints:
+def swap(planes: CuttingPlanes, spots: Ints, *, budget: float | None = None) -> Ints:
     """Trade single spots for better ones while that helps."""
     problem = planes.problem
     value = planes.value(spots)
@@ -134,7 +144,7 @@ def swap(planes: CuttingPlanes, spots: Ints) -> Ints:
                 trial = spots.copy()
                 trial[i] -= 1
                 trial[j] += 1
-                if problem.keeps_limits(trial):
+                if problem.keeps_limits(trial, budget=budget):
                     trial_value = planes.value(trial)
                     if trial_value > best_value + 1e-9:
                         best_value, best_pair = trial_value, (i, j)
@@ -143,7 +153,7 @@ def swap(planes: CuttingPlanes, spots: Ints) -> Ints:
         spots = spots.copy()
         spots[best_pair[0]] -= 1
         spots[best_pair[1]] += 1
-        spots = fill(planes, spots)
+        spots = fill(planes, spots, budget=budget)
         value = planes.value(spots)
     return spots
 

@@ -103,7 +103,7 @@ def write_workbook(plan: Plan, path: PathLike) -> None:
 
 def _summary(book: _Book, plan: Plan) -> None:
     sheet = book.book.add_worksheet("Summary")
-    sheet.set_column(0, 0, 34)
+    sheet.set_column(0, 0, 44)
     sheet.set_column(1, 3, 16)
     sheet.write(0, 0, plan.campaign, book.formats["title"])
     sheet.write(1, 0, "Simulated audience data" if plan.simulated else "")
@@ -126,8 +126,8 @@ def _summary(book: _Book, plan: Plan) -> None:
         ("Panel households (raw)", plan.panel_households, _WHOLE),
         ("Reach 1+ of an even split", plan.even_split["reach_percent"], _PERCENT),
         ("Status", plan.status, _TEXT),
-        (f"Objective ({plan.objective_name})", plan.objective, _TENTH),
-        ("Bound: no plan exceeds", plan.bound, _TENTH),
+        (f"Objective ({plan.objective_name}, {plan.objective_unit})", plan.objective, _TENTH),
+        ("Bound: no plan does better than", plan.bound, _TENTH),
         ("Optimisation gap", _percent(plan.gap), _PERCENT),
         ("Sampling gap", _percent(plan.sampling_gap), _PERCENT),
         ("Limited by", ", ".join(str(row["limit"]) for row in plan.limited_by), _TEXT),

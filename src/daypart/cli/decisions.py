@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from daypart.cli.faces import Outcome, Progress, comma_list, verb
 
-_PATH = click.Path(path_type=Path)
+_PATH = click.Path()
 _MIN_HOUSEHOLDS = click.option(
     "--min-households", default=50, show_default=True, help="Smaller cells are suppressed."
 )
@@ -18,7 +16,7 @@ _MIN_HOUSEHOLDS = click.option(
 @click.argument("run", type=_PATH)
 @click.option("--out", required=True, type=_PATH, help="A folder.")
 @_MIN_HOUSEHOLDS
-def insights_command(progress: Progress, run: Path, out: Path, min_households: int) -> Outcome:
+def insights_command(progress: Progress, run: str, out: str, min_households: int) -> Outcome:
     """Tell ratings, HUT, share, impressions and index of RUN's audiences.
 
     By market, network, daypart and segment, each with its interval; top networks; a heat map of
@@ -38,8 +36,8 @@ def insights_command(progress: Progress, run: Path, out: Path, min_households: i
 @_MIN_HOUSEHOLDS
 def reach_command(
     progress: Progress,
-    store: Path,
-    schedule: Path,
+    store: str,
+    schedule: str,
     segment: str,
     markets: str | None,
     min_households: int,
@@ -67,10 +65,10 @@ def reach_command(
 @_MIN_HOUSEHOLDS
 def plan_command(
     progress: Progress,
-    store: Path,
-    brief: Path,
-    out: Path,
-    run: Path | None,
+    store: str,
+    brief: str,
+    out: str,
+    run: str | None,
     seed: int,
     min_households: int,
 ) -> Outcome:
@@ -105,16 +103,16 @@ def plan_command(
 @click.option("--logo", type=_PATH, help="PNG or SVG.")
 def report_command(
     progress: Progress,
-    out: Path,
-    store: Path,
-    run: Path | None,
-    insights_folder: Path | None,
-    plan_folder: Path | None,
-    backtest_folder: Path | None,
-    truth: Path | None,
+    out: str,
+    store: str,
+    run: str | None,
+    insights_folder: str | None,
+    plan_folder: str | None,
+    backtest_folder: str | None,
+    truth: str | None,
     title: str,
     currency: str,
-    logo: Path | None,
+    logo: str | None,
 ) -> Outcome:
     """Write one HTML file OUT that opens without a network."""
     from daypart import report

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +13,7 @@ from daypart.storage import read_toml
 if TYPE_CHECKING:
     from daypart.runs import RunReport, RunStatus
 
-_PATH = click.Path(path_type=Path)
+_PATH = click.Path()
 _MODEL = click.option(
     "--model", default="negbin", show_default=True, help="A name, or package.module:name."
 )
@@ -23,7 +22,7 @@ _SET = click.option("--set", "pairs", multiple=True, help="One parameter: name=v
 _WORKERS = click.option("--workers", type=int, help="Processes; all cores by default.")
 
 
-def _parameters(path: Path | None, pairs: tuple[str, ...]) -> dict[str, Any]:
+def _parameters(path: str | None, pairs: tuple[str, ...]) -> dict[str, Any]:
     return {**(read_toml(path) if path else {}), **settings_of(pairs)}
 
 
@@ -39,10 +38,10 @@ def _parameters(path: Path | None, pairs: tuple[str, ...]) -> dict[str, Any]:
 @click.option("--retry-failed", is_flag=True, help="Fit failed partitions again.")
 def fit_command(
     progress: Progress,
-    store: Path,
-    run: Path,
+    store: str,
+    run: str,
     model: str,
-    parameters: Path | None,
+    parameters: str | None,
     pairs: tuple[str, ...],
     workers: int | None,
     executor: str,
@@ -83,7 +82,7 @@ def _fit_lines(report: RunReport) -> list[str]:
 
 @verb("status", "daypart status run")
 @click.argument("run", type=_PATH)
-def status_command(progress: Progress, run: Path) -> Outcome:
+def status_command(progress: Progress, run: str) -> Outcome:
     """Tell how far RUN is, from its files alone."""
     from daypart import status
 
@@ -111,7 +110,7 @@ def _status_lines(found: RunStatus) -> list[str]:
 @verb("task", "daypart task run 0")
 @click.argument("run", type=_PATH)
 @click.argument("index", type=int, envvar=["AWS_BATCH_JOB_ARRAY_INDEX", "SLURM_ARRAY_TASK_ID"])
-def task_command(progress: Progress, run: Path, index: int) -> Outcome:
+def task_command(progress: Progress, run: str, index: int) -> Outcome:
     """Fit task INDEX of RUN's plan; a second attempt starts where the first stopped.
 
     INDEX may come from AWS_BATCH_JOB_ARRAY_INDEX or SLURM_ARRAY_TASK_ID.
@@ -145,8 +144,8 @@ def task_command(progress: Progress, run: Path, index: int) -> Outcome:
 @click.option("--seed", default=0, show_default=True)
 def predict_command(
     progress: Progress,
-    run: Path,
-    out: Path,
+    run: str,
+    out: str,
     weeks: int,
     levels: tuple[float, ...],
     by: str | None,
@@ -187,12 +186,12 @@ def predict_command(
 @click.option("--seed", default=0, show_default=True)
 def backtest_command(
     progress: Progress,
-    store: Path,
-    out: Path,
+    store: str,
+    out: str,
     weeks: int,
     model: str,
     against: str,
-    parameters: Path | None,
+    parameters: str | None,
     pairs: tuple[str, ...],
     workers: int | None,
     seed: int,

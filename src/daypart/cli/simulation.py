@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from daypart.cli.faces import Outcome, Progress, verb
 
 
 @verb("simulate", "daypart simulate market --markets 3 --households 2000 --weeks 6")
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path())
 @click.option("--markets", default=6, show_default=True, help="The largest so many of 210.")
 @click.option("--networks", default=24, show_default=True, help="So many of 165.")
 @click.option("--households", default=20_000, show_default=True, help="Sampled, over all markets.")
@@ -21,7 +19,7 @@ from daypart.cli.faces import Outcome, Progress, verb
 @click.option("--dirty-share", default=0.005, show_default=True, help="Share of rows added dirty.")
 def simulate_command(
     progress: Progress,
-    out: Path,
+    out: str,
     markets: int,
     networks: int,
     households: int,
@@ -59,7 +57,7 @@ def simulate_command(
 
 
 @verb("simulate-counts", "daypart simulate-counts grid --markets 10 --networks 20")
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path())
 @click.option("--markets", default=210, show_default=True)
 @click.option("--networks", default=165, show_default=True)
 @click.option("--segments", default=6, show_default=True)
@@ -67,7 +65,7 @@ def simulate_command(
 @click.option("--seed", default=7, show_default=True)
 def simulate_counts_command(
     progress: Progress,
-    out: Path,
+    out: str,
     markets: int,
     networks: int,
     segments: int,

@@ -31,12 +31,12 @@ _PARTS = (
 
 
 @verb("demo", "daypart demo --out my-demo")
-@click.option("--out", default="daypart-demo", show_default=True, type=click.Path(path_type=Path))
+@click.option("--out", default="daypart-demo", show_default=True, type=click.Path())
 @click.option(
     "--size", default="small", show_default=True, type=click.Choice(["small", "medium", "large"])
 )
 @click.option("--seed", default=7, show_default=True)
-def demo_command(progress: Progress, out: Path, size: str, seed: int) -> Outcome:
+def demo_command(progress: Progress, out: str, size: str, seed: int) -> Outcome:
     """Watch simulated viewing events become a campaign plan.
 
     Simulates a market, ingests it, fits every partition, scores held-back weeks, writes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from daypart.viewing import DaypartTable, IngestReport
 
 _DAY = click.DateTime(["%Y-%m-%d"])
-_PATH = click.Path(path_type=Path)
+_PATH = click.Path()
 
 
 @verb("ingest", "daypart ingest market/events --households market/households.parquet --into store")
@@ -39,15 +38,15 @@ def ingest_command(
     progress: Progress,
     events: tuple[str, ...],
     households: str,
-    into: Path,
-    markets: Path | None,
+    into: str,
+    markets: str | None,
     timezone: str | None,
-    segments: Path | None,
-    networks: Path | None,
+    segments: str | None,
+    networks: str | None,
     mapping: str | None,
     rules: tuple[str, ...],
-    dayparts: Path | None,
-    key_file: Path | None,
+    dayparts: str | None,
+    key_file: str | None,
     memory: str,
     threads: int | None,
     panel_households: int,
@@ -84,7 +83,7 @@ def ingest_command(
     return Outcome([*_ingest_lines(report), f"store: {into}"], report)
 
 
-def _daypart_table(path: Path | None) -> DaypartTable:
+def _daypart_table(path: str | None) -> DaypartTable:
     from daypart.viewing import STANDARD_DAYPARTS, daypart_table
 
     return daypart_table(read_toml(path)) if path else STANDARD_DAYPARTS
@@ -105,8 +104,8 @@ def _ingest_lines(report: IngestReport) -> list[str]:
 
 
 @verb("import", "daypart import sales.parquet --into store --key region,product")
-@click.argument("table", type=click.Path(path_type=Path))
-@click.option("--into", required=True, type=click.Path(path_type=Path), help="A new folder.")
+@click.argument("table", type=click.Path())
+@click.option("--into", required=True, type=click.Path(), help="A new folder.")
 @click.option("--key", help="Columns that name a partition (default: unique_id).")
 @click.option("--time", default="ds", show_default=True, help="Column of the instant.")
 @click.option("--value", default="y", show_default=True, help="Column of the count.")
@@ -115,8 +114,8 @@ def _ingest_lines(report: IngestReport) -> list[str]:
 @click.option("--memory", default="1GB", show_default=True)
 def import_command(
     progress: Progress,
-    table: Path,
-    into: Path,
+    table: str,
+    into: str,
     key: str | None,
     time: str,
     value: str,

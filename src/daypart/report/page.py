@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+from contextlib import suppress
 from functools import cache
 from importlib import resources
+from pathlib import Path
 
 from daypart.errors import DaypartError
 from daypart.report.content import Content, Download
 from daypart.report.draw import as_script_json, draw_panels
-from daypart.storage import PathLike, local_path
+from daypart.storage import PathLike, local_path, make_folder, write_text
 
 _LARGEST_LOGO = 200_000
 _LOGO_TYPES = {".png": "image/png", ".svg": "image/svg+xml", ".jpg": "image/jpeg"}
@@ -59,14 +61,21 @@ def render_page(content: Content, *, logo: str | None = None) -> str:
 
 @cache
 def chart_library() -> str:
-    """Return the JavaScript of Vega and Vega-Lite, with all that they need.
+    """Return the JavaScript of Vega-Embed, Vega-Lite and Vega, from the installed vl-convert.
 
-    Kept for the life of the process: putting it together takes about a second.
+    Putting it together takes about a second. It is kept where Python keeps its own compiled
+    modules, if that folder can be written to.
     """
     import vl_convert
 
-    bundle: str = vl_convert.javascript_bundle("window.vega=vega;window.vegaLite=vegaLite;")
-    return bundle.replace("\r", "").replace("</script", "<\\/script").replace("<!--", "<\\!--")
+    kept = Path(__file__).with_name("__pycache__") / f"vega-embed-{vl_convert.__version__}.js"
+    if kept.is_file():
+        return kept.read_text(encoding="utf-8")
+    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed=vegaEmbed;")
+    bundle = bundle.replace("\r", "").replace("</script", "<\\/script").replace("<!--", "<\\!--")
+    with suppress(DaypartError):
+        write_text(make_folder(kept.parent) / kept.name, bundle)
+    return bundle
 
 
 def read_logo(path: PathLike | None) -> str | None:

@@ -168,3 +168,14 @@ class FlakyModel(NothingModel):
         if Path(self.broken).exists() and any(u.endswith("n0005") for u in block.unique_ids):
             raise OSError("the disk is on fire")
         return super().fit(block)
+
+
+class LackingModel(NothingModel):
+    """Needs a library that is not there."""
+
+    name = "lacking"
+
+    def fit(self, block):
+        import no_such_library
+
+        return no_such_library.fit(block)

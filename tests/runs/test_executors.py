@@ -220,3 +220,28 @@ def test_what_a_model_prints_goes_to_the_workers_log(store, tmp_path):
     assert report.ok == 70
     (log,) = (tmp_path / "run" / "logs").iterdir()
     assert "fitting 32 partitions" in log.read_text()
+
+
+def test_workers_that_can_not_start_are_told_at_once(store, tmp_path, monkeypatch):
+    tasks = planned(store, tmp_path / "run")
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    with pytest.raises(DaypartError, match="exit code 1 before its first task"):
+        get_executor("local", 1).execute(tasks, ignore)
+
+
+def test_a_model_that_lacks_a_module_stops_the_run_and_blames_no_partition(store, tmp_path):
+    for executor in (get_executor("inline"), get_executor("local", 1)):
+        run = tmp_path / executor.name
+        tasks = planned(store, run, model="poisson_model:LackingModel")
+        with pytest.raises(DaypartError, match="no_such_library"):
+            executor.execute(tasks, ignore)
+        assert parts_of(run) == []
+
+
+def test_the_default_model_gives_the_same_bits_in_workers_and_blocks_of_any_size(
+    store, tmp_path, monkeypatch
+):
+    get_executor("local", 2).execute(planned(store, tmp_path / "local", model="negbin"), ignore)
+    monkeypatch.setattr("daypart.runs.task.FIRST_BLOCK", 7)
+    get_executor("inline").execute(planned(store, tmp_path / "inline", model="negbin"), ignore)
+    assert comparable(tmp_path / "local").equals(comparable(tmp_path / "inline"))

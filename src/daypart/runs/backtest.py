@@ -153,7 +153,7 @@ def backtest(
     """
     from daypart.models.protocol import Window
 
-    models = list(dict.fromkeys([model, *against]))
+    models = list(dict.fromkeys([model, *([against] if isinstance(against, str) else against)]))
     if weeks < 1:
         raise DaypartError(f"weeks is {weeks}", hint="give 1 or more")
     check_draws(draws)

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from daypart.errors import Interrupted
+
 
 class Stop:
     """Whether work was asked to stop, and by what.
@@ -23,20 +25,19 @@ class Stop:
     def __init__(self) -> None:
         self.requested = False
         self.reason = ""
-        self.times = 0
 
     def request(self, reason: str) -> None:
         """Ask for a stop at the next safe place."""
         self.requested = True
         self.reason = self.reason or reason
-        self.times += 1
 
 
 @contextmanager
 def stop_on_signals() -> Iterator[Stop]:
     """Turn Ctrl-C and SIGTERM into a request to stop, while the block lasts.
 
-    Outside the main thread, where Python can't set handlers, the flag is never set by signals.
+    The first lets the blocks in hand finish; a second one raises `Interrupted` at once. Outside
+    the main thread, where Python can't set handlers, the flag is never set by signals.
     """
     stop = Stop()
     if threading.current_thread() is not threading.main_thread():
@@ -44,6 +45,8 @@ def stop_on_signals() -> Iterator[Stop]:
         return
 
     def handle(number: int, _frame: FrameType | None) -> None:
+        if stop.requested:
+            raise Interrupted("stopped without waiting for the blocks in hand")
         stop.request(signal.Signals(number).name)
 
     numbers = (signal.SIGINT, signal.SIGTERM)

@@ -12,6 +12,19 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+def usable_cores() -> int:
+    """Return how many cores this process may use.
+
+    Examples
+    --------
+    >>> usable_cores() >= 1
+    True
+    """
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def in_order(
     work: Callable[[Item], Result], items: Iterable[Item], threads: int | None = None
 ) -> Iterator[Result]:
@@ -32,7 +45,7 @@ def in_order(
     >>> list(in_order(lambda number: number * number, range(4)))
     [0, 1, 4, 9]
     """
-    count = threads or len(os.sched_getaffinity(0))
+    count = threads or usable_cores()
     waiting: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(count) as pool:
         for item in items:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import selectors
 import time
 from collections import Counter, deque
@@ -14,6 +13,7 @@ from daypart.runs.executor import Task
 from daypart.runs.executors.process import WorkerProcess
 from daypart.runs.stopping import Stop
 from daypart.runs.task import LARGEST_BLOCK, fail_first_partition, unfinished_partitions
+from daypart.runs.threads import usable_cores
 
 _STRIKES = 2
 """A partition that was alone with its worker when that died so often is recorded as failed."""
@@ -38,7 +38,7 @@ class LocalExecutor:
     name = "local"
 
     def __init__(self, workers: int | None = None) -> None:
-        self.workers = workers or len(os.sched_getaffinity(0))
+        self.workers = workers or usable_cores()
 
     def execute(self, tasks: Sequence[Task], on_event: OnEvent, stop: Stop | None = None) -> None:
         """Run the tasks, starting in their order; see `Executor`."""
@@ -142,13 +142,12 @@ class _Crew:
             self.tell(TaskFinished(task, 0.0))
 
     def _let_flush(self) -> None:
-        """Ask all workers to flush; end the ones that don't in time, or at a second request."""
+        """Ask all workers to flush, and wait for those that do so in time."""
         for worker in self.crew.values():
             worker.ask_to_stop()
         deadline = time.monotonic() + _SECONDS_TO_FLUSH
-        asked = self.stop.times
         while any(worker.task is not None for worker in self.crew.values()):
-            if time.monotonic() > deadline or self.stop.times > asked:
+            if time.monotonic() > deadline:
                 return
             for key, _ in self.selector.select(_POLL_SECONDS):
                 self._hear(self.crew[key.fd])

@@ -1,4 +1,4 @@
-"""Real events: bikes as boxes, stations as networks, cities as markets, kinds of user as segments."""
+"""Real events: bikes as boxes, stations as networks, cities as markets, user kinds as segments."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+
 from daypart.series import SeriesStore, local_hours
 from daypart.viewing import ingest
 

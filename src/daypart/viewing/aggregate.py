@@ -223,7 +223,8 @@ def panel_minutes(
             )
             SELECT household, week, n.name AS network, d.name AS daypart,
                    CAST(ms / 60000.0 AS FLOAT) AS minutes
-            FROM sums JOIN network_numbers n ON network = n.number JOIN daypart_names d USING (daypart)
+            FROM sums JOIN network_numbers n ON network = n.number
+                 JOIN daypart_names d USING (daypart)
             ORDER BY household, week, network, d.daypart
             """
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,36 +12,35 @@ from typing import Any
 from daypart.errors import DaypartError
 from daypart.progress import SILENT, Progress
 from daypart.series import SeriesBlock, SeriesStore
-from daypart.storage import PathLike, file_digest, read_table
-from daypart.viewing.clock import Window, day_number, day_of_number, local_day_of_hour
+from daypart.storage import PathLike, file_digest
+from daypart.viewing.batch import (
+    Batch,
+    active_markets,
+    network_markets,
+    number_names,
+    segments_of,
+    settle_households,
+    staged_window,
+    window_before,
+)
 from daypart.viewing.commit import (
     remove_superseded,
-    segment_bits_sql,
-    write_households,
-    write_universe,
 )
 from daypart.viewing.crediting import CreditingRules
 from daypart.viewing.dayparts import STANDARD_DAYPARTS, DaypartTable
 from daypart.viewing.household_key import household_key, key_fingerprint
-from daypart.viewing.households import (
-    WEIGHT_UNIT,
-    changed_markets,
-    choose_panel,
-    keep_absent_households,
-)
 from daypart.viewing.mapping import ColumnMapping, read_mapping
-from daypart.viewing.market_update import MarketUpdate, Update, update_market
+from daypart.viewing.market_update import Update, update_market
 from daypart.viewing.markets import Market
-from daypart.viewing.quarantine import open_quarantine, write_quarantine
+from daypart.viewing.outcome import Tally, finish
+from daypart.viewing.quarantine import open_quarantine
 from daypart.viewing.reference import (
-    Reference,
     load_market_table,
     load_reference,
     markets_in_events,
 )
 from daypart.viewing.report import IngestReport, Rows, rows_of_json
 from daypart.viewing.segments import ALL_HOUSEHOLDS, Predicate, read_segments
-from daypart.viewing.sessions import HOUR_MS
 from daypart.viewing.settings import (
     KEY_COLUMNS,
     MEASURE,
@@ -49,9 +48,8 @@ from daypart.viewing.settings import (
     check_agreement,
     open_previous,
 )
-from daypart.viewing.sources import Source, find_files, open_source, text_literal
+from daypart.viewing.sources import Source, find_files, open_source
 from daypart.viewing.staging import (
-    StagedMarket,
     StagingRules,
     check_columns,
     nothing_valid,
@@ -66,8 +64,6 @@ from daypart.viewing.workspace import Workspace, open_workspace
 
 FROM_EVENTS = "from-events"
 """`households` for tables without one: every id in the events is a household of weight 1."""
-
-_LONGEST_WINDOW_DAYS = 3660
 
 
 def ingest(
@@ -205,55 +201,8 @@ def ingest(
         )
         load_market_table(workspace, reference.markets, first_day, last_day)
         _stage(workspace, sources, staging, progress)
-        batch = _Batch(workspace, store, previous, settings, reference, list(new_files), sources)
+        batch = Batch(workspace, store, previous, settings, reference, list(new_files), sources)
         return _credit(batch, started, skipped, progress)
-
-
-@dataclass(frozen=True)
-class _Batch:
-    """The staged rows of one ingest with everything that decides what becomes of them."""
-
-    workspace: Workspace
-    store: SeriesStore
-    previous: SeriesStore | None
-    settings: Settings
-    reference: Reference
-    digests: Sequence[str]
-    sources: Sequence[Source]
-
-    @property
-    def viewing_before(self) -> Mapping[str, Any]:
-        return {} if self.previous is None else self.previous.extra["viewing"]
-
-    @property
-    def generation(self) -> int:
-        return self.store.generation + 1
-
-
-@dataclass
-class _Tally:
-    """What the markets add up to while they are credited."""
-
-    rows: Rows
-    events: dict[str, list[str]]
-    hut: dict[str, str]
-    panel: dict[str, str]
-    minutes_after_window: float = 0.0
-
-    def add(self, code: str, done: MarketUpdate) -> None:
-        counts = done.rows
-        reasons = {"duplicate": counts.duplicate, "overlapping": counts.overlapping}
-        change = Rows(
-            0,
-            counts.credited,
-            counts.below_minimum_tune,
-            {reason: rows for reason, rows in reasons.items() if rows},
-            counts.capped,
-        )
-        self.rows = self.rows.plus(change)
-        self.events[code] = list(done.events)
-        self.hut[code], self.panel[code] = done.hut, done.panel
-        self.minutes_after_window += done.minutes_after_window
 
 
 def _new_files(
@@ -311,7 +260,7 @@ def _stage(
 
 
 def _credit(
-    batch: _Batch, started: float, skipped: tuple[str, ...], progress: Progress
+    batch: Batch, started: float, skipped: tuple[str, ...], progress: Progress
 ) -> IngestReport:
     """Credit the staged rows market by market, and commit."""
     workspace = batch.workspace
@@ -319,15 +268,15 @@ def _credit(
     staged = {codes[number]: found for number, found in staged_markets(workspace).items()}
     if not staged:
         raise nothing_valid(workspace, batch.sources)
-    segments, names_before = _segments(batch), batch.viewing_before.get("networks", [])
+    segments, names_before = segments_of(batch), batch.viewing_before.get("networks", [])
     networks = sorted(
         {*names_before, *staged_names(workspace, "network"), *(batch.reference.networks or ())}
     )
-    changed = _settle_households(batch, segments)
-    active = _active_markets(batch, staged)
-    before = _window_before(batch)
-    window = _window_of(batch, staged).union(before)
-    _number_names(workspace, networks, segments)
+    changed = settle_households(batch, segments)
+    active = active_markets(batch, staged)
+    before = window_before(batch)
+    window = staged_window(batch, staged).union(before)
+    number_names(workspace, networks, segments)
     open_quarantine(workspace)
     update = Update(
         workspace,
@@ -337,18 +286,18 @@ def _credit(
         before,
         tuple(networks),
         tuple(segments),
-        _network_markets(batch),
+        network_markets(batch),
         before is None
         or networks != list(names_before)
         or list(segments) != list(batch.viewing_before["segments"]),
         batch.settings.rules,
         batch.settings.dayparts,
-        batch.settings.event_segments is not None,
+        batch.by_event,
         batch.viewing_before.get("files", {}),
     )
     read = sum(rows_by_file(workspace).values())
     files_before = batch.viewing_before.get("files", {})
-    tally = _Tally(
+    tally = Tally(
         Rows(read=read, set_aside=reasons_of_rows_set_aside(workspace)),
         events={**files_before.get("events", {})},
         hut={**files_before.get("hut", {})},
@@ -371,7 +320,7 @@ def _credit(
                     tally.add(code, done)
                     yield code, done.block
                 step.advance()
-            viewing.update(_finish(batch, update, active, tally, segments))
+            viewing.update(finish(batch, update, active, tally, segments))
 
         committed = batch.store.replace_regions(blocks(), extra={"viewing": viewing})
         remove_superseded(committed.folder, viewing["files"])
@@ -386,186 +335,6 @@ def _credit(
         files_read=len(batch.sources),
         notes=batch.reference.notes,
     )
-
-
-def _segments(batch: _Batch) -> dict[str, dict[str, Any]]:
-    """Return the store's segments, `all` first."""
-    column = batch.settings.event_segments
-    if column is None:
-        return {name: dict(predicate) for name, predicate in batch.settings.segments.items()}
-    names = {*batch.viewing_before.get("segments", {}), *staged_names(batch.workspace, "segment")}
-    named = {name: {column: name} for name in sorted(names - {ALL_HOUSEHOLDS})}
-    return {ALL_HOUSEHOLDS: {}, **named}
-
-
-def _settle_households(batch: _Batch, segments: Mapping[str, Any]) -> list[str]:
-    """Complete `members`, choose the panel; return the markets whose households changed."""
-    workspace = batch.workspace
-    if batch.settings.households_from_events:
-        workspace.run(
-            f"""
-            INSERT INTO members BY NAME
-            SELECT DISTINCT household, t.market, CAST({WEIGHT_UNIT} AS BIGINT) AS weight,
-                   CAST(0 AS BIGINT) AS segments
-            FROM {staged_rows_sql(workspace)} e JOIN market_table t ON e.part = t.number
-            """
-        )
-    if batch.previous is not None:
-        stored = read_table(batch.previous.folder / batch.viewing_before["files"]["households"])
-        bits = segment_bits_sql(
-            list(segments), event_segments=batch.settings.event_segments is not None
-        )
-        keep_absent_households(workspace, stored, bits)
-    choose_panel(workspace, batch.settings.panel_households)
-    return changed_markets(workspace) if batch.previous is not None else []
-
-
-def _network_markets(batch: _Batch) -> dict[str, str]:
-    """Return the one market of each local network."""
-    listed = (batch.reference.networks or {}).items()
-    local = {network: market for network, market in listed if market is not None}
-    return {**batch.viewing_before.get("network_markets", {}), **local}
-
-
-def _active_markets(batch: _Batch, staged: Mapping[str, StagedMarket]) -> dict[str, Market]:
-    """Return the markets that the store holds from now on."""
-    networks = batch.reference.networks or {}
-    if not batch.settings.households_from_events:
-        return dict(batch.reference.markets)
-    named = {*staged, *batch.store.regions, *networks.values()}
-    return {code: m for code, m in batch.reference.markets.items() if code in named}
-
-
-def _window_before(batch: _Batch) -> Window | None:
-    if batch.previous is None:
-        return None
-    stored = batch.viewing_before["window"]
-    days = (day_number(date.fromisoformat(stored[name])) for name in ("first_day", "last_day"))
-    return Window(*days)
-
-
-def _window_of(batch: _Batch, staged: Mapping[str, StagedMarket]) -> Window:
-    """Return the local days on which the staged events start."""
-    zones = {code: batch.reference.markets[code].timezone for code in staged}
-    first = {
-        code: local_day_of_hour(found.first_start_ms // HOUR_MS, zones[code])
-        for code, found in staged.items()
-    }
-    last = {
-        code: local_day_of_hour(found.last_start_ms // HOUR_MS, zones[code])
-        for code, found in staged.items()
-    }
-    window = Window(min(first.values()), max(last.values()))
-    if window.last_day - window.first_day >= _LONGEST_WINDOW_DAYS:
-        rows_sql = staged_rows_sql(batch.workspace)
-        number, row = batch.workspace.rows(
-            f"SELECT source_file, source_row FROM {rows_sql} ORDER BY start_ms LIMIT 1"
-        )[0]
-        raise DaypartError(
-            f"{batch.sources[number].path}: events from {day_of_number(window.first_day)} to "
-            f"{day_of_number(window.last_day)}, the earliest in row {row:,}",
-            hint="name the days that count (first_day, last_day)",
-        )
-    return window
-
-
-def _number_names(
-    workspace: Workspace, networks: Sequence[str], segments: Mapping[str, Any]
-) -> None:
-    """Make the tables `network_numbers` and `segment_numbers`."""
-    for table, names in (("network_numbers", networks), ("segment_numbers", list(segments))):
-        rows = ", ".join(f"({text_literal(name)}, {n})" for n, name in enumerate(names))
-        workspace.run(
-            f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT name, CAST(number AS BIGINT) AS number "
-            f"FROM (VALUES {rows}) t(name, number)"
-        )
-
-
-def _finish(
-    batch: _Batch,
-    update: Update,
-    markets: Mapping[str, Market],
-    tally: _Tally,
-    segments: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Write what belongs to no one market; return what `store.json` says about viewing."""
-    workspace, folder, generation = batch.workspace, batch.store.folder, batch.generation
-    if not tally.rows.adds_up():
-        raise RuntimeError(f"rows do not add up: {tally.rows}")
-    files: dict[str, Any] = {
-        "households": f"households-{generation}.parquet",
-        "universe": f"universe-{generation}.parquet",
-        "events": tally.events,
-        "hut": tally.hut,
-        "panel": tally.panel,
-        "quarantine": list(batch.viewing_before.get("files", {}).get("quarantine", [])),
-    }
-    names = list(segments)
-    by_event = update.event_segments
-    write_households(workspace, folder / files["households"], names, event_segments=by_event)
-    write_universe(
-        workspace, folder / files["universe"], list(markets), names, event_segments=by_event
-    )
-    quarantine = f"quarantine/{generation}.parquet"
-    if write_quarantine(workspace, str(folder), quarantine, [str(s.path) for s in batch.sources]):
-        files["quarantine"].append(quarantine)
-    before = batch.viewing_before
-    rows_before = rows_of_json(before["rows"]) if before else Rows()
-    return {
-        **batch.settings.as_json(),
-        "segments": {name: dict(predicate) for name, predicate in segments.items()},
-        "markets": {code: _market_json(market, update.window) for code, market in markets.items()},
-        "networks": list(update.networks),
-        "network_markets": dict(update.network_markets),
-        "households": int(workspace.rows("SELECT count(*) FROM members")[0][0]),
-        "rows": rows_before.plus(tally.rows).as_json(),
-        "batches": {**before.get("batches", {}), **_batches(batch)},
-        "files": files,
-        "window": _window_json(update.window, markets),
-        "simulated": bool(before.get("simulated", False)) or _any_simulated(batch),
-    }
-
-
-def _market_json(market: Market, window: Window) -> dict[str, Any]:
-    return {
-        **market.as_json(),
-        "first_hour": window.first_hour(market.timezone),
-        "hours": window.hours(market.timezone),
-    }
-
-
-def _window_json(window: Window, markets: Mapping[str, Market]) -> dict[str, Any]:
-    """Return the window: days are local, hours (UTC, since 1970) from the earliest to the last."""
-    zones = {market.timezone for market in markets.values()}
-    first = min(window.first_hour(zone) for zone in zones)
-    last = max(window.first_hour(zone) + window.hours(zone) - 1 for zone in zones)
-    return {
-        "first_day": day_of_number(window.first_day).isoformat(),
-        "last_day": day_of_number(window.last_day).isoformat(),
-        "first_hour": first,
-        "last_hour": last,
-        "hours": max(window.hours(zone) for zone in zones),
-    }
-
-
-def _batches(batch: _Batch) -> dict[str, Any]:
-    rows = rows_by_file(batch.workspace)
-    return {
-        digest: {"file": str(source.path), "rows": rows.get(number, 0), "batch": batch.generation}
-        for number, (digest, source) in enumerate(zip(batch.digests, batch.sources, strict=True))
-    }
-
-
-def _any_simulated(batch: _Batch) -> bool:
-    """Tell whether a Parquet file of events carries the simulator's mark."""
-    files = [text_literal(str(s.path)) for s in batch.sources if s.is_parquet]
-    if not files:
-        return False
-    query = (
-        f"SELECT count(*) FROM parquet_kv_metadata([{', '.join(files)}]) "
-        "WHERE decode(key) = 'daypart.simulated' AND decode(value) = 'true'"
-    )
-    return bool(batch.workspace.rows(query)[0][0])
 
 
 def _report_of(store: SeriesStore, started: float, skipped: tuple[str, ...]) -> IngestReport:

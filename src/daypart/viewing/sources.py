@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import glob
+import gzip
 import os
+import re
+import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
     import duckdb
 
 _ENDINGS = (".parquet", ".csv", ".csv.gz")
+_DELIMITERS = (",", ";", "\t", "|")
 
 
 @dataclass(frozen=True)
@@ -47,26 +52,26 @@ class Source:
 
     def numbered_rows_sql(self) -> str:
         """Return SQL for the rows with `source_row`, which counts the data rows from 1."""
-        path = text_literal(str(self.path))
         if self.is_parquet:
             return (
                 "(SELECT file_row_number + 1 AS source_row, * EXCLUDE (file_row_number) "
-                f"FROM read_parquet({path}, file_row_number = true))"
+                f"FROM read_parquet({text_literal(str(self.path))}, file_row_number = true))"
             )
-        return f"(SELECT row_number() OVER () AS source_row, * FROM {_read_csv(path, typed=False)})"
+        return f"(SELECT row_number() OVER () AS source_row, * FROM {self.rows_as_text_sql()})"
 
     def rows_as_text_sql(self) -> str:
         """Return SQL for the rows in any order, the columns of a CSV file as text."""
-        path = text_literal(str(self.path))
-        return f"read_parquet({path})" if self.is_parquet else _read_csv(path, typed=False)
+        if self.is_parquet:
+            return f"read_parquet({text_literal(str(self.path))})"
+        columns = ", ".join(f"{text_literal(n)}: 'VARCHAR'" for n in _csv_header(self.path)[1])
+        return f"read_csv({_csv_options(self.path)}, auto_detect = false, columns = {{{columns}}})"
 
     def rows_sql(self, text_columns: Sequence[str] = ()) -> str:
         """Return SQL for the rows, each column in its own type but for those read as text."""
-        path = text_literal(str(self.path))
         if self.is_parquet:
-            return f"read_parquet({path})"
+            return f"read_parquet({text_literal(str(self.path))})"
         texts = [f"{text_literal(name)}: 'VARCHAR'" for name in text_columns if name in self.types]
-        return f"read_csv({path}, header = true, types = {{{', '.join(texts)}}})"
+        return f"read_csv({_csv_options(self.path)}, types = {{{', '.join(texts)}}})"
 
 
 def find_files(events: PathLike | Sequence[PathLike]) -> list[Path]:
@@ -151,21 +156,23 @@ def open_source(
         raise DaypartError(f"{file}: is empty")
     if not file.name.endswith(_ENDINGS):
         raise DaypartError(f"{file}: neither Parquet nor CSV", hint=f"give {', '.join(_ENDINGS)}")
-    literal = text_literal(str(file))
-    parquet = file.name.endswith(".parquet")
-    reader = f"read_parquet({literal})" if parquet else _read_csv(literal, typed=typed)
+    source = Source(file, {})
+    reader = source.rows_sql() if typed else source.rows_as_text_sql()
     try:
         described = connection.sql(f"DESCRIBE SELECT * FROM {reader}").fetchall()
     except duckdb.Error as error:
         raise unreadable(file, error) from None
-    return Source(file, {str(row[0]): str(row[1]) for row in described})
+    return replace(source, types={str(row[0]): str(row[1]) for row in described})
 
 
 def unreadable(path: Path, error: Exception) -> DaypartError:
     """Return the error for a file that DuckDB can't read."""
     kind = "Parquet" if path.name.endswith(".parquet") else "CSV"
-    reason = next((line for line in str(error).splitlines() if line.strip()), "")
-    return DaypartError(f"{path}: not a readable {kind} file ({reason[:160]})")
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if kind == "CSV" and (line := re.search(r"Line: (\d+)", str(error))):
+        what = next((text for text in lines if text.startswith("Expected")), "not readable")
+        return DaypartError(f"{path}: not a readable CSV file (line {line[1]}: {what[:160]})")
+    return DaypartError(f"{path}: not a readable {kind} file ({lines[0][:160]})")
 
 
 def text_literal(text: str) -> str:
@@ -190,6 +197,24 @@ def name_literal(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _read_csv(path_literal: str, *, typed: bool) -> str:
-    types = "" if typed else ", all_varchar = true"
-    return f"read_csv({path_literal}, header = true{types})"
+def _csv_options(path: Path) -> str:
+    """Return the options that every reading of a CSV file has: header, quotes, its delimiter."""
+    return (
+        f"{text_literal(str(path))}, header = true, quote = '\"', escape = '\"', "
+        f"delim = {text_literal(_csv_header(path)[0])}"
+    )
+
+
+def _csv_header(path: Path) -> tuple[str, list[str]]:
+    """Return a CSV file's delimiter and the names of its columns."""
+    opened = gzip.open if path.name.endswith(".gz") else open
+    try:
+        with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
+            line = file.readline()
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise DaypartError(f"{path}: not a readable CSV file ({error})") from None
+    delimiter = max(_DELIMITERS, key=line.count)
+    names = [name.strip() for name in next(csv.reader([line], delimiter=delimiter), [])]
+    if len({name.lower() for name in names}) < len(names):
+        raise DaypartError(f"{path}: names a column twice", hint=f"its header is {line.strip()}")
+    return delimiter, names

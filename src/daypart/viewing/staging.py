@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from daypart.errors import DaypartError
 from daypart.viewing.mapping import (
@@ -36,6 +35,7 @@ SET_ASIDE = -1
 """The part of the staged rows that were set aside; the others are numbers of markets."""
 
 _HAS_ZONE = r":\d\d(\.\d+)?\s*([Zz]|UTC|GMT|[+-]\d\d(:?\d\d)?|[A-Za-z]+/[A-Za-z_/+-]+)$"
+_IS_ISO = r"^\d{4}-\d\d-\d\d([T ]|$)"
 _EARLIEST, _LATEST = "TIMESTAMPTZ '1970-01-02 00:00:00+00'", "TIMESTAMPTZ '2100-01-01 00:00:00+00'"
 _REMEDIES = {
     "stamp_without_zone": f"say which zone they are in: --map {STAMPS_ARE}=UTC, a zone's name, "
@@ -261,7 +261,8 @@ def _staged_sql(source: Source, number: int, rules: StagingRules) -> str:
     WITH raw AS (SELECT source_row, {columns} FROM {source.numbered_rows_sql()}),
     placed AS (
         SELECT raw.*, h.household AS known_household, h.market AS home_market,
-               n.network IS NOT NULL AS listed, n.market AS network_market, {_market(source, rules)} AS market
+               n.network IS NOT NULL AS listed, n.market AS network_market,
+               {_market(source, rules)} AS market
         FROM raw LEFT JOIN members h USING (household_text)
                  LEFT JOIN listed_networks n ON raw.network = n.network
     ),
@@ -371,13 +372,16 @@ def _stamp(source: Source, mapping: ColumnMapping, name: str) -> _Stamp:
             "NULL",
         )
     local = f"TRY_CAST({raw} AS TIMESTAMP)"
+    if kind == "VARCHAR":
+        iso = f"regexp_matches({raw}, {text_literal(_IS_ISO)})"
+        local = f"CASE WHEN {iso} THEN {local} END"
     if kind != "VARCHAR":
         if zone is None:
             return _Stamp(
                 "CAST(NULL AS TIMESTAMPTZ)", f"CASE WHEN {raw} IS NOT NULL THEN 'zone' END"
             )
         return _Stamp(f"timezone({zone}, {local})", "NULL")
-    zoned = f"regexp_matches({raw}, {text_literal(_HAS_ZONE)})"
+    zoned = f"({iso} AND regexp_matches({raw}, {text_literal(_HAS_ZONE)}))"
     with_zone = f"CASE WHEN {zoned} THEN TRY_CAST({raw} AS TIMESTAMPTZ)"
     if zone is None:
         problem = f"CASE WHEN NOT {zoned} AND {local} IS NOT NULL THEN 'zone' END"
@@ -389,13 +393,3 @@ def _zone(stamps_are: str | None) -> str | None:
     if stamps_are is None:
         return None
     return "k.timezone" if stamps_are == STAMPS_IN_MARKET_TIME else text_literal(stamps_are)
-
-
-def market_table_rows(
-    markets: Sequence[tuple[str, str]], bounds_ms: Mapping[str, tuple[int, int]]
-) -> list[tuple[Any, ...]]:
-    """Return the rows of `market_table`: market, number, timezone, from_ms, until_ms."""
-    return [
-        (code, number, timezone, *bounds_ms.get(code, (0, 2**62)))
-        for number, (code, timezone) in enumerate(markets)
-    ]

@@ -179,3 +179,12 @@ class LackingModel(NothingModel):
         import no_such_library
 
         return no_such_library.fit(block)
+
+
+@dataclass
+class ListModel(NothingModel):
+    """Takes a list."""
+
+    levels: list
+
+    name: ClassVar[str] = "list"

@@ -131,6 +131,12 @@ def test_another_run_in_the_folder_is_refused_with_what_differs(store, tmp_path,
     assert read_results(tmp_path / "run").equals(before)
 
 
+def test_parameters_are_compared_as_json_holds_them(store, tmp_path):
+    arguments = {"model": "poisson_model:ListModel", "executor": "inline"}
+    fit(store, run=tmp_path / "run", parameters={"levels": (1, 2)}, **arguments)
+    assert fit(store, run=tmp_path / "run", parameters={"levels": [1, 2]}, **arguments).fitted == 0
+
+
 def test_another_store_is_refused(store, tmp_path):
     other = make_store(tmp_path / "other", {"501": 2}).folder
     fit(store, run=tmp_path / "run", model=NOTHING, executor="inline")
@@ -160,13 +166,14 @@ def test_a_second_driver_is_refused(store, tmp_path):
         ({"model": "no_such_module:Model"}, "can't be imported"),
         ({"model": "poisson_model:NoSuchModel"}, "can't be imported"),
         ({"model": POISSON, "parameters": {"speed": 3}}, "does not take these parameters"),
+        ({"model": POISSON, "parameters": {"prior_shape": {1}}}, "can't be written as JSON"),
         ({"model": POISSON, "executor": "cluster"}, "no executor 'cluster'"),
     ],
 )
 def test_what_is_not_there_is_named_before_anything_is_written(store, tmp_path, arguments, message):
     with pytest.raises(DaypartError, match=message):
         fit(store, run=tmp_path / "run", **arguments)
-    assert not (tmp_path / "run" / "run.json").exists()
+    assert not (tmp_path / "run").exists()
 
 
 def test_missing_stores_runs_and_unwritable_folders_are_named(store, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -129,9 +130,10 @@ def fit(
     opened = SeriesStore.open(store)
     runner = get_executor(executor, workers)
     folder = RunFolder.at(run)
-    make_folder(folder.path)
-    settings = _settings(folder, opened, model, parameters or {}, seed, until_hour)
+    settings = _settings(folder, opened, model, _as_json(parameters or {}), seed, until_hour)
+    _check_same(folder, settings)
     with folder.lock():
+        _check_same(folder, settings)
         plan = _plan(folder, opened, settings, retry_failed)
         if runner.name == "local" and plan.pending <= SMALL_PLAN and not is_own_model(model):
             runner = get_executor("inline")
@@ -152,12 +154,11 @@ def _settings(
     seed: int,
     until_hour: int | None,
 ) -> RunSettings:
-    """Return the settings of this call, checked against those of the run, if there is one."""
-    loaded = load_model(model, parameters)
-    wanted = RunSettings(
+    """Return the settings of this call; a run that was begun keeps its time of creation."""
+    settings = RunSettings(
         store=folder.relative_store(store.folder),
         model=model,
-        model_version=str(loaded.version),
+        model_version=str(load_model(model, parameters).version),
         parameters=dict(parameters),
         seed=seed,
         key=store.key,
@@ -165,8 +166,24 @@ def _settings(
         until_hour=until_hour,
         regions={name: region["content_hash"] for name, region in store.regions.items()},
     )
+    if folder.holds_run():
+        return replace(settings, created=folder.read_settings().created)
+    return settings
+
+
+def _as_json(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters as `run.json` will hold them."""
+    try:
+        content: dict[str, Any] = json.loads(json.dumps(parameters, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise DaypartError(f"parameters can't be written as JSON ({error})") from None
+    return content
+
+
+def _check_same(folder: RunFolder, wanted: RunSettings) -> None:
+    """Refuse a folder that holds another run, and say what differs."""
     if not folder.holds_run():
-        return wanted
+        return
     there = folder.read_settings()
     for name in ("store", "model", "model_version", "parameters", "seed", "until_hour", "key"):
         before, now = getattr(there, name), getattr(wanted, name)
@@ -176,7 +193,6 @@ def _settings(
                 f"not {_shown(now)}",
                 hint="name a new folder for the run",
             )
-    return replace(wanted, created=there.created)
 
 
 def _shown(value: object) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -161,11 +162,18 @@ def read_rows(standing: Standing, positions: Sequence[int] | np.ndarray[Any, Any
     tables = []
     for number in np.unique(part[order]):
         wanted = part_row[order][part[order] == number]
-        tables.append(read_table(standing.parts[int(number)]).take(wanted.astype(np.int64)))
+        path = standing.parts[int(number)]
+        tables.append(_read_part(path, path.stat().st_mtime_ns).take(wanted.astype(np.int64)))
     if not tables:
         return pa.table({})
     joined = pa.concat_tables(tables, promote_options="default")
     return joined.take(np.argsort(order)).combine_chunks()
+
+
+@lru_cache(maxsize=4)
+def _read_part(path: Path, _modified: int) -> pa.Table:
+    """Read a part; a few are kept, because forecasts take a part's rows a few at a time."""
+    return read_table(path)
 
 
 def read_results(run: PathLike) -> pa.Table:

@@ -98,6 +98,15 @@ def test_simulated_data_are_called_so(content):
     assert any("simulated" in note for note in content["notes"])
 
 
+def test_a_plan_says_in_sentences_what_it_is(made):
+    said = made[1].sentences()
+    assert said[0].startswith("Spring launch spends 39")
+    assert "% (" in said[1]
+    assert "80 % interval" in said[1]
+    assert "within 0." in said[2]
+    assert "limited by campaign.budget" in said[3]
+
+
 def test_the_csv_holds_the_lines_and_serves_as_a_schedule(made, content, store):
     path = made[0] / "out" / "plan.csv"
     with path.open() as stream:

@@ -38,7 +38,8 @@ max_spots_per_week = {most}   # in one market x network x daypart
 every = {{max_percent = 25}}
 
 [limits.daypart]
-{daypart} = {{min_percent = 10, max_percent = 60}}
+{most_watched} = {{min_percent = 10, max_percent = 60}}
+{least_watched} = {{max_percent = 5}}
 """
 
 
@@ -114,7 +115,8 @@ def write_example_brief(
             budget=_round(budget),
             rate_card=json.dumps(shown),
             most=7,
-            daypart=json.dumps(panel.dayparts[int(np.argmax(watched))]),
+            most_watched=json.dumps(panel.dayparts[int(np.argmax(watched))]),
+            least_watched=json.dumps(panel.dayparts[int(np.argmin(watched))]),
         ),
     )
     return read_brief(file)

@@ -8,20 +8,35 @@ from numpy.typing import NDArray
 
 
 @numba.njit(cache=True)
-def _cell_chances(k: float, x: int, history: float, top: int, chance: NDArray[np.float64]) -> int:
-    """Write the chances of 0..top exposures to x spots in one cell; return how many are in use."""
-    used = min(x, top) + 1
+def _chances_of_heavy_viewer(
+    k: float, x: int, history: float, used: int, chance: NDArray[np.float64]
+) -> None:
+    """Write the chances of 0 .. used - 1 exposures, where some are impossible: term by term."""
     for n in range(used):
         term = 1.0
         for i in range(n):
             term *= max(k - i, 0.0) * (x - i) / (i + 1.0)
-        if term > 0.0:
-            for i in range(x - n):
-                term *= max(history - k - i, 0.0)
-                term /= history - i
-            for i in range(x - n, x):
-                term /= history - i
+        for i in range(x - n):
+            term *= max(history - k - i, 0.0)
+        for i in range(x):
+            term /= history - i
         chance[n] = term
+
+
+@numba.njit(cache=True)
+def _cell_chances(k: float, x: int, history: float, top: int, chance: NDArray[np.float64]) -> int:
+    """Write the chances of 0..top exposures to x spots in one cell; return how many are in use."""
+    used = min(x, top) + 1
+    missed = 1.0
+    for i in range(x):
+        missed *= (history - k - i) / (history - i)
+    if history - k > x - 1:
+        chance[0] = missed
+        for n in range(used - 1):
+            more = max(k - n, 0.0) * (x - n) / ((n + 1.0) * (history - k - x + n + 1.0))
+            chance[n + 1] = chance[n] * more
+    else:
+        _chances_of_heavy_viewer(k, x, history, used, chance)
     if x > top:
         below = 0.0
         for n in range(top):

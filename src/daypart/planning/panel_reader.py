@@ -17,7 +17,9 @@ from daypart.storage import PathLike, local_path, read_json, read_table
 from daypart.viewing.dayparts import daypart_table
 
 
-def read_panel(store: PathLike, markets: Sequence[str] = (ALL,)) -> Panel:
+def read_panel(
+    store: PathLike, markets: Sequence[str] = (ALL,), *, asked_in: str = "markets"
+) -> Panel:
     """Read the household panel of a viewing store.
 
     Parameters
@@ -26,6 +28,8 @@ def read_panel(store: PathLike, markets: Sequence[str] = (ALL,)) -> Panel:
         The store's folder.
     markets : sequence of str
         Names or codes; `all` is every market with a panel.
+    asked_in : str
+        Where the markets were asked for, for messages.
 
     Returns
     -------
@@ -46,7 +50,7 @@ def read_panel(store: PathLike, markets: Sequence[str] = (ALL,)) -> Panel:
     """
     folder = local_path(store)
     viewing = _viewing(folder)
-    places = _choose_markets(viewing, markets)
+    places = _choose_markets(viewing, markets, asked_in)
     clock = DaypartClock.of(daypart_table(viewing["dayparts"]))
     files = viewing["files"]
     households = read_table(
@@ -131,7 +135,9 @@ def _viewing(folder: Path) -> dict[str, Any]:
     return viewing
 
 
-def _choose_markets(viewing: Mapping[str, Any], wanted: Sequence[str]) -> tuple[Market, ...]:
+def _choose_markets(
+    viewing: Mapping[str, Any], wanted: Sequence[str], asked_in: str
+) -> tuple[Market, ...]:
     panelled = viewing["files"]["panel"]
     places = {
         code: Market(
@@ -154,7 +160,7 @@ def _choose_markets(viewing: Mapping[str, Any], wanted: Sequence[str]) -> tuple[
         code = name if name in places else by_name.get(name)
         if code is None:
             raise DaypartError(
-                f"unknown market {name!r}", hint=did_you_mean(name, [*by_name, *places])
+                f"{asked_in}: unknown market {name!r}", hint=did_you_mean(name, [*by_name, *places])
             )
         codes.append(code)
     return tuple(places[code] for code in dict.fromkeys(codes))

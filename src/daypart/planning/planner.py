@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -88,17 +91,12 @@ def plan(
     """
     asked = brief if isinstance(brief, Brief) else read_brief(brief)
     folder = make_folder(out)
-    with progress.step("reading the panel") as step:
-        campaign = _read_campaign(store, asked, run, seed)
-        step.summarise(
-            f"{campaign.counter.panel.households:,} panel households of {asked.segment}, "
-            f"{campaign.problem.columns:,} cells to buy"
-        )
+    campaign = _read_campaign(store, asked, run, seed, progress)
     given = None if schedule is None else _given_spots(campaign, read_schedule(schedule))
     with progress.step("optimising") as step:
         optimum = _optimise(campaign, gap, given)
         step.summarise(
-            f"{optimum.whole.spots.sum():,} spots, reach {optimum.whole.value:.1f} % "
+            f"{optimum.whole.spots.sum():,} spots in {campaign.problem.columns:,} cells on offer, "
             f"within {100 * optimum.whole.gap:.2f} % of the best"
         )
     with progress.step("counting reach") as step:
@@ -110,31 +108,44 @@ def plan(
     return result
 
 
-def _read_campaign(store: PathLike, brief: Brief, run: PathLike | None, seed: int) -> Campaign:
-    everyone = read_panel(store, brief.markets)
+def _read_campaign(
+    store: PathLike, brief: Brief, run: PathLike | None, seed: int, progress: Progress
+) -> Campaign:
     weeks = broadcast_weeks(brief.first_day, brief.last_day)
-    cpm = read_rate_card(brief.rate_card_path, everyone, weeks)
-    try:
-        target = everyone.of_segment(brief.segment)
-    except DaypartError as error:
-        raise DaypartError(f"{brief.path}: {error.message}", hint=error.hint) from None
+    with progress.step("reading the panel") as step:
+        everyone = read_panel(store, brief.markets, asked_in=f"{brief.path}: campaign.markets")
+        cpm = read_rate_card(brief.rate_card_path, everyone, weeks)
+        with _naming(brief):
+            target = everyone.of_segment(brief.segment)
+        step.summarise(f"{target.households:,} panel households of {brief.segment}")
     calibration = None
     impressions = target.impressions_per_spot()
     priced = everyone.impressions_per_spot()
     if run is not None:
-        calibration = calibrate(run, store, target, weeks, seed=seed)
-        impressions = impressions * calibration.factor
-        priced = priced * calibrate(run, store, everyone, weeks, seed=seed).factor
-        target = target.scaled(calibration.factor)
+        with progress.step("calibrating to the forecast") as step:
+            calibration = calibrate(run, store, target, weeks, seed=seed)
+            impressions = impressions * calibration.factor
+            priced = priced * calibrate(run, store, everyone, weeks, seed=seed).factor
+            target = target.scaled(calibration.factor)
+            step.summarise(
+                f"{len(impressions):,} cells, {calibration.without_forecast:,} without a forecast"
+            )
     if brief.rate_card_basis == "target":
         priced = impressions
-    try:
+    with _naming(brief):
         problem = build_problem(brief, target, weeks, cpm, priced, impressions)
-    except DaypartError as error:
-        raise DaypartError(f"{brief.path}: {error.message}", hint=error.hint) from None
     surrogate = fit_surrogate(target, seed=seed)
     counter = AudienceCounter(target, impressions, surrogate, calibration, seed)
     return Campaign(brief, weeks, counter, problem)
+
+
+@contextmanager
+def _naming(brief: Brief) -> Iterator[None]:
+    """Put the brief's file in front of what is wrong with its settings."""
+    try:
+        yield
+    except DaypartError as error:
+        raise DaypartError(f"{brief.path}: {error.message}", hint=error.hint) from None
 
 
 def _given_spots(campaign: Campaign, schedule: Schedule) -> Ints:
@@ -163,7 +174,7 @@ def _optimise(campaign: Campaign, gap: float, given: Ints | None) -> Optimum:
     planes = CuttingPlanes(problem, make_objective(brief, counter.surrogate, counter.panel))
     if brief.objective == "minimum_cost" and given is None:
         return _minimise_cost(campaign, planes, gap)
-    continuous = planes.solve(gap=gap / 4)
+    continuous = planes.solve(gap=gap / 2)
     if continuous is None or problem.spent(continuous.spots) <= 0:
         raise _clash(campaign)
     if given is not None:
@@ -180,10 +191,8 @@ def _optimise(campaign: Campaign, gap: float, given: Ints | None) -> Optimum:
 
 
 def _minimise_cost(campaign: Campaign, planes: CuttingPlanes, gap: float) -> Optimum:
-    try:
+    with _naming(campaign.brief):
         found = find_cheapest(planes, campaign.brief.reach_goal_percent, gap=gap)
-    except DaypartError as error:
-        raise DaypartError(f"{campaign.brief.path}: {error.message}", hint=error.hint) from None
     if found is None:
         raise _clash(campaign)
     by_week = spread_over_weeks(campaign.problem, found.whole.spots)

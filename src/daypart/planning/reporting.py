@@ -230,4 +230,6 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, Path) or hasattr(value, "isoformat"):
         return str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     return value

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _MONEY, _WHOLE, _TENTH, _PERCENT, _TEXT = "money", "whole", "tenth", "percent", "text"
 _FORMATS = {
-    _MONEY: {"num_format": '#,##0" "'},
+    _MONEY: {"num_format": "#,##0"},
     _WHOLE: {"num_format": "#,##0"},
     _TENTH: {"num_format": "#,##0.0"},
     _PERCENT: {"num_format": '0.0"%"'},

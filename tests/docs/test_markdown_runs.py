@@ -46,7 +46,13 @@ def run_in(folder: Path, command: list[str]) -> subprocess.CompletedProcess[str]
 
 
 def run_block(folder: Path, block: Block) -> str:
-    """Run one block; a console block must also print what it shows (`...` stands for anything)."""
+    """Run one block; a console block must also print what it shows (`...` stands for anything).
+
+    A Python block whose first line names a file (`# weekly.py`) is written there instead.
+    """
+    if named := re.match(r"# (\w+\.py)\n", block.text):
+        (folder / named[1]).write_text(f"{block.text}\n")
+        return ""
     if block.language == "python":
         return failure(run_in(folder, [sys.executable, "-c", block.text]))
     if block.language == "bash":

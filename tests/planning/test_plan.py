@@ -317,3 +317,21 @@ def test_a_goal_out_of_reach_says_how_far_the_limits_allow(store, write_brief, t
     path = write_brief(("budget = 400000", 'objective = "minimum_cost"\nreach_goal_percent = 99.9'))
     with pytest.raises(DaypartError, match=r"99\.9 is out of reach: the limits allow \d+\.\d %"):
         plan(store, brief=path, out=tmp_path / "out")
+
+
+def test_the_smallest_market_there_can_be_is_planned(tmp_path):
+    day = [{"name": "All day", "days": list(range(7)), "start": "00:00", "end": "24:00"}]
+    where = {"501": ("New York", "America/New_York", 1000.0)}
+    shape = {"markets": where, "networks": ["A"], "dayparts": day}
+    store = make_store(tmp_path / "store", households=3, weeks=1, **shape)
+    make_rate_card(tmp_path / "card.parquet", **shape)
+    (tmp_path / "brief.toml").write_text(
+        '[campaign]\nname = "x"\nfirst_day = 2024-03-04\nlast_day = 2024-03-04\n'
+        'budget = 1000\nrate_card = "card.parquet"\n'
+    )
+    result = plan(store, brief=tmp_path / "brief.toml", out=tmp_path / "out")
+    assert [(line.network, line.spots) for line in result.lines] == [("A", 1)]
+    assert result.reach["1+"]["percent"] == "suppressed"
+    assert result.limited_by[0]["limit"] == "limits.max_spots_per_week"
+    shown = plan(store, brief=tmp_path / "brief.toml", out=tmp_path / "out", min_households=1)
+    assert 0 < shown.reach["1+"]["percent"] < 100

@@ -15,6 +15,10 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _ROUNDS = 400
+_STEPS = (0.3, 0.7)
+"""Where to cut between the best schedule so far and the master's: nearer cuts are tighter."""
+_STALLED = 0.95
+"""A round that leaves more of the gap than this is followed by a cut at the master's own."""
 
 
 @dataclass(frozen=True)
@@ -89,20 +93,22 @@ class CuttingPlanes:
         best_spots: Floats | None = None
         best_value, bound = -np.inf, np.inf
         prices = np.zeros(1 + len(self.problem.limits))
-        rounds = 0
+        rounds, stalled = 0, False
         while bound - best_value > gap * max(best_value, 1e-12) and rounds < _ROUNDS:
             found = self.master.solve()
             if found is None:
                 return None
             rounds, prices = rounds + 1, found.prices
+            left = bound - best_value
             bound = min(bound, found.bound)
             trials = [found.spots]
-            if best_spots is not None:
-                trials.append(0.5 * (found.spots + best_spots))
+            if best_spots is not None and not stalled:
+                trials = [best_spots + step * (found.spots - best_spots) for step in _STEPS]
             for trial in trials:
                 value = self.cut_at(trial)
                 if value > best_value:
                     best_spots, best_value = trial, value
+            stalled = bound - best_value > _STALLED * left
         assert best_spots is not None
         return Continuous(best_spots, best_value, bound, prices, rounds)
 

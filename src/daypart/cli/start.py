@@ -24,7 +24,6 @@ _PARTS = (
     "numpy",
     "pyarrow",
     "rich",
-    "scipy",
     "vl-convert-python",
     "xlsxwriter",
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -175,15 +176,13 @@ def _predicted(
 def _forecast_profiles(
     state: pa.Table, window: Window, probabilities: Sequence[float], *, widening: bool
 ) -> Forecast:
-    from scipy.special import ndtri
-
     shape = (state.num_rows, window.hours)
     result = Forecast(
         np.full(shape, np.nan),
         np.full(shape, np.nan),
         np.full((*shape, len(probabilities)), np.nan),
     )
-    scores = ndtri(np.asarray(probabilities, dtype=np.float64))
+    scores = np.array([NormalDist().inv_cdf(p) for p in probabilities])
     for i, _, mean, sd in _predicted(state, window, widening):
         result.mean[i], result.sd[i] = mean, sd
         result.quantiles[i] = np.maximum(mean[:, None] + sd[:, None] * scores, 0.0)

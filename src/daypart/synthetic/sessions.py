@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numba
@@ -78,8 +79,6 @@ def duration_tables() -> NDArray[np.int32]:
 
 
 def _duration_table(all_night_share: float) -> NDArray[np.int32]:
-    from scipy.special import ndtri
-
     zaps, longs, nights = (
         round(share * _TABLE_SIZE) for share in (_ZAP_SHARE, _LONG_SHARE, all_night_share)
     )
@@ -91,13 +90,17 @@ def _duration_table(all_night_share: float) -> NDArray[np.int32]:
     seconds = np.concatenate(
         [
             SHORTEST_SESSION + levels(zaps) * (MINIMUM_TUNE - SHORTEST_SESSION),
-            _BODY[0] * np.exp(_BODY[1] * ndtri(levels(body))),
-            _LONG[0] * np.exp(_LONG[1] * ndtri(levels(longs))),
+            _BODY[0] * np.exp(_BODY[1] * _normal_quantiles(levels(body))),
+            _LONG[0] * np.exp(_LONG[1] * _normal_quantiles(levels(longs))),
             _ALL_NIGHT[0] + levels(nights) * (_ALL_NIGHT[1] - _ALL_NIGHT[0]),
         ]
     )
     whole = np.clip(np.rint(seconds), SHORTEST_SESSION, LONGEST_SESSION)
     return np.sort(whole).astype(np.int32)
+
+
+def _normal_quantiles(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.array([NormalDist().inv_cdf(p) for p in probabilities.tolist()])
 
 
 def touch_probabilities(durations: NDArray[np.int32]) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from daypart.charts.look import (
     rows_of,
     wrap_label,
 )
-from daypart.charts.quantities import INDEX, RATING
+from daypart.charts.quantities import INDEX, PERCENT, RATING
 
 if TYPE_CHECKING:
     import altair as alt
@@ -71,7 +71,7 @@ def hour_of_week(
             tooltip=[
                 "day:O",
                 "hour:O",
-                alt.Tooltip("rating:Q", title=title, format=RATING.axis_format),
+                alt.Tooltip("rating:Q", title=title, format=PERCENT.axis_format),
             ],
         )
     )

@@ -11,6 +11,7 @@ from daypart.charts.look import (
     INK,
     ORANGE,
     SEQUENTIAL,
+    amount_axis,
     data_of,
     finish,
     names_axis,
@@ -62,7 +63,7 @@ def reach_curve(
             axis=alt.Axis(title="reach 1+ (% of the target)"),
         )
 
-    money = alt.X("spent:Q", axis=alt.Axis(title=f"spend ({currency})", format="~s", tickCount=6))
+    money = alt.X("spent:Q", axis=amount_axis(f"spend ({currency})", tickCount=6))
     tooltip = [
         alt.Tooltip("spent:Q", title=f"spend ({currency})", format=",.0f"),
         alt.Tooltip("reach:Q", title="reach 1+ (%)", format=PERCENT.axis_format),
@@ -122,9 +123,11 @@ def by_market(
             alt.Tooltip("spend:N", title="share of spend"),
         ],
     )
-    right = 1.0 + max((row["hi_80"] for row in plain), default=0.0)
-    axis = alt.Axis(title="reach 1+ (% of the market's target); beside it the share of spend")
-    scale = alt.Scale(zero=False, padding=14, domainMax=right * 1.12)
+    highest = max((row["hi_80"] for row in plain), default=1.0)
+    lowest = min((row["lo_80"] for row in plain), default=0.0)
+    room_for_text = 0.3 * (highest - lowest)
+    axis = alt.Axis(title="reach 1+ (% of the target there); figure: share of spend")
+    scale = alt.Scale(zero=False, padding=14, domainMax=highest + room_for_text)
     return finish(
         base.mark_rule(strokeWidth=5, color=BANDS[1]).encode(
             x=alt.X("lo_80:Q", axis=axis, scale=scale), x2="hi_80:Q"
@@ -233,6 +236,6 @@ def frequency_distribution(
         base.mark_bar(color=BLUE).encode(
             y=alt.Y("percent:Q", axis=alt.Axis(title="households (% of the target)"))
         )
-        + base.mark_rule(color=INK, strokeWidth=1.5).encode(y="lo_80:Q", y2="hi_80:Q"),
+        + base.mark_rule(color=INK, strokeWidth=1.5).encode(y="hi_80:Q", y2="lo_80:Q"),
         height,
     )

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from daypart.charts.look import BANDS, BLUE, GREEN, INK, MUTED, ORANGE, data_of, finish, rows_of
+from daypart.charts.look import (
+    BANDS,
+    BLUE,
+    INK,
+    MUTED,
+    ORANGE,
+    SERIES,
+    amount_axis,
+    data_of,
+    finish,
+    rows_of,
+)
 from daypart.charts.quantities import Quantity
 
 if TYPE_CHECKING:
@@ -13,7 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _LINES = {"forecast": ("Forecast mean", BLUE), "observed": ("Counted", INK)}
-_TRUTH = ("Truth of the simulation", ORANGE)
+_TRUTH = ("Truth", ORANGE)
 
 
 def forecast_fan(
@@ -65,18 +76,23 @@ def forecast_fan(
             "time:T",
             scale=alt.Scale(type="utc"),
             axis=alt.Axis(
-                title=time_title, format=time_format, labelOverlap="greedy", tickCount=8, grid=False
+                title=time_title,
+                format=time_format,
+                labelOverlap="greedy",
+                labelSeparation=10,
+                tickCount=8,
+                grid=False,
             ),
         )
     )
     levels = [level for level in (95, 80, 50) if f"lo_{level}" in present]
     bands = alt.Scale(domain=[f"{n} %" for n in levels], range=list(BANDS[: len(levels)]))
-    legend = alt.Legend(title="Interval") if levels else None
+    legend = alt.Legend(title="interval", orient="bottom", titleOrient="left")
     layers = [
         base.transform_filter(f"isValid(datum.lo_{level})")
         .mark_area()
         .encode(
-            y=alt.Y(f"lo_{level}:Q", title=unit, axis=alt.Axis(format="~s")),
+            y=alt.Y(f"lo_{level}:Q", axis=amount_axis(unit)),
             y2=f"hi_{level}:Q",
             fill=alt.FillDatum(f"{level} %", scale=bands, legend=legend),
         )
@@ -91,6 +107,7 @@ def _lines(
     import altair as alt
 
     names = {**_LINES, "truth": _TRUTH}
+    legend = alt.Legend(title=None, symbolType="stroke", symbolStrokeWidth=2)
     shown = {field: names[field] for field in ("observed", "forecast", "truth") if field in present}
     scale = alt.Scale(
         domain=[label for label, _ in shown.values()],
@@ -114,8 +131,8 @@ def _lines(
             point={"size": 14, "filled": True} if field == "observed" else False,
         )
         .encode(
-            y=alt.Y(f"{field}:Q", title=unit, axis=alt.Axis(format="~s")),
-            stroke=alt.StrokeDatum(label, scale=scale, legend=alt.Legend(title=None)),
+            y=alt.Y(f"{field}:Q", axis=amount_axis(unit)),
+            stroke=alt.StrokeDatum(label, scale=scale, legend=legend),
             tooltip=tooltips,
         )
         for field, (label, _) in shown.items()
@@ -143,7 +160,6 @@ def coverage(
     import altair as alt
 
     names = list(dict.fromkeys(row["series"] for row in rows_of(rows)))
-    colours = [BLUE, ORANGE, GREEN, "#6d4aa0", MUTED]
     scale = alt.Scale(domain=[0, 100])
     diagonal = (
         alt.Chart(alt.Data(values=[{"level": 0, "covered": 0}, {"level": 100, "covered": 100}]))
@@ -159,8 +175,8 @@ def coverage(
         y=alt.Y("covered:Q", scale=scale, axis=alt.Axis(title="held-back hours inside (%)")),
         color=alt.Color(
             "series:N",
-            scale=alt.Scale(domain=names, range=colours[: len(names)]),
-            legend=alt.Legend(title=None),
+            scale=alt.Scale(domain=names, range=list(SERIES[: len(names)])),
+            legend=alt.Legend(title=None, columns=2),
         ),
         tooltip=[
             alt.Tooltip("series:N", title="totals by"),

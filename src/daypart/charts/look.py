@@ -25,8 +25,6 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, s
 FONT_SIZE = 12
 LABEL_WIDTH = 24
 
-Rows = "Iterable[Mapping[str, Any]] | pa.Table"
-
 
 def rows_of(rows: Iterable[Mapping[str, Any]] | pa.Table) -> list[dict[str, Any]]:
     """Take a list of mappings or an Arrow table as plain rows.
@@ -91,6 +89,18 @@ def finish(chart: alt.Chart | alt.LayerChart, height: int) -> alt.Chart | alt.La
             labelLimit=0,
             columns=3,
         )
+    )
+
+
+def amount_axis(title: str, **settings: Any) -> alt.Axis:
+    """Return an axis of amounts, in thousands (k) and millions (M) where they are large."""
+    import altair as alt
+
+    return alt.Axis(
+        title=title,
+        format="~s",
+        labelExpr="datum.value == 0 ? '0' : datum.label",
+        **settings,
     )
 
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from daypart import charts
 from daypart.charts.audience import DAYS
-from daypart.charts.quantities import INDEX, RATING
+from daypart.charts.quantities import INDEX, PERCENT, RATING
 from daypart.report.content import Panel, Section, as_download
 from daypart.report.sources import Insights, Sources, number_of
 
@@ -37,7 +37,7 @@ def _hour_of_week(insights: Insights) -> Panel | None:
         rating = number_of(row["rating"])
         if row["segment"] == _EVERYONE and row["network"] == _ANY and rating is not None:
             rows.append(
-                {"day": row["day"], "hour": int(row["hour"]), "rating": RATING.round(rating)}
+                {"day": row["day"], "hour": int(row["hour"]), "rating": PERCENT.round(rating)}
             )
     if not rows:
         return None
@@ -48,13 +48,12 @@ def _hour_of_week(insights: Insights) -> Panel | None:
         "hour-of-week",
         "Television over the week",
         f"Most households watch on {top['day']} from {top['hour']}:00, "
-        f"{RATING.text(top['rating'])} of them; fewest on {low['day']} from {low['hour']}:00, "
-        f"{RATING.text(low['rating'])}.",
+        f"{PERCENT.text(top['rating'])} of them; fewest on {low['day']} from {low['hour']}:00, "
+        f"{PERCENT.text(low['rating'])}.",
         "Each cell is an hour of the week in the markets' local time; its colour is HUT, the part "
         "of all households that use television in the average minute.",
         partial(charts.hour_of_week, rows, title="HUT (% of households)"),
         as_download("hour_of_week.csv", rows),
-        wide=True,
     )
 
 

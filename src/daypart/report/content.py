@@ -150,6 +150,17 @@ class Content:
         return [panel for section in self.sections for panel in section.panels]
 
 
+def segment_name(segment: str) -> str:
+    """Return a segment's name as a sentence says it.
+
+    Examples
+    --------
+    >>> segment_name("all"), segment_name("adults_55_plus")
+    ('all households', 'adults_55_plus')
+    """
+    return "all households" if segment == "all" else segment
+
+
 def as_download(
     name: str, rows: Iterable[Mapping[str, Any]], columns: Sequence[str] | None = None
 ) -> Download:

@@ -113,9 +113,15 @@ def _coverage(scores: Mapping[str, Any]) -> Panel | None:
     own = {row["level"]: row["covered"] for row in rows if row["series"] == rows[0]["series"]}
     held = ", ".join(f"{level} % held {PERCENT.text(own[level])}" for level in own)
     insight = f"Intervals of single partitions: {held}."
+    worst = max(rows, key=lambda row: abs(row["covered"] - row["level"]))
+    if worst["series"] != rows[0]["series"]:
+        insight += (
+            f" Furthest off: {worst['series']}, where {worst['level']} % held "
+            f"{PERCENT.text(worst['covered'])}."
+        )
     if len(scores["models"]) > 1:
         other = scores["models"][1]
-        insight += f" In CRPS {_skill(scores, other)} than {other}."
+        insight += f" In CRPS of single partitions {_skill(scores, other)} than {other}."
     return Panel(
         "coverage",
         "Do intervals hold what they say?",
@@ -124,6 +130,7 @@ def _coverage(scores: Mapping[str, Any]) -> Panel | None:
         "are too narrow, above it too wide. Small counts are held more often than asked.",
         partial(charts.coverage, rows),
         as_download("coverage.csv", rows),
+        wide=True,
     )
 
 

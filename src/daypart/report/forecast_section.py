@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -36,7 +36,24 @@ def forecast_section(sources: Sources, forecast: pa.Table) -> Section | None:
         if isinstance(rows[0]["ds"], datetime)
         else _by_day(sources, rows, where, name)
     )
-    return Section("forecast", "The weeks ahead", panels=[panel])
+    return Section("forecast", "The weeks ahead", _warning(sources, where), panels=[panel])
+
+
+def _warning(sources: Sources, where: Mapping[str, str]) -> list[str]:
+    """Say how often bands of such totals held what came, where the backtest tells."""
+    scores = sources.scores or {}
+    keys = [name for name in where if where[name] != "all"]
+    level = keys[0] if len(keys) == 1 else ("total" if not keys else "partition")
+    for row in scores.get("levels", []):
+        covered = row.get("coverage_80")
+        if (row["level"], row["model"]) == (level, scores["models"][0]) and covered is not None:
+            held = PERCENT.text(100 * covered)
+            told = "too narrow" if covered < 0.75 else ("too wide" if covered > 0.85 else "right")
+            return [
+                f"In the {scores['weeks']} held-back weeks, 80 % bands of such totals held {held} "
+                f"of the hours: they were {told}."
+            ]
+    return []
 
 
 def _largest(forecast: pa.Table, keys: Sequence[str]) -> list[dict[str, Any]]:
@@ -163,7 +180,9 @@ def _panel(
         )
     level = next((n for n in (80, 95, 50) if f"lo_{n}" in top), None)
     if level is not None:
-        when = top["time"].replace("T", " ")[:16]
+        when = datetime.fromisoformat(top["time"]).strftime(
+            "%A %-d %B" if period != "hour" else "%A %-d %B, %H:%M"
+        )
         insight += (
             f"; the highest {period}, {when}, {HOUSEHOLDS.number(top['forecast'])} "
             f"({level} % interval {HOUSEHOLDS.number(top[f'lo_{level}'])} to "

@@ -18,7 +18,15 @@ from daypart.charts.quantities import (
     POINTS,
     is_number,
 )
-from daypart.report.content import Definition, Figure, Panel, Section, Table, as_download
+from daypart.report.content import (
+    Definition,
+    Figure,
+    Panel,
+    Section,
+    Table,
+    as_download,
+    segment_name,
+)
 from daypart.report.sources import Sources
 
 _Z_80 = 1.2815515655446004
@@ -40,9 +48,10 @@ def plan_section(sources: Sources, plan: Mapping[str, Any]) -> Section:
         sentences.append(f"What limits it: {', '.join(limits)}.")
     if plan.get("broken"):
         sentences.append(f"It breaks: {'; '.join(map(str, plan['broken']))}.")
+    campaign, segment = plan.get("campaign") or "a campaign", plan.get("segment", "all")
     return Section(
         "plan",
-        f"The plan: {plan.get('campaign') or 'a campaign'} for {plan.get('segment', 'all')}",
+        f"The plan: {campaign} for {segment_name(str(segment))}",
         sentences=sentences,
         figures=[_outcome(plan), _certificate(sources, plan), *_even_split(sources, plan)],
     )
@@ -115,7 +124,7 @@ def _certificate(sources: Sources, plan: Mapping[str, Any]) -> list[Figure]:
         Figure(
             f"Objective ({plan.get('objective_name', 'reach')})",
             f"{GAP.number(plan.get('objective'))} {unit}".strip(),
-            f"bound {GAP.number(plan.get('bound'))} {unit}".strip(),
+            f"bound {GAP.number(plan.get('bound'))} {unit}".strip() + ", by the optimiser's model",
         ),
         Figure(
             "Spent",
@@ -330,7 +339,6 @@ def _spots_by_week(plan: Mapping[str, Any]) -> Panel | None:
         + (" The networks with the fewest spots are drawn as one row." if others else ""),
         partial(charts.spots_by_week, rows),
         as_download("spots_by_week.csv", every),
-        wide=True,
     )
 
 

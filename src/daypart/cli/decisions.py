@@ -30,9 +30,10 @@ def insights_command(progress: Progress, run: str, out: str, min_households: int
 
 @verb("reach", "daypart reach store --schedule plan.csv --segment adults_55_plus")
 @click.argument("store", type=_PATH)
-@click.option("--schedule", required=True, type=_PATH, help="CSV: market, network, daypart, spots.")
+@click.option("--schedule", required=True, type=_PATH, help="plan.csv, or columns as there.")
 @click.option("--segment", default="all", show_default=True)
 @click.option("--markets", help="Some of the markets, separated by commas.")
+@click.option("--method", default="unbiased", show_default=True, help="Or surrogate.")
 @_MIN_HOUSEHOLDS
 def reach_command(
     progress: Progress,
@@ -40,9 +41,13 @@ def reach_command(
     schedule: str,
     segment: str,
     markets: str | None,
+    method: str,
     min_households: int,
 ) -> Outcome:
-    """Tell reach and frequency of a schedule of spots from STORE's household panel."""
+    """Tell reach and frequency of a schedule of spots from STORE's household panel.
+
+    A schedule is a table of market, network, daypart, spots, and perhaps week.
+    """
     from daypart import reach
 
     found = reach(
@@ -50,6 +55,7 @@ def reach_command(
         schedule=schedule,
         segment=segment,
         markets=comma_list(markets) or None,
+        method=method,
         min_households=min_households,
         progress=progress,
     )
@@ -61,6 +67,7 @@ def reach_command(
 @click.option("--brief", required=True, type=_PATH, help="TOML: target, flight, budget, limits.")
 @click.option("--out", required=True, type=_PATH, help="A folder.")
 @click.option("--run", type=_PATH, help="Calibrate impressions to this run's forecast.")
+@click.option("--schedule", type=_PATH, help="Evaluate this plan instead of making one.")
 @click.option("--seed", default=0, show_default=True)
 @_MIN_HOUSEHOLDS
 def plan_command(
@@ -69,6 +76,7 @@ def plan_command(
     brief: str,
     out: str,
     run: str | None,
+    schedule: str | None,
     seed: int,
     min_households: int,
 ) -> Outcome:
@@ -83,6 +91,7 @@ def plan_command(
         brief=brief,
         out=out,
         run=run,
+        schedule=schedule,
         seed=seed,
         min_households=min_households,
         progress=progress,

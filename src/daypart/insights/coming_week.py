@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
-from daypart.insights.viewing_minutes import Audience
-from daypart.models import Window
+from daypart.insights.viewing_minutes import Audience, positions_of
+from daypart.models.protocol import Window
 from daypart.progress import SILENT, Progress
+from daypart.runs.fitted import FittedRun
 from daypart.series import HOURS_PER_WEEK, datetime_to_hour, local_hours
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from daypart.models import Model
 
 _DRAWS = 200
 _INTERVAL = (0.1, 0.9)
@@ -23,12 +17,7 @@ _PARTITIONS_AT_ONCE = 256
 
 
 def coming_week_audience(
-    audience: Audience,
-    results: pa.Table,
-    model: Model,
-    *,
-    seed: int,
-    progress: Progress = SILENT,
+    audience: Audience, run: FittedRun, *, seed: int, progress: Progress = SILENT
 ) -> NDArray[np.float64]:
     """Draw the average audience of the week after each partition's data.
 
@@ -39,10 +28,7 @@ def coming_week_audience(
     Parameters
     ----------
     audience : Audience
-    results : pyarrow.Table
-        A row per partition, as `daypart.runs.read_results` gives them.
-    model : Model
-        The model that was fitted.
+    run : FittedRun
     seed : int
     progress : Progress
 
@@ -50,17 +36,18 @@ def coming_week_audience(
     -------
     float64 array, shape (3, markets + 1, networks, dayparts, segments)
         Mean and both ends of the 80 % interval, households; the last market is all markets
-        together. NaN without a posterior.
+        together. NaN where a partition has no posterior, and in the totals that it belongs to.
     """
     shape = audience.viewing_minutes.shape
     told = np.full((3, shape[0] + 1, *shape[1:]), np.nan)
     everywhere = np.zeros((_DRAWS, *shape[1:]))
-    regions = np.asarray(results.column("market").to_pylist(), dtype=object)
+    fitted = run.ok()
+    market_of = run.standing.rows.column("market").take(fitted)
+    place = positions_of(audience.markets, market_of)
     with progress.step("drawing a coming week", total=shape[0], unit="markets") as step:
-        for position, market in enumerate(audience.markets):
-            rows = results.take(np.flatnonzero(regions == market))
-            drawn = _draw_market(audience, position, rows, model, seed)
-            told[:, position] = _mean_and_interval(drawn)
+        for market in range(shape[0]):
+            drawn = _draw_market(audience, market, run, fitted[place == market], seed)
+            told[:, market] = _mean_and_interval(drawn)
             everywhere += drawn
             step.advance()
     told[:, -1] = _mean_and_interval(everywhere)
@@ -68,33 +55,36 @@ def coming_week_audience(
 
 
 def _draw_market(
-    audience: Audience, market: int, rows: pa.Table, model: Model, seed: int
+    audience: Audience, market: int, run: FittedRun, fitted: NDArray[np.int64], seed: int
 ) -> NDArray[np.float64]:
-    """Return average audiences, shape (draws, networks, dayparts, segments)."""
-    networks, dayparts, segments = audience.viewing_minutes.shape[1:]
-    drawn = np.full((_DRAWS, networks, dayparts, segments), np.nan)
-    status = np.asarray(rows.column("status").to_pylist(), dtype=object)
-    fitted = rows.take(np.flatnonzero(status == "ok"))
+    """Return average audiences, shape (draws, networks, dayparts, segments).
+
+    A network that the market does not carry adds nothing to the total; one without a posterior
+    makes it unknown.
+    """
+    drawn = np.zeros((_DRAWS, *audience.viewing_minutes.shape[1:]))
+    drawn[:, audience.carried[market]] = np.nan
     minutes_per_count = _minutes_per_count(audience, market)
     for start in range(0, len(fitted), _PARTITIONS_AT_ONCE):
-        some = fitted.slice(start, _PARTITIONS_AT_ONCE)
-        first = some.slice(0, 1).to_pylist()[0]
+        states = run.states(fitted[start : start + _PARTITIONS_AT_ONCE])
+        first = states.slice(0, 1).to_pylist()[0]
         first_hour = datetime_to_hour(first["first_hour"]) + int(first["hours"])
-        paths = model.sample_paths(some, Window(first_hour, HOURS_PER_WEEK), _DRAWS, seed)
+        paths = run.model.sample_paths(states, Window(first_hour, HOURS_PER_WEEK), _DRAWS, seed)
         clock = local_hours(first_hour, HOURS_PER_WEEK, str(first["timezone"]))
-        owner = audience.hour_of_week_daypart[clock.hour_of_week]
-        for row, key in enumerate(some.select(["network", "segment"]).to_pylist()):
-            network = audience.networks.index(key["network"])
-            segment = audience.segments.index(key["segment"])
-            for daypart in range(dayparts):
-                hours = (
-                    np.ones(HOURS_PER_WEEK, bool) if daypart == dayparts - 1 else owner == daypart
-                )
-                households = paths[row][:, hours].mean(axis=1)
-                drawn[:, network, daypart, segment] = (
-                    households * minutes_per_count[network, daypart, segment] / 60
-                )
+        households = paths @ _mean_over_daypart(audience, clock.hour_of_week)
+        networks = positions_of(audience.networks, states.column("network"))
+        segments = positions_of(audience.segments, states.column("segment"))
+        per_count = minutes_per_count[networks, :, segments]
+        drawn[:, networks, :, segments] = households * per_count[:, None, :] / 60
     return drawn
+
+
+def _mean_over_daypart(audience: Audience, hour_of_week: NDArray[np.int16]) -> NDArray[np.float64]:
+    """Return what takes hourly counts to their mean by daypart, shape (hours, dayparts)."""
+    owner = audience.hour_of_week_daypart[hour_of_week]
+    belongs = owner[:, None] == np.arange(len(audience.dayparts))
+    belongs[:, -1] = True
+    return np.asarray(belongs / np.maximum(belongs.sum(axis=0), 1))
 
 
 def _minutes_per_count(audience: Audience, market: int) -> NDArray[np.float64]:

@@ -11,9 +11,8 @@ import numpy as np
 
 from daypart.errors import DaypartError
 from daypart.insights.coming_week import coming_week_audience
-from daypart.insights.privacy import publishable
+from daypart.insights.privacy import Memberships, publishable
 from daypart.insights.ratings import (
-    DECIMALS,
     UNIT,
     WINDOW,
     heat_map,
@@ -21,15 +20,21 @@ from daypart.insights.ratings import (
     readable,
     top_networks,
 )
-from daypart.insights.sampling_error import audience_standard_error
+from daypart.insights.sampling_error import sampling_error
 from daypart.insights.sentences import DEFINITIONS, headlines_of
-from daypart.insights.viewing_minutes import read_audience
+from daypart.insights.viewing_minutes import Audience, membership, positions_of, read_audience
 from daypart.progress import SILENT, Progress
-from daypart.runs import read_results
+from daypart.runs.fitted import FittedRun
 from daypart.runs.folder import RunFolder
-from daypart.runs.predict import model_of
 from daypart.series import SeriesStore
-from daypart.storage import PathLike, atomic_path, make_folder, write_json, write_table
+from daypart.storage import (
+    PathLike,
+    atomic_path,
+    make_folder,
+    read_table,
+    write_json,
+    write_table,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -103,16 +108,14 @@ def insights(
     if min_households < 0:
         raise DaypartError(f"min_households is {min_households}", hint="give 0 or more")
     run_folder = RunFolder.open(run)
-    settings = run_folder.read_settings()
-    store = SeriesStore.open(run_folder.store_of(settings))
+    store = SeriesStore.open(run_folder.store_of(run_folder.read_settings()))
     audience = read_audience(store, progress)
-    standard_error = audience_standard_error(store, audience)
-    coming_week = coming_week_audience(
-        audience, read_results(run), model_of(run_folder, settings), seed=seed, progress=progress
-    )
-    allowed = publishable(audience.in_tab_households, min_households)
+    fitted = FittedRun.open(run)
+    error = sampling_error(store, audience)
+    coming_week = coming_week_audience(audience, fitted, seed=seed, progress=progress)
+    allowed = publishable(_memberships(store, audience), min_households)
     crediting = crediting_text(store.extra["viewing"]["crediting"])
-    ratings = ratings_table(audience, standard_error, coming_week, allowed, crediting)
+    ratings = ratings_table(audience, error, coming_week, allowed, crediting)
     tops = top_networks(ratings)
     hours = heat_map(audience, allowed)
     headlines = headlines_of(tops, hours)
@@ -132,12 +135,22 @@ def insights(
                 "unit": UNIT,
                 "window": WINDOW,
                 "crediting": crediting,
-                "model": settings.model,
+                "model": fitted.settings.model,
                 "simulated": bool(store.extra["viewing"].get("simulated", False)),
             },
         )
         step.summarise(f"{len(ratings):,} cells, {suppressed:,} of them suppressed")
     return Insights(folder, len(ratings), suppressed, headlines)
+
+
+def _memberships(store: SeriesStore, audience: Audience) -> Memberships:
+    """Count the households in tab by market and combination of segments."""
+    file = store.folder / store.extra["viewing"]["files"]["households"]
+    households = read_table(file, ["market", "segments"])
+    market = positions_of(audience.markets, households.column("market"))
+    return Memberships.count(
+        membership(audience.segments, households), market, len(audience.markets)
+    )
 
 
 def crediting_text(rules: Mapping[str, Any]) -> str:
@@ -164,18 +177,8 @@ def _write(
 
     write_table(folder / "ratings.parquet", ratings)
     _write_csv(folder / "ratings.csv", readable(ratings))
-    _write_csv(folder / "top_networks.csv", _rounded(pa.Table.from_pylist(list(tops))))
-    _write_csv(folder / "heat_map.csv", _rounded(pa.Table.from_pylist(list(hours))))
-
-
-def _rounded(table: pa.Table) -> pa.Table:
-    import pyarrow.compute as pc
-
-    for name, decimals in DECIMALS.items():
-        if name in table.column_names:
-            rounded = pc.round(table.column(name), ndigits=decimals)
-            table = table.set_column(table.column_names.index(name), name, rounded)
-    return table
+    _write_csv(folder / "top_networks.csv", readable(pa.Table.from_pylist(list(tops))))
+    _write_csv(folder / "heat_map.csv", readable(pa.Table.from_pylist(list(hours))))
 
 
 def _write_csv(path: Path, table: pa.Table) -> None:

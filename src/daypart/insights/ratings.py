@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from daypart.insights import metrics
 from daypart.insights.privacy import SUPPRESSED
+from daypart.insights.sampling_error import SamplingError
 from daypart.insights.viewing_minutes import ALL_MARKETS, ALL_WEEK, Audience
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ _NORMAL_90 = 1.2815515655446004
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 DECIMALS: Mapping[str, int] = {
+    "in_tab_households": 0,
+    "rank": 0,
+    "rank_by_index": 0,
+    "credited_household_hours": 0,
     "universe_estimate": 0,
     "viewing_minutes": 0,
     "average_audience": 1,
@@ -35,13 +40,15 @@ DECIMALS: Mapping[str, int] = {
     "share": 2,
     "impressions": 1,
     "index": 1,
+    "index_lo_80": 1,
+    "index_hi_80": 1,
 }
 """Decimals of each figure in the CSV files."""
 
 
 def ratings_table(
     audience: Audience,
-    standard_error: NDArray[np.float64],
+    error: SamplingError,
     coming_week: NDArray[np.float64],
     allowed: NDArray[np.bool_],
     crediting: str,
@@ -51,8 +58,7 @@ def ratings_table(
     Parameters
     ----------
     audience : Audience
-    standard_error : float64 array, shape (markets + 1, networks, dayparts, segments)
-        Of the average audience, households.
+    error : SamplingError
     coming_week : float64 array, shape (3, markets + 1, networks, dayparts, segments)
         Mean and interval of the average audience of a coming week, households.
     allowed : bool array, shape (markets + 1, segments)
@@ -63,24 +69,27 @@ def ratings_table(
     Returns
     -------
     pyarrow.Table
-        Rows by market (the last is `all`), network, daypart and segment.
+        Rows by market (the last is `all`), network, daypart and segment, but for networks that
+        a market does not carry.
     """
     import pyarrow as pa
 
     universe = _with_total(audience.universe_estimate)
-    in_tab = _with_total(audience.in_tab_households)
     minutes = audience.viewing_minutes
-    audiences = metrics.average_audience(minutes, audience.window_minutes[:, None, :, None])
-    any_network = metrics.average_audience(
-        audience.any_network_minutes, audience.window_minutes[:, :, None]
+    audiences = _with_total(
+        metrics.average_audience(minutes, audience.window_minutes[:, None, :, None])
     )
-    audiences, any_network = _with_total(audiences), _with_total(any_network)
+    any_network = _with_total(
+        metrics.average_audience(audience.any_network_minutes, audience.window_minutes[:, :, None])
+    )
     base = universe[:, None, None, :]
-    margin = _NORMAL_90 * standard_error
+    margin = _NORMAL_90 * error.audience
     rating = metrics.rating(audiences, base)
     hut = metrics.rating(any_network, universe[:, None, :])[:, None]
+    index = metrics.index(rating, rating[..., :1])
     figures = {
-        "universe_estimate": np.broadcast_to(base, rating.shape),
+        "universe_estimate": base,
+        "credited_household_hours": _with_total(audience.counts),
         "viewing_minutes": _with_total(minutes),
         "average_audience": audiences,
         "rating": rating,
@@ -89,19 +98,27 @@ def ratings_table(
         "coming_week_rating": metrics.rating(coming_week[0], base),
         "coming_week_lo_80": metrics.rating(coming_week[1], base),
         "coming_week_hi_80": metrics.rating(coming_week[2], base),
-        "hut": np.broadcast_to(hut, rating.shape),
+        "hut": hut,
         "share": metrics.share(rating, hut),
         "impressions": audiences,
-        "index": metrics.index(rating, rating[..., :1]),
+        "index": index,
+        "index_lo_80": index * np.exp(-_NORMAL_90 * error.log_index),
+        "index_hi_80": index * np.exp(_NORMAL_90 * error.log_index),
     }
-    shown = np.broadcast_to(allowed[:, None, None, :], rating.shape).ravel()
-    columns: dict[str, Any] = _labels(audience, rating.shape)
-    rows = rating.size
+    carried = np.concatenate([audience.carried, audience.carried.any(axis=0, keepdims=True)])
+    told = np.flatnonzero(np.broadcast_to(carried[:, :, None, None], rating.shape).ravel())
+
+    def column(values: NDArray[Any]) -> NDArray[Any]:
+        return np.asarray(np.broadcast_to(values, rating.shape).ravel()[told])
+
+    shown = column(allowed[:, None, None, :])
+    columns: dict[str, Any] = _labels(audience, rating.shape, told)
+    rows = len(told)
     columns |= {"unit": [UNIT] * rows, "window": [WINDOW] * rows, "crediting": [crediting] * rows}
-    households = np.broadcast_to(in_tab[:, None, None, :], rating.shape).ravel()
-    columns["in_tab_households"] = pa.array(households, mask=~shown)
+    in_tab = _with_total(audience.in_tab_households)[:, None, None, :]
+    columns["in_tab_households"] = pa.array(column(in_tab), mask=~shown)
     for name, values in figures.items():
-        flat = np.ascontiguousarray(values, dtype=np.float64).ravel()
+        flat = column(np.asarray(values, dtype=np.float64))
         columns[name] = pa.array(flat, mask=~shown | np.isnan(flat))
     columns["suppressed"] = pa.array(~shown)
     return pa.table(columns)
@@ -113,24 +130,34 @@ def top_networks(ratings: pa.Table) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        `segment, rank, network, rating, rating_lo_80, rating_hi_80, index` and the rating of a
-        coming week with its interval.
+        `segment`, `rank` by rating, `rank_by_index`, `network`, then rating and index with
+        their intervals, and the rating of a coming week with its own. A suppressed segment
+        has its networks without ranks and figures.
     """
     import pyarrow.compute as pc
 
-    whole = ratings.filter(
-        (pc.field("market") == ALL_MARKETS)
-        & (pc.field("daypart") == ALL_WEEK)
-        & ~pc.field("suppressed")
-    )
-    names = ["segment", "network", "rating", "rating_lo_80", "rating_hi_80", "index"]
-    names += ["coming_week_rating", "coming_week_lo_80", "coming_week_hi_80"]
+    whole = ratings.filter((pc.field("market") == ALL_MARKETS) & (pc.field("daypart") == ALL_WEEK))
+    names = ["segment", "network", "rating", "rating_lo_80", "rating_hi_80"]
+    names += ["index", "index_lo_80", "index_hi_80"]
+    names += ["coming_week_rating", "coming_week_lo_80", "coming_week_hi_80", "suppressed"]
     ranked: list[dict[str, Any]] = []
-    rank: dict[str, int] = {}
-    for row in whole.select(names).sort_by([("rating", "descending")]).to_pylist():
-        rank[row["segment"]] = rank.get(row["segment"], 0) + 1
-        ranked.append({"segment": row["segment"], "rank": rank[row["segment"]]} | row)
-    return sorted(ranked, key=lambda row: (row["segment"] != "all", row["segment"], row["rank"]))
+    for segment in dict.fromkeys(whole.column("segment").to_pylist()):
+        rows = whole.filter(pc.field("segment") == segment).select(names).to_pylist()
+        by_index, by_rating = _ranks(rows, "index"), _ranks(rows, "rating")
+        told = [
+            {"segment": segment, "rank": place, "rank_by_index": by_index[i]} | rows[i]
+            for i, place in enumerate(by_rating)
+        ]
+        ranked += sorted(told, key=lambda row: (row["rank"] is None, row["rank"], row["network"]))
+    return ranked
+
+
+def _ranks(rows: list[dict[str, Any]], figure: str) -> list[int | None]:
+    """Return each row's rank by a figure, 1 the largest; None where there is no figure."""
+    known = [i for i, row in enumerate(rows) if row[figure] is not None]
+    known.sort(key=lambda i: (-rows[i][figure], rows[i]["network"]))
+    place = {i: rank for rank, i in enumerate(known, start=1)}
+    return [place.get(i) for i in range(len(rows))]
 
 
 def heat_map(audience: Audience, allowed: NDArray[np.bool_]) -> list[dict[str, Any]]:
@@ -141,7 +168,8 @@ def heat_map(audience: Audience, allowed: NDArray[np.bool_]) -> list[dict[str, A
     Returns
     -------
     list of dict
-        `segment, network, day, hour, hour_of_week, rating`; rating is None where suppressed.
+        `segment, network, day, hour, hour_of_week, rating, suppressed`; `rating` is None where
+        it is suppressed, or the hour is not in the window.
     """
     of_any = metrics.rating(audience.any_network_by_hour_of_week, audience.hour_of_week_minutes)
     of_each = metrics.rating(audience.minutes_by_hour_of_week, audience.hour_of_week_minutes[None])
@@ -159,6 +187,7 @@ def heat_map(audience: Audience, allowed: NDArray[np.bool_]) -> list[dict[str, A
                     "hour": hour % 24,
                     "hour_of_week": hour,
                     "rating": float(value) if shown and not np.isnan(value) else None,
+                    "suppressed": not shown,
                 }
                 for hour, value in enumerate(ratings)
             ]
@@ -172,24 +201,30 @@ def readable(table: pa.Table) -> pa.Table:
     ----------
     table : pyarrow.Table
         With the column `suppressed`.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> table = pa.table({"rating": [1.23456, None], "suppressed": [False, True]})
+    >>> readable(table).column("rating").to_pylist()
+    ['1.235', 'suppressed']
     """
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-    hidden = table.column("suppressed").to_numpy(zero_copy_only=False)
-    for name, decimals in DECIMALS.items():
-        values = table.column(name).to_numpy(zero_copy_only=False)
-        text = np.char.mod(f"%.{decimals}f", np.nan_to_num(values)).astype(object)
-        text[np.isnan(values)] = ""
-        text[hidden] = SUPPRESSED
-        column = pa.array(text, pa.string())
-        table = table.set_column(table.column_names.index(name), name, column)
-    households = table.column("in_tab_households").to_pylist()
-    raw = [SUPPRESSED if value is None else str(value) for value in households]
-    place = table.column_names.index("in_tab_households")
-    return table.set_column(place, "in_tab_households", pa.array(raw, pa.string()))
+    hidden = table.column("suppressed")
+    for place, name in enumerate(table.column_names):
+        if name in DECIMALS:
+            values = table.column(name).cast(pa.float64()).to_numpy(zero_copy_only=False)
+            # A NumPy float prints in microseconds, an Arrow scalar does not.
+            text = np.char.mod(f"%.{DECIMALS[name]}f", np.nan_to_num(values)).astype(object)
+            text[np.isnan(values)] = ""
+            column = pc.if_else(hidden, SUPPRESSED, pa.array(text, pa.string()))
+            table = table.set_column(place, name, column)
+    return table
 
 
-def _labels(audience: Audience, shape: tuple[int, ...]) -> dict[str, Any]:
+def _labels(audience: Audience, shape: tuple[int, ...], told: NDArray[np.int64]) -> dict[str, Any]:
     import pyarrow as pa
 
     markets = [*audience.markets, ALL_MARKETS]
@@ -201,7 +236,7 @@ def _labels(audience: Audience, shape: tuple[int, ...]) -> dict[str, Any]:
         "daypart": (2, audience.dayparts),
         "segment": (3, audience.segments),
     }
-    positions = np.indices(shape).reshape(len(shape), -1)
+    positions = np.unravel_index(told, shape)
     return {
         name: pa.array(list(values), pa.string()).take(pa.array(positions[axis]))
         for name, (axis, values) in levels.items()

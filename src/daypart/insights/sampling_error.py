@@ -1,14 +1,14 @@
-"""How sure an observed rating is: households are a sample of the universe."""
+"""How sure an observed rating and index are: households are a sample of the universe."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from daypart.insights.viewing_minutes import Audience, positions_of
+from daypart.insights.viewing_minutes import Audience, membership, positions_of
 from daypart.series import SeriesStore
 from daypart.storage import read_table
 
@@ -16,14 +16,33 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def audience_standard_error(store: SeriesStore, audience: Audience) -> NDArray[np.float64]:
-    """Return the standard error of every average audience.
+@dataclass(frozen=True)
+class SamplingError:
+    """Standard errors that come from measuring some households instead of all.
+
+    Parameters
+    ----------
+    audience : float64 array, shape (markets + 1, networks, dayparts, segments)
+        Of the average audience, in households; the last market is all markets together.
+    log_index : float64 array, same shape
+        Of the logarithm of the index against all households.
+
+    Both are NaN where a market has fewer than two panel households of the segment.
+    """
+
+    audience: NDArray[np.float64]
+    log_index: NDArray[np.float64]
+
+
+def sampling_error(store: SeriesStore, audience: Audience) -> SamplingError:
+    """Return the standard errors of every average audience and index.
 
     Each market's households are a simple random sample of its universe, and a rating is the
     ratio of projected viewing to projected households. With x the household's projected average
     viewing, w its weight, r = sum x / sum w and e = x - r w, the variance of r is
-    n / (n - 1) sum e^2 / (sum w)^2. The panel stands for all in-tab households: its sum of
-    squares is scaled to theirs.
+    n / (n - 1) sum e^2 / (sum w)^2, and two ratings of the same households have the covariance
+    n / (n - 1) sum e1 e2 / (sum w1 sum w2). The panel stands for all in-tab households: its
+    sums of squares are scaled to theirs. Markets are independent strata.
 
     Parameters
     ----------
@@ -31,65 +50,76 @@ def audience_standard_error(store: SeriesStore, audience: Audience) -> NDArray[n
         With a household panel.
     audience : Audience
 
-    Returns
-    -------
-    float64 array, shape (markets + 1, networks, dayparts, segments)
-        Households; the last market is all markets together, which are independent strata. NaN
-        where a market has fewer than two households of the segment.
-
     References
     ----------
-    Cochran, W. G. (1977). Sampling Techniques, 3rd ed., section 2.11 (ratio estimates).
+    Cochran, W. G. (1977). Sampling Techniques, 3rd ed., sections 2.11 and 6.19 (ratio
+    estimates and the comparison of two of them).
     """
     viewing = store.extra["viewing"]
     households = read_table(
         store.folder / viewing["files"]["households"],
         ["household", "market", "weight", "in_panel", "segments"],
     )
-    variances = np.zeros((len(audience.markets) + 1, *audience.viewing_minutes.shape[1:]))
+    shape = (len(audience.markets) + 1, *audience.viewing_minutes.shape[1:])
+    variance, covariance = np.zeros(shape), np.zeros(shape)
     for position, market in enumerate(audience.markets):
         panel = read_table(store.folder / viewing["files"]["panel"][market])
-        variances[position] = _market_variance(audience, position, households, panel)
-    variances[-1] = variances[:-1].sum(axis=0)
-    return np.asarray(np.sqrt(variances))
+        found = _market_variances(audience, position, households, panel)
+        variance[position], covariance[position] = found
+    if viewing.get("event_segments"):
+        # The panel does not tell which of a household's minutes belong to which segment.
+        variance[..., 1:] = covariance[..., 1:] = np.nan
+    variance[-1], covariance[-1] = variance[:-1].sum(axis=0), covariance[:-1].sum(axis=0)
+    return SamplingError(np.sqrt(variance), _log_index_error(audience, variance, covariance))
 
 
-def _market_variance(
-    audience: Audience, market: int, households: pa.Table, panel: pa.Table
+def _log_index_error(
+    audience: Audience, variance: NDArray[np.float64], covariance: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return the variance of a market's average audiences, shape (networks, dayparts, segments)."""
+    """Return the standard error of log(rating in the segment / rating of all)."""
+    by_market = audience.viewing_minutes / audience.window_minutes[:, None, :, None]
+    mean = np.concatenate([by_market, by_market.sum(axis=0, keepdims=True)])
+    base = mean[..., :1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        squared = variance / mean**2 + variance[..., :1] / base**2 - 2 * covariance / (mean * base)
+    squared[~np.isfinite(squared)] = np.nan
+    return np.asarray(np.sqrt(np.maximum(squared, 0)))
+
+
+def _market_variances(
+    audience: Audience, market: int, households: pa.Table, panel: pa.Table
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return variance, and covariance with all households, of a market's average audiences.
+
+    Both have the shape (networks, dayparts, segments).
+    """
     import pyarrow.compute as pc
 
     here = households.filter(
         (pc.field("market") == audience.markets[market]) & pc.field("in_panel")
     )
     weight = here.column("weight").to_numpy()
-    member = _membership(here, audience)
-    viewed = _projected_viewing(audience, market, here, weight, panel)
-    cells = viewed.reshape(len(weight), -1)
-    sizes, weights = member.sum(axis=0), member.T @ weight
+    member = membership(audience.segments, here).astype(np.float64)
+    cells = _projected_viewing(audience, market, here, weight, panel).reshape(len(weight), -1)
+    sizes, weights = member.sum(axis=0), (member.T @ weight)[:, None]
+    universe = audience.universe_estimate[market][:, None]
+    squares = member.T @ cells**2
+    products = member.T @ (cells * weight[:, None])
+    weight_squares = (member.T @ weight**2)[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = (member.T @ cells) / weights[:, None]
-        squares = (
-            member.T @ cells**2
-            - 2 * ratio * (member.T @ (cells * weight[:, None]))
-            + ratio**2 * (member.T @ weight**2)[:, None]
-        )
-        of_ratio = (sizes / (sizes - 1))[:, None] * np.maximum(squares, 0) / weights[:, None] ** 2
-        of_sample = of_ratio * (sizes / audience.in_tab_households[market])[:, None]
-        variance = of_sample * audience.universe_estimate[market][:, None] ** 2
-    variance[sizes < 2] = np.nan
+        ratio = (member.T @ cells) / weights
+        scale = sizes / (sizes - 1) * (sizes / audience.in_tab_households[market])
+
+        def covariance(ratio_of_base: NDArray[np.float64]) -> NDArray[np.float64]:
+            joint = squares - (ratio + ratio_of_base) * products
+            return joint + ratio * ratio_of_base * weight_squares
+
+        own = np.maximum(covariance(ratio), 0) * scale[:, None] * (universe / weights) ** 2
+        with_all = covariance(ratio[:1]) * scale[:, None]
+        with_all *= universe * universe[:1] / (weights * weights[:1])
+    own[sizes < 2] = with_all[sizes < 2] = np.nan
     shape = (len(audience.segments), *audience.viewing_minutes.shape[1:3])
-    return np.asarray(np.moveaxis(variance.reshape(shape), 0, -1))
-
-
-def _membership(households: pa.Table, audience: Audience) -> NDArray[np.float64]:
-    """Return 1 where a household belongs to a segment, shape (households, segments)."""
-    of_household = households.column("segments").to_pylist()
-    return np.array(
-        [[segment in names for segment in audience.segments] for names in of_household],
-        dtype=np.float64,
-    ).reshape(len(of_household), len(audience.segments))
+    return np.moveaxis(own.reshape(shape), 0, -1), np.moveaxis(with_all.reshape(shape), 0, -1)
 
 
 def _projected_viewing(
@@ -100,14 +130,13 @@ def _projected_viewing(
     panel: pa.Table,
 ) -> NDArray[np.float64]:
     """Return weight x minutes / minutes of the window, shape (households, networks, dayparts)."""
-    row_of: Mapping[Any, int] = {
-        household: row for row, household in enumerate(households.column("household").to_pylist())
-    }
-    rows = np.array([row_of[household] for household in panel.column("household").to_pylist()], int)
-    networks = positions_of(audience.networks, panel.column("network").to_pylist())
-    dayparts = positions_of(audience.dayparts, panel.column("daypart").to_pylist())
+    import pyarrow.compute as pc
+
+    rows = pc.index_in(panel.column("household"), value_set=households.column("household"))
+    networks = positions_of(audience.networks, panel.column("network"))
+    dayparts = positions_of(audience.dayparts, panel.column("daypart"))
     viewed = np.zeros((len(weight), len(audience.networks), len(audience.dayparts)))
-    np.add.at(viewed, (rows, networks, dayparts), panel.column("minutes").to_numpy())
+    np.add.at(viewed, (rows.to_numpy(), networks, dayparts), panel.column("minutes").to_numpy())
     viewed[:, :, -1] = viewed.sum(axis=2)
     with np.errstate(divide="ignore", invalid="ignore"):
         share_of_window = viewed / audience.window_minutes[market]

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from daypart.errors import DaypartError
 from daypart.progress import SILENT, Progress
-from daypart.series import HOURS_PER_WEEK, SeriesBlock, SeriesStore, local_hours
+from daypart.series import (
+    HOURS_PER_WEEK,
+    SeriesBlock,
+    SeriesStore,
+    datetime_to_hour,
+    local_hours,
+)
 from daypart.storage import read_table
 from daypart.viewing import daypart_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 ALL_WEEK = "All week"
 ALL_MARKETS = "all"
@@ -31,10 +40,13 @@ class Audience:
     market_names : sequence of str
     hour_of_week_daypart : int8 array, shape (168,)
         Position in `dayparts`.
+    carried : bool array, shape (markets, networks)
+        Whether the network can be seen in the market; a local one can in its own alone.
     in_tab_households : int64 array, shape (markets, segments)
     universe_estimate : float64 array, shape (markets, segments)
     viewing_minutes : float64 array, shape (markets, networks, dayparts, segments)
-        Household-minutes, projected.
+        Household-minutes, projected to the universe: where households go out of tab, those in
+        tab on a day stand for all.
     counts : float64 array, same shape
         Household-hours credited, raw, as the models see them.
     any_network_minutes : float64 array, shape (markets, dayparts, segments)
@@ -54,6 +66,7 @@ class Audience:
     dayparts: Sequence[str]
     segments: Sequence[str]
     hour_of_week_daypart: NDArray[np.int8]
+    carried: NDArray[np.bool_]
     in_tab_households: NDArray[np.int64]
     universe_estimate: NDArray[np.float64]
     viewing_minutes: NDArray[np.float64]
@@ -101,6 +114,7 @@ def read_audience(store: SeriesStore, progress: Progress = SILENT) -> Audience:
         dayparts=dayparts,
         segments=segments,
         hour_of_week_daypart=owner,
+        carried=np.zeros(shape[:2], bool),
         in_tab_households=np.zeros((len(markets), len(segments)), np.int64),
         universe_estimate=np.zeros((len(markets), len(segments))),
         viewing_minutes=np.zeros(shape),
@@ -114,15 +128,16 @@ def read_audience(store: SeriesStore, progress: Progress = SILENT) -> Audience:
     _read_universe(store, viewing, audience)
     with progress.step("reading the viewing", total=len(markets), unit="markets") as step:
         for position, market in enumerate(markets):
-            _add_market(audience, position, store.read_region(market))
+            in_tab = _add_market(audience, position, store.read_region(market))
             hut = read_table(store.folder / viewing["files"]["hut"][market])
-            _add_any_network(audience, position, hut, store.regions[market]["timezone"])
+            timezone = str(store.regions[market]["timezone"])
+            _add_any_network(audience, position, hut, timezone, in_tab)
             step.advance()
         step.summarise(f"{store.partitions:,} partitions of {len(markets)} markets")
     return audience
 
 
-def _read_universe(store: SeriesStore, viewing: dict[str, Any], audience: Audience) -> None:
+def _read_universe(store: SeriesStore, viewing: Mapping[str, Any], audience: Audience) -> None:
     rows = read_table(store.folder / viewing["files"]["universe"]).to_pylist()
     for row in rows:
         market = audience.markets.index(row["market"])
@@ -131,16 +146,19 @@ def _read_universe(store: SeriesStore, viewing: dict[str, Any], audience: Audien
         audience.universe_estimate[market, segment] = row["universe_estimate"]
 
 
-def _add_market(audience: Audience, market: int, block: SeriesBlock) -> None:
+def _add_market(audience: Audience, market: int, block: SeriesBlock) -> NDArray[np.float64]:
+    """Add a market's partitions; return its in-tab share, shape (segments, hours)."""
     if len(block) == 0:
-        return
+        return np.ones((len(audience.segments), 0))
     hours = block.hours_of(0)
     clock = local_hours(int(block.first_hours[0]), hours, block.timezones[0])
     dayparts = _by_daypart(audience, clock.hour_of_week)
-    minutes = block.measures["minutes"].reshape(len(block), hours).astype(np.float64)
+    network = positions_of(audience.networks, block.keys.column("network"))
+    segment = positions_of(audience.segments, block.keys.column("segment"))
+    in_tab = _in_tab_share(audience, market, block, segment)
     counts = np.maximum(block.counts.reshape(len(block), hours), 0).astype(np.float64)
-    network = positions_of(audience.networks, block.keys.column("network").to_pylist())
-    segment = positions_of(audience.segments, block.keys.column("segment").to_pylist())
+    minutes = _to_universe(block.measures["minutes"].reshape(len(block), hours), in_tab[segment])
+    audience.carried[market, network] = True
     audience.viewing_minutes[market, network, :, segment] = minutes @ dayparts
     audience.counts[market, network, :, segment] = counts @ dayparts
     audience.window_minutes[market] = 60 * dayparts.sum(axis=0)
@@ -148,13 +166,35 @@ def _add_market(audience: Audience, market: int, block: SeriesBlock) -> None:
     audience.minutes_by_hour_of_week[network, segment] += weekly
     times = np.bincount(clock.hour_of_week, minlength=HOURS_PER_WEEK)
     audience.hour_of_week_minutes[:] += 60 * np.outer(audience.universe_estimate[market], times)
+    return in_tab
 
 
-def _add_any_network(audience: Audience, market: int, hut: Any, timezone: str) -> None:
+def _in_tab_share(
+    audience: Audience, market: int, block: SeriesBlock, segment: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return which part of the sample's households is in tab, shape (segments, hours)."""
+    share = np.ones((len(audience.segments), block.hours_of(0)))
+    for number in np.unique(segment):
+        first = int(np.flatnonzero(segment == number)[0])
+        households = audience.in_tab_households[market, number]
+        if households:
+            share[number] = block.hourly_exposure_of(first) / households
+    return share
+
+
+def _to_universe(minutes: NDArray[Any], in_tab: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Let the households in tab stand for all; nothing is known of an hour without any."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(in_tab > 0, minutes.astype(np.float64) / in_tab, 0.0)
+
+
+def _add_any_network(
+    audience: Audience, market: int, hut: pa.Table, timezone: str, in_tab: NDArray[np.float64]
+) -> None:
     for row in hut.to_pylist():
         segment = audience.segments.index(row["segment"])
-        minutes = np.asarray(row["minutes"], np.float64)
-        first_hour = int(row["first_hour"].timestamp()) // 3600
+        first_hour = datetime_to_hour(row["first_hour"])
+        minutes = _to_universe(np.asarray(row["minutes"], np.float64), in_tab[segment])
         clock = local_hours(first_hour, len(minutes), timezone)
         dayparts = _by_daypart(audience, clock.hour_of_week)
         audience.any_network_minutes[market, :, segment] = minutes @ dayparts
@@ -174,13 +214,45 @@ def _one_hot(values: NDArray[np.integer], size: int) -> NDArray[np.float64]:
     return np.asarray(values[:, None] == np.arange(size), dtype=np.float64)
 
 
-def positions_of(names: Sequence[str], values: Sequence[str]) -> NDArray[np.int64]:
-    """Return where each value stands among the names.
+def positions_of(names: Sequence[str], values: pa.ChunkedArray) -> NDArray[np.int64]:
+    """Return where each value of a column stands among the names.
 
     Examples
     --------
-    >>> positions_of(["ABC", "CNN"], ["CNN", "ABC"]).tolist()
+    >>> import pyarrow as pa
+    >>> positions_of(["ABC", "CNN"], pa.chunked_array([["CNN", "ABC"]])).tolist()
     [1, 0]
     """
-    position = {name: number for number, name in enumerate(names)}
-    return np.array([position[value] for value in values], np.int64)
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = pc.index_in(values, value_set=pa.array(list(names), pa.string()))
+    return np.asarray(found.to_numpy(), dtype=np.int64)
+
+
+def membership(segments: Sequence[str], households: pa.Table) -> NDArray[np.bool_]:
+    """Return which segments each household belongs to.
+
+    Parameters
+    ----------
+    segments : sequence of str
+    households : pyarrow.Table
+        With the list column `segments`.
+
+    Returns
+    -------
+    bool array, shape (households, segments)
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> membership(["all", "young"], pa.table({"segments": [["all"], ["all", "young"]]})).tolist()
+    [[True, False], [True, True]]
+    """
+    import pyarrow.compute as pc
+
+    belongs = np.zeros((len(households), len(segments)), bool)
+    lists = households.column("segments").combine_chunks()
+    named = positions_of(segments, pc.list_flatten(lists))
+    belongs[pc.list_parent_indices(lists).to_numpy(), named] = True
+    return belongs

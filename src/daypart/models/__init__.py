@@ -6,7 +6,7 @@ from typing import Any
 
 from daypart.errors import DaypartError, did_you_mean
 from daypart.models.baselines import FourWeekMean, SeasonalNaive
-from daypart.models.negbin import CROSSED, DAY_TYPES, NegativeBinomial
+from daypart.models.negbin import CROSSED, DAY_TYPES, INFERENCES, NegativeBinomial
 from daypart.models.protocol import Forecast, Model, Window
 
 MODEL_NAMES = ("negbin", "crossed", "seasonal_naive", "four_week_mean")
@@ -21,7 +21,9 @@ def get_model(name: str, **parameters: Any) -> Model:
         `negbin` (the audience default), `crossed`, `seasonal_naive` or `four_week_mean`.
     **parameters
         `holidays` (bool) of `negbin` and `crossed`: United States federal holidays as event
-        effects in American time zones; on by default for `negbin`.
+        effects in American time zones; on by default for `negbin`. `inference`: `fast` (the
+        scales' posterior as normal), `full` (integrated over nodes) or `auto` (full where it is
+        skewed).
 
     Returns
     -------
@@ -39,15 +41,20 @@ def get_model(name: str, **parameters: Any) -> Model:
     """
     if name not in MODEL_NAMES:
         raise DaypartError(f"there is no model {name!r}", hint=did_you_mean(name, MODEL_NAMES))
-    defaults = {"negbin": {"holidays": True}, "crossed": {"holidays": False}}.get(name, {})
+    bayesian = name in ("negbin", "crossed")
+    defaults = {"inference": "auto", "holidays": name == "negbin"} if bayesian else {}
     for parameter, value in parameters.items():
         if parameter not in defaults:
             raise DaypartError(
                 f"model {name} has no parameter {parameter!r}",
                 hint=did_you_mean(parameter, defaults),
             )
-        if not isinstance(value, bool):
+        if parameter == "holidays" and not isinstance(value, bool):
             raise DaypartError(f"{parameter}={value!r} is neither true nor false")
+        if parameter == "inference" and value not in INFERENCES:
+            raise DaypartError(
+                f"inference={value!r} is not known", hint=did_you_mean(str(value), INFERENCES)
+            )
     if name == "negbin":
         return NegativeBinomial("negbin", DAY_TYPES, defaults | parameters)
     if name == "crossed":

@@ -18,67 +18,89 @@ import math
 
 import numba
 
-from daypart.models.field import SCRATCH, STRUCTURE, Scratch, Structure
+from daypart.models.field import (
+    CARRY,
+    CHOL,
+    COV,
+    CROSS,
+    KEEP,
+    LOAD,
+    OWN,
+    PIVOT,
+    SCALED,
+    SCHUR,
+    SCRATCH,
+    SPREAD,
+    STRUCTURE,
+    VARIANCE,
+    WEIGHT,
+    Scratch,
+    Structure,
+)
 from daypart.models.kernels import F1, F2, FloatMatrix, FloatVector, kernel, log_of
 
 
-@kernel(numba.void, STRUCTURE, SCRATCH, F1, numba.int64)
-def reduce_tree(structure: Structure, s: Scratch, precisions: FloatVector, m: int) -> None:
-    """Eliminate the tree from `cross`, `weight` (filled for the cells) and `schur`."""
+@kernel(numba.void, STRUCTURE, SCRATCH, numba.int64)
+def reduce_tree(structure: Structure, s: Scratch, m: int) -> None:
+    """Eliminate the tree from CROSS, WEIGHT (filled for the cells) and SCHUR."""
+    weight, keep, pivot = s.node[WEIGHT], s.node[KEEP], s.node[PIVOT]
+    cross, scaled, schur = s.load[CROSS], s.load[SCALED], s.square[SCHUR]
+    precisions = s.scales[0]
     segments = len(structure.parents)
     root = 24 * segments
-    for n in range(168, root + 1):
-        s.weight[n] = 0.0
-    for i in range(m):
-        row = s.cross[i]
-        for n in range(168, root + 1):
-            row[n] = 0.0
+    nodes = len(weight)
+    for n in range(168, nodes):
+        weight[n] = 0.0
     for segment in range(segments):
         first = 24 * segment
         precision = precisions[structure.levels[segment]]
         parent = structure.parents[segment]
-        weight = s.weight[first : first + 24]
-        keep = s.keep[first : first + 24]
-        pivot = s.pivot[first : first + 24]
+        above = 24 * parent if parent >= 0 else root
+        stride = 1 if parent >= 0 else 0
         for n in range(24):
-            pivot[n] = weight[n] + precision
-            keep[n] = precision / pivot[n]
-        if parent >= 0:
-            above = s.weight[24 * parent : 24 * parent + 24]
-            for n in range(24):
-                above[n] += keep[n] * weight[n]
-            for i in range(m):
-                row = s.cross[i, first : first + 24]
-                target = s.cross[i, 24 * parent : 24 * parent + 24]
+            pivot[first + n] = weight[first + n] + precision
+            keep[first + n] = precision / pivot[first + n]
+            weight[above + stride * n] += keep[first + n] * weight[first + n]
+    pivot[root] = weight[root] + structure.level_precision
+    keep[root] = 0.0
+    for n in range(root + 1, nodes):
+        pivot[n] = 1.0
+    inverse = s.line[0]
+    for n in range(nodes):
+        inverse[n] = 1.0 / pivot[n]
+    for i in range(m):
+        row = cross[i]
+        for n in range(168, nodes):
+            row[n] = 0.0
+        for segment in range(segments):
+            first = 24 * segment
+            parent = structure.parents[segment]
+            if parent >= 0:
+                above = 24 * parent
                 for n in range(24):
-                    target[n] += keep[n] * row[n]
-        else:
-            total = 0.0
-            for n in range(24):
-                total += keep[n] * weight[n]
-            s.weight[root] += total
-            for i in range(m):
-                row = s.cross[i, first : first + 24]
+                    row[above + n] += keep[first + n] * row[first + n]
+            else:
                 total = 0.0
                 for n in range(24):
-                    total += keep[n] * row[n]
-                s.cross[i, root] += total
-    s.pivot[root] = s.weight[root] + structure.level_precision
-    s.keep[root] = 0.0
-    nodes = root + 1
-    for i in range(m):
-        row = s.cross[i]
-        scaled = s.scaled[i]
+                    total += keep[first + n] * row[first + n]
+                row[root] += total
+        target = scaled[i]
         for n in range(nodes):
-            scaled[n] = row[n] / s.pivot[n]
-    for i in range(m):
-        row = s.cross[i]
-        for j in range(i + 1):
-            scaled = s.scaled[j]
+            target[n] = row[n] * inverse[n]
+        for j in range(0, i, 2):
+            left, right = scaled[j], scaled[j + 1]
+            total = 0.0
+            other = 0.0
+            for n in range(nodes):
+                total += row[n] * left[n]
+                other += row[n] * right[n]
+            schur[i, j] -= total
+            schur[i, j + 1] -= other
+        if i % 2 == 0:
             total = 0.0
             for n in range(nodes):
-                total += row[n] * scaled[n]
-            s.schur[i, j] -= total
+                total += row[n] * target[n]
+            schur[i, i] -= total
 
 
 @kernel(numba.boolean, F2, F2, numba.int64)
@@ -117,16 +139,16 @@ def invert_factor(lower: FloatMatrix, work: FloatMatrix, inverse: FloatMatrix, m
             inverse[j, i] = total
 
 
-@kernel(numba.float64, STRUCTURE, SCRATCH, numba.int64)
-def log_determinant(structure: Structure, s: Scratch, m: int) -> float:
+@kernel(numba.float64, SCRATCH, numba.int64)
+def log_determinant(s: Scratch, m: int) -> float:
     """Return the log determinant of the factorised Hessian."""
-    nodes = 24 * len(structure.parents) + 1
-    log_of(s.pivot, s.row_log, nodes)
+    pivot, logs, chol = s.node[PIVOT], s.line[0], s.square[CHOL]
+    log_of(pivot, logs, len(pivot))
     total = 0.0
-    for n in range(nodes):
-        total += s.row_log[n]
+    for n in range(len(pivot)):
+        total += logs[n]
     for i in range(m):
-        total += 2.0 * math.log(s.chol[i, i])
+        total += 2.0 * math.log(chol[i, i])
     return total
 
 
@@ -142,135 +164,132 @@ def solve(
     m: int,
 ) -> None:
     """Solve H z = rhs; `tree` and `dense` receive z, `path` the sums of z from the root."""
+    carry, keep, pivot = s.node[CARRY], s.node[KEEP], s.node[PIVOT]
+    scaled, chol = s.load[SCALED], s.square[CHOL]
     segments = len(structure.parents)
     root = 24 * segments
-    for n in range(root + 1):
-        s.carry[n] = 0.0
+    nodes = len(carry)
+    for n in range(nodes):
+        carry[n] = 0.0
+        tree[n] = rhs_tree[n]
     for segment in range(segments):
         first = 24 * segment
         parent = structure.parents[segment]
-        carry = s.carry[first : first + 24]
-        reduced = tree[first : first + 24]
-        given = rhs_tree[first : first + 24]
-        keep = s.keep[first : first + 24]
+        above = 24 * parent if parent >= 0 else root
+        stride = 1 if parent >= 0 else 0
         for n in range(24):
-            reduced[n] = given[n] - carry[n]
-        if parent >= 0:
-            above = s.carry[24 * parent : 24 * parent + 24]
-            for n in range(24):
-                above[n] += carry[n] + (1.0 - keep[n]) * reduced[n]
-        else:
-            total = 0.0
-            for n in range(24):
-                total += carry[n] + (1.0 - keep[n]) * reduced[n]
-            s.carry[root] += total
-    tree[root] = rhs_tree[root] - s.carry[root]
+            tree[first + n] -= carry[first + n]
+            passed = carry[first + n] + (1.0 - keep[first + n]) * tree[first + n]
+            carry[above + stride * n] += passed
+    tree[root] -= carry[root]
+    for n in range(root + 1, nodes):
+        tree[n] = 0.0
     for i in range(m):
-        row = s.scaled[i]
-        total = 0.0
-        for n in range(root + 1):
-            total += row[n] * tree[n]
-        dense[i] = rhs_dense[i] - total
+        row = scaled[i]
+        total = rhs_dense[i]
+        for n in range(nodes):
+            total -= row[n] * tree[n]
+        dense[i] = total
     for i in range(m):
         total = dense[i]
         for k in range(i):
-            total -= s.chol[i, k] * dense[k]
-        dense[i] = total / s.chol[i, i]
+            total -= chol[i, k] * dense[k]
+        dense[i] = total / chol[i, i]
     for i in range(m - 1, -1, -1):
-        total = dense[i] / s.chol[i, i]
+        total = dense[i] / chol[i, i]
         dense[i] = total
         for k in range(i):
-            dense[k] -= s.chol[i, k] * total
-    for n in range(root + 1):
-        tree[n] /= s.pivot[n]
+            dense[k] -= chol[i, k] * total
+    for n in range(nodes):
+        tree[n] /= pivot[n]
     for i in range(m):
-        row = s.scaled[i]
+        row = scaled[i]
         value = dense[i]
-        for n in range(root + 1):
+        for n in range(nodes):
             tree[n] -= row[n] * value
     path[root] = tree[root]
     for segment in range(segments - 1, -1, -1):
         first = 24 * segment
         parent = structure.parents[segment]
-        effect = tree[first : first + 24]
-        keep = s.keep[first : first + 24]
-        below = path[first : first + 24]
+        above = 24 * parent if parent >= 0 else root
+        stride = 1 if parent >= 0 else 0
         for n in range(24):
-            above_value = path[24 * parent + n] if parent >= 0 else path[root]
-            effect[n] -= (1.0 - keep[n]) * above_value
-            below[n] = above_value + effect[n]
+            higher = path[above + stride * n]
+            tree[first + n] -= (1.0 - keep[first + n]) * higher
+            path[first + n] = higher + tree[first + n]
 
 
 @kernel(numba.void, STRUCTURE, SCRATCH, numba.int64)
-def add_dense_variance(structure: Structure, s: Scratch, m: int) -> None:
-    """Add to `node_variance` what the dense coordinates contribute."""
+def path_loads(structure: Structure, s: Scratch, m: int) -> None:
+    """Fill LOAD, OWN and each node's own part of VARIANCE from the root down."""
+    keep, pivot, own, variance = s.node[KEEP], s.node[PIVOT], s.node[OWN], s.node[VARIANCE]
+    scaled, load = s.load[SCALED], s.load[LOAD]
     segments = len(structure.parents)
     root = 24 * segments
-    for segment in range(segments):
+    own[root] = 1.0 / pivot[root]
+    variance[root] = own[root]
+    for segment in range(segments - 1, -1, -1):
         first = 24 * segment
         parent = structure.parents[segment]
-        variance = s.node_variance[first : first + 24]
-        for i in range(m):
-            load = s.load[i, first : first + 24]
-            spread = s.spread[i, first : first + 24]
-            if parent >= 0:
-                load_above = s.load[i, 24 * parent : 24 * parent + 24]
-                spread_above = s.spread[i, 24 * parent : 24 * parent + 24]
-                for n in range(24):
-                    variance[n] += (load[n] - load_above[n]) * (spread[n] - spread_above[n])
-            else:
-                load_root = s.load[i, root]
-                spread_root = s.spread[i, root]
-                for n in range(24):
-                    variance[n] += (load[n] - load_root) * (spread[n] - spread_root)
-    total = 1.0 / s.pivot[root]
+        above = 24 * parent if parent >= 0 else root
+        stride = 1 if parent >= 0 else 0
+        for n in range(first, first + 24):
+            higher = own[above + stride * (n - first)]
+            share = 1.0 - keep[n]
+            variance[n] = 1.0 / pivot[n] + share * share * higher
+            own[n] = 1.0 / pivot[n] + keep[n] * keep[n] * higher
     for i in range(m):
-        total += s.load[i, root] * s.spread[i, root]
-    s.node_variance[root] = total
+        row, source = load[i], scaled[i]
+        row[root] = source[root]
+        for segment in range(segments - 1, -1, -1):
+            first = 24 * segment
+            parent = structure.parents[segment]
+            if parent >= 0:
+                above = 24 * parent
+                for n in range(24):
+                    row[first + n] = source[first + n] + keep[first + n] * row[above + n]
+            else:
+                top = row[root]
+                for n in range(24):
+                    row[first + n] = source[first + n] + keep[first + n] * top
 
 
 @kernel(numba.void, STRUCTURE, SCRATCH, numba.int64)
 def path_covariances(structure: Structure, s: Scratch, m: int) -> None:
-    """Fill `cov`, `load`, `spread`, `own` and `node_variance` from the factorisation.
+    """Fill COV, LOAD, SPREAD, OWN and VARIANCE from the factorisation.
 
-    Afterwards path[n] = -load[:, n] x + N(0, own[n]) with x ~ N(0, cov). `scaled` stays as it is.
+    Afterwards path[n] = -LOAD[:, n] x + N(0, OWN[n]) with x ~ N(0, COV). SCALED stays as it is.
     """
+    variance = s.node[VARIANCE]
+    load, spread, cov = s.load[LOAD], s.load[SPREAD], s.square[COV]
+    nodes = len(variance)
     segments = len(structure.parents)
     root = 24 * segments
-    invert_factor(s.chol, s.schur, s.cov, m)
-    s.own[root] = 1.0 / s.pivot[root]
+    invert_factor(s.square[CHOL], s.square[SCHUR], cov, m)
+    path_loads(structure, s, m)
     for i in range(m):
-        s.load[i, root] = s.scaled[i, root]
-    for segment in range(segments - 1, -1, -1):
-        first = 24 * segment
-        parent = structure.parents[segment]
-        for n in range(24):
-            above = s.own[24 * parent + n] if parent >= 0 else s.own[root]
-            share = 1.0 - s.keep[first + n]
-            s.node_variance[first + n] = 1.0 / s.pivot[first + n] + share * share * above
-            s.own[first + n] = (
-                1.0 / s.pivot[first + n] + s.keep[first + n] * s.keep[first + n] * above
-            )
-        for i in range(m):
-            row = s.load[i, first : first + 24]
-            scaled = s.scaled[i, first : first + 24]
-            keep = s.keep[first : first + 24]
-            if parent >= 0:
-                upper = s.load[i, 24 * parent : 24 * parent + 24]
-                for n in range(24):
-                    row[n] = scaled[n] + keep[n] * upper[n]
-            else:
-                top = s.load[i, root]
-                for n in range(24):
-                    row[n] = scaled[n] + keep[n] * top
-    nodes = root + 1
-    for i in range(m):
-        target = s.spread[i]
+        target = spread[i]
         for n in range(nodes):
             target[n] = 0.0
-        for j in range(m):
-            source = s.load[j]
-            factor = s.cov[i, j]
+        for j in range(0, m - 1, 2):
+            one, two = load[j], load[j + 1]
+            a, b = cov[i, j], cov[i, j + 1]
             for n in range(nodes):
-                target[n] += factor * source[n]
-    add_dense_variance(structure, s, m)
+                target[n] += a * one[n] + b * two[n]
+        if m % 2 == 1:
+            one, a = load[m - 1], cov[i, m - 1]
+            for n in range(nodes):
+                target[n] += a * one[n]
+        row = load[i]
+        top, top_spread = row[root], target[root]
+        variance[root] += top * top_spread
+        for segment in range(segments):
+            first = 24 * segment
+            parent = structure.parents[segment]
+            if parent >= 0:
+                gap = 24 * parent - first
+                for n in range(first, first + 24):
+                    variance[n] += (row[n] - row[n + gap]) * (target[n] - target[n + gap])
+            else:
+                for n in range(first, first + 24):
+                    variance[n] += (row[n] - top) * (target[n] - top_spread)

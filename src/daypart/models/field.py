@@ -15,12 +15,24 @@ Weeks and event effects are the dense part, of size m = weeks + effects.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numba
 import numpy as np
 
-from daypart.models.kernels import F1, F2, I1, FloatMatrix, FloatVector, IntVector
+from daypart.models.kernels import (
+    F1,
+    F2,
+    I1,
+    I2,
+    FloatCube,
+    FloatMatrix,
+    FloatVector,
+    IntMatrix,
+    IntVector,
+    kernel,
+)
 
 HOURS = 168
 ROOT = -1
@@ -56,9 +68,8 @@ class Series(NamedTuple):
     counts: FloatMatrix
     exposure: FloatMatrix
     """0 in a missing hour, which leaves it out of every sum."""
-    event_week: IntVector
-    event_hour: IntVector
-    event_effect: IntVector
+    event: IntMatrix
+    """Rows: week, hour of week and effect of each cell with an event."""
     over: FloatVector
     """Cells with a count above 0, 1, 2, ..."""
     large: FloatVector
@@ -66,93 +77,58 @@ class Series(NamedTuple):
     large_total: int
 
 
-class Scratch(NamedTuple):
-    """Everything that a fit writes to. N nodes, m dense coordinates."""
+# Rows of the scratch's arrays. A point of the field is its tree effects, their path sums, and
+# the dense coordinates; STEP, LAMBDA and RHS are such points too.
+POINT, STEP, LAMBDA, RHS, START = 0, 1, 2, 3, 4
+PATH, STEP_PATH, LAMBDA_PATH, WEIGHT, PIVOT, KEEP, OWN, CARRY, VARIANCE = range(5, 14)
+NODE_ROWS = 14
+MEAN, SHRINK, RESIDUAL, TABLE_VARIANCE, THIRD = range(5)
+CROSS, SCALED, LOAD, SPREAD = range(4)
+SCHUR, CHOL, COV = range(3)
 
-    tree: FloatVector  # [N] effects of the nodes at the current point
-    dense: FloatVector  # [m] weeks, then events
-    path: FloatVector  # [N] sums from the root
-    mean: FloatMatrix  # [weeks, 168] mu
-    shrink: FloatMatrix  # [weeks, 168] 1 / (1 + mu / phi)
-    residual: FloatMatrix  # [weeks, 168] slope of the log likelihood in log mu
-    row: FloatVector  # [168]
-    row_log: FloatVector  # [168]
-    cross: FloatMatrix  # [m, N] Hessian between dense coordinates and nodes, reduced
-    scaled: FloatMatrix  # [m, N] cross / pivot
-    load: FloatMatrix  # [m, N] minus the slope of a path in the dense coordinates
-    spread: FloatMatrix  # [m, N] covariance @ load
-    weight: FloatVector  # [N] reduced weight R
-    pivot: FloatVector  # [N] D
-    keep: FloatVector  # [N] share f of its parent's path that a path keeps
-    own: FloatVector  # [N] variance of a path given the dense coordinates
-    schur: FloatMatrix  # [m, m]
-    chol: FloatMatrix  # [m, m]
-    cov: FloatMatrix  # [m, m]
-    rhs_tree: FloatVector
-    rhs_dense: FloatVector
-    carry: FloatVector
-    step_tree: FloatVector
-    step_dense: FloatVector
-    step_path: FloatVector
-    lam_tree: FloatVector
-    lam_dense: FloatVector
-    lam_path: FloatVector
-    variance: FloatMatrix  # [weeks, 168] variance of log mu at given scales
-    third: FloatMatrix  # [weeks, 168] third derivative times variance
-    node_variance: FloatVector  # [N]
-    large_row: FloatVector
-    large_log: FloatVector
-    precisions: FloatVector  # one per level of the tree, then the weeks'
-    squares: FloatVector
+
+class Scratch(NamedTuple):
+    """Everything that a fit writes to, for N tree nodes (padded) and m dense coordinates.
+
+    Rows are named above: WEIGHT is R, PIVOT D and KEEP f of `elimination`; OWN the variance of a
+    path given the dense coordinates, VARIANCE that of a node's effect; MEAN is mu, SHRINK
+    1 / (1 + mu / phi), RESIDUAL the slope of the log likelihood in log mu; CROSS the Hessian
+    between dense coordinates and nodes, SCALED that over D, LOAD minus the slope of a path in
+    the dense coordinates, SPREAD their covariance times LOAD.
+    """
+
+    node: FloatMatrix  # [NODE_ROWS, N]
+    dense: FloatMatrix  # [5, m], rows as the first five of `node`
+    table: FloatCube  # [5, weeks, 168]
+    load: FloatCube  # [4, m, N]
+    square: FloatCube  # [3, m, m]
+    line: FloatMatrix  # [2, max(N, m)]
+    large: FloatMatrix  # [2, large counts]
+    scales: FloatMatrix  # [2, levels + 1]: precisions of the levels and weeks; sums of squares
+    response: FloatMatrix  # [2 d, N]: slopes in theta of the mode's tree effects, then of paths
+    response_dense: FloatMatrix  # [d, m]
+
+
+def padded_nodes(segments: int) -> int:
+    """Return how many nodes a row has room for: whole runs of vector instructions."""
+    return -(-(24 * segments + 1) // 32) * 32
 
 
 def make_scratch(weeks: int, effects: int, segments: int, levels: int, large: int) -> Scratch:
     """Allocate what one thread needs for partitions of up to so many weeks and effects."""
     m = weeks + effects
-    nodes = 24 * segments + 8
-
-    def f1(length: int) -> FloatVector:
-        return np.zeros(length)
-
-    def f2(rows: int, columns: int) -> FloatMatrix:
-        return np.zeros((rows, columns))
-
+    nodes = padded_nodes(segments)
     return Scratch(
-        tree=f1(nodes),
-        dense=f1(m),
-        path=f1(nodes),
-        mean=f2(weeks, HOURS),
-        shrink=f2(weeks, HOURS),
-        residual=f2(weeks, HOURS),
-        row=f1(max(nodes, m)),
-        row_log=f1(max(nodes, m)),
-        cross=f2(m, nodes),
-        scaled=f2(m, nodes),
-        load=f2(m, nodes),
-        spread=f2(m, nodes),
-        weight=f1(nodes),
-        pivot=f1(nodes),
-        keep=f1(nodes),
-        own=f1(nodes),
-        schur=f2(m, m),
-        chol=f2(m, m),
-        cov=f2(m, m),
-        rhs_tree=f1(nodes),
-        rhs_dense=f1(m),
-        carry=f1(nodes),
-        step_tree=f1(nodes),
-        step_dense=f1(m),
-        step_path=f1(nodes),
-        lam_tree=f1(nodes),
-        lam_dense=f1(m),
-        lam_path=f1(nodes),
-        variance=f2(weeks, HOURS),
-        third=f2(weeks, HOURS),
-        node_variance=f1(nodes),
-        large_row=f1(max(large, 1)),
-        large_log=f1(max(large, 1)),
-        precisions=f1(levels + 1),
-        squares=f1(levels + 1),
+        node=np.zeros((NODE_ROWS, nodes)),
+        dense=np.zeros((5, m)),
+        table=np.zeros((5, weeks, HOURS)),
+        load=np.zeros((4, m, nodes)),
+        square=np.zeros((3, m, m)),
+        line=np.zeros((2, max(nodes, m))),
+        large=np.zeros((2, max(large, 1))),
+        scales=np.zeros((2, levels + 1)),
+        response=np.zeros((2 * levels + 4, nodes)),
+        response_dense=np.zeros((levels + 2, m)),
     )
 
 
@@ -160,6 +136,25 @@ STRUCTURE = numba.types.NamedTuple(
     [I1, I1, numba.int64, F1, numba.float64, numba.float64], Structure
 )
 SERIES = numba.types.NamedTuple(
-    [numba.int64, numba.int64, numba.int64, F2, F2, I1, I1, I1, F1, F1, numba.int64], Series
+    [numba.int64, numba.int64, numba.int64, F2, F2, I2, F1, F1, numba.int64], Series
 )
 SCRATCH = numba.typeof(make_scratch(2, 0, 7, 1, 1))
+
+
+@kernel(numba.void, STRUCTURE, SERIES, SCRATCH)
+def start_field(structure: Structure, t: Series, s: Scratch) -> None:
+    """Put the point at the series' mean level, with every effect at 0."""
+    total = 0.5
+    exposure = 1e-300
+    for k in range(t.weeks):
+        for c in range(HOURS):
+            total += t.counts[k, c]
+            exposure += t.exposure[k, c]
+    root = 24 * len(structure.parents)
+    level = math.log(total / exposure)
+    tree, path, dense = s.node[POINT], s.node[PATH], s.dense[POINT]
+    for n in range(len(tree)):
+        tree[n] = level if n == root else 0.0
+        path[n] = level
+    for i in range(t.weeks + t.effects):
+        dense[i] = 0.0

@@ -20,8 +20,10 @@ from daypart.models.field import (
     Structure,
     make_scratch,
 )
-from daypart.models.mixture import fit_series
-from daypart.models.negbin import FEWEST_WEEKS, MOST_WEEKS, integration_rule
+from daypart.models.mixture import DONE, fit_series
+from daypart.models.negbin import FEWEST_WEEKS, INFERENCES, MOST_WEEKS, integration_rule
+from daypart.models.search import TRIAL, VECTORS
+from daypart.models.summary import CHECKS, DENSE, DENSE_SQUARE, HOUR, HOUR_SQUARE, LEVEL, SUM_ROWS
 from daypart.series import local_hours
 
 if TYPE_CHECKING:
@@ -62,12 +64,12 @@ class _Workspace:
         self.counts, self.exposure, self.event = np.zeros(shape), np.zeros(shape), np.zeros(shape)
         self.over = np.zeros(layout.HISTOGRAM)
         self.large = np.zeros(self.hours + 1)
-        self.places = [np.zeros(self.hours + 1, np.int64) for _ in range(3)]
+        self.places = np.zeros((3, self.hours + 1), np.int64)
         self.report = np.zeros(6, np.int64)
         self.steps = np.zeros(2, np.int64)
-        self.work = np.zeros((6 * d + 10, d))
+        self.search = np.zeros((VECTORS + 5 * d + 2, d))
         self.nodes = np.zeros((len(self.rule), d + 1))
-        self.sums = np.zeros((6, max(168, self.weeks + self.effects)))
+        self.sums = np.zeros((SUM_ROWS, max(168, self.weeks + self.effects)))
         self.scratch: Scratch = make_scratch(
             self.weeks, self.effects, len(self.structure.parents), d - 2, self.hours + 1
         )
@@ -121,9 +123,7 @@ def _fit_one(model: NegativeBinomial, block: SeriesBlock, i: int, space: _Worksp
         space.event[:weeks],
         space.over,
         space.large,
-        space.places[0],
-        space.places[1],
-        space.places[2],
+        space.places,
         space.report,
     )
     problem = _problem(space.report, hours)
@@ -135,27 +135,25 @@ def _fit_one(model: NegativeBinomial, block: SeriesBlock, i: int, space: _Worksp
         events=int(space.report[layout.EVENTS]),
         counts=space.counts,
         exposure=space.exposure,
-        event_week=space.places[0],
-        event_hour=space.places[1],
-        event_effect=space.places[2],
+        event=space.places,
         over=space.over,
         large=space.large,
         large_total=int(space.report[layout.LARGE]),
     )
-    theta = np.log(model.configuration.start)
+    space.search[TRIAL] = np.cbrt(model.configuration.start)
     space.steps[:] = 0
     code = fit_series(
         space.structure,
         table,
         space.scratch,
-        theta,
+        INFERENCES.index(model.parameters["inference"]),
         space.rule,
-        space.work,
+        space.search,
         space.nodes,
         space.sums,
         space.steps,
     )
-    if code != 0 or not np.isfinite(space.sums).all():
+    if code != DONE or not np.isfinite(space.sums).all():
         return Posterior("failed", "the posterior's mode was not found", {})
     return Posterior("ok", None, _columns(model, space, weeks, present))
 
@@ -179,8 +177,8 @@ def _flags(report: NDArray[np.int64], gradient: float, skewness: float) -> str:
         "short": observed < FEWEST_WEEKS * 168,
         "spike": total > 0 and 2 * int(report[layout.LARGEST]) > total,
         "sparse": 0 < total < 0.3 * observed,
-        "gradient": gradient > 2.0,
-        "skewed": skewness > 0.7,
+        "gradient": gradient > 0.3,
+        "skewed": skewness > 1.0,
     }
     return ",".join(name for name, present in found.items() if present)
 
@@ -190,25 +188,25 @@ def _columns(
 ) -> dict[str, Any]:
     """Return one partition's columns of the state."""
     sums, nodes, report = space.sums, space.nodes, space.report
-    deviation = np.sqrt(np.maximum(sums[1] - sums[0] ** 2, 1e-12))
-    dense_deviation = np.sqrt(np.maximum(sums[3] - sums[2] ** 2, 1e-12))
+    deviation = np.sqrt(np.maximum(sums[HOUR_SQUARE] - sums[HOUR] ** 2, 1e-12))
+    dense_deviation = np.sqrt(np.maximum(sums[DENSE_SQUARE] - sums[DENSE] ** 2, 1e-12))
     event_mean = np.zeros(len(model.effects))
     event_sd = np.full(len(model.effects), model.configuration.event_sd)
-    event_mean[present] = sums[2, weeks : weeks + len(present)]
+    event_mean[present] = sums[DENSE, weeks : weeks + len(present)]
     event_sd[present] = dense_deviation[weeks : weeks + len(present)]
-    gradient, skewness = float(sums[5, 0]), float(sums[5, 1])
+    gradient, skewness = float(sums[CHECKS, 0]), float(sums[CHECKS, 1])
     columns: dict[str, Any] = {
-        "hour_of_week_mean": sums[0, :168].astype(np.float32),
+        "hour_of_week_mean": sums[HOUR, :168].astype(np.float32),
         "hour_of_week_sd": deviation[:168].astype(np.float32),
-        "level_sd": float(np.sqrt(max(sums[4, 1] - sums[4, 0] ** 2, 1e-12))),
-        "week_mean": sums[2, :weeks].astype(np.float32),
+        "level_sd": float(np.sqrt(max(sums[LEVEL, 1] - sums[LEVEL, 0] ** 2, 1e-12))),
+        "week_mean": sums[DENSE, :weeks].astype(np.float32),
         "event_mean": event_mean.astype(np.float32),
         "event_sd": event_sd.astype(np.float32),
         "node_weight": nodes[:, 0].astype(np.float32),
-        "node_week_scale": np.exp(nodes[:, -2]).astype(np.float32),
-        "node_inv_phi": np.exp(2.0 * nodes[:, -1]).astype(np.float32),
+        "node_week_scale": (nodes[:, -2] ** 3).astype(np.float32),
+        "node_inv_phi": (nodes[:, -1] ** 6).astype(np.float32),
     }
-    natural = np.exp(nodes[:, 1:])
+    natural = nodes[:, 1:] ** 3
     natural[:, -1] **= 2
     means = nodes[:, 0] @ natural
     spreads = np.sqrt(np.maximum(nodes[:, 0] @ (natural - means) ** 2, 0.0))
@@ -221,6 +219,7 @@ def _columns(
         "evaluations": int(space.steps[1]),
         "gradient": gradient,
         "skewness": skewness,
+        "inference": "full" if sums[CHECKS, 2] else "fast",
         "flags": _flags(report, gradient, skewness),
     }
 
@@ -252,5 +251,6 @@ def posterior_schema(model: NegativeBinomial) -> pa.Schema:
         fields |= {f"{name}_mean": pa.float32(), f"{name}_sd": pa.float32()}
     fields |= {"observed_hours": pa.int32(), "mean_count": pa.float32()}
     fields |= {"newton_steps": pa.int32(), "evaluations": pa.int32()}
-    fields |= {"gradient": pa.float32(), "skewness": pa.float32(), "flags": pa.string()}
+    fields |= {"gradient": pa.float32(), "skewness": pa.float32(), "inference": pa.string()}
+    fields |= {"flags": pa.string()}
     return pa.schema(list(fields.items()))

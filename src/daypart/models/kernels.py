@@ -16,17 +16,20 @@ from numpy.typing import NDArray
 
 FloatVector = NDArray[np.float64]
 FloatMatrix = NDArray[np.float64]
+FloatCube = NDArray[np.float64]
 IntVector = NDArray[np.int64]
+IntMatrix = NDArray[np.int64]
 
 F1 = numba.types.Array(numba.float64, 1, "C")
 F2 = numba.types.Array(numba.float64, 2, "C")
 I1 = numba.types.Array(numba.int64, 1, "C")
+I2 = numba.types.Array(numba.int64, 2, "C")
 
 
 Compiled = TypeVar("Compiled", bound=Callable[..., Any])
 
 
-def kernel(returns: Any, *arguments: Any) -> Callable[[Compiled], Compiled]:
+def kernel(returns: Any, *arguments: Any, door: bool = False) -> Callable[[Compiled], Compiled]:
     """Compile a function for one signature.
 
     Sums may be reordered (so that they use vector instructions), but infinities and NaN keep
@@ -35,6 +38,8 @@ def kernel(returns: Any, *arguments: Any) -> Callable[[Compiled], Compiled]:
     Parameters
     ----------
     returns, *arguments : numba types
+    door : bool
+        True where Python calls it too, not other kernels only (which compile faster).
     """
     compiled: Callable[[Compiled], Compiled] = numba.njit(
         returns(*arguments),
@@ -42,11 +47,13 @@ def kernel(returns: Any, *arguments: Any) -> Callable[[Compiled], Compiled]:
         fastmath={"reassoc", "contract", "nsz"},
         error_model="numpy",
         nogil=True,
+        no_cpython_wrapper=not door,
+        no_cfunc_wrapper=True,
     )
     return compiled
 
 
-@kernel(numba.void, F1, F1, numba.int64)
+@kernel(numba.void, F1, F1, numba.int64, door=True)
 def log_of(values: FloatVector, out: FloatVector, count: int) -> None:
     """Write the natural logarithms of positive normal numbers, eight at a time.
 

@@ -21,7 +21,26 @@ from daypart.models.elimination import (
     reduce_tree,
     solve,
 )
-from daypart.models.field import SCRATCH, SERIES, STRUCTURE, Scratch, Series, Structure
+from daypart.models.field import (
+    CHOL,
+    CROSS,
+    MEAN,
+    PATH,
+    POINT,
+    RESIDUAL,
+    RHS,
+    SCHUR,
+    SCRATCH,
+    SERIES,
+    SHRINK,
+    STEP,
+    STEP_PATH,
+    STRUCTURE,
+    WEIGHT,
+    Scratch,
+    Series,
+    Structure,
+)
 from daypart.models.kernels import F1, F2, FloatMatrix, FloatVector, kernel, log_of
 
 ENOUGH = 1e-7
@@ -33,23 +52,23 @@ LONGEST_STEP = 3.0
 
 @kernel(numba.void, SERIES, SCRATCH, numba.float64)
 def evaluate_field(t: Series, s: Scratch, r: float) -> None:
-    """Fill mean, shrink, residual and the cells' curvature (in `cross`) at `path`, `dense`."""
+    """Fill MEAN, SHRINK, RESIDUAL and the cells' curvature (in CROSS) at the current point."""
+    path, dense, factors = s.node[PATH], s.dense[POINT], s.line[0]
+    means, shrinks, residuals = s.table[MEAN], s.table[SHRINK], s.table[RESIDUAL]
+    cross = s.load[CROSS]
     for c in range(168):
-        s.row[c] = math.exp(s.path[c])
+        factors[c] = math.exp(path[c])
     for k in range(t.weeks):
-        factor = math.exp(s.dense[k])
-        exposure = t.exposure[k]
-        mean = s.mean[k]
+        factor = math.exp(dense[k])
+        exposure, mean = t.exposure[k], means[k]
         for c in range(168):
-            mean[c] = exposure[c] * s.row[c] * factor
+            mean[c] = exposure[c] * factors[c] * factor
     for e in range(t.events):
-        s.mean[t.event_week[e], t.event_hour[e]] *= math.exp(s.dense[t.weeks + t.event_effect[e]])
+        effect = dense[t.weeks + t.event[2, e]]
+        means[t.event[0, e], t.event[1, e]] *= math.exp(effect)
     for k in range(t.weeks):
-        mean = s.mean[k]
-        shrink = s.shrink[k]
-        residual = s.residual[k]
-        count = t.counts[k]
-        curvature = s.cross[k, :168]
+        mean, shrink, residual = means[k], shrinks[k], residuals[k]
+        count, curvature = t.counts[k], cross[k]
         for c in range(168):
             mu = mean[c]
             y = count[c]
@@ -66,100 +85,97 @@ def sum_table(
     """Sum a weeks x hours table over what each coordinate of the field reaches (Z' table)."""
     segments = len(structure.parents)
     root = 24 * segments
-    for n in range(root + 1):
+    for n in range(len(tree)):
         tree[n] = 0.0
-    cells = tree[:168]
     for k in range(t.weeks):
         row = table[k]
         total = 0.0
         for c in range(168):
-            cells[c] += row[c]
+            tree[c] += row[c]
             total += row[c]
         dense[k] = total
     for segment in range(segments):
         parent = structure.parents[segment]
-        below = tree[24 * segment : 24 * segment + 24]
-        if parent >= 0:
-            above = tree[24 * parent : 24 * parent + 24]
-            for n in range(24):
-                above[n] += below[n]
-        else:
-            for n in range(24):
-                tree[root] += below[n]
+        first = 24 * segment
+        above = 24 * parent if parent >= 0 else root
+        stride = 1 if parent >= 0 else 0
+        for n in range(24):
+            tree[above + stride * n] += tree[first + n]
     for j in range(t.effects):
         dense[t.weeks + j] = 0.0
     for e in range(t.events):
-        dense[t.weeks + t.event_effect[e]] += table[t.event_week[e], t.event_hour[e]]
+        dense[t.weeks + t.event[2, e]] += table[t.event[0, e], t.event[1, e]]
 
 
-@kernel(numba.boolean, STRUCTURE, SERIES, SCRATCH, F1)
-def factorise(structure: Structure, t: Series, s: Scratch, precisions: FloatVector) -> bool:
-    """Factorise the Hessian from the curvature that `evaluate_field` left in `cross`."""
+@kernel(numba.boolean, STRUCTURE, SERIES, SCRATCH)
+def factorise(structure: Structure, t: Series, s: Scratch) -> bool:
+    """Factorise the Hessian from the curvature that `evaluate_field` left in CROSS."""
+    weight, cross, schur = s.node[WEIGHT], s.load[CROSS], s.square[SCHUR]
     weeks = t.weeks
     m = weeks + t.effects
-    week_precision = precisions[len(precisions) - 1]
+    week_precision = s.scales[0, s.scales.shape[1] - 1]
     for c in range(168):
-        s.weight[c] = 0.0
-    for j in range(t.effects):
-        for c in range(168):
-            s.cross[weeks + j, c] = 0.0
+        weight[c] = 0.0
     for i in range(m):
         for j in range(i + 1):
-            s.schur[i, j] = 0.0
+            schur[i, j] = 0.0
     for k in range(weeks):
-        row = s.cross[k]
+        row = cross[k]
         total = 0.0
         for c in range(168):
             total += row[c]
-            s.weight[c] += row[c]
-        s.schur[k, k] = total + week_precision
+            weight[c] += row[c]
+        schur[k, k] = total + week_precision
         if structure.walk == 1 and k + 1 < weeks:
-            s.schur[k, k] += week_precision
-            s.schur[k + 1, k] = -week_precision
+            schur[k, k] += week_precision
+    if structure.walk == 1:
+        for k in range(1, weeks):
+            schur[k, k - 1] = -week_precision
     for j in range(t.effects):
-        s.schur[weeks + j, weeks + j] = structure.event_precision
+        row = cross[weeks + j]
+        for c in range(168):
+            row[c] = 0.0
+        schur[weeks + j, weeks + j] = structure.event_precision
     for e in range(t.events):
-        k, c, j = t.event_week[e], t.event_hour[e], weeks + t.event_effect[e]
-        curvature = s.cross[k, c]
-        s.cross[j, c] += curvature
-        s.schur[j, j] += curvature
-        s.schur[j, k] += curvature
-    reduce_tree(structure, s, precisions, m)
-    return cholesky(s.schur, s.chol, m)
+        k, c, j = t.event[0, e], t.event[1, e], weeks + t.event[2, e]
+        curvature = cross[k, c]
+        cross[j, c] += curvature
+        schur[j, j] += curvature
+        schur[j, k] += curvature
+    reduce_tree(structure, s, m)
+    return cholesky(schur, s.square[CHOL], m)
 
 
-@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, F1)
-def subtract_prior_slope(
-    structure: Structure, t: Series, s: Scratch, precisions: FloatVector
-) -> None:
-    """Subtract from `rhs` the slope of the prior's energy at the current point."""
+@kernel(numba.void, STRUCTURE, SERIES, SCRATCH)
+def subtract_prior_slope(structure: Structure, t: Series, s: Scratch) -> None:
+    """Subtract from RHS the slope of the prior's energy at the current point."""
+    tree, dense = s.node[POINT], s.dense[POINT]
+    rhs_tree, rhs_dense = s.node[RHS], s.dense[RHS]
+    precisions = s.scales[0]
     segments = len(structure.parents)
     root = 24 * segments
     for segment in range(segments):
         precision = precisions[structure.levels[segment]]
         for n in range(24 * segment, 24 * segment + 24):
-            s.rhs_tree[n] -= precision * s.tree[n]
-    s.rhs_tree[root] -= structure.level_precision * s.tree[root]
+            rhs_tree[n] -= precision * tree[n]
+    rhs_tree[root] -= structure.level_precision * tree[root]
     week_precision = precisions[len(precisions) - 1]
     previous = 0.0
     for k in range(t.weeks):
+        innovation = week_precision * (dense[k] - previous)
+        rhs_dense[k] -= innovation
         if structure.walk == 1:
-            innovation = s.dense[k] - previous
-            s.rhs_dense[k] -= week_precision * innovation
             if k > 0:
-                s.rhs_dense[k - 1] += week_precision * innovation
-            previous = s.dense[k]
-        else:
-            s.rhs_dense[k] -= week_precision * s.dense[k]
-    for j in range(t.effects):
-        s.rhs_dense[t.weeks + j] -= structure.event_precision * s.dense[t.weeks + j]
+                rhs_dense[k - 1] += innovation
+            previous = dense[k]
+    for j in range(t.weeks, t.weeks + t.effects):
+        rhs_dense[j] -= structure.event_precision * dense[j]
 
 
-@kernel(numba.float64, STRUCTURE, SERIES, F1, F1, F1)
-def prior_energy(
-    structure: Structure, t: Series, tree: FloatVector, dense: FloatVector, squares: FloatVector
-) -> float:
-    """Return the fixed priors' energy; `squares` receives each scale's sum of squares."""
+@kernel(numba.float64, STRUCTURE, SERIES, SCRATCH)
+def prior_energy(structure: Structure, t: Series, s: Scratch) -> float:
+    """Return the fixed priors' energy; `scales[1]` receives each scale's sum of squares."""
+    tree, dense, squares = s.node[POINT], s.dense[POINT], s.scales[1]
     segments = len(structure.parents)
     root = 24 * segments
     for i in range(len(squares)):
@@ -176,8 +192,8 @@ def prior_energy(
         if structure.walk == 1:
             previous = dense[k]
     energy: float = 0.5 * structure.level_precision * tree[root] * tree[root]
-    for j in range(t.effects):
-        energy += 0.5 * structure.event_precision * dense[t.weeks + j] ** 2
+    for j in range(t.weeks, t.weeks + t.effects):
+        energy += 0.5 * structure.event_precision * dense[j] ** 2
     return energy
 
 
@@ -187,62 +203,40 @@ def log_likelihood(t: Series, s: Scratch, r: float) -> tuple[float, float]:
 
     Without the terms of y and r alone (`count_terms`), and with log mu without log exposure.
     """
+    path, dense = s.node[PATH], s.dense[POINT]
+    means, shrinks = s.table[MEAN], s.table[SHRINK]
+    grown, logs = s.line[0], s.line[1]
     total = 0.0
     slope = 0.0
     phi = 1.0 / r
     for k in range(t.weeks):
-        counts = t.counts[k]
-        mean = s.mean[k]
-        shrink = s.shrink[k]
-        week = s.dense[k]
+        counts, mean, shrink = t.counts[k], means[k], shrinks[k]
+        week = dense[k]
         for c in range(168):
-            s.row[c] = 1.0 + r * mean[c]
-        log_of(s.row, s.row_log, 168)
+            grown[c] = 1.0 + r * mean[c]
+        log_of(grown, logs, 168)
         for c in range(168):
-            total += counts[c] * (s.path[c] + week) - (counts[c] + phi) * s.row_log[c]
-            slope += phi * phi * s.row_log[c] - (counts[c] + phi) * mean[c] * shrink[c]
+            total += counts[c] * (path[c] + week) - (counts[c] + phi) * logs[c]
+            slope += phi * phi * logs[c] - (counts[c] + phi) * mean[c] * shrink[c]
     for e in range(t.events):
-        y = t.counts[t.event_week[e], t.event_hour[e]]
-        total += y * s.dense[t.weeks + t.event_effect[e]]
+        total += t.counts[t.event[0, e], t.event[1, e]] * dense[t.weeks + t.event[2, e]]
     return total, slope
 
 
-@kernel(numba.float64, STRUCTURE, SERIES, SCRATCH, F1, numba.float64, F1)
-def energy(
-    structure: Structure,
-    t: Series,
-    s: Scratch,
-    precisions: FloatVector,
-    r: float,
-    squares: FloatVector,
-) -> float:
-    """Return minus the log joint density (up to terms of theta) at the point last evaluated."""
-    total = prior_energy(structure, t, s.tree, s.dense, squares)
-    total -= log_likelihood(t, s, r)[0]
-    for i in range(len(squares)):
-        total += 0.5 * precisions[i] * squares[i]
-    return total
-
-
-@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, numba.float64)
-def move(structure: Structure, t: Series, s: Scratch, length: float) -> None:
+@kernel(numba.void, SCRATCH, numba.int64, numba.float64)
+def move(s: Scratch, m: int, length: float) -> None:
     """Go `length` times the step, from the current point."""
-    for n in range(24 * len(structure.parents) + 1):
-        s.tree[n] += length * s.step_tree[n]
-        s.path[n] += length * s.step_path[n]
-    for i in range(t.weeks + t.effects):
-        s.dense[i] += length * s.step_dense[i]
+    tree, path, dense = s.node[POINT], s.node[PATH], s.dense[POINT]
+    step_tree, step_path, step_dense = s.node[STEP], s.node[STEP_PATH], s.dense[STEP]
+    for n in range(len(tree)):
+        tree[n] += length * step_tree[n]
+        path[n] += length * step_path[n]
+    for i in range(m):
+        dense[i] += length * step_dense[i]
 
 
-@kernel(numba.int64, STRUCTURE, SERIES, SCRATCH, F1, numba.float64, F1)
-def find_mode(
-    structure: Structure,
-    t: Series,
-    s: Scratch,
-    precisions: FloatVector,
-    r: float,
-    squares: FloatVector,
-) -> int:
+@kernel(numba.int64, STRUCTURE, SERIES, SCRATCH, numba.float64)
+def find_mode(structure: Structure, t: Series, s: Scratch, r: float) -> int:
     """Move the point to the field's mode; leaves the Hessian there factorised.
 
     Returns
@@ -250,36 +244,37 @@ def find_mode(
     int
         Newton steps, negative where the search did not end (or the Hessian was not positive).
     """
-    root = 24 * len(structure.parents)
+    step_tree, step_path, step_dense = s.node[STEP], s.node[STEP_PATH], s.dense[STEP]
+    rhs_tree, rhs_dense = s.node[RHS], s.dense[RHS]
     m = t.weeks + t.effects
     best = np.inf
     length = 1.0
     for iteration in range(MOST_STEPS):
         evaluate_field(t, s, r)
         if iteration >= 12:
-            height = energy(structure, t, s, precisions, r, squares)
+            height = prior_energy(structure, t, s) - log_likelihood(t, s, r)[0]
+            for i in range(s.scales.shape[1]):
+                height += 0.5 * s.scales[0, i] * s.scales[1, i]
             if not height <= best + 1e-9 * abs(best) and length > 1e-6:
-                move(structure, t, s, -0.5 * length)
+                move(s, m, -0.5 * length)
                 length *= 0.5
                 continue
             best = height
-        if not factorise(structure, t, s, precisions):
+        if not factorise(structure, t, s):
             return -iteration - 1
-        sum_table(structure, t, s.residual, s.rhs_tree, s.rhs_dense)
-        subtract_prior_slope(structure, t, s, precisions)
-        solve(structure, s, s.rhs_tree, s.rhs_dense, s.step_tree, s.step_dense, s.step_path, m)
+        sum_table(structure, t, s.table[RESIDUAL], rhs_tree, rhs_dense)
+        subtract_prior_slope(structure, t, s)
+        solve(structure, s, rhs_tree, rhs_dense, step_tree, step_dense, step_path, m)
         decrement = 0.0
-        for n in range(root + 1):
-            decrement += s.rhs_tree[n] * s.step_tree[n]
+        longest = 0.0
+        for n in range(len(rhs_tree)):
+            decrement += rhs_tree[n] * step_tree[n]
+            longest = max(longest, abs(step_path[n]))
         for i in range(m):
-            decrement += s.rhs_dense[i] * s.step_dense[i]
+            decrement += rhs_dense[i] * step_dense[i]
+            longest = max(longest, abs(step_dense[i]))
         if decrement < ENOUGH:
             return iteration + 1
-        longest = 0.0
-        for n in range(168):
-            longest = max(longest, abs(s.step_path[n]))
-        for i in range(m):
-            longest = max(longest, abs(s.step_dense[i]))
         length = 1.0 if longest <= LONGEST_STEP else LONGEST_STEP / longest
-        move(structure, t, s, length)
+        move(s, m, length)
     return -MOST_STEPS

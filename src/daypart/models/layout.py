@@ -5,7 +5,17 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from daypart.models.kernels import F1, F2, I1, FloatMatrix, FloatVector, IntVector, kernel
+from daypart.models.kernels import (
+    F1,
+    F2,
+    I1,
+    I2,
+    FloatMatrix,
+    FloatVector,
+    IntMatrix,
+    IntVector,
+    kernel,
+)
 
 HISTOGRAM = 64
 """Counts below this are summed from a histogram, the rest one by one."""
@@ -18,7 +28,7 @@ _I16 = numba.types.Array(numba.int16, 1, "C")
 _F32 = numba.types.Array(numba.float32, 1, "C")
 
 
-@kernel(numba.void, _I32, _F32, _I32, _I16, _I16, F2, F2, F2, F1, F1, I1, I1, I1, I1)
+@kernel(numba.void, _I32, _F32, _I32, _I16, _I16, F2, F2, F2, F1, F1, I2, I1, door=True)
 def lay_out(
     series: np.ndarray,
     exposures: np.ndarray,
@@ -30,9 +40,7 @@ def lay_out(
     event: FloatMatrix,
     over: FloatVector,
     large: FloatVector,
-    event_week: IntVector,
-    event_hour: IntVector,
-    event_effect: IntVector,
+    events: IntMatrix,
     report: IntVector,
 ) -> None:
     """Fill one partition's tables from its series.
@@ -48,7 +56,7 @@ def lay_out(
     effect : int16 array, shape (hours,)
         Event effect of each hour, -1 for none.
     counts, exposure, event : float64 arrays, shape (weeks, 168), all written
-    over, large, event_week, event_hour, event_effect : see `field.Series`
+    over, large, events : see `field.Series`
     report : int64 array, shape (6,)
         Observed hours, sum of counts, length of `large`, hours with a count but no exposure,
         largest count, number of events.
@@ -89,9 +97,9 @@ def lay_out(
                 report[LARGE] += 1
             if exposure[k, c] > 0.0 and event[k, c] >= 0.0:
                 place = report[EVENTS]
-                event_week[place] = k
-                event_hour[place] = c
-                event_effect[place] = int(event[k, c])
+                events[0, place] = k
+                events[1, place] = c
+                events[2, place] = int(event[k, c])
                 report[EVENTS] += 1
     for i in range(len(over) - 2, -1, -1):
         over[i] += over[i + 1]

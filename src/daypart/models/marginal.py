@@ -1,14 +1,16 @@
 """The Laplace log marginal of the scales and the dispersion, with its exact gradient.
 
-theta = (log scale of each level of the tree, log week scale, log tau). One adjoint solve
-lambda = H^-1 Z' (W' * variance) gives both the gradient and the field's mean to third order,
-mode - lambda / 2.
+theta holds the cube roots of the scale of each level of the tree, of the week scale and of tau:
+posteriors of scales are closest to normal there, whether or not they reach down to 0. One
+adjoint solve lambda = H^-1 Z' (W' * variance) gives both the gradient and the field's mean to
+third order, mode - lambda / 2, and most of the next term of the Laplace expansion.
 
 References
 ----------
 Tierney and Kadane (1986), Accurate approximations for posterior moments, JASA 81.
 Rue, Martino and Chopin (2009), Approximate Bayesian inference for latent Gaussian models,
 JRSS B 71.
+Shun and McCullagh (1995), Laplace approximation of high dimensional integrals, JRSS B 57.
 """
 
 from __future__ import annotations
@@ -19,7 +21,28 @@ import numba
 import numpy as np
 
 from daypart.models.elimination import log_determinant, path_covariances, solve
-from daypart.models.field import SCRATCH, SERIES, STRUCTURE, Scratch, Series, Structure
+from daypart.models.field import (
+    COV,
+    LAMBDA,
+    LAMBDA_PATH,
+    LOAD,
+    MEAN,
+    OWN,
+    POINT,
+    RESIDUAL,
+    RHS,
+    SCRATCH,
+    SERIES,
+    SHRINK,
+    SPREAD,
+    STRUCTURE,
+    TABLE_VARIANCE,
+    THIRD,
+    VARIANCE,
+    Scratch,
+    Series,
+    Structure,
+)
 from daypart.models.kernels import F1, I1, FloatVector, IntVector, kernel, log_of
 from daypart.models.laplace import find_mode, log_likelihood, prior_energy, sum_table
 
@@ -45,134 +68,121 @@ def count_terms(t: Series, s: Scratch, r: float) -> tuple[float, float]:
     That is the sum over i < y of log(1 + i r). Counts below the length of `over` come from its
     histogram, the rest of larger ones from Stirling's series.
     """
+    grown, logs = s.line[0], s.line[1]
     value = 0.0
     slope = 0.0
-    bins = len(t.over)
-    for start in range(0, bins, 128):
-        stop = min(bins, start + 128)
-        if t.over[start] == 0.0:
-            break
-        for i in range(stop - start):
-            s.row[i] = 1.0 + (start + i) * r
-        log_of(s.row, s.row_log, stop - start)
-        for i in range(stop - start):
-            value += t.over[start + i] * s.row_log[i]
-            slope += t.over[start + i] * (start + i) / s.row[i]
+    bins = 0
+    while bins < len(t.over) and t.over[bins] > 0.0:
+        grown[bins] = 1.0 + bins * r
+        bins += 1
+    log_of(grown, logs, bins)
+    for i in range(bins):
+        value += t.over[i] * logs[i]
+        slope += t.over[i] * i / grown[i]
     if t.large_total == 0:
         return value, slope
+    large, large_log = s.large[0], s.large[1]
     phi = 1.0 / r
     base = bins + phi
     stirling = (base - 0.5) * math.log(base) - base + 1.0 / (12.0 * base)
     base_digamma = digamma(base)
     log_r = math.log(r)
     for i in range(t.large_total):
-        s.large_row[i] = t.large[i] + phi
-    log_of(s.large_row, s.large_log, t.large_total)
+        large[i] = t.large[i] + phi
+    log_of(large, large_log, t.large_total)
     for i in range(t.large_total):
-        x = s.large_row[i]
+        x = large[i]
         z = 1.0 / x
         extra = t.large[i] - bins
-        value += (x - 0.5) * s.large_log[i] - x + z / 12.0 - stirling + extra * log_r
-        slope -= (s.large_log[i] - 0.5 * z - z * z / 12.0 - base_digamma) * phi * phi
+        value += (x - 0.5) * large_log[i] - x + z / 12.0 - stirling + extra * log_r
+        slope -= (large_log[i] - 0.5 * z - z * z / 12.0 - base_digamma) * phi * phi
         slope += extra * phi
     return value, slope
 
 
-@kernel(numba.void, SERIES, SCRATCH, numba.int64)
-def table_variances(t: Series, s: Scratch, m: int) -> None:
-    """Fill `variance`: that of log mu in every cell, at given scales."""
+@kernel(numba.void, SERIES, SCRATCH)
+def table_variances(t: Series, s: Scratch) -> None:
+    """Fill TABLE_VARIANCE: that of log mu in every cell, at given scales."""
+    own, loads, spreads, cov = s.node[OWN], s.load[LOAD], s.load[SPREAD], s.square[COV]
+    path_variance = s.line[0]
     for c in range(168):
-        s.row[c] = s.own[c]
-    for i in range(m):
-        load = s.load[i]
-        spread = s.spread[i]
+        path_variance[c] = own[c]
+    for i in range(t.weeks + t.effects):
+        load, spread = loads[i], spreads[i]
         for c in range(168):
-            s.row[c] += load[c] * spread[c]
+            path_variance[c] += load[c] * spread[c]
+    variances = s.table[TABLE_VARIANCE]
     for k in range(t.weeks):
-        spread = s.spread[k]
-        own = s.cov[k, k]
-        variance = s.variance[k]
+        spread, variance = spreads[k], variances[k]
+        week = cov[k, k]
         for c in range(168):
-            variance[c] = s.row[c] + own - 2.0 * spread[c]
+            variance[c] = path_variance[c] + week - 2.0 * spread[c]
     for e in range(t.events):
-        k, c, j = t.event_week[e], t.event_hour[e], t.weeks + t.event_effect[e]
-        s.variance[k, c] += s.cov[j, j] + 2.0 * s.cov[k, j] - 2.0 * s.spread[j, c]
+        k, c, j = t.event[0, e], t.event[1, e], t.weeks + t.event[2, e]
+        variances[k, c] += cov[j, j] + 2.0 * cov[k, j] - 2.0 * spreads[j, c]
 
 
 @kernel(numba.float64, STRUCTURE, SERIES, SCRATCH, numba.float64)
 def adjoint(structure: Structure, t: Series, s: Scratch, r: float) -> float:
     """Solve for lambda; return the slope in r of -1/2 log |H|, that of the mode included."""
+    means, shrinks, residuals = s.table[MEAN], s.table[SHRINK], s.table[RESIDUAL]
+    variances, thirds = s.table[TABLE_VARIANCE], s.table[THIRD]
+    lambda_path, lambda_dense = s.node[LAMBDA_PATH], s.dense[LAMBDA]
+    rhs_tree, rhs_dense = s.node[RHS], s.dense[RHS]
     direct = 0.0
     for k in range(t.weeks):
-        mean = s.mean[k]
-        shrink = s.shrink[k]
-        count = t.counts[k]
-        variance = s.variance[k]
-        third = s.third[k]
+        mean, shrink, count = means[k], shrinks[k], t.counts[k]
+        variance, third = variances[k], thirds[k]
         for c in range(168):
             q = shrink[c]
             bend = mean[c] * q * q
             grown = 1.0 + r * count[c]
             third[c] = grown * bend * (2.0 * q - 1.0) * variance[c]
             direct += variance[c] * bend * (count[c] - 2.0 * grown * mean[c] * q)
-    sum_table(structure, t, s.third, s.rhs_tree, s.rhs_dense)
-    solve(
-        structure,
-        s,
-        s.rhs_tree,
-        s.rhs_dense,
-        s.lam_tree,
-        s.lam_dense,
-        s.lam_path,
-        t.weeks + t.effects,
-    )
+    sum_table(structure, t, thirds, rhs_tree, rhs_dense)
+    m = t.weeks + t.effects
+    solve(structure, s, rhs_tree, rhs_dense, s.node[LAMBDA], lambda_dense, lambda_path, m)
     through_mode = 0.0
     for k in range(t.weeks):
-        mean = s.mean[k]
-        shrink = s.shrink[k]
-        residual = s.residual[k]
-        week = s.lam_dense[k]
+        mean, shrink, residual = means[k], shrinks[k], residuals[k]
+        week = lambda_dense[k]
         for c in range(168):
-            through_mode += (s.lam_path[c] + week) * residual[c] * mean[c] * shrink[c]
+            through_mode += (lambda_path[c] + week) * residual[c] * mean[c] * shrink[c]
     for e in range(t.events):
-        k, c = t.event_week[e], t.event_hour[e]
-        through_mode += (
-            s.lam_dense[t.weeks + t.event_effect[e]]
-            * s.residual[k, c]
-            * s.mean[k, c]
-            * s.shrink[k, c]
-        )
+        k, c = t.event[0, e], t.event[1, e]
+        effect = lambda_dense[t.weeks + t.event[2, e]]
+        through_mode += effect * residuals[k, c] * means[k, c] * shrinks[k, c]
     return 0.5 * (through_mode - direct)
 
 
-@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, F1, F1)
-def scale_slopes(
-    structure: Structure, t: Series, s: Scratch, precisions: FloatVector, slopes: FloatVector
-) -> None:
+@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, F1)
+def scale_slopes(structure: Structure, t: Series, s: Scratch, slopes: FloatVector) -> None:
     """Write the slope of the log marginal in the log of each scale of the tree and the weeks."""
+    tree, lam, variance = s.node[POINT], s.node[LAMBDA], s.node[VARIANCE]
+    dense, lam_dense, cov = s.dense[POINT], s.dense[LAMBDA], s.square[COV]
+    precisions = s.scales[0]
     segments = len(structure.parents)
     last = len(precisions) - 1
     for i in range(last + 1):
         slopes[i] = 0.0
     for segment in range(segments):
-        precision = precisions[structure.levels[segment]]
+        level = structure.levels[segment]
         total = 0.0
         for n in range(24 * segment, 24 * segment + 24):
-            total += s.tree[n] * (s.tree[n] - s.lam_tree[n]) + s.node_variance[n]
-        slopes[structure.levels[segment]] += precision * total - 24.0
+            total += tree[n] * (tree[n] - lam[n]) + variance[n]
+        slopes[level] += precisions[level] * total - 24.0
     total = 0.0
     for k in range(t.weeks):
+        step, pull, spread = dense[k], lam_dense[k], cov[k, k]
         if structure.walk == 1 and k > 0:
-            step = s.dense[k] - s.dense[k - 1]
-            lam = s.lam_dense[k] - s.lam_dense[k - 1]
-            spread = s.cov[k, k] + s.cov[k - 1, k - 1] - 2.0 * s.cov[k, k - 1]
-        else:
-            step, lam, spread = s.dense[k], s.lam_dense[k], s.cov[k, k]
-        total += step * (step - lam) + spread
+            step -= dense[k - 1]
+            pull -= lam_dense[k - 1]
+            spread += cov[k - 1, k - 1] - 2.0 * cov[k, k - 1]
+        total += step * (step - pull) + spread
     slopes[last] = precisions[last] * total - t.weeks
 
 
-@kernel(numba.float64, STRUCTURE, SERIES, SCRATCH, F1, F1, I1)
+@kernel(numba.float64, STRUCTURE, SERIES, SCRATCH, F1, F1, I1, door=True)
 def log_posterior(
     structure: Structure,
     t: Series,
@@ -184,34 +194,75 @@ def log_posterior(
     """Return the log posterior density of theta (up to a constant) and fill its slope.
 
     Starts from the point in the scratch and leaves the mode there, with every covariance.
-    `steps[0]` grows by the Newton steps taken; -inf where the mode wasn't found.
+    `steps[0]` grows by the Newton steps taken, `steps[1]` by 1; -inf where no mode was found.
     """
     m = t.weeks + t.effects
     last = len(theta) - 1
-    precisions = s.precisions
+    precisions, squares = s.scales[0], s.scales[1]
     for i in range(last):
-        precisions[i] = math.exp(-2.0 * theta[i])
-    r = math.exp(2.0 * theta[last])
-    taken = find_mode(structure, t, s, precisions, r, s.squares)
+        precisions[i] = theta[i] ** -6.0
+    r = theta[last] ** 6.0
+    taken = find_mode(structure, t, s, r)
     steps[0] += abs(taken)
+    steps[1] += 1
     if taken < 0:
         return -np.inf
     likelihood, likelihood_slope = log_likelihood(t, s, r)
     counts, counts_slope = count_terms(t, s, r)
-    value: float = likelihood + counts - prior_energy(structure, t, s.tree, s.dense, s.squares)
-    value -= 0.5 * log_determinant(structure, s, m)
+    value: float = likelihood + counts - prior_energy(structure, t, s)
+    value -= 0.5 * log_determinant(s, m)
     for i in range(last):
-        value -= 0.5 * precisions[i] * s.squares[i]
+        value -= 0.5 * precisions[i] * squares[i]
     for segment in range(len(structure.parents)):
-        value -= 24.0 * theta[structure.levels[segment]]
-    value -= t.weeks * theta[last - 1]
+        value -= 72.0 * math.log(theta[structure.levels[segment]])
+    value -= 3.0 * t.weeks * math.log(theta[last - 1])
     path_covariances(structure, s, m)
-    table_variances(t, s, m)
+    table_variances(t, s)
     r_slope = likelihood_slope + counts_slope + adjoint(structure, t, s, r)
-    scale_slopes(structure, t, s, precisions, slope[:last])
+    scale_slopes(structure, t, s, slope[:last])
     slope[last] = 2.0 * r * r_slope
     for i in range(last + 1):
-        ratio = math.exp(theta[i]) / structure.hyper_scales[i]
-        value += theta[i] - 0.5 * ratio * ratio
-        slope[i] += 1.0 - ratio * ratio
+        ratio = theta[i] ** 3.0 / structure.hyper_scales[i]
+        value += 2.0 * math.log(theta[i]) - 0.5 * ratio * ratio
+        slope[i] = (3.0 * (slope[i] - ratio * ratio) + 2.0) / theta[i]
     return value
+
+
+@kernel(numba.float64, SERIES, SCRATCH, numba.float64)
+def second_order(t: Series, s: Scratch, r: float) -> float:
+    """Return the next term of the Laplace expansion of the log marginal, after `log_posterior`.
+
+    With third and fourth derivatives t and f of the energy in log mu, and c its covariance,
+
+        1/8 (t c_ii)' Z H^-1 Z' (t c_ii)  +  1/12 sum_ij t_i t_j c_ij^3  -  1/8 sum_i f_i c_ii^2
+
+    The first is what `adjoint` solved. The second is taken over pairs in one hour of the week,
+    whose covariance is that of the path; the others' cubes are negligible.
+    """
+    means, shrinks, variances = s.table[MEAN], s.table[SHRINK], s.table[TABLE_VARIANCE]
+    own, loads, spreads = s.node[OWN], s.load[LOAD], s.load[SPREAD]
+    path_variance, thirds = s.line[0], s.line[1]
+    total = 0.0
+    for n in range(s.node.shape[1]):
+        total += 0.125 * s.node[RHS, n] * s.node[LAMBDA, n]
+    for i in range(t.weeks + t.effects):
+        total += 0.125 * s.dense[RHS, i] * s.dense[LAMBDA, i]
+    for c in range(168):
+        path_variance[c] = own[c]
+        thirds[c] = 0.0
+    for i in range(t.weeks + t.effects):
+        load, spread = loads[i], spreads[i]
+        for c in range(168):
+            path_variance[c] += load[c] * spread[c]
+    for k in range(t.weeks):
+        mean, shrink, count, variance = means[k], shrinks[k], t.counts[k], variances[k]
+        for c in range(168):
+            q = shrink[c]
+            curvature = (1.0 + r * count[c]) * mean[c] * q * q
+            bend = 2.0 * q - 1.0
+            thirds[c] += curvature * bend
+            fourth = curvature * (bend * bend - 2.0 * q * (1.0 - q))
+            total -= 0.125 * fourth * variance[c] * variance[c]
+    for c in range(168):
+        total += thirds[c] * thirds[c] * path_variance[c] ** 3 / 12.0
+    return total

@@ -1,4 +1,15 @@
-"""One partition's fit: climb to the scales' mode, visit the nodes, mix the field's posteriors."""
+"""One partition's fit: climb to theta's mode, see how theta spreads there, mix over its nodes.
+
+FAST takes theta as normal around its mode and the field's answer to it as linear. FULL visits
+1 + 2 d axis and 2^d (d = 3) or 2^(d - 1) (d = 5) corner nodes of a degree-5 rule, at distance
+sqrt(d + 2) in standardised coordinates; each axis is bent so that the density falls along it as
+a normal one would, and a node's weight is corrected by density over normal.
+
+References
+----------
+Stroud (1971), Approximate calculation of multiple integrals, the rules for E_n^{r^2}.
+Rue, Martino and Chopin (2009), section 6.5.
+"""
 
 from __future__ import annotations
 
@@ -7,157 +18,305 @@ import math
 import numba
 import numpy as np
 
-from daypart.models.field import SCRATCH, SERIES, STRUCTURE, Scratch, Series, Structure
-from daypart.models.integrate import HIGHEST, LOWEST, climb, spread_of_theta, start_field
+from daypart.models.field import SCRATCH, SERIES, STRUCTURE, Scratch, Series, Structure, start_field
 from daypart.models.kernels import F1, F2, I1, FloatMatrix, FloatVector, IntVector, kernel
-from daypart.models.marginal import log_posterior
+from daypart.models.marginal import log_posterior, second_order
+from daypart.models.response import jump, respond
+from daypart.models.search import (
+    BEST,
+    DIRECTION,
+    HALVINGS,
+    HIGHEST,
+    LENGTH,
+    LOWEST,
+    MOST_VISITS,
+    SLOPE,
+    STATE,
+    TRIAL,
+    TRIAL_SLOPE,
+    VALUE,
+    VECTORS,
+    begin_search,
+    covariance_root,
+    learn,
+)
+from daypart.models.summary import CHECKS, add_field, add_uncertainty_of_theta
 
-CONVERGED, NO_MODE, NO_CURVATURE, GRADIENT_LEFT = 0, 1, 2, 4
+FAST, AUTO, FULL = range(3)
+SEARCH, CENTRE, SLOPES, AXES, NODES, DONE, LOST = range(7)
+"""Phases of a fit: the climb, the mode again, beside it for the Hessian, the rule's axes, all of
+its nodes; the end, and the end without a posterior."""
+MOST_CORRECTION = 0.5
+"""How far the expansion's next term may move a node's log density against the centre's."""
+SKEWED = 0.35
+"""AUTO goes FULL where a coordinate of theta is more skewed than this."""
 
 
-@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, numba.float64, F2)
-def add_field(
-    structure: Structure, t: Series, s: Scratch, weight: float, sums: FloatMatrix
-) -> None:
-    """Add one node's posterior to the sums.
+@kernel(numba.float64, F1, F1, F2, F1)
+def place_node(z: FloatVector, centre: FloatVector, root: FloatMatrix, theta: FloatVector) -> float:
+    """Write theta = centre + root z (within bounds); return z' z."""
+    square = 0.0
+    for i in range(len(theta)):
+        theta[i] = centre[i]
+    for j in range(len(theta)):
+        square += z[j] * z[j]
+        for i in range(j, len(theta)):
+            theta[i] += root[i, j] * z[j]
+    for i in range(len(theta)):
+        theta[i] = min(max(theta[i], LOWEST), HIGHEST)
+    return square
 
-    The rows of `sums` are
 
-    0, 1  mean and mean square of each hour of week's level at the forecast origin
-    2, 3  the same of the weeks and events
-    4     [0, 1] mean and mean square of the level shared by all hours at the origin
+@kernel(numba.float64, F2, F1, F1)
+def bend_node(bends: FloatMatrix, z: FloatVector, bent: FloatVector) -> float:
+    """Write z bent along each axis; return minus its log density, z normal (up to a constant).
+
+    The bend is length (exp(bend z) - 1) / bend, of which the rows of `bends` hold bend and length.
     """
-    m = t.weeks + t.effects
-    segments = len(structure.parents)
-    root = 24 * segments
-    last = t.weeks - 1
-    walk = structure.walk == 1
-    origin = s.dense[last] - 0.5 * s.lam_dense[last] if walk else 0.0
-    level = 0.0
-    for c in range(168):
-        mean = s.path[c] - 0.5 * s.lam_path[c] + origin
-        variance = s.own[c]
-        for i in range(m):
-            variance += s.load[i, c] * s.spread[i, c]
-        if walk:
-            variance += s.cov[last, last] - 2.0 * s.spread[last, c]
-        sums[0, c] += weight * mean
-        sums[1, c] += weight * (variance + mean * mean)
-        level += mean / 168.0
-    for i in range(m):
-        mean = s.dense[i] - 0.5 * s.lam_dense[i]
-        sums[2, i] += weight * mean
-        sums[3, i] += weight * (s.cov[i, i] + mean * mean)
-    variance = 0.0
-    for n in range(root + 1):
-        s.carry[n] = 0.0
-    for n in range(168):
-        s.carry[n] = 1.0 / 168.0
-    for segment in range(segments):
-        parent = structure.parents[segment]
-        for n in range(24 * segment, 24 * segment + 24):
-            variance += s.carry[n] * s.carry[n] / s.pivot[n]
-            above = 24 * parent + n - 24 * segment if parent >= 0 else root
-            s.carry[above] += s.keep[n] * s.carry[n]
-    variance += s.carry[root] * s.carry[root] / s.pivot[root]
-    for i in range(m):
-        load = 0.0
-        for c in range(168):
-            load += s.load[i, c] / 168.0
-        s.step_dense[i] = -load
-    if walk:
-        s.step_dense[last] += 1.0
-    for i in range(m):
-        for j in range(m):
-            variance += s.step_dense[i] * s.cov[i, j] * s.step_dense[j]
-    sums[4, 0] += weight * level
-    sums[4, 1] += weight * (variance + level * level)
+    energy = 0.0
+    for j in range(len(z)):
+        bend = bends[0, j]
+        factor = math.expm1(bend * z[j]) / bend if abs(bend) > 1e-6 else z[j]
+        bent[j] = bends[1, j] * factor
+        energy += 0.5 * z[j] * z[j] + bend * z[j]
+    return energy
 
 
-@kernel(numba.int64, STRUCTURE, SERIES, SCRATCH, F1, F2, F2, F2, F2, I1)
+@kernel(numba.void, F2, numba.int64, numba.float64, numba.float64, numba.float64)
+def find_bend(
+    bends: FloatMatrix, axis: int, distance: float, fall_below: float, fall_above: float
+) -> None:
+    """Bend an axis so that the log density falls as a normal one's on both sides.
+
+    `fall_below` and `fall_above` is how far it fell at -distance and +distance, unbent.
+    """
+    half = 0.5 * distance * distance
+    below = min(max(math.sqrt(half / max(fall_below, 0.02 * half)), 0.4), 2.5)
+    above = min(max(math.sqrt(half / max(fall_above, 0.02 * half)), 0.4), 2.5)
+    bend = math.log(above / below) / distance
+    reach = 0.5 * bend * distance
+    bends[0, axis] = bend
+    bends[1, axis] = math.sqrt(above * below) * (
+        reach / math.sinh(reach) if abs(reach) > 1e-6 else 1.0
+    )
+
+
+@kernel(numba.float64, F2, numba.int64)
+def slope_width(w: FloatMatrix, i: int) -> float:
+    """Return how far beside the mode the slope is taken along coordinate i."""
+    return 0.4 * math.sqrt(min(max(w[VECTORS + i, i], 1e-4), 0.02))
+
+
+@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, numba.int64, numba.int64, F2, F2)
+def aim(
+    structure: Structure,
+    t: Series,
+    s: Scratch,
+    phase: int,
+    index: int,
+    rule: FloatMatrix,
+    w: FloatMatrix,
+) -> None:
+    """Set TRIAL, and the field to where its mode should be, for one visit of a phase."""
+    d = w.shape[1]
+    centre, trial = w[BEST], w[TRIAL]
+    if phase == SEARCH:  # `learn` has set it
+        return
+    for i in range(d):
+        trial[i] = centre[i]
+    if phase == CENTRE:
+        return
+    if phase == SLOPES:
+        trial[index // 2] += (2 * (index % 2) - 1) * slope_width(w, index // 2)
+    else:
+        root, bends = w[VECTORS + 4 * d : VECTORS + 5 * d], w[VECTORS + 5 * d :]
+        node = index + 1 if phase == AXES else index
+        if phase == AXES:
+            bends[0, index // 2] = 0.0
+            bends[1, index // 2] = 1.0
+        w[STATE, LENGTH] = bend_node(bends, rule[node, 1:], w[DIRECTION])
+        place_node(w[DIRECTION], centre, root, trial)
+    jump(structure, t, s, trial, centre)
+
+
+@kernel(numba.void, F2, numba.int64, F2)
+def learn_slope(w: FloatMatrix, index: int, sums: FloatMatrix) -> None:
+    """Take in the slope on one side of the mode: half a row of the Hessian, and skewness."""
+    d = w.shape[1]
+    i, side = index // 2, 2.0 * (index % 2) - 1.0
+    row = w[VECTORS + d + i]
+    width = slope_width(w, i)
+    if side < 0.0:
+        w[STATE, LENGTH] = -2.0 * w[SLOPE, i]
+        for j in range(d):
+            row[j] = 0.0
+    w[STATE, LENGTH] += w[TRIAL_SLOPE, i]
+    for j in range(d):
+        row[j] -= side * w[TRIAL_SLOPE, j] / (2.0 * width)
+    if side > 0.0:
+        third = abs(w[STATE, LENGTH]) / (width * width)
+        sums[CHECKS, 1] = max(sums[CHECKS, 1], third * max(row[i], 4.0) ** -1.5)
+
+
+@kernel(numba.boolean, F2, F2)
+def shape_theta(w: FloatMatrix, sums: FloatMatrix) -> bool:
+    """Turn the Hessian into theta's covariance and its root; see how much slope was left."""
+    d = w.shape[1]
+    covariance, room = w[VECTORS + d : VECTORS + 2 * d], w[VECTORS + 2 * d : VECTORS + 4 * d]
+    if not covariance_root(covariance, room, w[VECTORS + 4 * d : VECTORS + 5 * d]):
+        return False
+    for i in range(d):
+        offset = 0.0
+        for j in range(d):
+            offset += covariance[i, j] * w[SLOPE, j]
+        w[TRIAL, i] = offset
+        sums[CHECKS, 0] = max(sums[CHECKS, 0], abs(offset) / math.sqrt(covariance[i, i]))
+    return True
+
+
+@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, F2, F2, F2, F2)
+def finish_fast(
+    structure: Structure,
+    t: Series,
+    s: Scratch,
+    rule: FloatMatrix,
+    w: FloatMatrix,
+    nodes: FloatMatrix,
+    sums: FloatMatrix,
+) -> None:
+    """Take theta as normal: widen the field by it, and place the rule's nodes unvisited.
+
+    TRIAL holds what a last Newton step in theta would add, which moves the mean.
+    """
+    d = w.shape[1]
+    root = w[VECTORS + 4 * d : VECTORS + 5 * d]
+    add_uncertainty_of_theta(structure, t, s, root, w[TRIAL], sums)
+    for i in range(d):
+        w[BEST, i] += w[TRIAL, i]
+    for node in range(len(rule)):
+        nodes[node, 0] = rule[node, 0]
+        place_node(rule[node, 1:], w[BEST], root, nodes[node, 1:])
+
+
+@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, numba.int64, numba.float64, F2, F2, F2, F2)
+def learn_node(
+    structure: Structure,
+    t: Series,
+    s: Scratch,
+    node: int,
+    value: float,
+    rule: FloatMatrix,
+    w: FloatMatrix,
+    nodes: FloatMatrix,
+    sums: FloatMatrix,
+) -> None:
+    """Take in one node of the rule; after the last, make the weights sum to 1."""
+    excess = value - w[STATE, VALUE] + w[STATE, LENGTH]
+    weight = rule[node, 0] * math.exp(min(excess, 5.0)) if value > -np.inf else 0.0
+    if node == 0:
+        for i in range(CHECKS):
+            for j in range(sums.shape[1]):
+                sums[i, j] = 0.0
+    nodes[node, 0] = weight
+    for i in range(w.shape[1]):
+        nodes[node, 1 + i] = w[TRIAL, i]
+    add_field(structure, t, s, weight, sums)
+    if node + 1 == len(rule):
+        total = 0.0
+        for i in range(len(rule)):
+            total += nodes[i, 0]
+        for i in range(len(rule)):
+            nodes[i, 0] /= total
+        for i in range(CHECKS):
+            for j in range(sums.shape[1]):
+                sums[i, j] /= total
+
+
+@kernel(numba.int64, STRUCTURE, SERIES, SCRATCH, numba.int64, F2, F2, F2, F2, I1, door=True)
 def fit_series(
     structure: Structure,
     t: Series,
     s: Scratch,
-    theta: FloatVector,
+    inference: int,
     rule: FloatMatrix,
-    work: FloatMatrix,
+    w: FloatMatrix,
     nodes: FloatMatrix,
     sums: FloatMatrix,
     steps: IntVector,
 ) -> int:
-    """Fit one partition.
+    """Fit one partition, searching from theta = `w[TRIAL]`.
 
-    `rule` holds a weight and d standardised coordinates a row, the centre first, then the axes
-    (minus, plus). `nodes` receives weight and theta of each node, `sums` see `add_field`, and in
-    row 5 the largest slope at the mode and the largest skewness. Returns 0 or what failed.
+    Parameters
+    ----------
+    inference : int
+        FAST, AUTO or FULL.
+    rule : float64 array, shape (nodes, 1 + d)
+        Weight and standardised coordinates: the centre, the axes (minus, plus), the corners.
+    w : float64 array, shape (VECTORS + 5 d + 2, d)
+        The search's matrix; then theta's covariance, room, its root, the rule's bends.
+    nodes : float64 array, shape (nodes, 1 + d)
+        Receives weight and theta of each node.
+    sums : float64 array, shape (SUM_ROWS, columns)
+        See `summary.add_field`; the row CHECKS receives the slope left at the mode (a Newton
+        step in standard deviations), the largest skewness, and 1 where FULL was done.
+    steps : int64 array, shape (2,)
+        Newton steps and evaluations are added.
+
+    Returns
+    -------
+    int
+        DONE, or LOST where there was no posterior to be found.
     """
-    d = len(theta)
-    slope = work[5 * d + 5]
-    trial = work[5 * d + 6]
-    stretch = work[5 * d + 7 : 5 * d + 9]
-    root = work[5 * d + 9 : 6 * d + 9]
+    axes = 2 * w.shape[1]
     for i in range(len(sums)):
         for j in range(sums.shape[1]):
             sums[i, j] = 0.0
     start_field(structure, t, s)
-    peak = climb(structure, t, s, theta, slope, work, steps)
-    if peak == -np.inf:
-        return NO_MODE
-    left = 0.0
-    for i in range(d):
-        left = max(left, abs(slope[i]))
-    sums[5, 0] = left
-    if not spread_of_theta(structure, t, s, theta, slope, work, root, steps):
-        return NO_CURVATURE
-    skewness = 0.0
-    for i in range(d):
-        stretch[0, i] = 1.0
-        stretch[1, i] = 1.0
-    for node in range(len(rule)):
-        for side in range(2 if 0 < node <= 2 * d else 1):
-            for i in range(d):
-                trial[i] = theta[i]
-            square = 0.0
-            for j in range(d):
-                z = rule[node, 1 + j]
-                square += z * z
-                factor = stretch[0 if z < 0.0 else 1, j]
-                if z != 0.0:
-                    for i in range(j, d):
-                        trial[i] += root[i, j] * z * factor
-            for i in range(d):
-                trial[i] = min(max(trial[i], LOWEST), HIGHEST)
-            value = log_posterior(structure, t, s, trial, slope, steps)
-            steps[1] += 1
+    begin_search(w)
+    phase, index = SEARCH, 0
+    expected = 0.0
+    while phase < DONE:
+        aim(structure, t, s, phase, index, rule, w)
+        value = log_posterior(structure, t, s, w[TRIAL], w[TRIAL_SLOPE], steps)
+        if phase != SEARCH:
+            correction = second_order(t, s, w[TRIAL, w.shape[1] - 1] ** 6.0)
+            if phase == CENTRE:
+                expected = correction
+            # far out, where the expansion fails, it may not decide
+            value += min(max(correction - expected, -MOST_CORRECTION), MOST_CORRECTION)
+        index += 1
+        if phase == SEARCH:
             if value == -np.inf:
                 start_field(structure, t, s)
-                value = peak - 50.0
-            if side == 0 and 0 < node <= 2 * d:
-                axis = (node - 1) // 2
-                fall = max(peak - value, 0.05)
-                stretch[(node - 1) % 2, axis] = min(max(math.sqrt(0.5 * square / fall), 0.4), 2.5)
+            if not learn(w, value) or index == MOST_VISITS:
+                phase = CENTRE if w[STATE, VALUE] > -np.inf else LOST
+        elif phase == CENTRE:
+            w[STATE, VALUE] = value
+            respond(structure, t, s, w[BEST])
+            add_field(structure, t, s, 1.0, sums)
+            phase, index = SLOPES, 0
+        elif phase == SLOPES:
+            learn_slope(w, index - 1, sums)
+            if value == -np.inf or (index == axes and not shape_theta(w, sums)):
+                phase = LOST
+            elif index == axes:
+                full = inference == FULL or (inference == AUTO and sums[CHECKS, 1] > SKEWED)
+                phase, index = AXES if full else DONE, 0
+        elif phase == AXES:
+            fall = w[STATE, VALUE] - value
+            if index % 2 == 1:
+                w[STATE, HALVINGS] = fall
             else:
-                excess = value - peak + 0.5 * square
-                for j in range(d):
-                    z = rule[node, 1 + j]
-                    if z != 0.0:
-                        excess += math.log(
-                            2.0 * stretch[0 if z < 0.0 else 1, j] / (stretch[0, j] + stretch[1, j])
-                        )
-                nodes[node, 0] = rule[node, 0] * math.exp(min(excess, 5.0))
-                for i in range(d):
-                    nodes[node, 1 + i] = trial[i]
-                add_field(structure, t, s, nodes[node, 0], sums)
-    for i in range(d):
-        skewness = max(skewness, abs(math.log(stretch[1, i] / stretch[0, i])))
-    sums[5, 1] = skewness
-    total = 0.0
-    for node in range(len(rule)):
-        total += nodes[node, 0]
-    for node in range(len(rule)):
-        nodes[node, 0] /= total
-    for i in range(5):
-        for j in range(sums.shape[1]):
-            sums[i, j] /= total
-    return CONVERGED
+                axis = index // 2 - 1
+                distance = rule[index, 1 + axis]
+                bends = w[VECTORS + 5 * w.shape[1] :]
+                find_bend(bends, axis, distance, w[STATE, HALVINGS], fall)
+            if index == axes:
+                phase, index = NODES, 0
+        else:
+            learn_node(structure, t, s, index - 1, value, rule, w, nodes, sums)
+            phase = DONE if index == len(rule) else NODES
+    sums[CHECKS, 2] = 1.0 if index == len(rule) else 0.0
+    if phase == DONE and index != len(rule):
+        finish_fast(structure, t, s, rule, w, nodes, sums)
+    return phase

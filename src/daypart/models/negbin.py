@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from daypart.series import SeriesBlock
 
+INFERENCES = ("fast", "auto", "full")
 FEWEST_WEEKS = 2
 MOST_WEEKS = 530
 
@@ -85,13 +86,13 @@ class NegativeBinomial:
     name : str
     configuration : Configuration
     parameters : mapping
-        What the user may set: `holidays` (True, False).
+        What the user may set: `holidays` (True, False) and `inference` (`INFERENCES`).
 
     Examples
     --------
     >>> from daypart.models import get_model
     >>> get_model("negbin").parameters
-    {'holidays': True}
+    {'inference': 'auto', 'holidays': True}
 
     References
     ----------

@@ -61,7 +61,7 @@ def large_count_cdf(means: FloatVector, r: FloatVector, weights: FloatVector, y:
     return total
 
 
-@kernel(numba.void, F1, F1, F1, F1, F1, F1)
+@kernel(numba.void, F1, F1, F1, F1, F1, F1, door=True)
 def mixture_quantiles(
     means: FloatVector,
     r: FloatVector,
@@ -124,7 +124,7 @@ def mixture_quantiles(
         wanted += 1
 
 
-@kernel(numba.void, F1, F1, F1, F1, F1, F1, F1, F1, F1, F2, F2)
+@kernel(numba.void, F1, F1, F1, F1, F1, F1, F1, F1, F1, F2, F2, door=True)
 def forecast_cells(
     mean: FloatVector,
     variance: FloatVector,

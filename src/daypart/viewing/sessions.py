@@ -235,9 +235,9 @@ def _pieces_sql(sessions: str, rules: CreditingRules, hours: tuple[int, int]) ->
     size = _bucket_ms(rules)
     first, last = hours[0] * HOUR_MS // size, hours[1] * HOUR_MS // size
     return f"""
-        SELECT * EXCLUDE (start_ms, stop_ms), start_ms // {size} AS bucket, start_ms, stop_ms,
-               stop_ms - start_ms AS ms
-        FROM ({sessions})
+        WITH whole AS MATERIALIZED ({sessions})
+        SELECT *, start_ms // {size} AS bucket, stop_ms - start_ms AS ms
+        FROM whole
         WHERE start_ms // {size} = (stop_ms - 1) // {size}
           AND start_ms // {size} >= {first} AND start_ms // {size} < {last}
         UNION ALL BY NAME
@@ -245,7 +245,7 @@ def _pieces_sql(sessions: str, rules: CreditingRules, hours: tuple[int, int]) ->
                least(stop_ms, (bucket + 1) * {size}) AS stop_ms,
                least(stop_ms, (bucket + 1) * {size}) - greatest(start_ms, bucket * {size}) AS ms
         FROM (SELECT *, unnest(range(start_ms // {size}, (stop_ms - 1) // {size} + 1)) AS bucket
-              FROM ({sessions}) WHERE start_ms // {size} <> (stop_ms - 1) // {size})
+              FROM whole WHERE start_ms // {size} <> (stop_ms - 1) // {size})
         WHERE bucket >= {first} AND bucket < {last}
     """
 
@@ -253,7 +253,7 @@ def _pieces_sql(sessions: str, rules: CreditingRules, hours: tuple[int, int]) ->
 def _split_sql(sessions: str, rules: CreditingRules, hours: tuple[int, int]) -> str:
     """Split a household's time over the sets that are on: each gets an equal share."""
     return f"""
-        WITH pieces AS ({_pieces_sql(sessions, rules, hours)}),
+        WITH pieces AS MATERIALIZED ({_pieces_sql(sessions, rules, hours)}),
         borders AS (
             SELECT household, segment, bucket, start_ms AS border FROM pieces
             UNION SELECT household, segment, bucket, stop_ms FROM pieces

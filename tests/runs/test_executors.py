@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -111,6 +112,18 @@ def test_a_requested_stop_keeps_what_was_flushed(executor, store, tmp_path):
     assert states.count("ok") == sum(event.partitions for event in blocks)
     assert 0 < states.count("ok") < 70
     executor.execute(tasks, ignore)
+    assert set(read_results(tmp_path / "run")["status"].to_pylist()) == {"ok"}
+
+
+def test_a_stop_after_the_last_partition_is_no_interruption(executor, store, tmp_path):
+    stop, done = Stop(), []
+
+    def stop_at_the_end(event):
+        done.append(event.partitions if isinstance(event, BlockFinished) else 0)
+        if sum(done) == 70:
+            stop.request("too late")
+
+    executor.execute(planned(store, tmp_path / "run"), stop_at_the_end, stop)
     assert set(read_results(tmp_path / "run")["status"].to_pylist()) == {"ok"}
 
 
@@ -227,6 +240,26 @@ def test_workers_that_can_not_start_are_told_at_once(store, tmp_path, monkeypatc
     monkeypatch.setattr("sys.executable", "/bin/false")
     with pytest.raises(DaypartError, match="exit code 1 before its first task"):
         get_executor("local", 1).execute(tasks, ignore)
+
+
+@pytest.mark.parametrize(("losses", "ends_well"), [(2, True), (3, False)])
+def test_workers_killed_at_their_start_are_replaced_twice(
+    store, tmp_path, monkeypatch, losses, ends_well
+):
+    tasks = planned(store, tmp_path / "run", model="poisson_model:NothingModel")
+    python = tmp_path / "python"
+    python.write_text(
+        f"#!/bin/sh\necho . >> {tmp_path}/starts\n"
+        f'[ $(wc -l < {tmp_path}/starts) -le {losses} ] && kill -9 $$\nexec {sys.executable} "$@"\n'
+    )
+    python.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(python))
+    if ends_well:
+        get_executor("local", 1).execute(tasks, ignore)
+        assert set(read_results(tmp_path / "run")["status"].to_pylist()) == {"ok"}
+    else:
+        with pytest.raises(DaypartError, match="signal 9 before its first task"):
+            get_executor("local", 1).execute(tasks, ignore)
 
 
 def test_a_model_that_lacks_a_module_stops_the_run_and_blames_no_partition(store, tmp_path):

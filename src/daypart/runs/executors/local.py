@@ -18,6 +18,9 @@ from daypart.runs.threads import usable_cores
 _STRIKES = 2
 """A partition that was alone with its worker when that died so often is recorded as failed."""
 
+_STARTS_TRIED = 3
+"""So many workers may be killed before their first task until the run is given up."""
+
 _POLL_SECONDS = 0.2
 _SECONDS_TO_FLUSH = 30.0
 
@@ -55,11 +58,13 @@ class _Crew:
         self.size = size
         self.tell = on_event
         self.stop = stop
+        self.unfinished = {task.index for task in tasks}
         self.strikes: Counter[tuple[int, int]] = Counter()
         self.faults: list[str] = []
         self.crew: dict[int, WorkerProcess] = {}
         self.selector = selectors.DefaultSelector()
         self.hired = 0
+        self.starts_lost = 0
 
     def work(self) -> None:
         """Give out tasks until none is left, or a stop is requested."""
@@ -67,7 +72,7 @@ class _Crew:
             while self._give_out():
                 if self.stop.requested:
                     self._let_flush()
-                    raise Interrupted(f"stopped by {self.stop.reason}")
+                    break
                 for key, _ in self.selector.select(_POLL_SECONDS):
                     self._hear(self.crew[key.fd])
         finally:
@@ -76,6 +81,8 @@ class _Crew:
             self.selector.close()
         if self.faults:
             raise DaypartError(f"{self.run}: {self.faults[0]}")
+        if self.unfinished:
+            raise Interrupted(f"stopped by {self.stop.reason}")
 
     def _give_out(self) -> bool:
         """Give waiting tasks to idle workers; return whether any worker is busy."""
@@ -113,6 +120,8 @@ class _Crew:
             self.faults.append(event.reason)
         if isinstance(event, TaskFinished | TaskFailed):
             worker.task = None
+        if isinstance(event, TaskFinished):
+            self.unfinished.discard(event.task)
         self.tell(event)
 
     def _replace(self, worker: WorkerProcess) -> None:
@@ -123,7 +132,7 @@ class _Crew:
             return
         reason = _describe_exit(exit_code)
         if not worker.heard:
-            self.faults.append(f"{reason} before its first task; see {worker.log}")
+            self._lost_at_start(task, worker, exit_code)
             return
         one_by_one = worker.one_by_one_left
         alone = one_by_one > 0
@@ -139,7 +148,17 @@ class _Crew:
         if left > 0:
             self.waiting.appendleft((task, one_by_one if alone else LARGEST_BLOCK))
         else:
+            self.unfinished.discard(task)
             self.tell(TaskFinished(task, 0.0))
+
+    def _lost_at_start(self, task: int, worker: WorkerProcess, exit_code: int) -> None:
+        """Give the task to another worker, unless workers can't start at all."""
+        self.starts_lost += 1
+        if exit_code < 0 and self.starts_lost < _STARTS_TRIED:
+            self.waiting.appendleft((task, worker.one_by_one_left))
+            return
+        reason = _describe_exit(exit_code)
+        self.faults.append(f"{reason} before its first task; see {worker.log}")
 
     def _let_flush(self) -> None:
         """Ask all workers to flush, and wait for those that do so in time."""

@@ -8,14 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import scoringrules
 from counted_stores import FIRST_HOUR, POISSON, make_block, make_store
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from daypart.errors import DaypartError
 from daypart.runs import backtest, predict, read_results
-from daypart.runs.scoring import crps_of_draws
 from daypart.series import MISSING, SeriesStore, block_from_arrays, hour_to_datetime
 
 WEEKS_OF_HOURS = 168 * 8
@@ -221,12 +217,3 @@ def test_a_store_without_hours_or_without_earlier_ones_is_named(store, tmp_path)
         backtest(empty.folder, model=NAIVE)
     with pytest.raises(DaypartError, match="nothing before the 8 weeks"):
         backtest(store, model=NAIVE, weeks=8)
-
-
-@given(st.lists(st.integers(0, 50), min_size=2, max_size=30), st.integers(0, 60), st.integers(0, 5))
-@settings(max_examples=50, deadline=None)
-def test_the_crps_of_draws_is_that_of_the_literature(draws, observed, shift):
-    samples = np.array(draws)[None, :, None] + shift
-    ours = crps_of_draws(samples, np.array([[observed]]))[0, 0]
-    theirs = scoringrules.crps_ensemble(observed, samples[0, :, 0].astype(float), estimator="fair")
-    assert ours == pytest.approx(theirs, abs=1e-9)

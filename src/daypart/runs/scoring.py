@@ -103,7 +103,9 @@ def score_hours(
     -------
     Scores
     """
-    crps = crps_of_draws(draws, observed)
+    from daypart.models.scores import crps_from_samples
+
+    crps = crps_from_samples(observed, np.moveaxis(draws, 1, -1))
     error = np.abs(observed - mean)
     low, high = quantiles[..., 0::2], quantiles[..., 1::2]
     there = observed[..., None]
@@ -115,38 +117,6 @@ def score_hours(
         np.where(counted, observed, 0).sum(axis=1).astype(np.float64),
         inside.sum(axis=1),
     )
-
-
-def crps_of_draws(draws: NDArray[Any], observed: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the continuous ranked probability score of samples, without bias in their number.
-
-    It is the mean distance to the observation less half the mean distance between two
-    different draws.
-
-    Parameters
-    ----------
-    draws : array, shape (series, draws, hours)
-    observed : array, shape (series, hours)
-
-    Returns
-    -------
-    float64 array, shape (series, hours)
-
-    References
-    ----------
-    Ferro (2014), Fair scores for ensemble forecasts.
-
-    Examples
-    --------
-    >>> crps_of_draws(np.array([[[1], [3]]]), np.array([[2]])).tolist()
-    [[0.0]]
-    """
-    count = draws.shape[1]
-    ordered = np.sort(draws, axis=1)
-    to_observed = np.abs(ordered - observed[:, None, :]).mean(axis=1)
-    weights = 2.0 * np.arange(count) - (count - 1)
-    between = np.einsum("sdh,d->sh", ordered, weights) / (count * (count - 1) / 2)
-    return np.asarray(to_observed - between / 2)
 
 
 class TotalsTally:

@@ -54,9 +54,8 @@ def hour_of_week(
             x=alt.X(
                 "hour:O",
                 axis=alt.Axis(
-                    title="hour of the day (local time)",
+                    title="hour of the day (0 to 23, local time)",
                     values=list(range(0, 24, 3)),
-                    labelExpr="datum.value + ':00'",
                     labelAngle=0,
                     labelOverlap="greedy",
                     domain=False,

@@ -126,7 +126,7 @@ def by_market(
     highest = max((row["hi_80"] for row in plain), default=1.0)
     lowest = min((row["lo_80"] for row in plain), default=0.0)
     room_for_text = 0.3 * (highest - lowest)
-    axis = alt.Axis(title="reach 1+ (% of the target there); figure: share of spend")
+    axis = alt.Axis(title="reach 1+ (% of the target there)")
     scale = alt.Scale(zero=False, padding=14, domainMax=highest + room_for_text)
     return finish(
         base.mark_rule(strokeWidth=5, color=BANDS[1]).encode(

@@ -21,7 +21,7 @@ from daypart.storage import file_name_of, read_table
 
 if TYPE_CHECKING:
     from daypart.models.protocol import Forecast
-    from daypart.runs.held_back import FittedRun
+    from daypart.runs.fitted import FittedRun
 
 _LEVELS = (50, 80, 95)
 _PROBABILITIES = [p for level in _LEVELS for p in (0.5 - level / 200, 0.5 + level / 200)]
@@ -35,7 +35,7 @@ def held_back_panel(sources: Sources, scores: Mapping[str, Any]) -> Panel | None
     none.
     """
     from daypart.models.protocol import Window
-    from daypart.runs.held_back import FittedRun
+    from daypart.runs.fitted import FittedRun
     from daypart.runs.parts import read_rows
 
     assert sources.backtest is not None

@@ -1,7 +1,7 @@
 "use strict";
 (function () {
   const specs = JSON.parse(document.getElementById("chart-specifications").textContent);
-  const WIDTH_FOR_PRINT = { wide: 1060, half: 520 }; // drawn larger, shrunk by the style
+  const WIDTH_FOR_PRINT = { wide: 1160, half: 570 }; // drawn larger, shrunk by the style
   const views = [];
 
   function say(element, error) {
@@ -28,7 +28,7 @@
   document.querySelectorAll(".chart").forEach(draw);
   window.addEventListener("beforeprint", () => {
     fit((element) =>
-      element.closest(".wide") ? WIDTH_FOR_PRINT.wide : WIDTH_FOR_PRINT.half,
+      element.closest(".panel:only-child") ? WIDTH_FOR_PRINT.wide : WIDTH_FOR_PRINT.half,
     );
   });
   window.addEventListener("afterprint", () => fit((element) => element.clientWidth));

@@ -8,6 +8,7 @@ import hashlib
 from contextlib import suppress
 from functools import cache
 from importlib import resources
+from importlib.metadata import version
 from pathlib import Path
 
 from daypart.errors import DaypartError
@@ -68,7 +69,7 @@ def chart_library() -> str:
     """
     import vl_convert
 
-    kept = Path(__file__).with_name("__pycache__") / f"vega-embed-{vl_convert.__version__}.js"
+    kept = Path(__file__).with_name("__pycache__") / f"vega-embed-{version('vl-convert-python')}.js"
     if kept.is_file():
         return kept.read_text(encoding="utf-8")
     bundle: str = vl_convert.javascript_bundle("window.vegaEmbed=vegaEmbed;")

@@ -103,9 +103,13 @@ def _frequency_range(plan: Mapping[str, Any]) -> str:
     reach, seen = plan["reach"].get("1+") or {}, plan.get("impressions") or {}
     ends = [reach.get("lo_80"), reach.get("hi_80"), seen.get("lo_80"), seen.get("hi_80")]
     universe = plan.get("universe_estimate")
-    if not all(is_number(end) and end > 0 for end in [*ends, universe]):
+    if not all(is_number(end) for end in [*ends, universe]):
         return "exposures of a household reached"
-    lo, hi = (ends[2] / (ends[1] * universe / 100), ends[3] / (ends[0] * universe / 100))
+    reach_lo, reach_hi, seen_lo, seen_hi = (float(end or 0) for end in ends)
+    reached = float(universe or 0) / 100.0
+    if reach_lo * reached <= 0:
+        return "exposures of a household reached"
+    lo, hi = seen_lo / (reach_hi * reached), seen_hi / (reach_lo * reached)
     return f"exposures; within {FREQUENCY.number(lo)} to {FREQUENCY.number(hi)}"
 
 

@@ -1,0 +1,85 @@
+"""The report as a browser draws it: every chart, no error, no sideways scroll, few pages."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from daypart.report import report
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs headless Chromium"),
+]
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--enable-logging=stderr",
+    "--allow-file-access-from-files",
+    "--virtual-time-budget=8000",
+)
+
+PROBE = """<!doctype html><html><body style="margin:0">
+<iframe id="page" src="{page}" style="width:{width}px;height:6000px;border:0"></iframe>
+<pre id="told"></pre>
+<script>
+const page = document.getElementById("page");
+page.addEventListener("load", () => setTimeout(() => {{
+  const root = page.contentDocument.documentElement;
+  const wide = [...page.contentDocument.querySelectorAll(".chart svg")]
+    .filter((svg) => svg.getBoundingClientRect().right > root.clientWidth + 1).length;
+  document.getElementById("told").textContent =
+    `scroll=${{root.scrollWidth}} client=${{root.clientWidth}} beyond=${{wide}}`;
+}}, 4000));
+</script></body></html>"""
+
+
+def browse(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(CHROMIUM), *FLAGS, f"--user-data-dir={folder / 'profile'}", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def page(inputs, tmp_path_factory) -> Path:
+    return report(tmp_path_factory.mktemp("browser") / "report.html", **inputs.arguments())
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_all_charts_are_drawn_without_an_error_or_sideways_scroll(page, tmp_path, width):
+    seen = browse(tmp_path, f"--window-size={width},3000", "--dump-dom", page.as_uri())
+    body = seen.stdout.split("<script", 1)[0]
+    assert body.count('data-chart="drawn"') == 9, seen.stderr[-2000:]
+    assert body.count("<svg") == 9
+    assert 'data-chart="failed"' not in body
+    assert "CONSOLE" not in seen.stderr
+    probe = tmp_path / "probe.html"
+    probe.write_text(PROBE.format(page=page.as_uri(), width=width))
+    told = browse(tmp_path, "--window-size=1400,3000", "--dump-dom", probe.as_uri()).stdout
+    found = re.search(r"scroll=(\d+) client=(\d+) beyond=(\d+)", told)
+    assert found, told[-500:]
+    assert int(found[1]) <= int(found[2]), "the page scrolls sideways"
+    assert found[3] == "0", "a chart stands out of the page"
+
+
+def test_a_report_prints_on_three_pages_at_most(page, tmp_path):
+    pdf = tmp_path / "report.pdf"
+    browse(tmp_path, "--no-pdf-header-footer", f"--print-to-pdf={pdf}", page.as_uri())
+    [count] = set(re.findall(rb"/Type /Pages\s+/Count (\d+)|/Count (\d+)", pdf.read_bytes()))
+    assert 1 <= int(count[0] or count[1]) <= 3

@@ -14,6 +14,7 @@ import pytest
 from daypart import fit, import_series, ingest, insights, simulate
 from daypart.errors import DaypartError
 from daypart.storage import read_table
+from daypart.viewing import CreditingRules
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,13 @@ def made(tmp_path_factory) -> Made:
 @pytest.fixture(scope="module")
 def ratings(made):
     return read_table(made.folder / "ratings.parquet")
+
+
+@pytest.fixture(scope="module")
+def every_rating(made, tmp_path_factory):
+    out = tmp_path_factory.mktemp("unsuppressed")
+    insights(made.run, out=out, min_households=0)
+    return read_table(out / "ratings.parquet")
 
 
 def figures(ratings, name):
@@ -151,6 +159,7 @@ def test_every_published_rating_lies_in_its_interval(ratings):
     week_low, week, week_high = (
         figures(ratings, f"coming_week_{name}")[shown] for name in ("lo_80", "rating", "hi_80")
     )
+    assert np.isfinite(week_low).all()
     assert (week_low <= week_high).all()
     assert ((week_low <= week) & (week <= week_high)).mean() > 0.9
 
@@ -164,14 +173,60 @@ def test_every_row_says_its_unit_window_and_crediting_rule(ratings):
         assert set(ratings.column(name).to_pylist()) == {value}
 
 
-def test_top_networks_are_ranked_within_each_segment(made):
+def test_the_interval_of_an_index_holds_it_and_all_households_stand_at_100(every_rating):
+    of_all = np.array(every_rating.column("segment").to_pylist()) == "all"
+    index, low, high = (
+        figures(every_rating, name) for name in ("index", "index_lo_80", "index_hi_80")
+    )
+    for edge in (low, high):
+        np.testing.assert_allclose(edge[of_all], 100)
+    known = ~of_all & np.isfinite(low)
+    assert known.sum() > 0.9 * (~of_all).sum()
+    assert (low[known] <= index[known]).all()
+    assert (index[known] <= high[known]).all()
+
+
+def test_errors_of_ratings_and_indexes_are_those_of_drawing_other_households(made, every_rating):
+    """A second way: draw the market's households again and again, with replacement."""
+    row = next(
+        row
+        for row in every_rating.to_pylist()
+        if (row["market"], row["network"], row["daypart"]) == ("501", "ABC", "All week")
+        and row["segment"] != "all"
+    )
+    seen = duckdb.sql(
+        f"""
+        SELECT weight, list_contains(segments, '{row["segment"]}') AS inside,
+               coalesce(sum(minutes) FILTER (network = 'ABC'), 0) AS minutes
+        FROM '{made.store}/households-1.parquet'
+             LEFT JOIN '{made.store}/panel/501-1.parquet' USING (household)
+        WHERE market = '501' GROUP BY household, weight, segments ORDER BY household
+        """
+    ).fetchnumpy()
+    weight, inside, minutes = seen["weight"], seen["inside"].astype(bool), seen["minutes"]
+    rng = np.random.default_rng(3)
+    drawn, indexes = [], []
+    for _ in range(2000):
+        who = rng.integers(0, len(weight), len(weight))
+        w, x, s = weight[who], weight[who] * minutes[who], inside[who]
+        drawn.append(100 * x[s].sum() / w[s].sum() / (3 * 168 * 60))
+        indexes.append(drawn[-1] / (x.sum() / w.sum() / (3 * 168 * 60)))
+    width = row["rating_hi_80"] - row["rating_lo_80"]
+    assert width == pytest.approx(np.subtract(*np.quantile(drawn, [0.9, 0.1])), rel=0.15)
+    width = np.log(row["index_hi_80"] / row["index_lo_80"])
+    logs = np.log(indexes)
+    assert width == pytest.approx(np.subtract(*np.quantile(logs, [0.9, 0.1])), rel=0.15)
+
+
+def test_top_networks_are_ranked_by_rating_and_by_index_within_each_segment(made):
     with (made.folder / "top_networks.csv").open() as file:
         rows = list(csv.DictReader(file))
-    of_all = [row for row in rows if row["segment"] == "all"]
-    assert [int(row["rank"]) for row in of_all] == [1, 2, 3, 4, 5]
-    assert [float(row["rating"]) for row in of_all] == sorted(
-        (float(row["rating"]) for row in of_all), reverse=True
-    )
+    for segment in {row["segment"] for row in rows}:
+        shown = [r for r in rows if r["segment"] == segment and r["suppressed"] == "false"]
+        for rank, figure in (("rank", "rating"), ("rank_by_index", "index")):
+            ordered = [float(r[figure]) for r in sorted(shown, key=lambda r: int(r[rank]))]
+            assert ordered == sorted(ordered, reverse=True)
+            assert sorted(int(r[rank]) for r in shown) == list(range(1, len(shown) + 1))
 
 
 def test_the_heat_map_has_168_hours_for_every_network_and_any(made):
@@ -181,6 +236,80 @@ def test_the_heat_map_has_168_hours_for_every_network_and_any(made):
     of_any = [float(r["rating"]) for r in rows if (r["network"], r["segment"]) == ("any", "all")]
     assert 17 <= int(np.argmax(of_any)) % 24 <= 22
     assert max(of_any) <= 100
+
+
+def test_what_is_suppressed_reads_so_in_every_csv(made, tmp_path):
+    found = insights(made.run, out=tmp_path, min_households=600)
+    assert 0 < found.suppressed_cells < found.cells
+    for name, figure in {
+        "ratings.csv": "share",
+        "top_networks.csv": "rating",
+        "heat_map.csv": "rating",
+    }.items():
+        with (tmp_path / name).open() as file:
+            rows = list(csv.DictReader(file))
+        hidden = [row for row in rows if row["suppressed"] == "true"]
+        assert hidden
+        assert len(hidden) < len(rows)
+        assert {row[figure] for row in hidden} == {"suppressed"}
+        assert "suppressed" not in {r[figure] for r in rows if r["suppressed"] == "false"}
+
+
+def test_a_local_network_has_rows_in_its_own_market_and_in_the_total(tmp_path):
+    market = simulate(
+        tmp_path / "market", markets=2, networks=3, households=300, weeks=3, segments=1, seed=2
+    )
+    networks = tmp_path / "networks.csv"
+    networks.write_text("network,market\nABC,501\nNBC,\nCBS,\n")
+    ingest(
+        market.events,
+        households=market.households,
+        into=tmp_path / "store",
+        markets=market.markets,
+        networks=networks,
+        key=b"a key for tests of insights",
+    )
+    fit(tmp_path / "store", run=tmp_path / "run", model="seasonal_naive", executor="inline")
+    insights(tmp_path / "run", out=tmp_path / "out")
+    rows = read_table(tmp_path / "out" / "ratings.parquet").to_pylist()
+    local = [row for row in rows if (row["network"], row["daypart"]) == ("ABC", "All week")]
+    assert [row["market"] for row in local] == ["501", "all"]
+    own, total = local
+    assert total["average_audience"] == pytest.approx(own["average_audience"])
+    assert total["rating"] < own["rating"]
+    assert total["coming_week_rating"] == pytest.approx(
+        own["coming_week_rating"] * own["universe_estimate"] / total["universe_estimate"]
+    )
+
+
+def test_households_in_tab_stand_for_those_that_fell_silent(tmp_path):
+    market = simulate(
+        tmp_path / "market",
+        markets=1,
+        networks=3,
+        households=300,
+        weeks=3,
+        segments=1,
+        seed=2,
+        dirty_share=0,
+    )
+    rating = {}
+    for days in (None, 1):
+        store, run, out = (tmp_path / f"{name}{days}" for name in ("store", "run", "out"))
+        ingest(
+            market.events,
+            households=market.households,
+            into=store,
+            markets=market.markets,
+            networks=market.networks,
+            key=b"a key for tests of insights",
+            crediting=CreditingRules(out_of_tab_silent_days=days),
+        )
+        fit(store, run=run, model="seasonal_naive", executor="inline")
+        insights(run, out=out)
+        rows = read_table(out / "ratings.parquet").to_pylist()
+        rating[days] = next(r for r in rows if r["daypart"] == "All week")["rating"]
+    assert rating[None] < rating[1] < 2 * rating[None]
 
 
 def test_the_same_run_gives_the_same_files(made, tmp_path):
@@ -194,6 +323,16 @@ def test_headlines_say_what_stands_out(made):
     assert content["simulated"] is True
     assert any("leads among all households" in line for line in content["headlines"])
     assert any("peaks on" in line for line in content["headlines"])
+
+
+def test_the_headline_on_a_segment_names_the_index_that_is_surest_above_par(made, tmp_path):
+    insights(made.run, out=tmp_path, min_households=0)
+    headlines = json.loads((tmp_path / "insights.json").read_text())["headlines"]
+    said = next(line for line in headlines if "stands out most among" in line)
+    with (tmp_path / "top_networks.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["segment"] != "all"]
+    surest = max(rows, key=lambda row: float(row["index_lo_80"]))
+    assert said.startswith(f"{surest['network']} stands out most among {surest['segment']}")
 
 
 def test_a_store_of_other_series_is_refused(tmp_path):

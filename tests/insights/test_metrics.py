@@ -64,3 +64,27 @@ def test_without_a_base_a_metric_is_not_defined(metric):
 
 def test_delivery_is_told_per_hundred_ordered():
     assert metrics.delivery_index(95, 100) == 95
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans(), households), min_size=1, max_size=8))
+def test_reach_of_two_schedules_lies_between_the_larger_and_their_sum(seen):
+    one, other, weight = (np.array(column) for column in zip(*seen, strict=True))
+    reach = [weight @ reached for reached in (one, other, one | other)]
+    assert 0 <= metrics.incremental_reach(reach[2], reach[0]) <= reach[1] * (1 + 1e-9)
+    shared = metrics.duplication(*reach)
+    assert shared == pytest.approx(weight @ (one & other), abs=1e-6 * weight.sum())
+
+
+@given(audience=households, universe=households, cost=st.floats(1, 1e7))
+def test_the_cost_of_a_point_is_that_of_a_hundredth_of_the_universe(audience, universe, cost):
+    points = metrics.grp(audience, universe)
+    assert metrics.cpp(cost, points) == pytest.approx(
+        metrics.cpm(cost, audience) * universe / 100 / 1000
+    )
+
+
+@given(st.lists(st.tuples(households, st.floats(0, 60)), min_size=1, max_size=6))
+def test_no_average_audience_is_larger_than_the_universe(seen):
+    weights, minutes = zip(*seen, strict=True)
+    audience = metrics.average_audience(metrics.viewing_minutes(weights, minutes), 60)
+    assert 0 <= metrics.rating(audience, sum(weights)) <= 100 * (1 + 1e-9)

@@ -136,3 +136,54 @@ def delivery_index(delivered: ArrayLike, ordered: ArrayLike) -> Any:
     95.0
     """
     return 100 * _ratio(delivered, ordered)
+
+
+def viewing_minutes(weights: ArrayLike, credited_minutes: ArrayLike) -> float:
+    """Return household-minutes: the sum of projection weight x credited minutes.
+
+    Parameters
+    ----------
+    weights, credited_minutes : array, shape (households,)
+
+    Examples
+    --------
+    >>> viewing_minutes([1000, 2000], [30, 15])
+    60000.0
+    """
+    return float(np.asarray(weights, np.float64) @ np.asarray(credited_minutes, np.float64))
+
+
+def incremental_reach(reach_with: ArrayLike, reach_without: ArrayLike) -> Any:
+    """Return what a network (or any part) adds to a schedule's reach, in the unit given.
+
+    Examples
+    --------
+    >>> incremental_reach(58.0, 40.0)
+    18.0
+    """
+    more = np.asarray(reach_with, np.float64) - np.asarray(reach_without, np.float64)
+    return more if more.ndim else float(more)
+
+
+def duplication(reach_one: ArrayLike, reach_other: ArrayLike, reach_of_both: ArrayLike) -> Any:
+    """Return the audience that two schedules share: R1 + R2 - R(1 or 2), in the unit given.
+
+    Examples
+    --------
+    Two independent audiences of 30 and 40 % reach 58 % together:
+
+    >>> duplication(30.0, 40.0, 58.0)
+    12.0
+    """
+    return incremental_reach(np.add(reach_one, reach_other), reach_of_both)
+
+
+def cost_per_reach_point(cost: ArrayLike, reach_percent: ArrayLike) -> Any:
+    """Return the cost of one percent of reach.
+
+    Examples
+    --------
+    >>> cost_per_reach_point(50_000, 40)
+    1250.0
+    """
+    return _ratio(cost, reach_percent)

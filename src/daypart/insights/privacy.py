@@ -149,19 +149,20 @@ def _close_markets(
     """Suppress the smallest markets of a segment until those hidden can't be told apart."""
     markets = len(allowed) - 1
     for segment in np.flatnonzero(allowed[markets]):
-        sizes = households[:markets, segment]
-
-        def told_apart(sizes: NDArray[np.int64] = sizes, segment: int = segment) -> bool:
-            hidden = ~allowed[:markets, segment] & (sizes > 0)
-            together = int(sizes[hidden].sum())
-            return bool(hidden.any()) and (hidden.sum() < 2 or together < min_households)
-
+        shown, sizes = allowed[:markets, segment], households[:markets, segment]
         for market in np.argsort(sizes, kind="stable"):
-            if not told_apart():
+            if not _told_apart(shown, sizes, min_households):
                 break
-            allowed[market, segment] = False
-        if told_apart():
+            shown[market] = False
+        if _told_apart(shown, sizes, min_households):
             allowed[markets, segment] = False
+
+
+def _told_apart(shown: NDArray[np.bool_], sizes: NDArray[np.int64], min_households: int) -> bool:
+    """Tell whether a published total would give the hidden markets away: one, or too few."""
+    hidden = ~shown & (sizes > 0)
+    few = hidden.sum() < 2 or sizes[hidden].sum() < min_households
+    return bool(hidden.any() and few)
 
 
 def _suppress_one_more(

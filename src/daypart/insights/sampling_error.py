@@ -112,7 +112,7 @@ def _market_variances(
 
         def covariance(ratio_of_base: NDArray[np.float64]) -> NDArray[np.float64]:
             joint = squares - (ratio + ratio_of_base) * products
-            return joint + ratio * ratio_of_base * weight_squares
+            return np.asarray(joint + ratio * ratio_of_base * weight_squares)
 
         own = np.maximum(covariance(ratio), 0) * scale[:, None] * (universe / weights) ** 2
         with_all = covariance(ratio[:1]) * scale[:, None]

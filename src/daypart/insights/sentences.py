@@ -9,7 +9,9 @@ DEFINITIONS: Mapping[str, str] = {
     "viewing minutes": "Household-minutes credited, each household with its projection weight.",
     "average audience": "Viewing minutes divided by the minutes of the window: households.",
     "rating": "100 x average audience / universe estimate, in percent.",
+    "credited household-hours": "Raw in-tab households credited, summed over hours: no weights.",
     "interval of a rating": "80 % interval: in-tab households are a sample of the universe.",
+    "interval of an index": "80 % interval; both ratings are of the same sample of households.",
     "coming week": "Rating of the week after the data with its 80 % interval, by the run's model.",
     "HUT": "Households using television: the rating of any network, each household once.",
     "share": "100 x rating / HUT, in percent.",
@@ -26,7 +28,7 @@ _LEAST_RATING = 0.1
 def headlines_of(
     tops: Sequence[Mapping[str, Any]], hours: Sequence[Mapping[str, Any]]
 ) -> list[str]:
-    """Say which networks lead, where segments differ most, and when television peaks.
+    """Say which networks lead, where segments differ most surely, and when television peaks.
 
     Parameters
     ----------
@@ -45,13 +47,16 @@ def headlines_of(
     indexed = [
         row
         for row in tops
-        if row["segment"] != "all" and row["index"] and row["rating"] >= _LEAST_RATING
+        if row["segment"] != "all"
+        and row["index_lo_80"] is not None
+        and row["rating"] >= _LEAST_RATING
     ]
     if indexed:
-        best = max(indexed, key=lambda row: row["index"])
+        best = max(indexed, key=lambda row: row["index_lo_80"])
         sentences.append(
-            f"{best['network']} draws {best['segment']} most: index {best['index']:.0f} against "
-            "all households."
+            f"{best['network']} stands out most among {best['segment']}: index "
+            f"{best['index']:.0f} ({best['index_lo_80']:.0f} to {best['index_hi_80']:.0f}) "
+            "against all households."
         )
     peaks = [
         row

@@ -184,13 +184,10 @@ def _simulate_and_ingest(folder: Path, size: Size, seed: int, progress: Progress
 
 
 def _fit_and_forecast(folder: Path, seed: int, progress: Progress) -> None:
-    from daypart.models import compile_kernels
     from daypart.runs.backtest import backtest
     from daypart.runs.fit import fit
     from daypart.runs.predict import predict
 
-    with progress.step("compiling the model's kernels (kept for next time)"):
-        compile_kernels()
     fit(folder / "store", run=folder / "run", seed=seed, progress=progress)
     backtest(folder / "store", out=folder / "backtest", weeks=2, seed=seed, progress=progress)
     make_folder(folder / "forecast")

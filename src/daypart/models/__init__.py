@@ -9,6 +9,9 @@ from daypart.models.baselines import FourWeekMean, SeasonalNaive
 from daypart.models.negbin import CROSSED, DAY_TYPES, INFERENCES, NegativeBinomial
 from daypart.models.protocol import Forecast, Model, Window
 
+COMPILED_MODELS = ("negbin", "crossed")
+"""The models whose kernels `compile_kernels` compiles."""
+
 MODEL_NAMES = ("negbin", "crossed", "seasonal_naive", "four_week_mean")
 
 
@@ -73,6 +76,7 @@ def compile_kernels() -> None:
 
 
 __all__ = [
+    "COMPILED_MODELS",
     "MODEL_NAMES",
     "Forecast",
     "Model",

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from daypart.errors import DaypartError
 from daypart.planning.flight import DaypartClock, Week
 from daypart.planning.panel import Panel
-from daypart.storage import PathLike, local_path, read_table
+from daypart.storage import PathLike, local_path
 
 if TYPE_CHECKING:
     from daypart.models import Model, Window
@@ -84,35 +84,31 @@ def calibrate(
     DaypartError
         Where there is no run, it was fitted to something else, or to another model's version.
     """
-    from daypart.runs.folder import RunFolder
-    from daypart.runs.parts import read_rows, standing_of
-    from daypart.runs.predict import model_of
+    from daypart.runs.fitted import FittedRun
     from daypart.series import SeriesStore
 
-    folder = RunFolder.open(run)
-    settings = folder.read_settings()
+    fitted = FittedRun.open(run)
+    settings = fitted.settings
     if tuple(settings.key) != ("market", "network", "segment"):
         raise DaypartError(
             f"{local_path(run)}: fitted to {' x '.join(settings.key)}, not to audiences",
             hint="give the run of this store",
         )
-    model = model_of(folder, settings)
-    standing = standing_of(folder, read_table(folder.plan))
     series = SeriesStore.open(store)
     mean = np.full(panel.shape, np.nan)
     draws = np.zeros((*panel.shape, DRAWS))
     for m, market in enumerate(panel.markets):
-        positions, networks = _positions(standing, market.code, panel)
+        positions, networks = _positions(fitted.standing, market.code, panel)
         window, daypart = _flight_hours(panel.clock, weeks, market.timezone)
         minutes = 60.0 * np.bincount(daypart[daypart >= 0], minlength=len(panel.dayparts))
         for start in range(0, len(positions), _PARTITIONS_AT_ONCE):
             chosen = slice(start, start + _PARTITIONS_AT_ONCE)
-            state = read_rows(standing, positions[chosen])
+            state = fitted.states(positions[chosen])
             rate = _minutes_per_household_hour(
                 _block_of(series, market.code, state), state, panel.clock
             )
             scale = np.divide(rate, minutes, out=np.zeros_like(rate), where=minutes > 0)
-            found = _by_daypart(model, state, window, daypart, len(panel.dayparts), seed)
+            found = _by_daypart(fitted.model, state, window, daypart, len(panel.dayparts), seed)
             mean[m, networks[chosen]] = found[0] * scale
             draws[m, networks[chosen]] = found[1] * scale[:, :, None]
     return _held_against(

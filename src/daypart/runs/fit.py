@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from daypart.errors import DaypartError, Interrupted
+from daypart.models import COMPILED_MODELS, compile_kernels
 from daypart.progress import SILENT, Progress, Step
 from daypart.runs.events import BlockFinished, Event
 from daypart.runs.executor import Executor, Task, get_executor
@@ -137,6 +138,10 @@ def fit(
         plan = _plan(folder, opened, settings, retry_failed)
         if runner.name == "local" and plan.pending <= SMALL_PLAN and not is_own_model(model):
             runner = get_executor("inline")
+        if plan.pending and model in COMPILED_MODELS:
+            # Said and done here, once, so that no worker compiles in silence.
+            with progress.step("loading the model (compiled the first time)"):
+                compile_kernels()
         with progress.step("fitting", total=plan.pending, unit="partitions") as step:
             _execute(runner, folder, plan, step)
             report = _report(folder, plan, time.perf_counter() - started)

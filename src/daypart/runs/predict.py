@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from daypart.progress import SILENT, Progress
-from daypart.runs.fitted import model_of as model_of
 from daypart.runs.forecasting import RunForecast
 from daypart.runs.table_file import check_table_file, write_tables
 from daypart.storage import PathLike

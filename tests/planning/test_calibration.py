@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet
 import pytest
-from conftest import FIRST_MONDAY, MARKETS, MINUTES, NETWORKS, make_rate_card, make_store
+from planning_stores import FIRST_MONDAY, MARKETS, MINUTES, NETWORKS, make_rate_card, make_store
 
 from daypart.errors import DaypartError
 from daypart.planning import plan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from conftest import DAYPARTS
+from planning_stores import DAYPARTS
 
 from daypart.planning.flight import DaypartClock, broadcast_weeks
 from daypart.viewing import daypart_table

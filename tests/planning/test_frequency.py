@@ -6,9 +6,9 @@ import itertools
 
 import numpy as np
 import pytest
-from conftest import panel_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from planning_stores import panel_of
 from scipy.stats import beta, hypergeom
 
 from daypart.errors import DaypartError

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import panel_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from planning_stores import panel_of
 
 from daypart.planning.brief import Brief
 from daypart.planning.clashes import most_spend, name_clash

@@ -8,7 +8,7 @@ import json
 
 import openpyxl
 import pytest
-from conftest import make_rate_card, make_store
+from planning_stores import make_rate_card, make_store
 
 from daypart.errors import DaypartError
 from daypart.planning import plan, reach, read_brief
@@ -16,7 +16,7 @@ from daypart.planning import plan, reach, read_brief
 
 @pytest.fixture(scope="module")
 def made(store, rate_card, tmp_path_factory):
-    from conftest import BRIEF
+    from planning_stores import BRIEF
 
     folder = tmp_path_factory.mktemp("made")
     (folder / "brief.toml").write_text(BRIEF.format(rate_card=rate_card))

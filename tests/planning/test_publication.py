@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import panel_of
 from hypothesis import given
 from hypothesis import strategies as st
+from planning_stores import panel_of
 
 from daypart.planning.frequency import Frequency, count_frequency
 from daypart.planning.publication import (

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _FOLDER = ".ingest"
 _LOCK = "lock"
+_ROWS_BEFORE_FLUSH = 65_536
+"""Of a file partitioned by market: so many rows a thread wait in memory."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,7 @@ def _configure(
     spill = str(folder / "spill").replace("'", "''")
     connection.execute(f"SET temp_directory = '{spill}'")
     connection.execute("SET preserve_insertion_order = false")
+    connection.execute(f"SET partitioned_write_flush_threshold = {_ROWS_BEFORE_FLUSH}")
     if threads is not None:
         if threads < 1:
             raise DaypartError(f"{threads} threads", hint="give 1 or more")

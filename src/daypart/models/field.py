@@ -107,6 +107,7 @@ class Scratch(NamedTuple):
     scales: FloatMatrix  # [2, levels + 1]: precisions of the levels and weeks; sums of squares
     response: FloatMatrix  # [2 d, N]: slopes in theta of the mode's tree effects, then of paths
     response_dense: FloatMatrix  # [d, m]
+    fitted: FloatCube  # [2, weeks, 168] sums over nodes of log mu and its square
 
 
 def padded_nodes(segments: int) -> int:
@@ -129,6 +130,7 @@ def make_scratch(weeks: int, effects: int, segments: int, levels: int, large: in
         scales=np.zeros((2, levels + 1)),
         response=np.zeros((2 * levels + 4, nodes)),
         response_dense=np.zeros((levels + 2, m)),
+        fitted=np.zeros((2, weeks, HOURS)),
     )
 
 

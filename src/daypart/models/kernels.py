@@ -8,11 +8,15 @@ arrays that the caller owns: nothing is allocated inside a fit.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from daypart.errors import DaypartError
+from daypart.storage import atomic_path
 
 FloatVector = NDArray[np.float64]
 FloatMatrix = NDArray[np.float64]
@@ -25,6 +29,34 @@ F2 = numba.types.Array(numba.float64, 2, "C")
 I1 = numba.types.Array(numba.int64, 1, "C")
 I2 = numba.types.Array(numba.int64, 2, "C")
 
+
+def forget_stale_kernels(folder: Path) -> None:
+    """Remove compiled kernels that any change of a source file in a folder may have made stale.
+
+    numba compares a kernel with its own file only, not with those of the kernels that it calls.
+
+    Parameters
+    ----------
+    folder : path
+        Holds the sources; its `__pycache__` holds what numba compiled, and the sources' stamp.
+    """
+    sources = sorted((path.name, path.stat()) for path in folder.glob("*.py"))
+    stamp = "\n".join(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in sources)
+    cache = folder / "__pycache__"
+    record = cache / "kernels.stamp"
+    try:
+        if record.exists() and record.read_text(encoding="utf-8") == stamp:
+            return
+        for compiled in [*cache.glob("*.nbi"), *cache.glob("*.nbc")]:
+            compiled.unlink(missing_ok=True)
+        cache.mkdir(exist_ok=True)
+        with atomic_path(record) as temporary:
+            temporary.write_text(stamp, encoding="utf-8")
+    except (OSError, DaypartError):  # a folder that can't be written to holds no cache either
+        return
+
+
+forget_stale_kernels(Path(__file__).parent)
 
 Compiled = TypeVar("Compiled", bound=Callable[..., Any])
 

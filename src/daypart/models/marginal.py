@@ -228,6 +228,36 @@ def log_posterior(
     return value
 
 
+@kernel(numba.void, SERIES, SCRATCH, F1, F1)
+def hour_covariances(t: Series, s: Scratch, shared: FloatVector, own: FloatVector) -> None:
+    """Write, for each hour of the week, the mean covariance of log mu between two weeks.
+
+    `own` receives the sum of variances over weeks.
+    """
+    cov, spreads, variances = s.square[COV], s.load[SPREAD], s.table[TABLE_VARIANCE]
+    loads = s.load[LOAD]
+    weeks = t.weeks
+    between = 0.0
+    for k in range(weeks):
+        for other in range(weeks):
+            between += cov[k, other]
+    for c in range(168):
+        shared[c] = weeks * weeks * s.node[OWN, c] + between
+        own[c] = 0.0
+    for i in range(weeks + t.effects):
+        load, spread = loads[i], spreads[i]
+        for c in range(168):
+            shared[c] += weeks * weeks * load[c] * spread[c]
+    for k in range(weeks):
+        spread, variance = spreads[k], variances[k]
+        for c in range(168):
+            shared[c] -= 2.0 * weeks * spread[c]
+            own[c] += variance[c]
+    pairs = max(weeks * (weeks - 1.0), 1.0)
+    for c in range(168):
+        shared[c] = (shared[c] - own[c]) / pairs
+
+
 @kernel(numba.float64, SERIES, SCRATCH, numba.float64)
 def second_order(t: Series, s: Scratch, r: float) -> float:
     """Return the next term of the Laplace expansion of the log marginal, after `log_posterior`.
@@ -237,32 +267,30 @@ def second_order(t: Series, s: Scratch, r: float) -> float:
         1/8 (t c_ii)' Z H^-1 Z' (t c_ii)  +  1/12 sum_ij t_i t_j c_ij^3  -  1/8 sum_i f_i c_ii^2
 
     The first is what `adjoint` solved. The second is taken over pairs in one hour of the week,
-    whose covariance is that of the path; the others' cubes are negligible.
+    with the mean covariance of such pairs; the others' cubes are negligible.
     """
     means, shrinks, variances = s.table[MEAN], s.table[SHRINK], s.table[TABLE_VARIANCE]
-    own, loads, spreads = s.node[OWN], s.load[LOAD], s.load[SPREAD]
-    path_variance, thirds = s.line[0], s.line[1]
+    shared, thirds = s.line[0], s.line[1]
+    hour_covariances(t, s, shared, thirds)
     total = 0.0
     for n in range(s.node.shape[1]):
         total += 0.125 * s.node[RHS, n] * s.node[LAMBDA, n]
     for i in range(t.weeks + t.effects):
         total += 0.125 * s.dense[RHS, i] * s.dense[LAMBDA, i]
     for c in range(168):
-        path_variance[c] = own[c]
         thirds[c] = 0.0
-    for i in range(t.weeks + t.effects):
-        load, spread = loads[i], spreads[i]
-        for c in range(168):
-            path_variance[c] += load[c] * spread[c]
     for k in range(t.weeks):
         mean, shrink, count, variance = means[k], shrinks[k], t.counts[k], variances[k]
         for c in range(168):
             q = shrink[c]
             curvature = (1.0 + r * count[c]) * mean[c] * q * q
             bend = 2.0 * q - 1.0
-            thirds[c] += curvature * bend
-            fourth = curvature * (bend * bend - 2.0 * q * (1.0 - q))
-            total -= 0.125 * fourth * variance[c] * variance[c]
+            third = curvature * bend
+            thirds[c] += third
+            square = variance[c] * variance[c]
+            cube = square * variance[c] - shared[c] * shared[c] * shared[c]
+            total += third * third * cube / 12.0
+            total -= 0.125 * curvature * (bend * bend - 2.0 * q * (1.0 - q)) * square
     for c in range(168):
-        total += thirds[c] * thirds[c] * path_variance[c] ** 3 / 12.0
+        total += thirds[c] * thirds[c] * shared[c] ** 3 / 12.0
     return total

@@ -1,6 +1,6 @@
 """One partition's fit: climb to theta's mode, see how theta spreads there, mix over its nodes.
 
-FAST takes theta as normal around its mode and the field's answer to it as linear. FULL visits
+FAST takes theta as bent normal around its mode and the field's answer to it as linear. FULL visits
 1 + 2 d axis and 2^d (d = 3) or 2^(d - 1) (d = 5) corner nodes of a degree-5 rule, at distance
 sqrt(d + 2) in standardised coordinates; each axis is bent so that the density falls along it as
 a normal one would, and a node's weight is corrected by density over normal.
@@ -18,6 +18,7 @@ import math
 import numba
 import numpy as np
 
+from daypart.models.elimination import cholesky
 from daypart.models.field import SCRATCH, SERIES, STRUCTURE, Scratch, Series, Structure, start_field
 from daypart.models.kernels import F1, F2, I1, FloatMatrix, FloatVector, IntVector, kernel
 from daypart.models.marginal import log_posterior, second_order
@@ -40,7 +41,7 @@ from daypart.models.search import (
     covariance_root,
     learn,
 )
-from daypart.models.summary import CHECKS, add_field, add_uncertainty_of_theta
+from daypart.models.summary import CHECKS, add_field, add_fitted, add_uncertainty_of_theta
 
 FAST, AUTO, FULL = range(3)
 SEARCH, CENTRE, SLOPES, AXES, NODES, DONE, LOST = range(7)
@@ -48,7 +49,9 @@ SEARCH, CENTRE, SLOPES, AXES, NODES, DONE, LOST = range(7)
 its nodes; the end, and the end without a posterior."""
 MOST_CORRECTION = 0.5
 """How far the expansion's next term may move a node's log density against the centre's."""
-SKEWED = 0.35
+SKEW_DISTANCE = 1.5
+"""In standard deviations: where FAST makes a bent axis fall as the skewed density does."""
+SKEWED = 0.7
 """AUTO goes FULL where a coordinate of theta is more skewed than this."""
 
 
@@ -154,8 +157,9 @@ def learn_slope(w: FloatMatrix, index: int, sums: FloatMatrix) -> None:
     for j in range(d):
         row[j] -= side * w[TRIAL_SLOPE, j] / (2.0 * width)
     if side > 0.0:
-        third = abs(w[STATE, LENGTH]) / (width * width)
-        sums[CHECKS, 1] = max(sums[CHECKS, 1], third * max(row[i], 4.0) ** -1.5)
+        skewness = w[STATE, LENGTH] / (width * width) * max(row[i], 4.0) ** -1.5
+        w[VECTORS + 5 * d, i] = skewness
+        sums[CHECKS, 1] = max(sums[CHECKS, 1], abs(skewness))
 
 
 @kernel(numba.boolean, F2, F2)
@@ -174,7 +178,7 @@ def shape_theta(w: FloatMatrix, sums: FloatMatrix) -> bool:
     return True
 
 
-@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, F2, F2, F2, F2)
+@kernel(numba.boolean, STRUCTURE, SERIES, SCRATCH, F2, F2, F2, F2)
 def finish_fast(
     structure: Structure,
     t: Series,
@@ -183,19 +187,44 @@ def finish_fast(
     w: FloatMatrix,
     nodes: FloatMatrix,
     sums: FloatMatrix,
-) -> None:
-    """Take theta as normal: widen the field by it, and place the rule's nodes unvisited.
+) -> bool:
+    """Place the rule's nodes unvisited, by covariance and skewness; widen the field by them.
 
-    TRIAL holds what a last Newton step in theta would add, which moves the mean.
+    TRIAL holds what a last Newton step in theta would add.
     """
     d = w.shape[1]
-    root = w[VECTORS + 4 * d : VECTORS + 5 * d]
-    add_uncertainty_of_theta(structure, t, s, root, w[TRIAL], sums)
+    covariance, room = w[VECTORS + d : VECTORS + 2 * d], w[VECTORS + 2 * d : VECTORS + 4 * d]
+    root, bends = w[VECTORS + 4 * d : VECTORS + 5 * d], w[VECTORS + 5 * d :]
+    centre, offset = w[SLOPE], w[TRIAL]
     for i in range(d):
-        w[BEST, i] += w[TRIAL, i]
+        tilt = bends[0, i] * SKEW_DISTANCE**3 / 6.0
+        half = 0.5 * SKEW_DISTANCE**2
+        find_bend(bends, i, SKEW_DISTANCE, half + tilt, half - tilt)
+        centre[i] = w[BEST, i] + offset[i]
+        offset[i] = 0.0
+        for j in range(d):
+            covariance[i, j] = 0.0
+    total = 0.0
     for node in range(len(rule)):
-        nodes[node, 0] = rule[node, 0]
-        place_node(rule[node, 1:], w[BEST], root, nodes[node, 1:])
+        energy = bend_node(bends, rule[node, 1:], w[DIRECTION])
+        square = place_node(rule[node, 1:], centre, root, nodes[node, 1:])
+        place_node(w[DIRECTION], centre, root, nodes[node, 1:])
+        nodes[node, 0] = rule[node, 0] * math.exp(energy - 0.5 * square)
+        total += nodes[node, 0]
+    for node in range(len(rule)):
+        nodes[node, 0] /= total
+        for i in range(d):
+            offset[i] += nodes[node, 0] * (nodes[node, 1 + i] - w[BEST, i])
+    for node in range(len(rule)):
+        for i in range(d):
+            for j in range(d):
+                one = nodes[node, 1 + i] - w[BEST, i] - offset[i]
+                two = nodes[node, 1 + j] - w[BEST, j] - offset[j]
+                covariance[i, j] += nodes[node, 0] * one * two
+    if not cholesky(covariance, room, d):
+        return False
+    add_uncertainty_of_theta(structure, t, s, room[:d], offset, sums)
+    return True
 
 
 @kernel(numba.void, STRUCTURE, SERIES, SCRATCH, numba.int64, numba.float64, F2, F2, F2, F2)
@@ -217,10 +246,15 @@ def learn_node(
         for i in range(CHECKS):
             for j in range(sums.shape[1]):
                 sums[i, j] = 0.0
+        for k in range(t.weeks):
+            for c in range(168):
+                s.fitted[0, k, c] = 0.0
+                s.fitted[1, k, c] = 0.0
     nodes[node, 0] = weight
     for i in range(w.shape[1]):
         nodes[node, 1 + i] = w[TRIAL, i]
     add_field(structure, t, s, weight, sums)
+    add_fitted(t, s, weight)
     if node + 1 == len(rule):
         total = 0.0
         for i in range(len(rule)):
@@ -230,6 +264,10 @@ def learn_node(
         for i in range(CHECKS):
             for j in range(sums.shape[1]):
                 sums[i, j] /= total
+        for k in range(t.weeks):
+            for c in range(168):
+                s.fitted[0, k, c] /= total
+                s.fitted[1, k, c] /= total
 
 
 @kernel(numba.int64, STRUCTURE, SERIES, SCRATCH, numba.int64, F2, F2, F2, F2, I1, door=True)
@@ -317,6 +355,6 @@ def fit_series(
             learn_node(structure, t, s, index - 1, value, rule, w, nodes, sums)
             phase = DONE if index == len(rule) else NODES
     sums[CHECKS, 2] = 1.0 if index == len(rule) else 0.0
-    if phase == DONE and index != len(rule):
-        finish_fast(structure, t, s, rule, w, nodes, sums)
+    if phase == DONE and sums[CHECKS, 2] == 0.0:
+        phase = DONE if finish_fast(structure, t, s, rule, w, nodes, sums) else LOST
     return phase

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
     from daypart.models.negbin import NegativeBinomial
 
-_STRATA = 3
-_ABSCISSAE, _ABSCISSA_WEIGHTS = np.polynomial.hermite_e.hermegauss(5)
-_ABSCISSA_WEIGHTS = _ABSCISSA_WEIGHTS / _ABSCISSA_WEIGHTS.sum()
+_STRATA = 4
+ABSCISSAE, ABSCISSA_WEIGHTS = np.polynomial.hermite_e.hermegauss(7)
+ABSCISSA_WEIGHTS = ABSCISSA_WEIGHTS / ABSCISSA_WEIGHTS.sum()
 
 
 @dataclass(frozen=True)
-class _Clock:
+class PlacedHours:
     """The window's hours seen from one series."""
 
     hour_of_week: NDArray[np.int64]
@@ -33,14 +33,14 @@ class _Clock:
     effect: NDArray[np.int64]
 
 
-def clock_of(model: NegativeBinomial, row: dict[str, Any], window: Window) -> _Clock:
+def clock_of(model: NegativeBinomial, row: dict[str, Any], window: Window) -> PlacedHours:
     """Place the window's hours on the local clock of one row of the state."""
     first_hour, timezone = datetime_to_hour(row["first_hour"]), row["timezone"]
     fitted = local_hours(first_hour, max(int(row["hours"]), 1), timezone)
     ahead = local_hours(window.first_hour, window.hours, timezone)
     last_monday = int(fitted.day[-1]) - int(fitted.hour_of_week[-1]) // 24
     steps = (ahead.day - ahead.hour_of_week // 24 - last_monday) // 7
-    return _Clock(
+    return PlacedHours(
         hour_of_week=ahead.hour_of_week.astype(np.int64),
         steps=np.maximum(steps, 0).astype(np.int64),
         effect=model.effects_of(window.first_hour, window.hours, timezone).astype(np.int64),
@@ -48,14 +48,14 @@ def clock_of(model: NegativeBinomial, row: dict[str, Any], window: Window) -> _C
 
 
 @dataclass(frozen=True)
-class _Level:
+class LogMean:
     """Normal law of log mu per hour of the window, without week innovations."""
 
     mean: NDArray[np.float64]
     variance: NDArray[np.float64]
 
 
-def level_of(row: dict[str, Any], clock: _Clock) -> _Level:
+def level_of(row: dict[str, Any], clock: PlacedHours) -> LogMean:
     """Return each hour's log mean for the row's exposure, events included."""
     cell_mean = np.asarray(row["hour_of_week_mean"], dtype=np.float64)
     cell_sd = np.asarray(row["hour_of_week_sd"], dtype=np.float64)
@@ -67,7 +67,7 @@ def level_of(row: dict[str, Any], clock: _Clock) -> _Level:
         event_sd = np.asarray(row["event_sd"], dtype=np.float64)
         mean[there] += event_mean[clock.effect[there]]
         variance[there] += event_sd[clock.effect[there]] ** 2
-    return _Level(mean, variance)
+    return LogMean(mean, variance)
 
 
 def week_innovations(model: NegativeBinomial, steps: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -108,8 +108,8 @@ def forecast_block(
             weight,
             week_variance,
             r,
-            _ABSCISSAE,
-            _ABSCISSA_WEIGHTS,
+            ABSCISSAE,
+            ABSCISSA_WEIGHTS,
             ascending,
             moments,
             quantiles,

@@ -19,6 +19,8 @@ from daypart.models.field import (
     SERIES,
     SPREAD,
     STRUCTURE,
+    TABLE_VARIANCE,
+    THIRD,
     Scratch,
     Series,
     Structure,
@@ -104,6 +106,26 @@ def add_field(
         sums[DENSE_SQUARE, i] += weight * (cov[i, i] + mean * mean)
     sums[LEVEL, 0] += weight * level
     sums[LEVEL, 1] += weight * (level_variance(structure, t, s) + level * level)
+
+
+@kernel(numba.void, SERIES, SCRATCH, numba.float64)
+def add_fitted(t: Series, s: Scratch, weight: float) -> None:
+    """Add one node's posterior of log mu (per unit of exposure) in every cell to `fitted`."""
+    path, path_shift, variances = s.node[PATH], s.node[LAMBDA_PATH], s.table[TABLE_VARIANCE]
+    dense, shift = s.dense[POINT], s.dense[LAMBDA]
+    means, third = s.fitted, s.table[THIRD]
+    for k in range(t.weeks):
+        week = dense[k] - 0.5 * shift[k]
+        for c in range(168):
+            third[k, c] = path[c] - 0.5 * path_shift[c] + week
+    for e in range(t.events):
+        j = t.weeks + t.event[2, e]
+        third[t.event[0, e], t.event[1, e]] += dense[j] - 0.5 * shift[j]
+    for k in range(t.weeks):
+        for c in range(168):
+            mean = third[k, c]
+            means[0, k, c] += weight * mean
+            means[1, k, c] += weight * (variances[k, c] + mean * mean)
 
 
 @kernel(numba.void, STRUCTURE, SERIES, SCRATCH, F2, F1, F2)

@@ -9,6 +9,7 @@ from daypart.insights.viewing_minutes import Audience, positions_of
 from daypart.models.protocol import Window
 from daypart.progress import SILENT, Progress
 from daypart.runs.fitted import FittedRun
+from daypart.runs.threads import in_order
 from daypart.series import HOURS_PER_WEEK, datetime_to_hour, local_hours
 
 _DRAWS = 200
@@ -44,9 +45,12 @@ def coming_week_audience(
     fitted = run.ok()
     market_of = run.standing.rows.column("market").take(fitted)
     place = positions_of(audience.markets, market_of)
+
+    def draw(market: int) -> NDArray[np.float64]:
+        return _draw_market(audience, market, run, fitted[place == market], seed)
+
     with progress.step("drawing a coming week", total=shape[0], unit="markets") as step:
-        for market in range(shape[0]):
-            drawn = _draw_market(audience, market, run, fitted[place == market], seed)
+        for market, drawn in enumerate(in_order(draw, range(shape[0]))):
             told[:, market] = _mean_and_interval(drawn)
             everywhere += drawn
             step.advance()

@@ -32,6 +32,7 @@ _VERBS = {
     "reach": ("daypart.cli.decisions", "Reach and frequency of a schedule of spots."),
     "plan": ("daypart.cli.decisions", "Plan a campaign, with a certified gap."),
     "report": ("daypart.cli.decisions", "Write one HTML file that opens without a network."),
+    "serve": ("daypart.cli.start", "Look at a folder's report and runs in a browser."),
 }
 
 

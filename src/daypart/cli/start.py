@@ -1,4 +1,4 @@
-"""The verbs `demo`, `doctor` and `completion`."""
+"""The verbs `demo`, `doctor`, `serve` and `completion`."""
 
 from __future__ import annotations
 
@@ -83,6 +83,23 @@ def _examination() -> dict[str, Any]:
         "folder_writable": os.access(here, os.W_OK),
         "disk_free_gb": shutil.disk_usage(here).free / 1e9,
     }
+
+
+@verb("serve", "daypart serve daypart-demo")
+@click.argument("folder", type=click.Path())
+@click.option("--port", default=8765, show_default=True, help="0 for any that is free.")
+def serve_command(progress: Progress, folder: str, port: int) -> Outcome:
+    """Show FOLDER's report and how far its runs are, on this machine alone, until Ctrl-C."""
+    from daypart.web import serve
+
+    with serve(folder, port=port) as server:
+        address = f"http://127.0.0.1:{server.server_port}/"
+        click.echo(f"{folder}: {address} (Ctrl-C ends it)", err=True)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            return Outcome(["ended"], {"address": address})
+    return Outcome([], {"address": address})
 
 
 @verb("completion", 'eval "$(daypart completion bash)"')

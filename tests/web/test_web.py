@@ -1,0 +1,75 @@
+"""The local page tells of runs and the report, and of nothing else."""
+
+from __future__ import annotations
+
+import json
+import threading
+import urllib.error
+import urllib.request
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from daypart import fit
+from daypart.errors import DaypartError
+from daypart.series import SeriesStore, block_from_arrays
+from daypart.web import serve
+
+
+@pytest.fixture
+def folder(tmp_path):
+    keys = pa.table({"shop": ["a", "b"], "unique_id": ["a", "b"]})
+    block = block_from_arrays(keys, ["UTC"] * 2, [0, 0], [np.arange(400)] * 2)
+    SeriesStore.create(tmp_path / "store", key=["shop"]).replace_regions([("a", block)])
+    fit(tmp_path / "store", run=tmp_path / "run", model="seasonal_naive", executor="inline")
+    (tmp_path / "report.html").write_text("<h1>the report</h1>")
+    (tmp_path / "household.key").write_text("secret")
+    return tmp_path
+
+
+@pytest.fixture
+def address(folder):
+    with serve(folder, port=0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def ask(url, **headers):
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as answer:
+        return answer.read().decode()
+
+
+def test_the_status_tells_how_far_every_run_is(address):
+    content = json.loads(ask(f"{address}/status.json"))
+    assert content["report"] is True
+    run = content["runs"]["run"]
+    assert (run["partitions"], run["ok"], run["missing"]) == (2, 2, 0)
+
+
+def test_the_page_and_the_report_are_served(address):
+    assert "<title>daypart</title>" in ask(address)
+    assert ask(f"{address}/report.html") == "<h1>the report</h1>"
+
+
+@pytest.mark.parametrize("path", ["/household.key", "/run/run.json", "/../etc/passwd", "/store"])
+def test_nothing_else_of_the_folder_is_served(address, path):
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        ask(address + path)
+
+
+def test_a_page_elsewhere_cannot_ask_through_a_name_of_its_own(address):
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        ask(f"{address}/status.json", Host="evil.example")
+
+
+def test_a_folder_with_nothing_to_show_says_what_to_do(tmp_path):
+    with pytest.raises(DaypartError, match="holds neither a run nor report.html"), serve(tmp_path):
+        pass
+
+
+def test_a_port_that_is_taken_is_named(folder, address):
+    port = int(address.rsplit(":", 1)[1])
+    with pytest.raises(DaypartError, match=f"port {port}: "), serve(folder, port=port):
+        pass

@@ -9,8 +9,9 @@ from daypart.report.content import Content, Section
 from daypart.report.data_section import data_section, definitions_section
 from daypart.report.fit_section import fit_section
 from daypart.report.forecast_section import forecast_section
-from daypart.report.plan_sections import lines_section, plan_section, spending_section
+from daypart.report.plan_sections import lines_section, plan_section
 from daypart.report.sources import Sources
+from daypart.report.spending_section import spending_section
 
 
 def gather_content(sources: Sources, title: str) -> Content:

@@ -78,7 +78,7 @@ def hand_written_query(market: Path, segments: dict[str, Any], threads: int) -> 
         FROM (SELECT *, unnest(segments) AS segment FROM credited JOIN homes USING (household_id))
         GROUP BY ALL
     """
-    return connection.execute(query, values).to_arrow_table()
+    return connection.sql(query, params=values).to_arrow_table()
 
 
 def assert_same(store: Path, table: Any) -> int:

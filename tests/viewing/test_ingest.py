@@ -386,3 +386,22 @@ def test_the_simulators_mark_is_kept(tmp_path, arguments):
     arguments["into"] = tmp_path / "simulated"
     ingest(file, **arguments)
     assert viewing_of(arguments["into"])["simulated"] is True
+
+
+def test_the_store_is_the_same_to_the_bit_whatever_the_number_of_threads(tmp_path, arguments):
+    rng = np.random.default_rng(7)
+    starts, lengths = rng.integers(0, 30_000, 20_000), rng.exponential(30, 20_000)
+    names = rng.choice(["CNN", "ESPN", "FOOD"], 20_000)
+    owners = rng.choice(["H1", "H2", "H3", "H4"], 20_000)
+    tunes = [
+        minutes_after(MONDAY, start, start + length, household=owner, network=name, device="a")
+        for start, length, name, owner in zip(starts, lengths, names, owners, strict=True)
+    ]
+    file = write_events(tmp_path / "e.parquet", tunes)
+    contents = []
+    for threads in (1, 2, 4):
+        chosen = {**arguments, "threads": threads, "into": tmp_path / f"store-{threads}"}
+        ingest(file, **chosen)
+        files = sorted(p for p in chosen["into"].rglob("*.parquet"))
+        contents.append({p.relative_to(chosen["into"]): p.read_bytes() for p in files})
+    assert contents[0] == contents[1] == contents[2]

@@ -45,7 +45,8 @@ def test_an_input_of_over_100_megabytes_is_ingested_within_a_small_limit(tmp_pat
     command = [sys.executable, "-c", _INGEST, events, households, tmp_path / "store"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-500:]
-    rows, megabytes = map(int, done.stdout.split())
+    rows, megabytes = map(int, done.stdout.split())  # and nothing else is printed
+    assert done.stderr == ""
     assert rows == ROWS
     assert megabytes < 500
     assert not (Path(tmp_path) / "store" / ".ingest").exists()

@@ -312,6 +312,37 @@ def test_households_in_tab_stand_for_those_that_fell_silent(tmp_path):
     assert rating[None] < rating[1] < 2 * rating[None]
 
 
+def test_segments_of_events_have_ratings_but_no_interval_that_the_panel_can_not_know(tmp_path):
+    rng = np.random.default_rng(4)
+    lines = ["household_id,market,network,start,end,kind"]
+    for _ in range(6000):
+        begin = np.datetime64("2025-01-13T08:00") + np.timedelta64(
+            int(rng.integers(21 * 1440)), "m"
+        )
+        end = begin + np.timedelta64(int(rng.integers(5, 90)), "m")
+        who, kind = int(rng.integers(80)), rng.choice(["member", "guest"])
+        lines.append(f"H{who},501,{rng.choice(['A', 'B'])},{begin}:00Z,{end}:00Z,{kind}")
+    (tmp_path / "events.csv").write_text("\n".join(lines) + "\n")
+    ingest(
+        tmp_path / "events.csv",
+        households="from-events",
+        into=tmp_path / "store",
+        timezone="America/New_York",
+        mapping="segment=kind",
+        key=b"a key for tests of insights",
+    )
+    fit(tmp_path / "store", run=tmp_path / "run", model="seasonal_naive", executor="inline")
+    insights(tmp_path / "run", out=tmp_path / "out")
+    rows = read_table(tmp_path / "out" / "ratings.parquet").to_pylist()
+    of = {(r["market"], r["network"], r["daypart"], r["segment"]): r for r in rows}
+    every, guest, member = (of["501", "A", "All week", s] for s in ("all", "guest", "member"))
+    parts = guest["viewing_minutes"] + member["viewing_minutes"]
+    assert every["viewing_minutes"] == pytest.approx(parts, rel=0.1)
+    assert every["rating_lo_80"] < every["rating"] < every["rating_hi_80"]
+    assert guest["rating_lo_80"] is guest["index_hi_80"] is None
+    assert guest["index"] + member["index"] == pytest.approx(100 * parts / every["viewing_minutes"])
+
+
 def test_the_same_run_gives_the_same_files(made, tmp_path):
     insights(made.run, out=tmp_path)
     for file in made.folder.iterdir():

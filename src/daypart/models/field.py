@@ -57,6 +57,8 @@ class Structure(NamedTuple):
     """Half-normal scales of the hyperparameters: one per level, week scale, tau."""
     level_precision: float
     event_precision: float
+    skewed: float
+    """AUTO integrates in full where a coordinate of theta is more skewed than this."""
 
 
 class Series(NamedTuple):
@@ -135,7 +137,7 @@ def make_scratch(weeks: int, effects: int, segments: int, levels: int, large: in
 
 
 STRUCTURE = numba.types.NamedTuple(
-    [I1, I1, numba.int64, F1, numba.float64, numba.float64], Structure
+    [I1, I1, numba.int64, F1, numba.float64, numba.float64, numba.float64], Structure
 )
 SERIES = numba.types.NamedTuple(
     [numba.int64, numba.int64, numba.int64, F2, F2, I2, F1, F1, numba.int64], Series

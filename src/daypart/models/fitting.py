@@ -42,6 +42,7 @@ def structure_of(configuration: Configuration) -> Structure:
         hyper_scales=np.array(configuration.hyper_scales),
         level_precision=configuration.level_sd**-2.0,
         event_precision=configuration.event_sd**-2.0,
+        skewed=configuration.skewed,
     )
 
 

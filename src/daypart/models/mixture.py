@@ -51,8 +51,6 @@ MOST_CORRECTION = 0.5
 """How far the expansion's next term may move a node's log density against the centre's."""
 SKEW_DISTANCE = 1.5
 """In standard deviations: where FAST makes a bent axis fall as the skewed density does."""
-SKEWED = 0.7
-"""AUTO goes FULL where a coordinate of theta is more skewed than this."""
 
 
 @kernel(numba.float64, F1, F1, F2, F1)
@@ -338,7 +336,9 @@ def fit_series(
             if value == -np.inf or (index == axes and not shape_theta(w, sums)):
                 phase = LOST
             elif index == axes:
-                full = inference == FULL or (inference == AUTO and sums[CHECKS, 1] > SKEWED)
+                full = inference == FULL or (
+                    inference == AUTO and sums[CHECKS, 1] > structure.skewed
+                )
                 phase, index = AXES if full else DONE, 0
         elif phase == AXES:
             fall = w[STATE, VALUE] - value

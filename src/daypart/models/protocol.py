@@ -41,6 +41,8 @@ class Forecast:
     ----------
     mean, sd : float64 array, shape (partitions, hours)
     quantiles : float64 array, shape (partitions, hours, probabilities)
+        Of the count spread evenly over (count - 1/2, count + 1/2), from 0 up: so that intervals
+        of small counts hold what they say. Rounded they are whole counts.
 
     All are NaN for a partition without a posterior.
     """

@@ -119,7 +119,8 @@ def make_insights(folder: Path, networks: list[str]) -> None:
     )
     top = [
         {"segment": "young", "rank": i + 1, "network": name, "rating": 2.0123456 + i,
-         "rating_lo_80": 1.8 + i, "rating_hi_80": 2.2 + i, "index": 150 - i}
+         "rating_lo_80": 1.8 + i, "rating_hi_80": 2.2 + i, "index": 150 - i,
+         "index_lo_80": 140 - i, "index_hi_80": 160 - i}
         for i, name in enumerate(networks)
     ]  # fmt: skip
     top[-1]["rating"] = top[-1]["index"] = "suppressed"

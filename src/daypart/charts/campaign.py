@@ -63,15 +63,16 @@ def reach_curve(
             axis=alt.Axis(title="reach 1+ (% of the target)"),
         )
 
-    money = alt.X("spent:Q", axis=amount_axis(f"spend ({currency})", tickCount=6))
+    drawn, named = rows_of(rows), rows_of(points)
+    most = max((row["spent"] for row in [*drawn, *named]), default=0.0)
+    money = alt.X("spent:Q", axis=amount_axis(f"spend ({currency})", most, tickCount=6))
     tooltip = [
         alt.Tooltip("spent:Q", title=f"spend ({currency})", format=",.0f"),
         alt.Tooltip("reach:Q", title="reach 1+ (%)", format=PERCENT.axis_format),
         alt.Tooltip("lo_80:Q", title="80 % from", format=PERCENT.axis_format),
         alt.Tooltip("hi_80:Q", title="80 % to", format=PERCENT.axis_format),
     ]
-    curve = alt.Chart(data_of(rows)).encode(x=money, tooltip=tooltip)
-    named = rows_of(points)
+    curve = alt.Chart(data_of(drawn)).encode(x=money, tooltip=tooltip)
     colours = alt.Scale(
         domain=[row["name"] for row in named], range=[ORANGE, INK, BLUE][: len(named)]
     )

@@ -70,6 +70,8 @@ def forecast_fan(
     for row in plain:
         if len(row["time"]) == len("2025-02-24Z"):
             row["time"] = row["time"][:-1] + "T00:00:00Z"
+    numbers = [v for row in plain for n, v in row.items() if n != "time" and v is not None]
+    axis = amount_axis(unit, max(numbers, default=0.0))
     present = {name for row in plain for name, value in row.items() if value is not None}
     base = alt.Chart(data_of(plain)).encode(
         x=alt.X(
@@ -92,17 +94,17 @@ def forecast_fan(
         base.transform_filter(f"isValid(datum.lo_{level})")
         .mark_area()
         .encode(
-            y=alt.Y(f"lo_{level}:Q", axis=amount_axis(unit)),
+            y=alt.Y(f"lo_{level}:Q", axis=axis),
             y2=f"hi_{level}:Q",
             fill=alt.FillDatum(f"{level} %", scale=bands, legend=legend),
         )
         for level in levels
     ]
-    return finish(alt.layer(*layers, *_lines(base, present, unit, quantity, levels)), height)
+    return finish(alt.layer(*layers, *_lines(base, present, axis, quantity, levels)), height)
 
 
 def _lines(
-    base: alt.Chart, present: set[str], unit: str, quantity: Quantity, levels: list[int]
+    base: alt.Chart, present: set[str], axis: alt.Axis, quantity: Quantity, levels: list[int]
 ) -> list[alt.Chart]:
     import altair as alt
 
@@ -131,7 +133,7 @@ def _lines(
             point={"size": 14, "filled": True} if field == "observed" else False,
         )
         .encode(
-            y=alt.Y(f"{field}:Q", axis=amount_axis(unit)),
+            y=alt.Y(f"{field}:Q", axis=axis),
             stroke=alt.StrokeDatum(label, scale=scale, legend=legend),
             tooltip=tooltips,
         )

@@ -24,6 +24,7 @@ SEQUENTIAL = "blues"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 FONT_SIZE = 12
 LABEL_WIDTH = 24
+_SHORTENED_FROM = 10_000
 
 
 def rows_of(rows: Iterable[Mapping[str, Any]] | pa.Table) -> list[dict[str, Any]]:
@@ -92,13 +93,13 @@ def finish(chart: alt.Chart | alt.LayerChart, height: int) -> alt.Chart | alt.La
     )
 
 
-def amount_axis(title: str, **settings: Any) -> alt.Axis:
-    """Return an axis of amounts, in thousands (k) and millions (M) where they are large."""
+def amount_axis(title: str, largest: float, **settings: Any) -> alt.Axis:
+    """Return an axis of amounts, in thousands (k) and millions (M) from 10,000 on."""
     import altair as alt
 
     return alt.Axis(
         title=title,
-        format="~s",
+        format="~s" if largest >= _SHORTENED_FROM else ",~r",
         labelExpr="datum.value == 0 ? '0' : datum.label",
         **settings,
     )

@@ -62,15 +62,15 @@ def _network_index(sources: Sources, insights: Insights) -> Panel | None:
     rows = []
     for row in insights.top_networks:
         rating, index = number_of(row["rating"]), number_of(row["index"])
-        lo, hi = number_of(row.get("rating_lo_80")), number_of(row.get("rating_hi_80"))
+        lo, hi = number_of(row.get("index_lo_80")), number_of(row.get("index_hi_80"))
         if row["segment"] != segment or not rating or index is None or lo is None or hi is None:
             continue
         rows.append(
             {
                 "network": row["network"],
                 "index": INDEX.round(index),
-                "lo_80": INDEX.round(index * lo / rating),
-                "hi_80": INDEX.round(index * hi / rating),
+                "lo_80": INDEX.round(lo),
+                "hi_80": INDEX.round(hi),
                 "rating": RATING.round(rating),
             }
         )
@@ -84,8 +84,8 @@ def _network_index(sources: Sources, insights: Insights) -> Panel | None:
         f"Networks by index: {segment}",
         f"{top['network']} draws {segment} most against all households: index "
         f"{INDEX.number(top['index'])}, at a rating of {RATING.text(top['rating'])}.",
-        "100 is par: the rating in the segment equals that of all households. The bar is the 80 % "
-        "interval of the segment's rating, at a fixed rating of all households."
+        "100 is par: the rating in the segment equals that of all households. The bar is the "
+        "index's 80 % interval."
         + (
             f" The highest {len(shown)} of {len(rows)} are drawn." if len(shown) < len(rows) else ""
         ),

@@ -48,7 +48,11 @@ def _warning(sources: Sources, where: Mapping[str, str]) -> list[str]:
         covered = row.get("coverage_80")
         if (row["level"], row["model"]) == (level, scores["models"][0]) and covered is not None:
             held = PERCENT.text(100 * covered)
-            told = "too narrow" if covered < 0.75 else ("too wide" if covered > 0.85 else "right")
+            told = (
+                "too narrow"
+                if covered < 0.75
+                else ("too wide" if covered > 0.85 else "about as wide as they should be")
+            )
             return [
                 f"In the {scores['weeks']} held-back weeks, 80 % bands of such totals held {held} "
                 f"of the hours: they were {told}."

@@ -13,14 +13,21 @@ import pytest
 from markdown_pages import PAGES, Block, page_name, runnable_blocks
 
 RUNNING = [page for page in PAGES if runnable_blocks(page.read_text())]
+SMALLER_DEMO = """
+from daypart.cli.main import main
+from daypart.demo import SIZES, Size
+
+SIZES["small"] = Size(markets=2, networks=16, segments=4, households=1000, weeks=8)
+main(["demo"])
+"""
 NOWHERE = "http://127.0.0.1:9"
 
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that `daypart demo` makes, made once; each page gets its own copy."""
+    """The folder of `daypart demo`, of two markets to be quick; each page gets its own copy."""
     folder = tmp_path_factory.mktemp("demo")
-    finished = run_in(folder, ["daypart", "demo", "--out", "daypart-demo"])
+    finished = run_in(folder, [sys.executable, "-c", SMALLER_DEMO])
     assert finished.returncode == 0, finished.stderr
     return folder / "daypart-demo"
 

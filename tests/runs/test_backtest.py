@@ -103,7 +103,7 @@ def test_a_row_for_every_model_and_partition_is_written(scored, folder):
     assert summary == scored.summary
     assert summary["models"] == [POISSON, NAIVE]
     assert summary["first_hour"] == hour_to_datetime(FIRST_HOUR + WEEKS_OF_HOURS - 336).isoformat()
-    assert len(scored.lines()) == 1 + 8
+    assert len(scored.lines()) == 1 + 8 + 2
 
 
 def test_the_same_call_again_fits_nothing_and_finds_the_same(scored, store, folder):

@@ -77,6 +77,12 @@ class Backtest:
                     f"{row['level']:>12} {row['model']:<16} CRPS {row['crps']:8.3f}  WAPE {wape:>6}"
                     + "".join(f"  {level}%: {row[f'coverage_{level}']:.1%}" for level in LEVELS)
                 )
+        for row in self.summary["levels"]:
+            if row["level"] == "partition" and row["hours_over_one"]:
+                held = (f"{level}%: {row[f'coverage_{level}_over_one']:.1%}" for level in LEVELS)
+                text.append(
+                    f"   hours of a mean over 1: {row['model']:<16} intervals hold {'  '.join(held)}"
+                )
         return text
 
 

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 LEVELS = (50, 80, 95)
 """Central intervals whose coverage is measured, in percent."""
 
+OVER_ONE = 1.0
+"""Forecast mean from which on an hour's coverage is also told apart."""
+
 PROBABILITIES = tuple(p for level in LEVELS for p in (0.5 - level / 200, 0.5 + level / 200))
 
 
@@ -30,6 +33,10 @@ class Scores:
     observed : float array, shape (series,)
     inside : int array, shape (series, len(LEVELS))
         Hours inside the central intervals, borders included.
+    hours_over_one : int array, shape (series,)
+        Counted hours with a forecast mean of `OVER_ONE` or more.
+    inside_over_one : int array, shape (series, len(LEVELS))
+        Those of them inside.
     """
 
     hours: NDArray[np.int64]
@@ -37,17 +44,22 @@ class Scores:
     absolute_error: NDArray[np.float64]
     observed: NDArray[np.float64]
     inside: NDArray[np.int64]
+    hours_over_one: NDArray[np.int64]
+    inside_over_one: NDArray[np.int64]
 
     @classmethod
     def join(cls, scores: Iterable[Scores]) -> Scores:
         """Put the series of several scores one after the other."""
         every = list(scores)
+        none_inside = np.zeros((0, len(LEVELS)), np.int64)
         return cls(
             np.concatenate([np.zeros(0, np.int64), *(each.hours for each in every)]),
             np.concatenate([np.zeros(0), *(each.crps for each in every)]),
             np.concatenate([np.zeros(0), *(each.absolute_error for each in every)]),
             np.concatenate([np.zeros(0), *(each.observed for each in every)]),
-            np.concatenate([np.zeros((0, len(LEVELS)), np.int64), *(e.inside for e in every)]),
+            np.concatenate([none_inside, *(each.inside for each in every)]),
+            np.concatenate([np.zeros(0, np.int64), *(each.hours_over_one for each in every)]),
+            np.concatenate([none_inside, *(each.inside_over_one for each in every)]),
         )
 
     def take(self, chosen: NDArray[Any]) -> Scores:
@@ -58,26 +70,29 @@ class Scores:
             self.absolute_error[chosen],
             self.observed[chosen],
             self.inside[chosen],
+            self.hours_over_one[chosen],
+            self.inside_over_one[chosen],
         )
 
     def summary(self) -> dict[str, Any]:
         """Return means over all hours of all series: what `backtest.json` holds of a level.
 
         `crps` in counts; `wape` the absolute errors over the counts; `coverage_80` the share of
-        hours inside the interval of 80 percent. None where nothing was counted.
+        hours inside the interval of 80 percent, `coverage_80_over_one` the same of the hours
+        with a forecast mean of 1 or more: where nearly every count is 0, an interval that holds
+        0 holds nearly all. None where nothing was counted.
         """
         hours, observed = int(self.hours.sum()), float(self.observed.sum())
-        shares = self.inside.sum(axis=0) / hours if hours else [None] * len(LEVELS)
+        over_one = int(self.hours_over_one.sum())
         return {
             "series": int((self.hours > 0).sum()),
             "hours": hours,
             "mean_per_hour": _ratio(observed, hours),
             "crps": _ratio(float(self.crps.sum()), hours),
             "wape": _ratio(float(self.absolute_error.sum()), observed),
-            **{
-                f"coverage_{level}": None if share is None else float(share)
-                for level, share in zip(LEVELS, shares, strict=True)
-            },
+            **_shares("coverage_{}", self.inside, hours),
+            "hours_over_one": over_one,
+            **_shares("coverage_{}_over_one", self.inside_over_one, over_one),
         }
 
 
@@ -110,12 +125,15 @@ def score_hours(
     low, high = quantiles[..., 0::2], quantiles[..., 1::2]
     there = observed[..., None]
     inside = (low <= there) & (there <= high) & counted[..., None]
+    over_one = counted & (mean >= OVER_ONE)
     return Scores(
         counted.sum(axis=1),
         np.where(counted, crps, 0.0).sum(axis=1),
         np.where(counted, error, 0.0).sum(axis=1),
         np.where(counted, observed, 0).sum(axis=1).astype(np.float64),
         inside.sum(axis=1),
+        over_one.sum(axis=1),
+        (inside & over_one[..., None]).sum(axis=1),
     )
 
 
@@ -163,6 +181,14 @@ class TotalsTally:
             hours = self.mean[one], quantiles, self.observed[one], self.counted[one]
             every.append(score_hours(self.draws[one], *hours))
         return Scores.join(every)
+
+
+def _shares(name: str, inside: NDArray[np.int64], hours: int) -> dict[str, float | None]:
+    counts = inside.sum(axis=0)
+    return {
+        name.format(level): _ratio(float(count), hours)
+        for level, count in zip(LEVELS, counts, strict=True)
+    }
 
 
 def _ratio(numerator: float, denominator: float) -> float | None:

@@ -146,6 +146,7 @@ def _database(memory: str) -> duckdb.DuckDBPyConnection:
 
     connection = duckdb.connect(":memory:")
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_progress_bar = false")
     connection.execute(f"SET memory_limit = '{parse_size(memory)}B'")
     return connection
 

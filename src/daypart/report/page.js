@@ -2,6 +2,7 @@
 (function () {
   const specs = JSON.parse(document.getElementById("chart-specifications").textContent);
   const WIDTH_FOR_PRINT = { wide: 1300, half: 640 }; // drawn larger, shrunk by the style
+  const HEIGHT_FOR_PRINT = 0.78; // of the height on a screen
   const views = [];
 
   function say(element, error) {
@@ -14,22 +15,25 @@
     const options = { actions: false, renderer: "svg", mode: "vega-lite" };
     vegaEmbed(element, specs[element.dataset.name], options).then(
       (result) => {
-        views.push({ element, view: result.view });
+        views.push({ element, view: result.view, height: result.view.height() });
         element.setAttribute("data-chart", "drawn");
       },
       (error) => say(element, error),
     );
   }
 
-  function fit(widthOf) {
-    for (const { element, view } of views) view.width(widthOf(element)).run();
+  function fit(widthOf, tallness) {
+    for (const { element, view, height } of views)
+      view.width(widthOf(element)).height(height * tallness).run();
   }
 
   document.querySelectorAll(".chart").forEach(draw);
   window.addEventListener("beforeprint", () => {
-    fit((element) =>
-      element.closest(".panel:only-child") ? WIDTH_FOR_PRINT.wide : WIDTH_FOR_PRINT.half,
+    fit(
+      (element) =>
+        element.closest(".panel:only-child") ? WIDTH_FOR_PRINT.wide : WIDTH_FOR_PRINT.half,
+      HEIGHT_FOR_PRINT,
     );
   });
-  window.addEventListener("afterprint", () => fit((element) => element.clientWidth));
+  window.addEventListener("afterprint", () => fit((element) => element.clientWidth, 1));
 })();

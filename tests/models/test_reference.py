@@ -24,7 +24,7 @@ from daypart.models.predictive import forecast_cells
 from daypart.models.search import TRIAL, VECTORS
 from daypart.models.summary import HOUR, HOUR_SQUARE, SUM_ROWS
 
-FILE = Path("/work/shared/data/nuts_reference.npz")
+FILE = Path(__file__).parents[3] / "shared" / "data" / "nuts_reference.npz"
 pytestmark = [
     pytest.mark.shared,
     pytest.mark.skipif(not FILE.exists(), reason=f"{FILE} is not part of the project"),

@@ -168,11 +168,16 @@ def shape_theta(w: FloatMatrix, sums: FloatMatrix) -> bool:
     if not covariance_root(covariance, room, w[VECTORS + 4 * d : VECTORS + 5 * d]):
         return False
     for i in range(d):
+        low, high = w[BEST, i] <= LOWEST, w[BEST, i] >= HIGHEST
+        if (low and w[SLOPE, i] < 0.0) or (high and w[SLOPE, i] > 0.0):
+            w[SLOPE, i] = 0.0  # it leads beyond the bounds
+    for i in range(d):
         offset = 0.0
         for j in range(d):
             offset += covariance[i, j] * w[SLOPE, j]
-        w[TRIAL, i] = offset
-        sums[CHECKS, 0] = max(sums[CHECKS, 0], abs(offset) / math.sqrt(covariance[i, i]))
+        deviation = math.sqrt(covariance[i, i])
+        sums[CHECKS, 0] = max(sums[CHECKS, 0], abs(offset) / deviation)
+        w[TRIAL, i] = min(max(offset, -deviation), deviation)
     return True
 
 
@@ -336,9 +341,8 @@ def fit_series(
             if value == -np.inf or (index == axes and not shape_theta(w, sums)):
                 phase = LOST
             elif index == axes:
-                full = inference == FULL or (
-                    inference == AUTO and sums[CHECKS, 1] > structure.skewed
-                )
+                skewed = sums[CHECKS, 1] > structure.skewed
+                full = inference == FULL or (inference == AUTO and skewed)
                 phase, index = AXES if full else DONE, 0
         elif phase == AXES:
             fall = w[STATE, VALUE] - value

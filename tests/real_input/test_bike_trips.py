@@ -9,11 +9,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from daypart import backtest, fit, ingest
+from daypart.runs import read_results
 from daypart.series import SeriesStore, local_hours
-from daypart.viewing import ingest
 
-TRIPS = Path("/work/shared/data/bikeshare_trips_2014.parquet")
-STATIONS = Path("/work/shared/data/bikeshare_stations.csv")
+SHARED = Path(__file__).parents[3] / "shared" / "data"
+TRIPS = SHARED / "bikeshare_trips_2014.parquet"
+STATIONS = SHARED / "bikeshare_stations.csv"
 RENAMED = {  # stations that the trips call by an earlier name
     "Washington at Kearny": "San Francisco",
     "Post at Kearny": "San Francisco",
@@ -93,3 +95,24 @@ def test_every_station_x_kind_of_user_has_a_row_for_all_of_2014_in_its_city(bike
     block = opened.read_region("Palo Alto")
     assert len(block) == 5 * 3
     assert {"all", "Customer", "Subscriber"} == set(block.keys["segment"].to_pylist())
+
+
+@pytest.mark.slow
+def test_every_partition_has_a_row_with_a_posterior(bikes, tmp_path):
+    report, store = bikes
+    done = fit(store, run=tmp_path / "run")
+    assert (done.partitions, done.ok) == (report.partitions, report.partitions)
+    rows = read_results(tmp_path / "run")
+    assert len(rows) == report.partitions
+    assert set(rows.column("status").to_pylist()) == {"ok"}
+    assert np.isfinite(rows.column("level_sd").to_numpy()).all()
+
+
+@pytest.mark.slow
+def test_four_held_back_weeks_are_forecast_better_than_by_seasonal_naive(bikes):
+    _, store = bikes
+    scores = backtest(store, weeks=4)
+    own, naive = scores.of("partition", "negbin"), scores.of("partition", "seasonal_naive")
+    assert own["crps"] <= 0.85 * naive["crps"]
+    assert own["hours_over_one"] > 2_000
+    assert 0.75 <= own["coverage_80_over_one"] <= 0.85

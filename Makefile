@@ -39,7 +39,7 @@ demo: $(VENV)/installed ## simulate a market, fit it, plan a campaign, write the
 	$(BIN)/daypart demo --size $(SIZE) --out $(OUT)
 
 test: $(VENV)/developed ## run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(VENV)/developed ## ruff: lint and format check
 	$(BIN)/ruff check .

@@ -129,9 +129,10 @@ def run_pipeline(size: Size, folder: Path, seed: int) -> list[Step]:
     ]
     steps: list[Step] = []
 
-    def verb(name: str, *arguments: object, what: str = "") -> Any:
-        words = [sys.executable, "-c", _RUN, name, *map(str, arguments), "--json", "--quiet"]
-        step, outcome = measure(name, words, what)
+    def verb(name: str, *arguments: object, what: str | None = None) -> Any:
+        tell = [] if what is not None else ["--json"]
+        words = [sys.executable, "-c", _RUN, name, *map(str, arguments), "--quiet", *tell]
+        step, outcome = measure(name, words, what or "")
         print(f"{name}: {step.seconds:.1f} s, {step.peak_mb:,.0f} MB", file=sys.stderr)
         steps.append(step)
         return outcome

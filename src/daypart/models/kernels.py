@@ -61,6 +61,20 @@ forget_stale_kernels(Path(__file__).parent)
 Compiled = TypeVar("Compiled", bound=Callable[..., Any])
 
 
+_OPTIONS: dict[str, Any] = {
+    "cache": True,
+    "fastmath": {"reassoc", "contract", "nsz"},
+    "error_model": "numpy",
+    "nogil": True,
+}
+
+
+def inlined(function: Compiled) -> Compiled:
+    """Compile a large function of one caller together with it, which spares doing it twice."""
+    compiled: Compiled = numba.njit(inline="always", **_OPTIONS)(function)
+    return compiled
+
+
 def kernel(returns: Any, *arguments: Any, door: bool = False) -> Callable[[Compiled], Compiled]:
     """Compile a function for one signature.
 
@@ -75,12 +89,9 @@ def kernel(returns: Any, *arguments: Any, door: bool = False) -> Callable[[Compi
     """
     compiled: Callable[[Compiled], Compiled] = numba.njit(
         returns(*arguments),
-        cache=True,
-        fastmath={"reassoc", "contract", "nsz"},
-        error_model="numpy",
-        nogil=True,
         no_cpython_wrapper=not door,
         no_cfunc_wrapper=True,
+        **_OPTIONS,
     )
     return compiled
 

@@ -41,7 +41,7 @@ from daypart.models.field import (
     Series,
     Structure,
 )
-from daypart.models.kernels import F1, F2, FloatMatrix, FloatVector, kernel, log_of
+from daypart.models.kernels import F1, F2, FloatMatrix, FloatVector, inlined, kernel, log_of
 
 ENOUGH = 1e-7
 """A Newton step of this squared length, in posterior standard deviations, ends the search."""
@@ -235,7 +235,7 @@ def move(s: Scratch, m: int, length: float) -> None:
         dense[i] += length * step_dense[i]
 
 
-@kernel(numba.int64, STRUCTURE, SERIES, SCRATCH, numba.float64)
+@inlined
 def find_mode(structure: Structure, t: Series, s: Scratch, r: float) -> int:
     """Move the point to the field's mode; leaves the Hessian there factorised.
 

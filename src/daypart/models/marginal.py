@@ -43,7 +43,7 @@ from daypart.models.field import (
     Series,
     Structure,
 )
-from daypart.models.kernels import F1, I1, FloatVector, IntVector, kernel, log_of
+from daypart.models.kernels import F1, FloatVector, IntVector, inlined, kernel, log_of
 from daypart.models.laplace import find_mode, log_likelihood, prior_energy, sum_table
 
 
@@ -182,7 +182,7 @@ def scale_slopes(structure: Structure, t: Series, s: Scratch, slopes: FloatVecto
     slopes[last] = precisions[last] * total - t.weeks
 
 
-@kernel(numba.float64, STRUCTURE, SERIES, SCRATCH, F1, F1, I1, door=True)
+@inlined
 def log_posterior(
     structure: Structure,
     t: Series,

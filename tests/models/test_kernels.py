@@ -1,0 +1,35 @@
+"""Kernels on disk are forgotten when any source changes; the fast logarithm is a logarithm."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from daypart.models.kernels import forget_stale_kernels, log_of
+
+
+def test_compiled_kernels_are_kept_until_any_source_changes(tmp_path: Path):
+    (tmp_path / "one.py").write_text("1")
+    (tmp_path / "two.py").write_text("2")
+    cache = tmp_path / "__pycache__"
+    cache.mkdir()
+    (cache / "one.nbi").touch()
+    forget_stale_kernels(tmp_path)
+    assert not (cache / "one.nbi").exists()  # compiled from who knows what
+    (cache / "one.nbi").touch()
+    forget_stale_kernels(tmp_path)
+    assert (cache / "one.nbi").exists()
+    os.utime(tmp_path / "two.py", ns=(1, 1))
+    forget_stale_kernels(tmp_path)
+    assert not (cache / "one.nbi").exists()
+
+
+def test_the_logarithm_is_exact_to_its_last_digits_over_the_whole_range():
+    values = np.concatenate(
+        [np.geomspace(1e-300, 1e300, 5001), 1.0 + np.linspace(-1e-3, 1e-3, 101)]
+    )
+    found = np.empty_like(values)
+    log_of(values, found, len(values))
+    np.testing.assert_allclose(found, np.log(values), rtol=5e-14, atol=1e-16)

@@ -82,7 +82,7 @@ def find_whole_spots(
     for _ in range(rounds):
         if best is not None and bound - best_value <= gap * best_value:
             break
-        found = planes.master.solve_whole(best, gap=gap / 4, nodes=NODES, seconds=SECONDS)
+        found = planes.master.solve_whole(best, gap=gap / 2, nodes=NODES, seconds=SECONDS)
         if found is None:
             break
         spots, found_bound = found

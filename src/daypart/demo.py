@@ -191,8 +191,15 @@ def _fit_and_forecast(folder: Path, seed: int, progress: Progress) -> None:
     fit(folder / "store", run=folder / "run", seed=seed, progress=progress)
     backtest(folder / "store", out=folder / "backtest", weeks=2, seed=seed, progress=progress)
     make_folder(folder / "forecast")
-    by_market = folder / "forecast" / "by_market.parquet"
-    predict(folder / "run", weeks=4, by=("market",), out=by_market, seed=seed, progress=progress)
+    predict(
+        folder / "run",
+        weeks=4,
+        by=("market",),
+        per="day",
+        out=folder / "forecast" / "by_market.parquet",
+        seed=seed,
+        progress=progress,
+    )
 
 
 def _decide(folder: Path, seed: int, progress: Progress) -> list[str]:

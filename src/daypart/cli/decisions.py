@@ -106,6 +106,7 @@ def plan_command(
 @click.option("--insights", "insights_folder", type=_PATH, help="What insights wrote.")
 @click.option("--plan", "plan_folder", type=_PATH, help="What plan wrote.")
 @click.option("--backtest", "backtest_folder", type=_PATH, help="What backtest wrote.")
+@click.option("--forecast", type=_PATH, help="What predict wrote with --by market.")
 @click.option("--truth", type=_PATH, help="truth.parquet of a simulated market.")
 @click.option("--title", default="Audience report", show_default=True)
 @click.option("--currency", default="$", show_default=True)
@@ -118,6 +119,7 @@ def report_command(
     insights_folder: str | None,
     plan_folder: str | None,
     backtest_folder: str | None,
+    forecast: str | None,
     truth: str | None,
     title: str,
     currency: str,
@@ -133,6 +135,7 @@ def report_command(
         insights=insights_folder,
         plan=plan_folder,
         backtest=backtest_folder,
+        forecast=forecast,
         truth=truth,
         title=title,
         currency=currency,

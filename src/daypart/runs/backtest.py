@@ -79,10 +79,8 @@ class Backtest:
                 )
         for row in self.summary["levels"]:
             if row["level"] == "partition" and row["hours_over_one"]:
-                held = (f"{level}%: {row[f'coverage_{level}_over_one']:.1%}" for level in LEVELS)
-                text.append(
-                    f"   hours of a mean over 1: {row['model']:<16} intervals hold {'  '.join(held)}"
-                )
+                held = [f"{level}%: {row[f'coverage_{level}_over_one']:.1%}" for level in LEVELS]
+                text.append(f"   mean over 1 {row['model']:<16} held by  {'  '.join(held)}")
         return text
 
 

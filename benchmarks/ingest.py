@@ -128,6 +128,12 @@ def timed(work: Any) -> tuple[Any, float, float]:
     return result, seconds, cpu
 
 
+def _peak_megabytes() -> float:
+    """Return this process's own peak (ru_maxrss would start from that of its parent)."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
 def measure(households: int, weeks: int, threads: int, folder: Path) -> dict[str, Any]:
     """Simulate a market, ingest it both ways, and compare."""
     made = simulate(folder / "market", households=households, weeks=weeks, dirty_share=0.0)
@@ -143,7 +149,7 @@ def measure(households: int, weeks: int, threads: int, folder: Path) -> dict[str
             threads=threads,
         )
     )
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = _peak_megabytes()
     segments = read_segments(made.segments)
     table, query_wall, query_cpu = timed(lambda: hand_written_query(market, segments, threads))
     return {

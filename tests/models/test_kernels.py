@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
 
-from daypart.models.kernels import forget_stale_kernels, log_of
+from daypart.models.kernels import forget_stale_kernels, log_of, one_compiler
+
+_WAIT_TO_COMPILE = """
+import sys
+from pathlib import Path
+from daypart.models.kernels import one_compiler
+print("ready", flush=True)
+with one_compiler(Path(sys.argv[1])):
+    print("compiling", flush=True)
+"""
 
 
 def test_compiled_kernels_are_kept_until_any_source_changes(tmp_path: Path):
@@ -24,6 +36,22 @@ def test_compiled_kernels_are_kept_until_any_source_changes(tmp_path: Path):
     os.utime(tmp_path / "two.py", ns=(1, 1))
     forget_stale_kernels(tmp_path)
     assert not (cache / "one.nbi").exists()
+
+
+def test_of_two_processes_one_compiles_and_the_other_waits(tmp_path: Path):
+    command = [sys.executable, "-c", _WAIT_TO_COMPILE, str(tmp_path)]
+    with one_compiler(tmp_path):
+        with one_compiler(tmp_path):  # within itself, nothing to wait for
+            pass
+        other = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert other.stdout is not None
+        assert other.stdout.readline() == "ready\n"
+        time.sleep(0.2)
+        os.set_blocking(other.stdout.fileno(), False)
+        assert not other.stdout.readline()
+        os.set_blocking(other.stdout.fileno(), True)
+    assert other.stdout.readline() == "compiling\n"
+    assert other.wait() == 0
 
 
 def test_the_logarithm_is_exact_to_its_last_digits_over_the_whole_range():

@@ -6,7 +6,13 @@ from typing import Any
 
 from daypart.errors import DaypartError, did_you_mean
 from daypart.models.baselines import FourWeekMean, SeasonalNaive
-from daypart.models.negbin import CROSSED, DAY_TYPES, INFERENCES, NegativeBinomial
+from daypart.models.negbin import (
+    CROSSED,
+    DAY_TYPES,
+    INFERENCES,
+    NegativeBinomial,
+    compile_kernels,
+)
 from daypart.models.protocol import Forecast, Model, Window
 
 COMPILED_MODELS = ("negbin", "crossed")
@@ -63,16 +69,6 @@ def get_model(name: str, **parameters: Any) -> Model:
     if name == "crossed":
         return NegativeBinomial("crossed", CROSSED, defaults | parameters)
     return SeasonalNaive() if name == "seasonal_naive" else FourWeekMean()
-
-
-def compile_kernels() -> None:
-    """Compile every kernel for this machine, or load them from disk if that was done before.
-
-    Takes some 15 s the first time. Fitting does it by itself; call this to do it at a time of
-    your choice.
-    """
-    import daypart.models.fitting
-    import daypart.models.predictive  # noqa: F401
 
 
 __all__ = [

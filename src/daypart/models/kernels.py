@@ -7,7 +7,9 @@ arrays that the caller owns: nothing is allocated inside a fit.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import fcntl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -56,7 +58,40 @@ def forget_stale_kernels(folder: Path) -> None:
         return
 
 
-forget_stale_kernels(Path(__file__).parent)
+_locked_at = 0
+"""How many `one_compiler` blocks this process is in."""
+
+
+@contextmanager
+def one_compiler(folder: Path = Path(__file__).parent) -> Iterator[None]:
+    """Compile in this block while no other process does; what it compiled, the others then load.
+
+    Two processes that compile the same kernels at once may each end with a mixture of their own
+    and the other's, whose last bits differ: sums are reordered by what is inlined where.
+
+    Parameters
+    ----------
+    folder : path
+        Holds the sources; its `__pycache__` holds the lock.
+    """
+    global _locked_at
+    lock = None
+    if _locked_at == 0:
+        with suppress(OSError):  # a folder that can't be written to is shared with nobody
+            (folder / "__pycache__").mkdir(exist_ok=True)
+            lock = (folder / "__pycache__" / "kernels.lock").open("w")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+    _locked_at += 1
+    try:
+        yield
+    finally:
+        _locked_at -= 1
+        if lock is not None:
+            lock.close()
+
+
+with one_compiler():
+    forget_stale_kernels(Path(__file__).parent)
 
 Compiled = TypeVar("Compiled", bound=Callable[..., Any])
 
@@ -87,12 +122,17 @@ def kernel(returns: Any, *arguments: Any, door: bool = False) -> Callable[[Compi
     door : bool
         True where Python calls it too, not other kernels only (which compile faster).
     """
-    compiled: Callable[[Compiled], Compiled] = numba.njit(
-        returns(*arguments),
-        no_cpython_wrapper=not door,
-        no_cfunc_wrapper=True,
-        **_OPTIONS,
-    )
+
+    def compiled(function: Compiled) -> Compiled:
+        with one_compiler():
+            found: Compiled = numba.njit(
+                returns(*arguments),
+                no_cpython_wrapper=not door,
+                no_cfunc_wrapper=True,
+                **_OPTIONS,
+            )(function)
+        return found
+
     return compiled
 
 

@@ -123,12 +123,14 @@ class NegativeBinomial:
 
     def fit(self, block: SeriesBlock) -> pa.Table:
         """Fit every partition of a block; see `Model.fit`."""
+        compile_kernels()
         from daypart.models.fitting import fit_block
 
         return fit_block(self, block)
 
     def forecast(self, state: pa.Table, window: Window, probabilities: Sequence[float]) -> Forecast:
         """Predict counts as mixtures over the scales' posterior; see `Model.forecast`."""
+        compile_kernels()
         from daypart.models.predict import forecast_block
 
         return forecast_block(self, state, window, probabilities)
@@ -137,9 +139,23 @@ class NegativeBinomial:
         self, state: pa.Table, window: Window, draws: int, seed: int
     ) -> NDArray[np.int32]:
         """Draw joint paths of counts; see `Model.sample_paths`."""
+        compile_kernels()
         from daypart.models.predict import sample_block
 
         return sample_block(self, state, window, draws, seed)
+
+
+def compile_kernels() -> None:
+    """Compile every kernel for this machine, or load them from disk if that was done before.
+
+    Takes some 15 s the first time. Fitting does it by itself; call this to do it at a time of
+    your choice. Of several processes one compiles, and the others wait and load.
+    """
+    from daypart.models.kernels import one_compiler
+
+    with one_compiler():
+        import daypart.models.fitting
+        import daypart.models.predictive  # noqa: F401
 
 
 def integration_rule(dimensions: int) -> NDArray[np.float64]:

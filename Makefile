@@ -7,10 +7,10 @@ OUT ?= daypart-demo
 SIZE ?= small
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test lint format types contract docs bench clean
+.PHONY: help install dev demo test test-slow lint format types contract docs bench clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
 $(VENV)/made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -38,8 +38,11 @@ dev: $(VENV)/developed ## the same with the tools for tests, lint and docs
 demo: $(VENV)/installed ## simulate a market, fit it, plan a campaign, write the report
 	$(BIN)/daypart demo --size $(SIZE) --out $(OUT)
 
-test: $(VENV)/developed ## run all tests
-	$(BIN)/python -m pytest -n auto --dist loadfile
+test: $(VENV)/developed ## run the tests, but for slow ones and those that need a server
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow and not server"
+
+test-slow: $(VENV)/developed ## run the slow tests and those that need a server
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "slow or server"
 
 lint: $(VENV)/developed ## ruff: lint and format check
 	$(BIN)/ruff check .

@@ -235,3 +235,52 @@ def test_a_run_of_another_version_of_its_model_is_refused(run, monkeypatch):
     monkeypatch.setattr(HourOfWeekPoisson, "version", "2")
     with pytest.raises(DaypartError, match="fitted with version 1"):
         predict(run)
+
+
+@pytest.fixture(scope="module")
+def run_with_hour_groups(tmp_path_factory):
+    """Partitions in two time zones, of a store that divides the week in two."""
+    folder = tmp_path_factory.mktemp("hours")
+    names = (["night"] * 6 + ["day"] * 18) * 7
+    store = SeriesStore.create(
+        folder / "s", key=["market", "network"], hour_groups={"daypart": names}
+    )
+    zones = {"501": "America/New_York", "803": "America/Los_Angeles"}
+    store.replace_regions(
+        (market, make_block(market, ["a", "b"], timezone=zone)) for market, zone in zones.items()
+    )
+    fit(folder / "s", run=folder / "run", model=POISSON, executor="inline")
+    return folder / "run"
+
+
+@pytest.mark.parametrize("per", ["day", "week", "total"])
+def test_totals_by_hour_group_add_up_to_the_undivided_ones(run_with_hour_groups, per):
+    divided = predict(run_with_hour_groups, weeks=2, by=["daypart", "network"], per=per)
+    whole = predict(run_with_hour_groups, weeks=2, by=["network"], per=per)
+    assert divided.column_names[:3] == ["daypart", "network", "ds"]
+    summed = divided.group_by(["network", "ds"]).aggregate([("mean", "sum")])
+    assert summed.num_rows == len(whole)
+    assert summed.sort_by([("network", "ascending"), ("ds", "ascending")])[
+        "mean_sum"
+    ].to_pylist() == pytest.approx(whole["mean"].to_pylist())
+
+
+def test_hours_by_hour_group_are_those_of_each_partitions_local_clock(run_with_hour_groups):
+    table = predict(run_with_hour_groups, weeks=1, by=["market", "daypart"])
+    night = table.filter([row == "night" for row in table["daypart"].to_pylist()])
+    for market, utc_offset in (("501", 4), ("803", 7)):
+        own = night.filter([row == market for row in night["market"].to_pylist()])
+        assert {stamp.hour for stamp in own["ds"].to_pylist()} == {utc_offset + h for h in range(6)}
+        assert len(own) == 7 * 6
+
+
+def test_an_unknown_group_of_hours_is_named(run_with_hour_groups):
+    with pytest.raises(DaypartError, match="dayprat") as caught:
+        predict(run_with_hour_groups, by=["dayprat"])
+    assert "did you mean daypart" in str(caught.value.hint)
+
+
+def test_a_group_of_hours_needs_168_hours_and_a_name_of_its_own(tmp_path):
+    for groups in ({"daypart": ["day"] * 24}, {"market": ["day"] * 168}):
+        with pytest.raises(DaypartError, match="hour group"):
+            SeriesStore.create(tmp_path / "s", key=["market"], hour_groups=groups)

@@ -54,6 +54,15 @@ def arguments(tmp_path):
     return {**ingest_arguments(tmp_path / "beside"), "into": tmp_path / "store"}
 
 
+def test_the_store_knows_the_daypart_of_each_hour_of_the_week(arguments, tmp_path):
+    tune = Tune("H1", "CNN", at("2025-03-04T01:00:00+00:00"), at("2025-03-04T02:30:00+00:00"))
+    write_events(tmp_path / "events.parquet", [tune])
+    ingest(tmp_path / "events.parquet", **arguments)
+    names = SeriesStore.open(arguments["into"]).hour_groups["daypart"]
+    assert len(names) == 168
+    assert (names[6 * 24 + 19], names[0], names[12]) == ("Prime", "Late Fringe", "Daytime")
+
+
 def test_the_same_rows_make_the_same_store_from_parquet_csv_gzip_globs_and_folders(tmp_path):
     rows = [
         "H1,501,CNN,2025-03-03T20:00:00-05:00,2025-03-03T21:30:00-05:00",

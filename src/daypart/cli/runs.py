@@ -138,7 +138,7 @@ def task_command(progress: Progress, run: str, index: int) -> Outcome:
 @click.option("--out", required=True, type=_PATH, help="A .parquet or .csv file.")
 @click.option("--weeks", default=4, show_default=True)
 @click.option("--level", "levels", multiple=True, type=float, help="50, 80 and 95 by default.")
-@click.option("--by", help="Totals over: market or network,daypart ...")
+@click.option("--by", help="Totals over: market, network,daypart ...")
 @click.option("--per", default="hour", show_default=True, help="hour, day, week or total.")
 @click.option("--draws", default=400, show_default=True, help="Sample paths behind totals.")
 @click.option("--seed", default=0, show_default=True)

@@ -168,6 +168,7 @@ def _settings(
         seed=seed,
         key=store.key,
         overlapping=dict(store.overlapping),
+        hour_groups=dict(store.hour_groups),
         until_hour=until_hour,
         regions={name: region["content_hash"] for name, region in store.regions.items()},
     )

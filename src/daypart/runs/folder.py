@@ -7,7 +7,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -40,6 +40,8 @@ class RunSettings:
     key : tuple of str
     overlapping : mapping of str to str
         As in the store.
+    hour_groups : mapping of str to sequence of str
+        As in the store.
     regions : mapping of str to str
         Content hash of each region when the plan was made.
     created : str
@@ -54,6 +56,7 @@ class RunSettings:
     key: tuple[str, ...]
     overlapping: Mapping[str, str]
     until_hour: int | None = None
+    hour_groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     regions: Mapping[str, str] = field(default_factory=dict)
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -63,29 +63,35 @@ class RunForecast:
         """Open a run and lay out its forecast; see `predict` for the parameters."""
         _check_numbers(levels, draws)
         fitted = FittedRun.open(run)
-        chosen = None if by is None else check_columns(by, fitted.settings.key)
+        hour_groups = fitted.settings.hour_groups
+        chosen = None if by is None else check_columns(by, fitted.settings.key, hour_groups)
+        dividing = [name for name in chosen or () if name in hour_groups]
+        if len(dividing) > 1:
+            raise DaypartError(f"{' and '.join(dividing)} both divide the week", hint="name one")
         rows = fitted.standing.rows
         ok = np.zeros(len(rows), bool)
         ok[fitted.ok()] = True
         if chosen is None:
             groups = _one_each(rows, ok)
         else:
-            groups = group_partitions(rows, chosen, ok, without_overlap(fitted, chosen))
+            names = [name for name in chosen if name not in dividing]
+            groups = group_partitions(rows, names, ok, without_overlap(fitted, names))
         first = _hour_of(start) if start is not None else last_hour(rows, ok)
         zones = rows.column("timezone").take(np.flatnonzero(ok)).unique().to_pylist()
-        horizon = Horizon.after(first, weeks, per, zones)
+        hour_group = hour_groups[dividing[0]] if dividing else ()
+        horizon = Horizon.after(first, weeks, per, zones, hour_group)
         return cls(fitted, groups, horizon, tuple(levels), chosen, draws)
 
-    def tables(self, seed: int) -> Iterator[pa.Table]:
-        """Yield the forecast of some groups at a time."""
+    def tables(self, seed: int) -> Iterator[tuple[int, pa.Table]]:
+        """Yield the forecast of some groups at a time, with how many they are."""
         if self.by is None and self.horizon.per == "hour":
             yield from self._partitions()
             return
         totals = draw_totals(self.run, self.groups, self.horizon, draws=self.draws, seed=seed)
         for some in totals:
-            yield self._table_of_totals(some)
+            yield len(some.groups), self._table_of_totals(some)
 
-    def _partitions(self) -> Iterator[pa.Table]:
+    def _partitions(self) -> Iterator[tuple[int, pa.Table]]:
         """Yield the model's own forecast of some partitions at a time."""
         window = self.horizon.window("UTC")
         probabilities = self._probabilities()
@@ -99,7 +105,7 @@ class RunForecast:
                 state = self.run.states([int(groups[i].members[0]) for i in fitted])
                 forecast = self.run.model.forecast(state, window, probabilities)
                 mean[fitted], quantiles[fitted] = forecast.mean, forecast.quantiles
-            yield self._table(groups, mean, quantiles)
+            yield len(groups), self._table(groups, mean, quantiles)
 
     def _table_of_totals(self, totals: Totals) -> pa.Table:
         quantiles = np.quantile(totals.draws, self._probabilities(), axis=1)
@@ -119,9 +125,14 @@ class RunForecast:
 
         periods = self.horizon.periods
         columns: list[Any] = []
-        for place in range(len(self._names())):
-            values = pa.array([group.key[place] for group in groups], pa.string())
+        key_place = 0
+        for name in self._names():
+            if name in self.run.settings.hour_groups:
+                columns.append(pa.array(self._hour_group_of_periods() * len(groups), pa.string()))
+                continue
+            values = pa.array([group.key[key_place] for group in groups], pa.string())
             columns.append(values.take(np.repeat(np.arange(len(groups)), periods)))
+            key_place += 1
         columns.append(pa.concat_arrays([self.horizon.stamps()] * len(groups)))
         values = [mean, *np.moveaxis(quantiles, -1, 0)]
         columns.extend(_nulls_for_nan(each.ravel()) for each in values)
@@ -129,7 +140,22 @@ class RunForecast:
             counts = [[len(g.members), g.without_forecast] for g in groups]
             repeated = np.repeat(np.array(counts, np.int32).reshape(-1, 2), periods, axis=0)
             columns.extend(pa.array(column) for column in repeated.T)
-        return pa.table(columns, schema=self.schema())
+        table = pa.table(columns, schema=self.schema())
+        return table.filter(self._covered(groups)) if self.horizon.hour_group else table
+
+    def _hour_group_of_periods(self) -> list[str]:
+        names = self.horizon.hour_group_names
+        return [name for name in names for _ in range(self.horizon.periods // len(names))]
+
+    def _covered(self, groups: Sequence[Group]) -> NDArray[np.bool_]:
+        """Tell which rows of a table divided by hour groups hold any hour."""
+        zones = self.run.standing.rows.column("timezone")
+        return np.concatenate(
+            [
+                self.horizon.covered(zones.take(group.members).unique().to_pylist() or ["UTC"])
+                for group in groups
+            ]
+        )
 
     def _names(self) -> tuple[str, ...]:
         return ("unique_id",) if self.by is None else self.by
@@ -147,8 +173,10 @@ class RunForecast:
         return pa.schema(fields)
 
 
-def check_columns(by: Sequence[str], key: Sequence[str]) -> tuple[str, ...]:
-    """Check that columns are key columns, each named once.
+def check_columns(
+    by: Sequence[str], key: Sequence[str], hour_groups: Iterable[str] = ()
+) -> tuple[str, ...]:
+    """Check that columns are key columns or groups of hours, each named once.
 
     Raises
     ------
@@ -157,9 +185,10 @@ def check_columns(by: Sequence[str], key: Sequence[str]) -> tuple[str, ...]:
     """
     if isinstance(by, str):
         by = [by]
+    known = [*key, *hour_groups]
     for name in by:
-        if name not in key:
-            raise DaypartError(f"no key column {name!r}", hint=did_you_mean(name, key))
+        if name not in known:
+            raise DaypartError(f"no key column {name!r}", hint=did_you_mean(name, known))
     return tuple(dict.fromkeys(by))
 
 

@@ -97,7 +97,8 @@ def predict(
     by : sequence of str, optional
         Key columns: a forecast of the total of every group of partitions that share their
         values; `()` for one total of all. Without it, one forecast a partition. Overlapping key
-        columns (segments) that are not named are held at the value that stands for all.
+        columns (segments) that are not named are held at the value that stands for all. One of
+        the store's groups of hours (`daypart`) divides each total by the local hour of the week.
     per : str
         `hour` (UTC), or sums per `day`, per `week` of seven days or in `total`, over whole
         days of each partition's local time.
@@ -153,9 +154,9 @@ def predict(
     with progress.step("forecasting", total=len(forecast.groups), unit="series") as step:
 
         def told() -> Iterator[pa.Table]:
-            for table in forecast.tables(seed):
+            for series, table in forecast.tables(seed):
                 yield table
-                step.advance(len(table) // forecast.horizon.periods)
+                step.advance(series)
 
         if file is None:
             import pyarrow as pa

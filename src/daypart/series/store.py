@@ -13,6 +13,7 @@ import numpy as np
 import daypart
 from daypart.errors import DaypartError
 from daypart.series.block import MISSING, SeriesBlock
+from daypart.series.local_time import HOURS_PER_WEEK
 from daypart.storage import (
     PathLike,
     file_name_of,
@@ -52,6 +53,9 @@ class SeriesStore:
         Key columns whose values overlap, with the value that stands for all.
     measures : tuple of str
         Hourly list columns beside `counts`.
+    hour_groups : mapping of str to sequence of str
+        Named divisions of the week, such as dayparts: a name for each of the 168 local hours,
+        Monday 00:00 first. Forecasts can be summed by them.
     generation : int
         Counts the commits.
     extra : mapping
@@ -63,6 +67,7 @@ class SeriesStore:
     regions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     overlapping: Mapping[str, str] = field(default_factory=dict)
     measures: tuple[str, ...] = ()
+    hour_groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     generation: int = 0
     extra: Mapping[str, Any] = field(default_factory=dict)
 
@@ -74,20 +79,29 @@ class SeriesStore:
         key: Sequence[str],
         overlapping: Mapping[str, str] | None = None,
         measures: Sequence[str] = (),
+        hour_groups: Mapping[str, Sequence[str]] | None = None,
     ) -> SeriesStore:
         """Describe a new, empty store; nothing is written before `replace_regions`.
 
         Raises
         ------
         DaypartError
-            Where the folder holds a store already, or the key is empty or names a column twice.
+            Where the folder holds a store already, the key is empty or names a column twice, or
+            a group of hours has the name of a key column or not 168 hours.
         """
         path = local_path(folder)
         if (path / STORE_FILE).exists():
             raise DaypartError(f"{path}: holds a store already", hint="name a new folder")
         if not key or len(set(key)) != len(key):
             raise DaypartError(f"key {','.join(key)!r}: needs one or more different columns")
-        return cls(path, tuple(key), {}, dict(overlapping or {}), tuple(measures))
+        groups = {name: list(hours) for name, hours in (hour_groups or {}).items()}
+        for name, hours in groups.items():
+            if name in key or len(hours) != HOURS_PER_WEEK:
+                raise DaypartError(
+                    f"hour group {name!r}: has {len(hours)} hours",
+                    hint="give a name other than the key's, and 168 hours",
+                )
+        return cls(path, tuple(key), {}, dict(overlapping or {}), tuple(measures), groups)
 
     @classmethod
     def open(cls, folder: PathLike) -> SeriesStore:
@@ -120,6 +134,7 @@ class SeriesStore:
             content.pop("regions"),
             content.pop("overlapping", {}),
             tuple(content.pop("measures", ())),
+            content.pop("hour_groups", {}),
             int(content.pop("generation", 0)),
             content,
         )
@@ -211,6 +226,7 @@ class SeriesStore:
             dict(sorted(regions.items())),
             self.overlapping,
             self.measures,
+            self.hour_groups,
             generation,
             dict(self.extra if extra is None else extra),
         )
@@ -228,6 +244,7 @@ class SeriesStore:
             "key": list(self.key),
             "overlapping": dict(self.overlapping),
             "measures": list(self.measures),
+            "hour_groups": {name: list(hours) for name, hours in self.hour_groups.items()},
             "regions": {name: dict(region) for name, region in self.regions.items()},
             **self.extra,
         }

@@ -113,6 +113,10 @@ class DaypartTable:
             index[row.hours_of_week()] = position[row.name]
         return index
 
+    def hour_of_week_names(self) -> list[str]:
+        """Return the daypart of each of the 168 hours of the week, as `hour_of_week_dayparts`."""
+        return [self.names[index] for index in self.hour_of_week_dayparts()]
+
     def as_json(self) -> dict[str, Any]:
         """Return the table as JSON can hold it: days count from Monday, 0; times are HH:MM."""
         rows = [

@@ -169,7 +169,11 @@ def ingest(
         return _report_of(previous, started, skipped)
     key_bytes = household_key(key)
     store = previous or SeriesStore.create(
-        into, key=KEY_COLUMNS, overlapping={"segment": ALL_HOUSEHOLDS}, measures=[MEASURE]
+        into,
+        key=KEY_COLUMNS,
+        overlapping={"segment": ALL_HOUSEHOLDS},
+        measures=[MEASURE],
+        hour_groups={"daypart": dayparts.hour_of_week_names()},
     )
     with open_workspace(store.folder, memory=memory, threads=threads, key=key_bytes) as workspace:
         sources = [open_source(workspace.connection, path) for path in new_files.values()]

@@ -41,6 +41,8 @@ class _Tally:
     def position(self) -> str:
         """Say where the step is: done, failed, rate, time left."""
         seconds = time.monotonic() - self.started
+        if self.total is None and not self.done:
+            return f"{self.title}: {seconds:,.0f} s so far"
         of = f" of {self.total:,}" if self.total else ""
         failed = f", {self.failed:,} failed" if self.failed else ""
         rate = self.done / seconds if seconds > 0 else 0.0

@@ -70,7 +70,5 @@ def test_the_reference_of_the_command_line_holds_every_verb():
     assert [verb for verb in _VERBS if f"## daypart {verb}\n" not in page] == []
 
 
-def test_the_readme_counts_the_verbs_right_and_shows_a_light_picture_of_the_report():
-    readme = " ".join((ROOT / "README.md").read_text().split())
-    assert f"lists all {len(_VERBS)} verbs" in readme
+def test_the_readme_shows_a_light_picture_of_the_report():
     assert (ROOT / "docs" / "images" / "report.png").stat().st_size < 250_000

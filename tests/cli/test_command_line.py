@@ -140,11 +140,12 @@ def test_a_model_that_fails_on_one_partition_ends_with_code_3_and_names_it(
 
 def test_an_interrupted_fit_goes_on_where_it_stopped(store, tmp_path):
     (tmp_path / "slow.py").write_text(
-        "import time\n"
+        "import pathlib, time\n"
         "from daypart.models import get_model\n"
         "class Slow:\n"
         "    name, version, parameters = 'slow', '1', {}\n"
         "    def fit(self, block):\n"
+        f"        pathlib.Path({str(tmp_path / 'fitting')!r}).touch()\n"
         "        time.sleep(1.0)\n"
         "        return get_model('seasonal_naive').fit(block)\n"
     )
@@ -152,7 +153,9 @@ def test_an_interrupted_fit_goes_on_where_it_stopped(store, tmp_path):
     command += ["--model", "slow:Slow", "--executor", "inline"]
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
     first = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-    time.sleep(1.3)
+    while not (tmp_path / "fitting").exists():
+        assert first.poll() is None, first.communicate()[1]
+        time.sleep(0.05)
     first.send_signal(signal.SIGTERM)
     _, err = first.communicate(timeout=30)
     assert first.returncode in (0, 75), err

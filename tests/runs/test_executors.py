@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 import signal
 import sys
@@ -10,12 +12,12 @@ from pathlib import Path
 
 import pytest
 from counted_stores import POISSON, make_store
+from executors_under_test import MAKERS
 
 from daypart.errors import DaypartError, Interrupted
 from daypart.runs import (
     BlockFinished,
     Stop,
-    Task,
     TaskFailed,
     TaskFinished,
     TaskStarted,
@@ -23,31 +25,28 @@ from daypart.runs import (
     get_executor,
     read_results,
 )
-from daypart.runs.executor import EXECUTORS
-from daypart.runs.fit import _settings
 from daypart.runs.folder import RunFolder
-from daypart.runs.plan import make_plan
+from daypart.runs.plan import write_plan
+from daypart.runs.settings import settings_of_call
 from daypart.series import SeriesStore
 
 
 def planned(store, run, model=POISSON, parameters=None):
     """Write a run's plan and settings, and return its tasks."""
     folder = RunFolder.at(run)
-    folder.parts.mkdir(parents=True)
     opened = SeriesStore.open(store)
-    settings = _settings(folder, opened, model, parameters or {}, 0, None)
-    plan = make_plan(folder, opened, settings, known_regions={})
-    folder.write_settings(settings)
-    return [Task(folder.path, index) for index in plan.tasks]
+    settings = settings_of_call(folder, opened, model, parameters or {}, 0, None)
+    return write_plan(folder, opened, settings).tasks
 
 
 def comparable(run):
     return read_results(run).drop_columns(["seconds", "attempt"])
 
 
-@pytest.fixture(params=EXECUTORS)
-def executor(request):
-    return get_executor(request.param, 1)
+@pytest.fixture(params=MAKERS)
+def executor(request, tmp_path):
+    with MAKERS[request.param](tmp_path) as made:
+        yield made
 
 
 def test_results_are_those_of_a_fit_in_one_piece_to_the_bit(executor, store, tmp_path):
@@ -147,6 +146,45 @@ def test_a_store_that_changed_since_the_plan_is_refused(executor, tmp_path):
 
 def test_no_tasks_are_no_work(executor):
     executor.execute([], ignore)
+    assert executor.requests([]) == []
+
+
+def test_requests_name_every_task_and_submit_nothing(executor, store, tmp_path):
+    tasks = planned(store, tmp_path / "run")
+    before = files_of(tmp_path / "run")
+    requests = executor.requests(tasks)
+    assert {task for request in requests for task in request.tasks} == {t.index for t in tasks}
+    assert all(json.loads(json.dumps(request.content)) for request in requests)
+    assert files_of(tmp_path / "run") == before
+
+
+def test_nothing_is_active_or_left_to_cancel_once_the_tasks_have_ended(executor, store, tmp_path):
+    tasks = planned(store, tmp_path / "run")
+    assert executor.active_tasks(tmp_path / "run") == frozenset()
+    executor.execute(tasks, ignore)
+    assert executor.active_tasks(tmp_path / "run") == frozenset()
+    assert executor.cancel(tmp_path / "run") == 0
+    assert set(read_results(tmp_path / "run")["status"].to_pylist()) == {"ok"}
+
+
+def test_every_setting_has_a_default_and_says_what_it_is(executor):
+    for field in dataclasses.fields(executor.settings_type):
+        has_default = field.default is not dataclasses.MISSING
+        assert has_default or field.default_factory is not dataclasses.MISSING, field.name
+        assert field.metadata.get("help"), field.name
+
+
+def test_an_unknown_setting_is_answered_with_those_there_are(executor):
+    with pytest.raises(
+        DaypartError, match=f"executor {executor.name}: no setting 'colour'"
+    ) as told:
+        get_executor(executor.name, {"colour": "red"})
+    for field in dataclasses.fields(executor.settings_type):
+        assert f"{field.name} = " in str(told.value)
+
+
+def files_of(run):
+    return sorted((path, path.stat().st_mtime_ns) for path in run.rglob("*"))
 
 
 def ignore(event):
@@ -157,13 +195,6 @@ def parts_of(run):
     return list((run / "parts").glob("*.parquet"))
 
 
-def test_an_unknown_executor_is_named_with_those_there_are():
-    with pytest.raises(DaypartError, match="did you mean local"):
-        get_executor("locl")
-    with pytest.raises(DaypartError, match="workers is 0"):
-        get_executor("local", 0)
-
-
 # What only worker processes can meet.
 
 
@@ -171,7 +202,7 @@ def test_a_worker_killed_once_costs_nothing(store, tmp_path):
     once = {"kill_on": "n0010", "kill_once_in": str(tmp_path / "killed")}
     events = []
     tasks = planned(store, tmp_path / "run", parameters=once)
-    get_executor("local", 2).execute(tasks, events.append)
+    get_executor("local", {"workers": 2}).execute(tasks, events.append)
     assert (tmp_path / "killed").exists()
     assert [e.reason for e in events if isinstance(e, TaskFailed)] == ["worker killed by signal 9"]
     get_executor("inline").execute(planned(store, tmp_path / "undisturbed"), ignore)
@@ -182,7 +213,7 @@ def test_a_worker_killed_once_costs_nothing(store, tmp_path):
 def test_a_partition_that_kills_its_worker_is_the_only_one_to_fail(store, tmp_path):
     events = []
     tasks = planned(store, tmp_path / "run", parameters={"kill_on": "501/n0010"})
-    get_executor("local", 2).execute(tasks, events.append)
+    get_executor("local", {"workers": 2}).execute(tasks, events.append)
     rows = read_results(tmp_path / "run").to_pylist()
     failed = [(row["unique_id"], row["reason"]) for row in rows if row["status"] != "ok"]
     assert failed == [("501/n0010", "worker killed by signal 9")]
@@ -201,7 +232,7 @@ def test_workers_killed_at_any_moment_do_not_change_the_result(store, tmp_path, 
             assert kill_a_child()
 
     tasks = planned(store, tmp_path / "run", parameters={"seconds": 0.005})
-    get_executor("local", 2).execute(tasks, kill_at_that_block)
+    get_executor("local", {"workers": 2}).execute(tasks, kill_at_that_block)
     get_executor("inline").execute(planned(store, tmp_path / "undisturbed"), ignore)
     left, right = comparable(tmp_path / "run"), comparable(tmp_path / "undisturbed")
     assert left.drop_columns("content_hash").equals(right.drop_columns("content_hash"))
@@ -222,7 +253,7 @@ def kill_a_child():
 
 
 def test_workers_leave_nothing_behind(store, tmp_path):
-    get_executor("local", 2).execute(planned(store, tmp_path / "run"), ignore)
+    get_executor("local", {"workers": 2}).execute(planned(store, tmp_path / "run"), ignore)
     time.sleep(0.05)
     assert not kill_a_child()
     assert list((tmp_path / "run" / "logs").iterdir()) == []
@@ -239,7 +270,7 @@ def test_workers_that_can_not_start_are_told_at_once(store, tmp_path, monkeypatc
     tasks = planned(store, tmp_path / "run")
     monkeypatch.setattr("sys.executable", "/bin/false")
     with pytest.raises(DaypartError, match="exit code 1 before its first task"):
-        get_executor("local", 1).execute(tasks, ignore)
+        get_executor("local", {"workers": 1}).execute(tasks, ignore)
 
 
 @pytest.mark.parametrize(("losses", "ends_well"), [(2, True), (3, False)])
@@ -255,15 +286,15 @@ def test_workers_killed_at_their_start_are_replaced_twice(
     python.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(python))
     if ends_well:
-        get_executor("local", 1).execute(tasks, ignore)
+        get_executor("local", {"workers": 1}).execute(tasks, ignore)
         assert set(read_results(tmp_path / "run")["status"].to_pylist()) == {"ok"}
     else:
         with pytest.raises(DaypartError, match="signal 9 before its first task"):
-            get_executor("local", 1).execute(tasks, ignore)
+            get_executor("local", {"workers": 1}).execute(tasks, ignore)
 
 
 def test_a_model_that_lacks_a_module_stops_the_run_and_blames_no_partition(store, tmp_path):
-    for executor in (get_executor("inline"), get_executor("local", 1)):
+    for executor in (get_executor("inline"), get_executor("local", {"workers": 1})):
         run = tmp_path / executor.name
         tasks = planned(store, run, model="poisson_model:LackingModel")
         with pytest.raises(DaypartError, match="no_such_library"):
@@ -274,7 +305,9 @@ def test_a_model_that_lacks_a_module_stops_the_run_and_blames_no_partition(store
 def test_the_default_model_gives_the_same_bits_in_workers_and_blocks_of_any_size(
     store, tmp_path, monkeypatch
 ):
-    get_executor("local", 2).execute(planned(store, tmp_path / "local", model="negbin"), ignore)
+    get_executor("local", {"workers": 2}).execute(
+        planned(store, tmp_path / "local", model="negbin"), ignore
+    )
     monkeypatch.setattr("daypart.runs.task.FIRST_BLOCK", 7)
     get_executor("inline").execute(planned(store, tmp_path / "inline", model="negbin"), ignore)
     assert comparable(tmp_path / "local").equals(comparable(tmp_path / "inline"))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from daypart.cli.faces import Outcome, Progress, comma_list, settings_of, verb
+from daypart.cli.faces import Outcome, Progress, comma_list, plain, settings_of, verb
 from daypart.errors import EXIT_DONE, EXIT_PARTITIONS_FAILED
 from daypart.storage import read_toml
 
@@ -33,7 +34,9 @@ def _parameters(path: str | None, pairs: tuple[str, ...]) -> dict[str, Any]:
 @_PARAMETERS
 @_SET
 @_WORKERS
-@click.option("--executor", default="local", show_default=True, help="local or inline.")
+@click.option("--executor", default="local", show_default=True, help="local, inline ...")
+@click.option("--executor-settings", type=_PATH, help="TOML: [executor.local] workers = 2")
+@click.option("--show-requests", is_flag=True, help="Print what would be submitted, and end.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--retry-failed", is_flag=True, help="Fit failed partitions again.")
 def fit_command(
@@ -45,6 +48,8 @@ def fit_command(
     pairs: tuple[str, ...],
     workers: int | None,
     executor: str,
+    executor_settings: str | None,
+    show_requests: bool,
     seed: int,
     retry_failed: bool,
 ) -> Outcome:
@@ -53,19 +58,23 @@ def fit_command(
     A row per partition, always. Interrupt it, run the same command again, and it goes on with
     what is missing. Exit code 3 when some partitions failed.
     """
-    from daypart import fit
+    from daypart.runs import fit, fit_requests
 
-    report = fit(
-        store,
-        run=run,
-        model=model,
-        parameters=_parameters(parameters, pairs),
-        workers=workers,
-        executor=executor,
-        seed=seed,
-        retry_failed=retry_failed,
-        progress=progress,
-    )
+    settings: dict[str, Any] = {
+        "run": run,
+        "model": model,
+        "parameters": _parameters(parameters, pairs),
+        "workers": workers,
+        "executor": executor,
+        "executor_settings": executor_settings,
+        "seed": seed,
+        "retry_failed": retry_failed,
+    }
+    if show_requests:
+        requests = fit_requests(store, **settings)
+        lines = [json.dumps(plain(request)) for request in requests]
+        return Outcome(lines or ["nothing is left to do"], {"requests": requests})
+    report = fit(store, **settings, progress=progress)
     code = EXIT_PARTITIONS_FAILED if report.failed else EXIT_DONE
     return Outcome(_fit_lines(report), report, code)
 
@@ -110,15 +119,19 @@ def _status_lines(found: RunStatus) -> list[str]:
 @verb("task", "daypart task run 0")
 @click.argument("run", type=_PATH)
 @click.argument("index", type=int, envvar=["AWS_BATCH_JOB_ARRAY_INDEX", "SLURM_ARRAY_TASK_ID"])
-def task_command(progress: Progress, run: str, index: int) -> Outcome:
+@click.option("--array", help="INDEX counts the tasks of this array of the run, from 0.")
+def task_command(progress: Progress, run: str, index: int, array: str | None) -> Outcome:
     """Fit task INDEX of RUN's plan; a second attempt starts where the first stopped.
 
     INDEX may come from AWS_BATCH_JOB_ARRAY_INDEX or SLURM_ARRAY_TASK_ID.
     """
     from daypart.errors import Interrupted
     from daypart.runs import BlockFinished, Event, run_task
+    from daypart.runs.arrays import task_of_child
     from daypart.runs.stopping import stop_on_signals
 
+    if array is not None:
+        index = task_of_child(run, array, index)
     with stop_on_signals() as stop, progress.step(f"task {index}", unit="partitions") as step:
 
         def tell(event: Event) -> None:

@@ -1,9 +1,17 @@
 """The many-model engine: plan, tasks, executors, resume; fit, status, predict, backtest."""
 
 from daypart.runs.backtest import Backtest, backtest
-from daypart.runs.events import BlockFinished, Event, TaskFailed, TaskFinished, TaskStarted
-from daypart.runs.executor import Executor, Task, get_executor
-from daypart.runs.fit import RunReport, fit
+from daypart.runs.events import (
+    BlockFinished,
+    Event,
+    Submitted,
+    TaskFailed,
+    TaskFinished,
+    TaskStarted,
+    Waiting,
+)
+from daypart.runs.executor import EXECUTORS, Executor, Request, Task, TaskSize, get_executor
+from daypart.runs.fit import RunReport, fit, fit_requests
 from daypart.runs.fitted import FittedRun
 from daypart.runs.parts import read_results
 from daypart.runs.predict import PredictReport, predict
@@ -12,22 +20,28 @@ from daypart.runs.stopping import Stop
 from daypart.runs.task import TaskResult, run_task
 
 __all__ = [
+    "EXECUTORS",
     "Backtest",
     "BlockFinished",
     "Event",
     "Executor",
     "FittedRun",
     "PredictReport",
+    "Request",
     "RunReport",
     "RunStatus",
     "Stop",
+    "Submitted",
     "Task",
     "TaskFailed",
     "TaskFinished",
     "TaskResult",
+    "TaskSize",
     "TaskStarted",
+    "Waiting",
     "backtest",
     "fit",
+    "fit_requests",
     "get_executor",
     "predict",
     "read_results",

@@ -48,11 +48,27 @@ class TaskFailed:
     will_retry: bool
 
 
-Event = TaskStarted | BlockFinished | TaskFinished | TaskFailed
+@dataclass(frozen=True)
+class Submitted:
+    """Tasks were handed to a scheduler that starts them by itself."""
+
+    request: str
+    tasks: int
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Nothing runs, for a reason that the scheduler gives."""
+
+    reason: str
+
+
+Event = TaskStarted | BlockFinished | TaskFinished | TaskFailed | Submitted | Waiting
 OnEvent = Callable[[Event], None]
 
 _KINDS: dict[str, type[Event]] = {
-    kind.__name__: kind for kind in (TaskStarted, BlockFinished, TaskFinished, TaskFailed)
+    kind.__name__: kind
+    for kind in (TaskStarted, BlockFinished, TaskFinished, TaskFailed, Submitted, Waiting)
 }
 
 

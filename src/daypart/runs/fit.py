@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from daypart.errors import DaypartError, Interrupted
+from daypart.errors import Interrupted
 from daypart.models import COMPILED_MODELS, compile_kernels
 from daypart.progress import SILENT, Progress, Step
-from daypart.runs.events import BlockFinished, Event
-from daypart.runs.executor import Executor, Task, get_executor
-from daypart.runs.folder import RunFolder, RunSettings
+from daypart.runs.callbacks import ProgressBar, tell_all
+from daypart.runs.executor import Executor, Request, executor_of_call, get_executor
+from daypart.runs.folder import RunFolder
 from daypart.runs.parts import MISSING_STATUS, Standing, standing_of
-from daypart.runs.plan import Plan, make_plan
-from daypart.runs.registry import is_own_model, load_model
+from daypart.runs.plan import Plan, draw_plan, write_plan
+from daypart.runs.registry import is_own_model
+from daypart.runs.settings import check_same_run, settings_of_call
 from daypart.runs.stopping import stop_on_signals
 from daypart.series import SeriesStore
-from daypart.storage import PathLike, make_folder, read_table, remove_unfinished
+from daypart.storage import PathLike, read_table
 
 SMALL_PLAN = 512
 """Up to so many partitions a model of daypart's own is fitted faster than workers start."""
@@ -70,6 +70,7 @@ def fit(
     parameters: Mapping[str, Any] | None = None,
     workers: int | None = None,
     executor: str = "local",
+    executor_settings: Mapping[str, Any] | PathLike | None = None,
     seed: int = 0,
     retry_failed: bool = False,
     until_hour: int | None = None,
@@ -92,10 +93,12 @@ def fit(
     parameters : mapping, optional
         The model's parameters, JSON.
     workers : int, optional
-        Processes; one for each core when left out.
+        Processes of `local`, before its settings; one for each core when left out.
     executor : str
         `local` (worker processes; a model of daypart's own and up to 512 partitions are fitted
         in this process, which is faster than starting workers) or `inline` (always here).
+    executor_settings : mapping or path, optional
+        The executor's settings by name, or a TOML file with them under `[executor.NAME]`.
     seed : int
     retry_failed : bool
         Fit failed partitions again; the newest attempt counts.
@@ -129,13 +132,14 @@ def fit(
     """
     started = time.perf_counter()
     opened = SeriesStore.open(store)
-    runner = get_executor(executor, workers)
+    runner = executor_of_call(executor, executor_settings, workers)
     folder = RunFolder.at(run)
-    settings = _settings(folder, opened, model, _as_json(parameters or {}), seed, until_hour)
-    _check_same(folder, settings)
+    settings = settings_of_call(folder, opened, model, parameters or {}, seed, until_hour)
+    check_same_run(folder, settings)
     with folder.lock():
-        _check_same(folder, settings)
-        plan = _plan(folder, opened, settings, retry_failed)
+        check_same_run(folder, settings)
+        active = runner.active_tasks(folder.path)
+        plan = write_plan(folder, opened, settings, retry_failed=retry_failed, active=active)
         if runner.name == "local" and plan.pending <= SMALL_PLAN and not is_own_model(model):
             runner = get_executor("inline")
         if plan.pending and model in COMPILED_MODELS:
@@ -151,87 +155,56 @@ def fit(
     return report
 
 
-def _settings(
-    folder: RunFolder,
-    store: SeriesStore,
-    model: str,
-    parameters: Mapping[str, Any],
-    seed: int,
-    until_hour: int | None,
-) -> RunSettings:
-    """Return the settings of this call; a run that was begun keeps its time of creation."""
-    settings = RunSettings(
-        store=folder.relative_store(store.folder),
-        model=model,
-        model_version=str(load_model(model, parameters).version),
-        parameters=dict(parameters),
-        seed=seed,
-        key=store.key,
-        overlapping=dict(store.overlapping),
-        hour_groups=dict(store.hour_groups),
-        until_hour=until_hour,
-        regions={name: region["content_hash"] for name, region in store.regions.items()},
-    )
-    if folder.holds_run():
-        return replace(settings, created=folder.read_settings().created)
-    return settings
+def fit_requests(
+    store: PathLike,
+    *,
+    run: PathLike,
+    model: str = "negbin",
+    parameters: Mapping[str, Any] | None = None,
+    workers: int | None = None,
+    executor: str = "local",
+    executor_settings: Mapping[str, Any] | PathLike | None = None,
+    seed: int = 0,
+    retry_failed: bool = False,
+    until_hour: int | None = None,
+) -> list[Request]:
+    """Return exactly what `fit` would submit, without submitting or writing anything.
 
+    Parameters
+    ----------
+    store, run, model, parameters, workers, executor, executor_settings, seed
+        As in `fit`.
+    retry_failed, until_hour
+        As in `fit`.
 
-def _as_json(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return parameters as `run.json` will hold them."""
-    try:
-        content: dict[str, Any] = json.loads(json.dumps(parameters, allow_nan=False))
-    except (TypeError, ValueError) as error:
-        raise DaypartError(f"parameters can't be written as JSON ({error})") from None
-    return content
+    Returns
+    -------
+    list of Request
+        Empty where nothing is left to do.
 
-
-def _check_same(folder: RunFolder, wanted: RunSettings) -> None:
-    """Refuse a folder that holds another run, and say what differs."""
-    if not folder.holds_run():
-        return
-    there = folder.read_settings()
-    for name in ("store", "model", "model_version", "parameters", "seed", "until_hour", "key"):
-        before, now = getattr(there, name), getattr(wanted, name)
-        if before != now:
-            raise DaypartError(
-                f"{folder.path}: holds a run with {name.replace('_', ' ')} {_shown(before)}, "
-                f"not {_shown(now)}",
-                hint="name a new folder for the run",
-            )
-
-
-def _shown(value: object) -> str:
-    return "(none)" if value is None else str(value)
-
-
-def _plan(folder: RunFolder, store: SeriesStore, settings: RunSettings, retry_failed: bool) -> Plan:
-    """Write the plan, then `run.json`: in this order a crash between them is mended next time."""
-    known = folder.read_settings().regions if folder.holds_run() else {}
-    make_folder(folder.parts)
-    for each in (folder.path, folder.parts):
-        remove_unfinished(each)
-    plan = make_plan(folder, store, settings, known_regions=known, retry_failed=retry_failed)
-    folder.write_settings(settings)
-    return plan
+    Raises
+    ------
+    DaypartError
+        As `fit` raises before it starts.
+    """
+    opened = SeriesStore.open(store)
+    runner = executor_of_call(executor, executor_settings, workers)
+    folder = RunFolder.at(run)
+    settings = settings_of_call(folder, opened, model, parameters or {}, seed, until_hour)
+    check_same_run(folder, settings)
+    active = runner.active_tasks(folder.path) if folder.holds_run() else frozenset()
+    plan = draw_plan(folder, opened, settings, retry_failed=retry_failed, active=active)
+    return runner.requests(plan.tasks)
 
 
 def _execute(runner: Executor, folder: RunFolder, plan: Plan, step: Step) -> None:
     """Run the plan's tasks, with Ctrl-C and SIGTERM as requests to flush and stop."""
-    fitted = 0
-
-    def on_event(event: Event) -> None:
-        nonlocal fitted
-        if isinstance(event, BlockFinished):
-            fitted += event.partitions
-            step.advance(event.partitions, event.failed)
-
-    tasks = [Task(folder.path, index) for index in plan.tasks]
+    counter = ProgressBar(step)
     with stop_on_signals() as stop:
         try:
-            runner.execute(tasks, on_event, stop)
+            runner.execute(plan.tasks, tell_all([counter]), stop)
         except Interrupted:
-            done = plan.partitions - plan.pending + fitted
+            done = plan.partitions - plan.pending + counter.partitions
             raise Interrupted(
                 f"{folder.path}: stopped with {done:,} of {plan.partitions:,} partitions saved",
                 hint="run the same command again to go on",

@@ -107,6 +107,11 @@ class RunFolder:
         """The folder of what workers printed."""
         return self.path / "logs"
 
+    @property
+    def arrays(self) -> Path:
+        """The folder of the tasks of array jobs."""
+        return self.path / "arrays"
+
     def holds_run(self) -> bool:
         """Tell whether `run.json` is there."""
         return (self.path / _RUN_FILE).exists()

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from daypart.runs.executor import Task
 from daypart.runs.folder import RunFolder, RunSettings
 from daypart.runs.identity import fit_hashes
 from daypart.runs.parts import MISSING_STATUS, list_parts, standing_of
 from daypart.series import SeriesStore
-from daypart.storage import read_table, write_table
+from daypart.storage import make_folder, read_table, remove_unfinished, write_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,26 +34,29 @@ class Plan:
         Of the store.
     pending : int
         Those among them that the tasks will fit.
-    tasks : tuple of int
+    tasks : tuple of Task
         In the order in which they should start: longest first.
+    table : pyarrow.Table
+        What `plan.parquet` holds.
     """
 
     partitions: int
     pending: int
-    tasks: tuple[int, ...]
+    tasks: tuple[Task, ...]
+    table: pa.Table
 
 
-def make_plan(
+def draw_plan(
     folder: RunFolder,
     store: SeriesStore,
     settings: RunSettings,
     *,
-    known_regions: Mapping[str, str],
     retry_failed: bool = False,
+    active: frozenset[int] = frozenset(),
 ) -> Plan:
-    """Write the plan of what has no good row yet.
+    """Plan what has no good row yet; nothing is written.
 
-    Every partition of the store has a row in `plan.parquet`: the key columns, `unique_id`,
+    Every partition of the store has a row in the plan's table: the key columns, `unique_id`,
     `region`, `row` (its place in the region's file), `task`, `attempt` (of the next fit) and
     `content_hash`. The hash is that of the partition's data and model where planning had to
     read the data, because the region changed since it was last planned; null where any row is
@@ -63,10 +67,10 @@ def make_plan(
     folder : RunFolder
     store : SeriesStore
     settings : RunSettings
-    known_regions : mapping
-        Region to its content hash at the last planning; empty for a new run.
     retry_failed : bool
         Fit failed partitions again.
+    active : frozenset of int
+        Tasks of the former plan that run somewhere still: their slices stay as they are.
 
     Returns
     -------
@@ -74,15 +78,43 @@ def make_plan(
     """
     partitions = _partitions_of(store)
     former = read_table(folder.plan) if folder.plan.exists() else None
-    partitions = _with_expected_hashes(partitions, store, settings, known_regions, former)
+    known = folder.read_settings().regions if folder.holds_run() else {}
+    partitions = _with_expected_hashes(partitions, store, settings, known, former)
     standing = standing_of(folder, partitions)
     status = standing.statuses()
     pending = status == MISSING_STATUS
     if retry_failed:
         pending |= status == "failed"
-    task, order = _cut(partitions, pending, first_task=_first_free_task(folder, former))
-    _write(folder, partitions, task, former, standing.rows)
-    return Plan(len(partitions), int(pending.sum()), order)
+    before = _former_tasks(partitions, former)
+    kept = pending & np.isin(before, sorted(active))
+    cut = _cut(partitions, pending & ~kept, first_task=_first_free_task(folder, former))
+    task = np.where(kept, before, np.where(cut >= 0, cut, before))
+    table = partitions.append_column("task", _int32(task, mask=task < 0))
+    attempts = np.nan_to_num(standing.rows.column("attempt").to_numpy().astype(float)) + 1
+    table = table.append_column("attempt", _int32(attempts))
+    tasks = _tasks(folder, table, pending)
+    return Plan(len(partitions), int(pending.sum()), tasks, table)
+
+
+def write_plan(
+    folder: RunFolder,
+    store: SeriesStore,
+    settings: RunSettings,
+    *,
+    retry_failed: bool = False,
+    active: frozenset[int] = frozenset(),
+) -> Plan:
+    """Draw a plan, write it, then `run.json`: a crash between them is mended next time.
+
+    The caller holds the run's lock. See `draw_plan`.
+    """
+    make_folder(folder.parts)
+    for each in (folder.path, folder.parts):
+        remove_unfinished(each)
+    plan = draw_plan(folder, store, settings, retry_failed=retry_failed, active=active)
+    write_table(folder.plan, plan.table)
+    folder.write_settings(settings)
+    return plan
 
 
 def _partitions_of(store: SeriesStore) -> pa.Table:
@@ -133,9 +165,21 @@ def _first_free_task(folder: RunFolder, former: pa.Table | None) -> int:
     return max(flushed, -1 if planned is None else planned) + 1
 
 
+def _former_tasks(partitions: pa.Table, former: pa.Table | None) -> np.ndarray[Any, Any]:
+    """Return the task that each partition had in the former plan, -1 where none."""
+    import pyarrow.compute as pc
+
+    if former is None:
+        return np.full(len(partitions), -1, np.int32)
+    place = pc.index_in(partitions.column("unique_id"), value_set=former.column("unique_id"))
+    before = former.column("task").take(place.combine_chunks())
+    tasks: np.ndarray[Any, Any] = pc.fill_null(before, -1).to_numpy()
+    return tasks
+
+
 def _cut(
     partitions: pa.Table, pending: np.ndarray[Any, Any], *, first_task: int
-) -> tuple[np.ndarray[Any, Any], tuple[int, ...]]:
+) -> np.ndarray[Any, Any]:
     """Cut what is pending into slices of a region in file order, numbered longest first."""
     size = int(np.clip(-(-pending.sum() // TASKS_AIMED_AT), SMALLEST_TASK, LARGEST_TASK))
     region = partitions.column("region").to_numpy(zero_copy_only=False)
@@ -149,24 +193,28 @@ def _cut(
     task = np.full(len(partitions), -1, np.int32)
     for number, places_of_slice in enumerate(slices, start=first_task):
         task[places_of_slice] = number
-    return task, tuple(range(first_task, first_task + len(slices)))
+    return task
 
 
-def _write(
-    folder: RunFolder,
-    partitions: pa.Table,
-    task: np.ndarray[Any, Any],
-    former: pa.Table | None,
-    standing_rows: pa.Table,
-) -> None:
-    """Write `plan.parquet`; partitions that are not pending keep the task they had."""
+def _tasks(folder: RunFolder, table: pa.Table, pending: np.ndarray[Any, Any]) -> tuple[Task, ...]:
+    """Return the tasks of what is pending, in the order of their numbers."""
+    planned = table.select(["task", "region"]).filter(_bools(pending))
+    counted = planned.group_by(["task", "region"]).aggregate([([], "count_all")])
+    return tuple(
+        Task(folder.path, row["task"], row["region"], row["count_all"])
+        for row in counted.sort_by("task").to_pylist()
+    )
+
+
+def _int32(values: np.ndarray[Any, Any], mask: np.ndarray[Any, Any] | None = None) -> pa.Array:
+    """Return whole numbers as an Arrow column, null where masked."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    new = pa.array(task, mask=task < 0)
-    if former is not None:
-        place = pc.index_in(partitions.column("unique_id"), value_set=former.column("unique_id"))
-        new = pc.coalesce(new, former.column("task").take(place.combine_chunks()))
-    attempts = pc.add(pc.fill_null(standing_rows.column("attempt"), 0), 1).cast(pa.int32())
-    plan = partitions.append_column("task", new).append_column("attempt", attempts)
-    write_table(folder.plan, plan)
+    return pa.array(values.astype(np.int32), mask=mask)
+
+
+def _bools(values: np.ndarray[Any, Any]) -> pa.Array:
+    """Return truth values as an Arrow column."""
+    import pyarrow as pa
+
+    return pa.array(values.astype(bool))

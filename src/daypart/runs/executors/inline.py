@@ -4,17 +4,41 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
 
 from daypart.runs.events import OnEvent, TaskFinished, TaskStarted
-from daypart.runs.executor import Task
+from daypart.runs.executor import Request, Task, TaskSize
 from daypart.runs.stopping import Stop
 from daypart.runs.task import run_task
+
+
+@dataclass(frozen=True)
+class InlineSettings:
+    """The inline executor has nothing to set."""
 
 
 class InlineExecutor:
     """Runs tasks here: for debugging, and where the work is less than starting processes."""
 
-    name = "inline"
+    name: ClassVar[str] = "inline"
+    settings_type: ClassVar[type[InlineSettings]] = InlineSettings
+    task_size = TaskSize()
+
+    def __init__(self, settings: InlineSettings | None = None) -> None:
+        self.settings = settings or InlineSettings()
+
+    def requests(self, tasks: Sequence[Task]) -> list[Request]:
+        """Return the calls of `run_task`; see `Executor`."""
+        return [
+            Request("call", {"run_task": [str(task.run), task.index]}, (task.index,))
+            for task in tasks
+        ]
+
+    def active_tasks(self, run: Path) -> frozenset[int]:
+        """Return nothing: its tasks end with their driver."""
+        return frozenset()
 
     def execute(self, tasks: Sequence[Task], on_event: OnEvent, stop: Stop | None = None) -> None:
         """Run the tasks in their order; see `Executor`."""
@@ -23,3 +47,7 @@ class InlineExecutor:
             on_event(TaskStarted(task.index, self.name))
             run_task(task.run, task.index, on_event=on_event, stop=stop)
             on_event(TaskFinished(task.index, time.perf_counter() - started))
+
+    def cancel(self, run: Path) -> int:
+        """Return 0: its tasks end with their driver."""
+        return 0

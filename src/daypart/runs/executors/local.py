@@ -6,11 +6,14 @@ import selectors
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
 
 from daypart.errors import DaypartError, Interrupted
 from daypart.runs.events import Event, OnEvent, TaskFailed, TaskFinished, event_from_line
-from daypart.runs.executor import Task
-from daypart.runs.executors.process import WorkerProcess
+from daypart.runs.executor import Request, Task, TaskSize
+from daypart.runs.executors.process import WorkerProcess, worker_command
 from daypart.runs.stopping import Stop
 from daypart.runs.task import LARGEST_BLOCK, fail_first_partition, unfinished_partitions
 from daypart.runs.threads import usable_cores
@@ -25,28 +28,57 @@ _POLL_SECONDS = 0.2
 _SECONDS_TO_FLUSH = 30.0
 
 
+@dataclass(frozen=True)
+class LocalSettings:
+    """What can be set of the local executor."""
+
+    workers: int | None = field(
+        default=None,
+        metadata={"help": "processes; one for each core by default", "default": "(one a core)"},
+    )
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and self.workers < 1:
+            raise DaypartError(f"workers is {self.workers}", hint="give 1 or more")
+
+
 class LocalExecutor:
     """Runs tasks in processes, one block of partitions in memory each.
 
     A worker that dies (killed, out of memory, a fault in compiled code) is replaced, and its task
     goes on after what it flushed. The block it died of is then fitted partition by partition, so
     that only the partition which kills again is recorded as failed.
-
-    Parameters
-    ----------
-    workers : int, optional
-        Processes; one for each core that this process may use when left out.
     """
 
-    name = "local"
+    name: ClassVar[str] = "local"
+    settings_type: ClassVar[type[LocalSettings]] = LocalSettings
+    task_size = TaskSize()
 
-    def __init__(self, workers: int | None = None) -> None:
-        self.workers = workers or usable_cores()
+    def __init__(self, settings: LocalSettings | None = None) -> None:
+        self.settings = settings or LocalSettings()
+        self.workers = self.settings.workers or usable_cores()
+
+    def requests(self, tasks: Sequence[Task]) -> list[Request]:
+        """Return the commands of the workers, which share the tasks; see `Executor`."""
+        indices = tuple(task.index for task in tasks)
+        names = [f"{self.name}-{i}" for i in range(min(self.workers, len(tasks)))]
+        return [
+            Request("process", {"command": worker_command(tasks[0].run, name)}, indices)
+            for name in names
+        ]
+
+    def active_tasks(self, run: Path) -> frozenset[int]:
+        """Return nothing: its workers end with their driver."""
+        return frozenset()
 
     def execute(self, tasks: Sequence[Task], on_event: OnEvent, stop: Stop | None = None) -> None:
         """Run the tasks, starting in their order; see `Executor`."""
         if tasks:
             _Crew(tasks, min(self.workers, len(tasks)), on_event, stop or Stop()).work()
+
+    def cancel(self, run: Path) -> int:
+        """Return 0: its workers end with their driver."""
+        return 0
 
 
 class _Crew:

@@ -53,11 +53,9 @@ class WorkerProcess:
         command_end, commands = os.pipe()
         events, event_end = os.pipe()
         log = make_folder(RunFolder.at(run).logs) / f"{name}.log"
-        arguments = [str(run), name, str(command_end), str(event_end)]
-        code = "from daypart.runs.worker import main; main()"
         with log.open("ab") as output:
             process = subprocess.Popen(  # noqa: S603 - our own interpreter and code
-                [sys.executable, "-c", code, *arguments],
+                [*worker_command(run, name), str(command_end), str(event_end)],
                 pass_fds=(command_end, event_end),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -105,6 +103,12 @@ class WorkerProcess:
         if self.log.exists() and self.log.stat().st_size == 0:
             self.log.unlink()
         return exit_code
+
+
+def worker_command(run: Path, name: str) -> list[str]:
+    """Return a worker's command, but for the descriptors of its two pipes."""
+    code = "from daypart.runs.worker import main; main()"
+    return [sys.executable, "-c", code, str(run), name]
 
 
 def _environment() -> dict[str, str]:

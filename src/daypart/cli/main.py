@@ -28,6 +28,7 @@ _VERBS = {
     "task": ("daypart.cli.runs", "Run one task of a run's plan (for schedulers)."),
     "predict": ("daypart.cli.runs", "Forecast every partition, or totals of them."),
     "backtest": ("daypart.cli.runs", "Score forecasts of held-back weeks."),
+    "batch-emulator": ("daypart.cli.batch", "Serve an AWS Batch of your own on this machine."),
     "insights": ("daypart.cli.decisions", "Ratings, share, index and heat map, with uncertainty."),
     "reach": ("daypart.cli.decisions", "Reach and frequency of a schedule of spots."),
     "plan": ("daypart.cli.decisions", "Plan a campaign, with a certified gap."),

@@ -1,0 +1,12 @@
+"""A Batch for trying things out: AWS Batch's calls, limits and losses, on this machine.
+
+One state machine (`BatchMachine`) on a clock: with real processes behind an HTTP server
+(`daypart batch-emulator`), or simulated on a virtual clock, which is what `estimate` does.
+"""
+
+from daypart.batch_emulator.faults import BatchFault
+from daypart.batch_emulator.machine import BatchMachine
+from daypart.batch_emulator.service import BatchService
+from daypart.batch_emulator.settings import QUICK, EmulatorSettings
+
+__all__ = ["QUICK", "BatchFault", "BatchMachine", "BatchService", "EmulatorSettings"]

@@ -1,0 +1,160 @@
+"""Children as real processes: started, stopped and watched for their memory."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from daypart.batch_emulator.jobs import Child
+from daypart.batch_emulator.machine import BatchMachine, Kill, Order, Start, Terminate
+
+OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
+CANNOT_START = "CannotStartContainerError"
+_MEBIBYTE = 1 << 20
+_MEMORY_EVERY_SECONDS = 0.1
+
+
+@dataclass
+class _Running:
+    child: Child
+    attempt: int
+    process: subprocess.Popen[bytes]
+    log: BinaryIO
+    out_of_memory: bool = False
+
+
+class ProcessChildren:
+    """The containers of a machine, as processes in sessions of their own.
+
+    Parameters
+    ----------
+    machine : BatchMachine
+        Told how every process ended.
+    logs : Path
+        A folder for what children print, one file an attempt.
+    """
+
+    def __init__(self, machine: BatchMachine, logs: Path) -> None:
+        self.machine = machine
+        self.logs = logs
+        self.running: dict[Child, _Running] = {}
+        self._memory_at = 0.0
+
+    def turn(self, now: float) -> None:
+        """Note who ended, let the clock move, and carry out the orders."""
+        for each in list(self.running.values()):
+            code = each.process.poll()
+            if code is not None:
+                self._note_end(each, code, now)
+        if now >= self._memory_at:
+            self._memory_at = now + _MEMORY_EVERY_SECONDS
+            self._watch_memory()
+        self.machine.advance(now)
+        while self.machine.orders:
+            self._obey(self.machine.orders.popleft(), now)
+
+    def end_all(self) -> None:
+        """Kill what still runs."""
+        for each in self.running.values():
+            _signal_group(each.process.pid, signal.SIGKILL)
+            each.process.wait()
+            each.log.close()
+        self.running.clear()
+
+    def _obey(self, order: Order, now: float) -> None:
+        if isinstance(order, Start):
+            self._start(order.child, order.attempt, now)
+            return
+        each = self.running.get(order.child)
+        if each is None or each.attempt != order.attempt:
+            return
+        if isinstance(order, Terminate):
+            with suppress(ProcessLookupError):
+                each.process.send_signal(signal.SIGTERM)
+        elif isinstance(order, Kill):
+            _signal_group(each.process.pid, signal.SIGKILL)
+
+    def _start(self, child: Child, attempt: int, now: float) -> None:
+        log = (self.logs / f"{child.id.replace(':', '-')}-{attempt}.log").open("wb")
+        try:
+            process = subprocess.Popen(  # noqa: S603 - the job's own command, as in Batch
+                child.job.request.command or ("true",),
+                env=_environment(child, attempt),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            log.close()
+            reason = f"{CANNOT_START}: {error.strerror}"
+            self.machine.ended(child, attempt, 127, now, reason=reason)
+            return
+        self.running[child] = _Running(child, attempt, process, log)
+
+    def _note_end(self, each: _Running, code: int, now: float) -> None:
+        _signal_group(each.process.pid, signal.SIGKILL)
+        each.log.close()
+        del self.running[each.child]
+        self.machine.ended(
+            each.child,
+            each.attempt,
+            code if code >= 0 else 128 - code,
+            now,
+            reason=OUT_OF_MEMORY if each.out_of_memory else "",
+            killed=code < 0 and not each.out_of_memory,
+        )
+
+    def _watch_memory(self) -> None:
+        """Kill those whose processes together use more than was asked for."""
+        if not self.running:
+            return
+        used: dict[int, int] = {}
+        for session, size in _resident_by_session():
+            used[session] = used.get(session, 0) + size
+        for each in self.running.values():
+            allowed = each.child.job.request.memory * _MEBIBYTE
+            if used.get(each.process.pid, 0) > allowed and not each.out_of_memory:
+                each.out_of_memory = True
+                _signal_group(each.process.pid, signal.SIGKILL)
+
+
+def _environment(child: Child, attempt: int) -> dict[str, str]:
+    """Return a child's environment: what Batch sets, over the job's, over this process's own.
+
+    An image has its own PATH with `daypart` on it; here the folder of this Python stands for it.
+    """
+    host = child.host
+    own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_BATCH")}
+    own["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), own.get("PATH", os.defpath)])
+    batch = {
+        "AWS_BATCH_JOB_ID": child.id,
+        "AWS_BATCH_JOB_ATTEMPT": str(attempt),
+        "AWS_BATCH_JQ_NAME": child.job.request.queue,
+        "AWS_BATCH_CE_NAME": host.environment.name if host else "",
+    }
+    if child.job.request.size is not None:
+        batch["AWS_BATCH_JOB_ARRAY_INDEX"] = str(child.index)
+        batch["AWS_BATCH_JOB_ARRAY_SIZE"] = str(child.job.request.size)
+    return {**own, **child.job.request.environment, **batch}
+
+
+def _signal_group(leader: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, number)
+
+
+def _resident_by_session() -> Iterator[tuple[int, int]]:
+    """Yield the session and the resident bytes of every process that can be read."""
+    page = os.sysconf("SC_PAGE_SIZE")
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, IndexError, ValueError):
+            fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
+            yield int(fields[3]), int(fields[21]) * page

@@ -254,9 +254,10 @@ def test_a_holiday_is_learnt_and_forecast_where_it_is_kept_and_nowhere_else():
         zone: get_model("negbin").fit(block_of([series], zone, first)).to_pylist()[0]
         for zone in ("America/New_York", "Europe/Paris")
     }
-    family_day = fitted["America/New_York"]["event_mean"][0]
-    assert family_day == pytest.approx(np.log(4.0), abs=0.4)
-    assert fitted["Europe/Paris"]["event_mean"][0] == 0.0
+    there = fitted["America/New_York"]
+    assert there["event"] == ["family_day", "family_evening", "public_day", "public_evening"]
+    assert there["event_mean"][0] == pytest.approx(np.log(4.0), abs=0.4)
+    assert fitted["Europe/Paris"]["event"] == []
     without = get_model("negbin", holidays=False)
     assert without.fit(block_of([series], "America/New_York", first))["event_mean"].to_pylist() == [
         []

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from daypart.models import get_model
+from daypart.models.events import EventHours
 from daypart.models.field import Series, make_scratch
 from daypart.models.fitting import structure_of
 from daypart.models.layout import HISTOGRAM
@@ -105,7 +107,8 @@ def test_automatic_inference_keeps_the_hyperparameters_within_the_table(referenc
 @pytest.mark.parametrize("partition", range(10))
 def test_predictive_probabilities_at_the_references_quantiles_are_right(reference, partition):
     row = fit(reference["y"][partition], reference["holiday"], AUTO)[2]
-    level = level_of(row, PlacedHours(np.arange(168), np.ones(168, int), np.full(168, -1)))
+    clock = PlacedHours(np.arange(168), np.ones(168, int), EventHours.none())
+    level = level_of(get_model("crossed"), row, clock)
     fine = (np.arange(1000) + 0.5) / 1000
     moments, quantiles = np.empty((168, 2)), np.empty((168, 1000))
     forecast_cells(

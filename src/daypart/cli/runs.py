@@ -20,6 +20,9 @@ _MODEL = click.option(
 )
 _PARAMETERS = click.option("--parameters", type=_PATH, help="TOML of the model's parameters.")
 _SET = click.option("--set", "pairs", multiple=True, help="One parameter: name=value.")
+_CALENDAR = click.option(
+    "--calendar", type=_PATH, help="Named events: .csv, .parquet or .toml of name, from, to."
+)
 _WORKERS = click.option("--workers", type=int, help="Processes; all cores by default.")
 
 
@@ -33,6 +36,7 @@ def _parameters(path: str | None, pairs: tuple[str, ...]) -> dict[str, Any]:
 @_MODEL
 @_PARAMETERS
 @_SET
+@_CALENDAR
 @_WORKERS
 @click.option("--executor", default="local", show_default=True, help="local, inline ...")
 @click.option("--executor-settings", type=_PATH, help="TOML: [executor.local] workers = 2")
@@ -46,6 +50,7 @@ def fit_command(
     model: str,
     parameters: str | None,
     pairs: tuple[str, ...],
+    calendar: str | None,
     workers: int | None,
     executor: str,
     executor_settings: str | None,
@@ -64,6 +69,7 @@ def fit_command(
         "run": run,
         "model": model,
         "parameters": _parameters(parameters, pairs),
+        "calendar": calendar,
         "workers": workers,
         "executor": executor,
         "executor_settings": executor_settings,
@@ -195,6 +201,7 @@ def predict_command(
 @click.option("--against", default="seasonal_naive", show_default=True)
 @_PARAMETERS
 @_SET
+@_CALENDAR
 @_WORKERS
 @click.option("--seed", default=0, show_default=True)
 def backtest_command(
@@ -206,6 +213,7 @@ def backtest_command(
     against: str,
     parameters: str | None,
     pairs: tuple[str, ...],
+    calendar: str | None,
     workers: int | None,
     seed: int,
 ) -> Outcome:
@@ -223,6 +231,7 @@ def backtest_command(
         model=model,
         against=comma_list(against),
         parameters=_parameters(parameters, pairs),
+        calendar=calendar,
         workers=workers,
         seed=seed,
         progress=progress,

@@ -32,7 +32,7 @@ def get_model(name: str, **parameters: Any) -> Model:
         `holidays` (bool) of `negbin` and `crossed`: United States federal holidays as event
         effects in American time zones; on by default for `negbin`. `inference`: `fast` (the
         scales' posterior as normal), `full` (integrated over nodes) or `auto` (full where it is
-        skewed).
+        skewed). `calendar`: named events, rows as `models.events.parse_events` reads them.
 
     Returns
     -------
@@ -53,7 +53,10 @@ def get_model(name: str, **parameters: Any) -> Model:
     bayesian = name in ("negbin", "crossed")
     defaults = {"inference": "auto", "holidays": name == "negbin"} if bayesian else {}
     for parameter, value in parameters.items():
-        if parameter not in defaults:
+        if parameter == "calendar":
+            if not bayesian:
+                raise DaypartError(f"model {name} knows no events, so it takes no calendar")
+        elif parameter not in defaults:
             raise DaypartError(
                 f"model {name} has no parameter {parameter!r}",
                 hint=did_you_mean(parameter, defaults),
@@ -64,10 +67,11 @@ def get_model(name: str, **parameters: Any) -> Model:
             raise DaypartError(
                 f"inference={value!r} is not known", hint=did_you_mean(str(value), INFERENCES)
             )
-    if name == "negbin":
-        return NegativeBinomial("negbin", DAY_TYPES, defaults | parameters)
-    if name == "crossed":
-        return NegativeBinomial("crossed", CROSSED, defaults | parameters)
+    if bayesian:
+        configuration = DAY_TYPES if name == "negbin" else CROSSED
+        model = NegativeBinomial(name, configuration, defaults | parameters)
+        _ = model.calendar  # a calendar at fault is told now
+        return model
     return SeasonalNaive() if name == "seasonal_naive" else FourWeekMean()
 
 

@@ -71,7 +71,7 @@ class Series(NamedTuple):
     exposure: FloatMatrix
     """0 in a missing hour, which leaves it out of every sum."""
     event: IntMatrix
-    """Rows: week, hour of week and effect of each cell with an event."""
+    """Rows: week, hour of week and effect of each event of each cell; those of a cell together."""
     over: FloatVector
     """Cells with a count above 0, 1, 2, ..."""
     large: FloatVector

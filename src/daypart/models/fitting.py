@@ -51,21 +51,27 @@ class _Workspace:
     """Buffers that grow to the longest partition met."""
 
     structure: Structure
-    effects: int
     rule: NDArray[np.float64]
     weeks: int = 0
     hours: int = 0
+    effects: int = 0
+    pairs: int = 0
 
-    def reserve(self, weeks: int, hours: int) -> None:
-        if weeks <= self.weeks and hours <= self.hours:
+    def reserve(self, weeks: int, hours: int, effects: int, pairs: int) -> None:
+        if (
+            weeks <= self.weeks
+            and hours <= self.hours
+            and effects <= self.effects
+            and pairs <= self.pairs
+        ):
             return
         self.weeks, self.hours = max(weeks, self.weeks), max(hours, self.hours)
+        self.effects, self.pairs = max(effects, self.effects), max(pairs, self.pairs)
         d = len(self.structure.hyper_scales)
-        shape = (self.weeks, 168)
-        self.counts, self.exposure, self.event = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+        self.counts, self.exposure = np.zeros((2, self.weeks, 168))
         self.over = np.zeros(layout.HISTOGRAM)
         self.large = np.zeros(self.hours + 1)
-        self.places = np.zeros((3, self.hours + 1), np.int64)
+        self.places = np.zeros((3, self.pairs + 1), np.int64)
         self.report = np.zeros(6, np.int64)
         self.steps = np.zeros(2, np.int64)
         self.search = np.zeros((VECTORS + 5 * d + 2, d))
@@ -94,12 +100,15 @@ def fit_partitions(model: NegativeBinomial, block: SeriesBlock) -> Iterator[Post
     """Yield the posterior of each partition in turn."""
     structure = structure_of(model.configuration)
     dimensions = len(structure.hyper_scales)
-    space = _Workspace(structure, len(model.effects), integration_rule(dimensions))
-    for i in range(len(block)):
-        yield _fit_one(model, block, i, space)
+    space = _Workspace(structure, integration_rule(dimensions))
+    keys = block.keys.select([c for c in model.calendar.columns if c in block.keys.column_names])
+    for i, key in enumerate(keys.to_pylist() or [{}] * len(block)):
+        yield _fit_one(model, block, i, key, space)
 
 
-def _fit_one(model: NegativeBinomial, block: SeriesBlock, i: int, space: _Workspace) -> Posterior:
+def _fit_one(
+    model: NegativeBinomial, block: SeriesBlock, i: int, key: dict[str, str], space: _Workspace
+) -> Posterior:
     series = block.counts_of(i)
     first_hour, hours = int(block.first_hours[i]), len(series)
     if hours == 0:
@@ -108,20 +117,18 @@ def _fit_one(model: NegativeBinomial, block: SeriesBlock, i: int, space: _Worksp
     weeks = int(clock.week[-1]) + 1
     if weeks > MOST_WEEKS:
         return Posterior("failed", f"{weeks} weeks, at most {MOST_WEEKS} can be fitted", {})
-    space.reserve(weeks, hours)
-    effect = model.effects_of(first_hour, hours, block.timezones[i])
-    present = np.unique(effect[effect >= 0])
-    narrow = np.searchsorted(present, effect).astype(np.int16)
-    narrow[effect < 0] = -1
+    events = model.calendar.hours_of(key, first_hour, hours, block.timezones[i])
+    present = np.unique(events.effect)
+    space.reserve(weeks, hours, len(present), len(events))
     layout.lay_out(
         np.array(series, dtype=np.int32),
         np.array(block.exposures_of(i), dtype=np.float32),
         np.array(clock.week),
         np.array(clock.hour_of_week),
-        narrow,
+        np.array(events.hour),
+        np.searchsorted(present, events.effect).astype(np.int16),
         space.counts[:weeks],
         space.exposure[:weeks],
-        space.event[:weeks],
         space.over,
         space.large,
         space.places,
@@ -191,18 +198,16 @@ def _columns(
     sums, nodes, report = space.sums, space.nodes, space.report
     deviation = np.sqrt(np.maximum(sums[HOUR_SQUARE] - sums[HOUR] ** 2, 1e-12))
     dense_deviation = np.sqrt(np.maximum(sums[DENSE_SQUARE] - sums[DENSE] ** 2, 1e-12))
-    event_mean = np.zeros(len(model.effects))
-    event_sd = np.full(len(model.effects), model.configuration.event_sd)
-    event_mean[present] = sums[DENSE, weeks : weeks + len(present)]
-    event_sd[present] = dense_deviation[weeks : weeks + len(present)]
+    events = slice(weeks, weeks + len(present))
     gradient, skewness = float(sums[CHECKS, 0]), float(sums[CHECKS, 1])
     columns: dict[str, Any] = {
         "hour_of_week_mean": sums[HOUR, :168].astype(np.float32),
         "hour_of_week_sd": deviation[:168].astype(np.float32),
         "level_sd": float(np.sqrt(max(sums[LEVEL, 1] - sums[LEVEL, 0] ** 2, 1e-12))),
         "week_mean": sums[DENSE, :weeks].astype(np.float32),
-        "event_mean": event_mean.astype(np.float32),
-        "event_sd": event_sd.astype(np.float32),
+        "event": [model.calendar.effects[effect] for effect in present],
+        "event_mean": sums[DENSE, events].astype(np.float32),
+        "event_sd": dense_deviation[events].astype(np.float32),
         "node_weight": nodes[:, 0].astype(np.float32),
         "node_week_scale": (nodes[:, -2] ** 3).astype(np.float32),
         "node_inv_phi": (nodes[:, -1] ** 6).astype(np.float32),
@@ -246,7 +251,8 @@ def posterior_schema(model: NegativeBinomial) -> pa.Schema:
     vector = pa.list_(pa.float32())
     fields = {"status": pa.string(), "reason": pa.string()}
     fields |= {"hour_of_week_mean": vector, "hour_of_week_sd": vector, "level_sd": pa.float32()}
-    fields |= {"week_mean": vector, "event_mean": vector, "event_sd": vector}
+    fields |= {"week_mean": vector, "event": pa.list_(pa.string())}
+    fields |= {"event_mean": vector, "event_sd": vector}
     fields |= {"node_weight": vector, "node_week_scale": vector, "node_inv_phi": vector}
     for name in model.configuration.hyperparameters:
         fields |= {f"{name}_mean": pa.float32(), f"{name}_sd": pa.float32()}

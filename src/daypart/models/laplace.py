@@ -142,6 +142,11 @@ def factorise(structure: Structure, t: Series, s: Scratch) -> bool:
         cross[j, c] += curvature
         schur[j, j] += curvature
         schur[j, k] += curvature
+        other = e - 1
+        while other >= 0 and t.event[0, other] == k and t.event[1, other] == c:
+            i = weeks + t.event[2, other]
+            schur[max(i, j), min(i, j)] += curvature
+            other -= 1
     reduce_tree(structure, s, m)
     return cholesky(schur, s.square[CHOL], m)
 

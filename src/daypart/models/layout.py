@@ -28,16 +28,16 @@ _I16 = numba.types.Array(numba.int16, 1, "C")
 _F32 = numba.types.Array(numba.float32, 1, "C")
 
 
-@kernel(numba.void, _I32, _F32, _I32, _I16, _I16, F2, F2, F2, F1, F1, I2, I1, door=True)
+@kernel(numba.void, _I32, _F32, _I32, _I16, I1, _I16, F2, F2, F1, F1, I2, I1, door=True)
 def lay_out(
     series: np.ndarray,
     exposures: np.ndarray,
     week: np.ndarray,
     hour_of_week: np.ndarray,
-    effect: np.ndarray,
+    event_hour: IntVector,
+    event_effect: np.ndarray,
     counts: FloatMatrix,
     exposure: FloatMatrix,
-    event: FloatMatrix,
     over: FloatVector,
     large: FloatVector,
     events: IntMatrix,
@@ -53,20 +53,19 @@ def lay_out(
         One for every 24 hours.
     week, hour_of_week : int32, int16 arrays, shape (hours,)
         Local wall clock. Two hours in one cell (clocks put back) add up.
-    effect : int16 array, shape (hours,)
-        Event effect of each hour, -1 for none.
-    counts, exposure, event : float64 arrays, shape (weeks, 168), all written
+    event_hour, event_effect : int64, int16 arrays, shape (pairs,)
+        Hours with an event and its effect, hours ascending.
+    counts, exposure : float64 arrays, shape (weeks, 168), all written
     over, large, events : see `field.Series`
     report : int64 array, shape (6,)
         Observed hours, sum of counts, length of `large`, hours with a count but no exposure,
-        largest count, number of events.
+        largest count, columns of `events`.
     """
     weeks = len(counts)
     for k in range(weeks):
         for c in range(168):
             counts[k, c] = 0.0
             exposure[k, c] = 0.0
-            event[k, c] = -1.0
     for i in range(len(report)):
         report[i] = 0
     for i in range(len(series)):
@@ -81,7 +80,6 @@ def lay_out(
         k, c = week[i], hour_of_week[i]
         counts[k, c] += y
         exposure[k, c] += e
-        event[k, c] = effect[i]
         report[OBSERVED] += 1
         report[TOTAL] += y
     for i in range(len(over)):
@@ -95,11 +93,20 @@ def lay_out(
             if y > len(over):
                 large[report[LARGE]] = y
                 report[LARGE] += 1
-            if exposure[k, c] > 0.0 and event[k, c] >= 0.0:
-                place = report[EVENTS]
-                events[0, place] = k
-                events[1, place] = c
-                events[2, place] = int(event[k, c])
-                report[EVENTS] += 1
     for i in range(len(over) - 2, -1, -1):
         over[i] += over[i + 1]
+    for pair in range(len(event_hour)):
+        i = event_hour[pair]
+        if series[i] < 0 or not exposures[i // 24] > 0.0:
+            continue
+        place = report[EVENTS]
+        events[0, place] = week[i]
+        events[1, place] = hour_of_week[i]
+        events[2, place] = event_effect[pair]
+        other = place - 1
+        while other >= 0 and events[0, other] == week[i] and events[1, other] == hour_of_week[i]:
+            if events[2, other] == event_effect[pair]:  # two hours in one cell, one event
+                break
+            other -= 1
+        else:
+            report[EVENTS] += 1

@@ -120,6 +120,10 @@ def table_variances(t: Series, s: Scratch) -> None:
     for e in range(t.events):
         k, c, j = t.event[0, e], t.event[1, e], t.weeks + t.event[2, e]
         variances[k, c] += cov[j, j] + 2.0 * cov[k, j] - 2.0 * spreads[j, c]
+        other = e - 1
+        while other >= 0 and t.event[0, other] == k and t.event[1, other] == c:
+            variances[k, c] += 2.0 * cov[j, t.weeks + t.event[2, other]]
+            other -= 1
 
 
 @kernel(numba.float64, STRUCTURE, SERIES, SCRATCH, numba.float64)

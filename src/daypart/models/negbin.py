@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from daypart.models import calendar
+from daypart.models.events import EventCalendar, parse_events
 from daypart.models.protocol import Forecast, Window
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ class NegativeBinomial:
     name : str
     configuration : Configuration
     parameters : mapping
-        What the user may set: `holidays` (True, False) and `inference` (`INFERENCES`).
+        What the user may set: `holidays` (True, False), `inference` (`INFERENCES`) and
+        `calendar` (rows as `events.parse_events` reads them).
 
     Examples
     --------
@@ -108,18 +110,13 @@ class NegativeBinomial:
     name: str
     configuration: Configuration
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    version: str = "1"
+    version: str = "2"
 
-    @property
-    def effects(self) -> tuple[str, ...]:
-        """Names of the event effects, in the order of the state's `event_mean`."""
-        return calendar.US_EFFECTS if self.parameters["holidays"] else ()
-
-    def effects_of(self, first_hour: int, hours: int, timezone: str) -> NDArray[np.int16]:
-        """Return the event effect of each hour, -1 for none."""
-        if not self.parameters["holidays"]:
-            return np.full(hours, -1, dtype=np.int16)
-        return calendar.us_holiday_effects(first_hour, hours, timezone)
+    @cached_property
+    def calendar(self) -> EventCalendar:
+        """Return the events that have an effect."""
+        rows = self.parameters.get("calendar", ())
+        return EventCalendar(self.parameters["holidays"], parse_events(rows))
 
     def fit(self, block: SeriesBlock) -> pa.Table:
         """Fit every partition of a block; see `Model.fit`."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from daypart.models.events import EventHours
 from daypart.models.protocol import Forecast, Window
 from daypart.models.seeds import generator_of
 from daypart.series import datetime_to_hour, local_hours
@@ -30,7 +31,7 @@ class PlacedHours:
     hour_of_week: NDArray[np.int64]
     steps: NDArray[np.int64]
     """Whole local weeks after the last fitted one, at least 0."""
-    effect: NDArray[np.int64]
+    events: EventHours
 
 
 def clock_of(model: NegativeBinomial, row: dict[str, Any], window: Window) -> PlacedHours:
@@ -43,7 +44,7 @@ def clock_of(model: NegativeBinomial, row: dict[str, Any], window: Window) -> Pl
     return PlacedHours(
         hour_of_week=ahead.hour_of_week.astype(np.int64),
         steps=np.maximum(steps, 0).astype(np.int64),
-        effect=model.effects_of(window.first_hour, window.hours, timezone).astype(np.int64),
+        events=model.calendar.hours_of(row, window.first_hour, window.hours, timezone),
     )
 
 
@@ -55,18 +56,28 @@ class LogMean:
     variance: NDArray[np.float64]
 
 
-def level_of(row: dict[str, Any], clock: PlacedHours) -> LogMean:
-    """Return each hour's log mean for the row's exposure, events included."""
+def event_effects(
+    model: NegativeBinomial, row: dict[str, Any]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean and sd of each effect of the calendar: the prior's where it was never seen."""
+    mean = np.zeros(len(model.calendar.effects))
+    sd = np.full(len(mean), model.configuration.event_sd)
+    number = {name: place for place, name in enumerate(model.calendar.effects)}
+    for name, *moments in zip(row["event"], row["event_mean"], row["event_sd"], strict=True):
+        mean[number[name]], sd[number[name]] = moments
+    return mean, sd
+
+
+def level_of(model: NegativeBinomial, row: dict[str, Any], clock: PlacedHours) -> LogMean:
+    """Return each hour's log mean for the row's exposure; effects of one hour add up."""
     cell_mean = np.asarray(row["hour_of_week_mean"], dtype=np.float64)
     cell_sd = np.asarray(row["hour_of_week_sd"], dtype=np.float64)
     mean = cell_mean[clock.hour_of_week] + np.log(max(float(row["exposure"]), 1e-300))
     variance = cell_sd[clock.hour_of_week] ** 2
-    there = clock.effect >= 0
-    if there.any():
-        event_mean = np.asarray(row["event_mean"], dtype=np.float64)
-        event_sd = np.asarray(row["event_sd"], dtype=np.float64)
-        mean[there] += event_mean[clock.effect[there]]
-        variance[there] += event_sd[clock.effect[there]] ** 2
+    if len(clock.events):
+        event_mean, event_sd = event_effects(model, row)
+        np.add.at(mean, clock.events.hour, event_mean[clock.events.effect])
+        np.add.at(variance, clock.events.hour, event_sd[clock.events.effect] ** 2)
     return LogMean(mean, variance)
 
 
@@ -93,11 +104,15 @@ def forecast_block(
         if row["status"] != "ok":
             continue
         clock = clock_of(model, row, window)
-        level = level_of(row, clock)
+        level = level_of(model, row, clock)
         weight, week_variance, r = strata_of(row)
         innovations = week_innovations(model, clock.steps)
-        # hours of one hour of week, week and effect share a predictive distribution
-        code = (innovations * 168 + clock.hour_of_week) * 64 + clock.effect + 1
+        # hours of one hour of week, week and events share a predictive distribution
+        code = innovations * 168 + clock.hour_of_week
+        for effect in np.unique(clock.events.effect):
+            acting = np.zeros(window.hours, np.int64)
+            acting[clock.events.hour[clock.events.effect == effect]] = 1
+            code = np.unique(2 * code + acting, return_inverse=True)[1]
         _, first, inverse = np.unique(code, return_index=True, return_inverse=True)
         quantiles = np.empty((len(first), len(ascending)))
         moments = np.empty((len(first), 2))
@@ -165,7 +180,7 @@ def _sample_one(
 ) -> NDArray[np.int32]:
     """Draw one partition's paths: scales, level, each hour of week, weeks, events, counts."""
     clock = clock_of(model, row, window)
-    mean = level_of(row, clock).mean
+    mean = level_of(model, row, clock).mean
     weight = np.asarray(row["node_weight"], dtype=np.float64)
     node = generator.choice(len(weight), size=draws, p=weight / weight.sum())
     week_scale = np.asarray(row["node_week_scale"], dtype=np.float64)[node]
@@ -182,9 +197,10 @@ def _sample_one(
         shocks[:, 0] = 0.0
         shocks = np.cumsum(shocks, axis=1)
     log_mean += shocks[:, clock.steps]
-    event_sd = np.append(np.asarray(row["event_sd"], dtype=np.float64), 0.0)
-    events = generator.standard_normal((draws, len(event_sd))) * event_sd
-    log_mean += events[:, clock.effect]
+    _, event_sd = event_effects(model, row)
+    for effect in np.unique(clock.events.effect):
+        shift = generator.standard_normal((draws, 1)) * event_sd[effect]
+        log_mean[:, clock.events.hour[clock.events.effect == effect]] += shift
     size = 1.0 / r[:, None]
     rate = generator.standard_gamma(np.broadcast_to(size, log_mean.shape)) / size
     rate *= np.exp(np.minimum(log_mean, 20.0))

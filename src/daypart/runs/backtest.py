@@ -14,10 +14,11 @@ import numpy as np
 import daypart
 from daypart.errors import DaypartError
 from daypart.progress import SILENT, Progress
+from daypart.runs.calendar_file import Calendar, read_calendar
 from daypart.runs.fit import fit
 from daypart.runs.forecasting import check_draws
 from daypart.runs.held_back import HeldBack, score_runs
-from daypart.runs.registry import load_model
+from daypart.runs.registry import load_model, takes_calendar
 from daypart.runs.scoring import LEVELS, Scores
 from daypart.series import HOURS_PER_WEEK, SeriesStore, hour_to_datetime
 from daypart.storage import PathLike, file_name_of, make_folder, write_json, write_table
@@ -91,6 +92,7 @@ def backtest(
     model: str = "negbin",
     against: Sequence[str] = ("seasonal_naive",),
     parameters: Mapping[str, Any] | None = None,
+    calendar: Calendar | None = None,
     out: PathLike | None = None,
     workers: int | None = None,
     executor: str = "local",
@@ -110,6 +112,8 @@ def backtest(
         Models to compare with, with their default parameters.
     parameters : mapping, optional
         Of `model`.
+    calendar : path or rows, optional
+        Named events, for every model that takes them; see `fit`.
     out : path, optional
         Keep the runs, `backtest.json` and `backtest.parquet` here; the same call again then
         goes on where it stopped.
@@ -162,9 +166,12 @@ def backtest(
         raise DaypartError(f"weeks is {weeks}", hint="give 1 or more")
     check_draws(draws)
     settings = {name: dict(parameters or {}) if name == model else {} for name in models}
-    for name in models:
-        load_model(name, settings[name])
     opened = SeriesStore.open(store)
+    events = read_calendar(calendar, opened) if calendar is not None else None
+    for name in models:
+        if events is not None and (name == model or takes_calendar(name)):
+            settings[name]["calendar"] = events
+        load_model(name, settings[name])
     until = _first_hour_held_back(opened, weeks)
     with ExitStack() as stack:
         folder = (

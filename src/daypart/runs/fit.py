@@ -14,6 +14,7 @@ import numpy as np
 from daypart.errors import Interrupted
 from daypart.models import COMPILED_MODELS, compile_kernels
 from daypart.progress import SILENT, Progress, Step
+from daypart.runs.calendar_file import Calendar
 from daypart.runs.callbacks import ProgressBar, tell_all
 from daypart.runs.executor import Executor, Request, executor_of_call, get_executor
 from daypart.runs.folder import RunFolder
@@ -68,6 +69,7 @@ def fit(
     run: PathLike,
     model: str = "negbin",
     parameters: Mapping[str, Any] | None = None,
+    calendar: Calendar | None = None,
     workers: int | None = None,
     executor: str = "local",
     executor_settings: Mapping[str, Any] | PathLike | None = None,
@@ -92,6 +94,9 @@ def fit(
         A model of `daypart.models`, or `module:name` of your own.
     parameters : mapping, optional
         The model's parameters, JSON.
+    calendar : path or rows, optional
+        Named events, each with an effect of its own: see `runs.calendar_file.read_calendar`. The
+        run keeps them; its forecasts know those of the weeks ahead.
     workers : int, optional
         Processes of `local`, before its settings; one for each core when left out.
     executor : str
@@ -115,8 +120,9 @@ def fit(
     Interrupted
         After Ctrl-C or SIGTERM, with all finished blocks saved.
     DaypartError
-        For an unknown model or executor, a store that is not there, a folder that can't be
-        written to or holds another run, and a run that another driver is fitting.
+        For an unknown model or executor, a store that is not there, a calendar at fault, a
+        folder that can't be written to or holds another run, and a run that another driver is
+        fitting.
 
     Examples
     --------
@@ -134,7 +140,7 @@ def fit(
     opened = SeriesStore.open(store)
     runner = executor_of_call(executor, executor_settings, workers)
     folder = RunFolder.at(run)
-    settings = settings_of_call(folder, opened, model, parameters or {}, seed, until_hour)
+    settings = settings_of_call(folder, opened, model, parameters or {}, calendar, seed, until_hour)
     check_same_run(folder, settings)
     with folder.lock():
         check_same_run(folder, settings)
@@ -161,6 +167,7 @@ def fit_requests(
     run: PathLike,
     model: str = "negbin",
     parameters: Mapping[str, Any] | None = None,
+    calendar: Calendar | None = None,
     workers: int | None = None,
     executor: str = "local",
     executor_settings: Mapping[str, Any] | PathLike | None = None,
@@ -172,7 +179,7 @@ def fit_requests(
 
     Parameters
     ----------
-    store, run, model, parameters, workers, executor, executor_settings, seed
+    store, run, model, parameters, calendar, workers, executor, executor_settings, seed
         As in `fit`.
     retry_failed, until_hour
         As in `fit`.
@@ -190,7 +197,7 @@ def fit_requests(
     opened = SeriesStore.open(store)
     runner = executor_of_call(executor, executor_settings, workers)
     folder = RunFolder.at(run)
-    settings = settings_of_call(folder, opened, model, parameters or {}, seed, until_hour)
+    settings = settings_of_call(folder, opened, model, parameters or {}, calendar, seed, until_hour)
     check_same_run(folder, settings)
     active = runner.active_tasks(folder.path) if folder.holds_run() else frozenset()
     plan = draw_plan(folder, opened, settings, retry_failed=retry_failed, active=active)

@@ -23,6 +23,17 @@ def is_own_model(name: str) -> bool:
     return ":" in name
 
 
+def takes_calendar(name: str) -> bool:
+    """Tell whether a model of daypart's own gives named events an effect.
+
+    Examples
+    --------
+    >>> takes_calendar("negbin"), takes_calendar("seasonal_naive")
+    (True, False)
+    """
+    return name in ("negbin", "crossed")
+
+
 def load_model(name: str, parameters: Mapping[str, Any]) -> Model:
     """Make a model from its name and its parameters.
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from daypart.errors import DaypartError
+from daypart.runs.calendar_file import Calendar, read_calendar
 from daypart.runs.folder import RunFolder, RunSettings
 from daypart.runs.registry import load_model
 from daypart.series import SeriesStore
@@ -18,11 +19,14 @@ def settings_of_call(
     store: SeriesStore,
     model: str,
     parameters: Mapping[str, Any],
+    calendar: Calendar | None,
     seed: int,
     until_hour: int | None,
 ) -> RunSettings:
     """Return the settings of this call; a run that was begun keeps its time of creation."""
     given = _as_json(parameters)
+    if calendar is not None:
+        given["calendar"] = read_calendar(calendar, store)
     settings = RunSettings(
         store=folder.relative_store(store.folder),
         model=model,
@@ -57,6 +61,11 @@ def check_same_run(folder: RunFolder, wanted: RunSettings) -> None:
     for name in ("store", "model", "model_version", "parameters", "seed", "until_hour", "key"):
         before, now = getattr(there, name), getattr(wanted, name)
         if before != now:
+            if name == "parameters" and before.get("calendar") != now.get("calendar"):
+                raise DaypartError(
+                    f"{folder.path}: holds a run with another calendar",
+                    hint="name a new folder for the run",
+                )
             raise DaypartError(
                 f"{folder.path}: holds a run with {name.replace('_', ' ')} {_shown(before)}, "
                 f"not {_shown(now)}",

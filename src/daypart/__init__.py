@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from daypart.report import report
     from daypart.runs.backtest import backtest
     from daypart.runs.fit import fit
+    from daypart.runs.posterior import posterior
     from daypart.runs.predict import predict
     from daypart.runs.status import status
     from daypart.series import import_series
@@ -43,6 +44,7 @@ __all__ = [
     "ingest",
     "insights",
     "plan",
+    "posterior",
     "predict",
     "reach",
     "report",
@@ -60,6 +62,7 @@ _ROOM_OF = {
     "ingest": "viewing",
     "insights": "insights",
     "plan": "planning",
+    "posterior": "runs",
     "predict": "runs",
     "reach": "planning",
     "report": "report",

@@ -92,6 +92,8 @@ def test_errors_are_json_too(tmp_path, capsys):
         (["report", "/tmp/none.html", "--store", "/none"], "/none"),
         (["insights", "/none", "--out", "/tmp/none-insights"], "/none: no run here"),
         (["predict", "/none", "--out", "/tmp/none.csv"], "/none: no run here"),
+        (["posterior", "/none", "--out", "/tmp/none.csv"], "/none: no run here"),
+        (["posterior", "/none", "--out", "/tmp/none.txt"], "end it in .parquet or .csv"),
         (["backtest", "/none", "--out", "/tmp/none-backtest"], "/none: no store here"),
         (["task", "/none", "0"], "/none: no run here"),
         (["completion", "tcsh"], "bash"),

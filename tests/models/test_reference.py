@@ -26,10 +26,11 @@ from daypart.models.predictive import forecast_cells
 from daypart.models.search import TRIAL, VECTORS
 from daypart.models.summary import HOUR, HOUR_SQUARE, SUM_ROWS
 
-FILE = Path(__file__).parents[3] / "shared" / "data" / "nuts_reference.npz"
+_NAME = Path("shared") / "data" / "nuts_reference.npz"
+FILE = next((up / _NAME for up in Path(__file__).parents if (up / _NAME).exists()), _NAME)
 pytestmark = [
     pytest.mark.shared,
-    pytest.mark.skipif(not FILE.exists(), reason=f"{FILE} is not part of the project"),
+    pytest.mark.skipif(not FILE.exists(), reason=f"{_NAME} is not part of the project"),
 ]
 
 

@@ -26,6 +26,7 @@ _VERBS = {
     "fit": ("daypart.cli.runs", "Fit a model to every partition of a store."),
     "status": ("daypart.cli.runs", "Tell how far a run is."),
     "task": ("daypart.cli.runs", "Run one task of a run's plan (for schedulers)."),
+    "posterior": ("daypart.cli.runs", "Tell the posterior of every fitted hour."),
     "predict": ("daypart.cli.runs", "Forecast every partition, or totals of them."),
     "backtest": ("daypart.cli.runs", "Score forecasts of held-back weeks."),
     "batch-emulator": ("daypart.cli.batch", "Serve an AWS Batch of your own on this machine."),

@@ -1,4 +1,4 @@
-"""The verbs `fit`, `status`, `task`, `predict` and `backtest`."""
+"""The verbs `fit`, `status`, `task`, `posterior`, `predict` and `backtest`."""
 
 from __future__ import annotations
 
@@ -150,6 +150,31 @@ def task_command(progress: Progress, run: str, index: int, array: str | None) ->
     code = EXIT_PARTITIONS_FAILED if done.failed else EXIT_DONE
     line = f"task {index}: {done.ok:,} ok, {done.failed:,} failed, {done.skipped:,} skipped"
     return Outcome([line], done, code)
+
+
+@verb("posterior", "daypart posterior run --out posterior.parquet")
+@click.argument("run", type=_PATH)
+@click.option("--out", required=True, type=_PATH, help="A .parquet or .csv file, by hour.")
+@click.option(
+    "--hyperparameters", type=_PATH, help="The second file; OUT's name with -hyperparameters."
+)
+def posterior_command(
+    progress: Progress, run: str, out: str, hyperparameters: str | None
+) -> Outcome:
+    """Tell the posterior of log mu in every hour that RUN was fitted to.
+
+    A row per partition and hour: unique_id, ds, log_mu_mean, log_mu_sd. A second file has a row
+    per partition: mean, sd and quantiles of its hyperparameters. Fitted anew from the store.
+    """
+    from daypart import posterior
+
+    told = posterior(run, out=out, hyperparameters=hyperparameters, progress=progress)
+    lines = [
+        f"{told.rows:,} rows: {told.out}",
+        f"{told.partitions:,} partitions, {told.without_posterior:,} without a posterior: "
+        f"{told.hyperparameters}",
+    ]
+    return Outcome(lines, told)
 
 
 @verb("predict", "daypart predict run --weeks 4 --by market --out forecast.csv")

@@ -13,7 +13,7 @@ from daypart.models.negbin import (
     NegativeBinomial,
     compile_kernels,
 )
-from daypart.models.protocol import Forecast, Model, Window
+from daypart.models.protocol import Forecast, HasPosterior, Model, Window
 
 COMPILED_MODELS = ("negbin", "crossed")
 """The models whose kernels `compile_kernels` compiles."""
@@ -79,6 +79,7 @@ __all__ = [
     "COMPILED_MODELS",
     "MODEL_NAMES",
     "Forecast",
+    "HasPosterior",
     "Model",
     "Window",
     "compile_kernels",

@@ -47,8 +47,8 @@ def structure_of(configuration: Configuration) -> Structure:
 
 
 @dataclass
-class _Workspace:
-    """Buffers that grow to the longest partition met."""
+class Workspace:
+    """Buffers that grow to the longest partition met; each fit overwrites the last one's."""
 
     structure: Structure
     rule: NDArray[np.float64]
@@ -58,6 +58,7 @@ class _Workspace:
     pairs: int = 0
 
     def reserve(self, weeks: int, hours: int, effects: int, pairs: int) -> None:
+        """Grow to a partition of such a size, where it is the largest yet."""
         if (
             weeks <= self.weeks
             and hours <= self.hours
@@ -93,21 +94,23 @@ class Posterior:
 
 def fit_block(model: NegativeBinomial, block: SeriesBlock) -> pa.Table:
     """Fit every partition of a block; see `Model.fit`."""
-    return posterior_table(model, list(fit_partitions(model, block)))
+    return posterior_table(model, [found for found, _ in fit_partitions(model, block)])
 
 
-def fit_partitions(model: NegativeBinomial, block: SeriesBlock) -> Iterator[Posterior]:
-    """Yield the posterior of each partition in turn."""
+def fit_partitions(
+    model: NegativeBinomial, block: SeriesBlock
+) -> Iterator[tuple[Posterior, Workspace]]:
+    """Yield the posterior of each partition in turn, and the buffers that its fit left."""
     structure = structure_of(model.configuration)
     dimensions = len(structure.hyper_scales)
-    space = _Workspace(structure, integration_rule(dimensions))
+    space = Workspace(structure, integration_rule(dimensions))
     keys = block.keys.select([c for c in model.calendar.columns if c in block.keys.column_names])
     for i, key in enumerate(keys.to_pylist() or [{}] * len(block)):
-        yield _fit_one(model, block, i, key, space)
+        yield _fit_one(model, block, i, key, space), space
 
 
 def _fit_one(
-    model: NegativeBinomial, block: SeriesBlock, i: int, key: dict[str, str], space: _Workspace
+    model: NegativeBinomial, block: SeriesBlock, i: int, key: dict[str, str], space: Workspace
 ) -> Posterior:
     series = block.counts_of(i)
     first_hour, hours = int(block.first_hours[i]), len(series)
@@ -192,7 +195,7 @@ def _flags(report: NDArray[np.int64], gradient: float, skewness: float) -> str:
 
 
 def _columns(
-    model: NegativeBinomial, space: _Workspace, weeks: int, present: NDArray[np.int16]
+    model: NegativeBinomial, space: Workspace, weeks: int, present: NDArray[np.int16]
 ) -> dict[str, Any]:
     """Return one partition's columns of the state."""
     sums, nodes, report = space.sums, space.nodes, space.report

@@ -97,8 +97,6 @@ def lay_out(
         over[i] += over[i + 1]
     for pair in range(len(event_hour)):
         i = event_hour[pair]
-        if series[i] < 0 or not exposures[i // 24] > 0.0:
-            continue
         place = report[EVENTS]
         events[0, place] = week[i]
         events[1, place] = hour_of_week[i]

@@ -7,7 +7,7 @@ cell, each with a learnt scale; weeks as a random walk; holidays), and `crossed`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
@@ -22,6 +22,7 @@ from daypart.models.protocol import Forecast, Window
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from daypart.models.fitted_span import FittedSpan
     from daypart.series import SeriesBlock
 
 INFERENCES = ("fast", "auto", "full")
@@ -118,12 +119,24 @@ class NegativeBinomial:
         rows = self.parameters.get("calendar", ())
         return EventCalendar(self.parameters["holidays"], parse_events(rows))
 
+    @property
+    def hyperparameters(self) -> tuple[str, ...]:
+        """Names of the scales and of 1 / size, in the order of `FittedSpan.hyperparameters`."""
+        return self.configuration.hyperparameters
+
     def fit(self, block: SeriesBlock) -> pa.Table:
         """Fit every partition of a block; see `Model.fit`."""
         compile_kernels()
         from daypart.models.fitting import fit_block
 
         return fit_block(self, block)
+
+    def posterior(self, block: SeriesBlock) -> Iterator[FittedSpan]:
+        """Yield each partition's posterior of log mu by hour; see `HasPosterior.posterior`."""
+        compile_kernels()
+        from daypart.models.fitted_span import fitted_spans
+
+        return fitted_spans(self, block)
 
     def forecast(self, state: pa.Table, window: Window, probabilities: Sequence[float]) -> Forecast:
         """Predict counts as mixtures over the scales' posterior; see `Model.forecast`."""

@@ -5,9 +5,9 @@ Any object with these six members is a model; nothing is inherited.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from daypart.models.fitted_span import FittedSpan
     from daypart.series import SeriesBlock
 
 
@@ -98,3 +99,15 @@ class Model(Protocol):
         Each partition's draws depend on `seed` and its `unique_id` alone. Rows of a partition
         without a posterior are all -1.
         """
+
+
+@runtime_checkable
+class HasPosterior(Protocol):
+    """A model that can tell the posterior of log mu in the hours it was fitted to."""
+
+    @property
+    def hyperparameters(self) -> tuple[str, ...]:
+        """Names, in the order of `FittedSpan.hyperparameters`."""
+
+    def posterior(self, block: SeriesBlock) -> Iterator[FittedSpan]:
+        """Fit each partition of a block anew and yield its posterior, in the block's order."""

@@ -14,6 +14,7 @@ from daypart.runs.executor import EXECUTORS, Executor, Request, Task, TaskSize, 
 from daypart.runs.fit import RunReport, fit, fit_requests
 from daypart.runs.fitted import FittedRun
 from daypart.runs.parts import read_results
+from daypart.runs.posterior import PosteriorReport, PosteriorTables, posterior
 from daypart.runs.predict import PredictReport, predict
 from daypart.runs.status import RunStatus, status
 from daypart.runs.stopping import Stop
@@ -26,6 +27,8 @@ __all__ = [
     "Event",
     "Executor",
     "FittedRun",
+    "PosteriorReport",
+    "PosteriorTables",
     "PredictReport",
     "Request",
     "RunReport",
@@ -43,6 +46,7 @@ __all__ = [
     "fit",
     "fit_requests",
     "get_executor",
+    "posterior",
     "predict",
     "read_results",
     "run_task",

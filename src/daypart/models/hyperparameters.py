@@ -1,0 +1,83 @@
+"""What the nodes of theta say of the scales and the dispersion, on their natural scale."""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+PROBABILITIES = (0.05, 0.25, 0.5, 0.75, 0.95)
+"""Of the quantiles that `summarise` gives."""
+
+SUMMARY = ("mean", "sd", *(f"q{round(100 * p)}" for p in PROBABILITIES))
+"""Names of the columns of `summarise`."""
+
+_MOST_SKEWNESS = 0.9
+
+
+def summarise(nodes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return mean, sd and quantiles of each hyperparameter.
+
+    Moments are the nodes' own. Quantiles take the cube root of a scale (the sixth root of
+    1 / size) as a bent normal of the nodes' first three moments there.
+
+    Parameters
+    ----------
+    nodes : float64 array, shape (nodes, 1 + d)
+        Weight, then theta: cube roots of the scales and of size^(-1/2).
+
+    Returns
+    -------
+    float64 array, shape (d, 7)
+        Columns as in `SUMMARY`: mean, sd, the 5, 25, 50, 75 and 95 % quantiles.
+
+    Examples
+    --------
+    >>> certain = np.array([[1.0, 2.0, 0.5]])
+    >>> summarise(certain)[:, 0].tolist(), summarise(certain)[:, 1].tolist()
+    ([8.0, 0.015625], [0.0, 0.0])
+
+    References
+    ----------
+    Cornish and Fisher (1938), Moments and cumulants in the specification of distributions.
+    """
+    weight, theta = nodes[:, 0] / nodes[:, 0].sum(), nodes[:, 1:]
+    powers = np.full(theta.shape[1], 3.0)
+    powers[-1] = 6.0
+    natural = theta**powers
+    mean = weight @ natural
+    deviation = np.sqrt(np.maximum(weight @ (natural - mean) ** 2, 0.0))
+    centre = weight @ theta
+    spread = np.sqrt(np.maximum(weight @ (theta - centre) ** 2, 0.0))
+    cube = weight @ (theta - centre) ** 3
+    skewness = np.divide(cube, spread**3, out=np.zeros_like(cube), where=spread > 1e-9)
+    columns = [mean, deviation]
+    for probability in PROBABILITIES:
+        z = NormalDist().inv_cdf(probability)
+        bent = [_bent_normal(z, value) for value in skewness]
+        columns.append(np.maximum(centre + spread * bent, 0.0) ** powers)
+    return np.stack(columns, axis=1)
+
+
+def _bent_normal(z: float, skewness: float) -> float:
+    """Return the quantile at a normal score of a law of mean 0, variance 1 and a skewness.
+
+    The law is a shifted log-normal one, whose skewness is (w + 2) sqrt(w - 1) with w the
+    exponential of the logarithm's variance.
+    """
+    skewness = min(max(skewness, -_MOST_SKEWNESS), _MOST_SKEWNESS)
+    if abs(skewness) < 1e-3:
+        return z
+    low, high = 0.0, 1.0
+    for _ in range(40):
+        middle = 0.5 * (low + high)
+        w = math.exp(middle * middle)
+        if (w + 2.0) * math.sqrt(w - 1.0) < abs(skewness):
+            low = middle
+        else:
+            high = middle
+    w = math.exp(low * low)
+    side = math.copysign(1.0, skewness)
+    return side * (math.exp(low * side * z) / math.sqrt(w) - 1.0) / math.sqrt(w - 1.0)

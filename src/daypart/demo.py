@@ -10,7 +10,7 @@ from pathlib import Path
 
 from daypart.errors import DaypartError, did_you_mean
 from daypart.progress import SILENT, Progress
-from daypart.storage import PathLike, local_path, make_folder, write_json, write_text
+from daypart.storage import PathLike, local_path, make_local_folder, write_json, write_text
 
 _MARKER = "demo.json"
 _STEPS = ("market", "store", "run", "backtest", "forecast", "insights")
@@ -152,7 +152,7 @@ def _empty_folder(out: PathLike) -> Path:
             shutil.rmtree(folder / step, ignore_errors=True)
         for name in _FILES:
             (folder / name).unlink(missing_ok=True)
-    return make_folder(folder)
+    return make_local_folder(folder)
 
 
 def _simulate_and_ingest(folder: Path, size: Size, seed: int, progress: Progress) -> None:
@@ -190,7 +190,7 @@ def _fit_and_forecast(folder: Path, seed: int, progress: Progress) -> None:
 
     fit(folder / "store", run=folder / "run", seed=seed, progress=progress)
     backtest(folder / "store", out=folder / "backtest", weeks=2, seed=seed, progress=progress)
-    make_folder(folder / "forecast")
+    make_local_folder(folder / "forecast")
     predict(
         folder / "run",
         weeks=4,

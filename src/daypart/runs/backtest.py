@@ -21,7 +21,7 @@ from daypart.runs.held_back import HeldBack, score_runs
 from daypart.runs.registry import load_model, takes_calendar
 from daypart.runs.scoring import LEVELS, Scores
 from daypart.series import HOURS_PER_WEEK, SeriesStore, hour_to_datetime
-from daypart.storage import PathLike, file_name_of, make_folder, write_json, write_table
+from daypart.storage import Location, PathLike, file_name_of, make_folder, write_json, write_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,7 +41,7 @@ class Backtest:
 
     Parameters
     ----------
-    out : Path or None
+    out : Location or None
         The folder with `backtest.json`, `backtest.parquet` and the runs; None if not kept.
     summary : mapping
         What `backtest.json` holds: `models`, `weeks`, `first_hour`, `partitions`,
@@ -52,7 +52,7 @@ class Backtest:
         What `backtest.parquet` holds: a row per model and partition.
     """
 
-    out: Path | None
+    out: Location | None
     summary: Mapping[str, Any]
     partitions: pa.Table
 
@@ -224,7 +224,7 @@ def _finish(
     models: Sequence[str],
     weeks: int,
     until: int,
-    out: Path | None,
+    out: Location | None,
 ) -> Backtest:
     sizes = [
         {"size": name, "model": model, **scores.summary()}

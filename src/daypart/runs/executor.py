@@ -5,14 +5,13 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from daypart.errors import DaypartError, did_you_mean
 from daypart.runs.events import OnEvent
 from daypart.runs.executor_settings import read_executor_settings, read_settings_file
 from daypart.runs.stopping import Stop
-from daypart.storage import PathLike
+from daypart.storage import Location, PathLike
 
 EXECUTORS: Mapping[str, str] = {
     "inline": "daypart.runs.executors.inline:InlineExecutor",
@@ -27,7 +26,7 @@ class Task:
 
     Parameters
     ----------
-    run : Path
+    run : Location
         The run's folder.
     index : int
         The number that the plan gave the slice.
@@ -39,7 +38,7 @@ class Task:
         What one worker is expected to need at its peak, with head room.
     """
 
-    run: Path
+    run: Location
     index: int
     region: str = ""
     partitions: int = 0
@@ -100,7 +99,7 @@ class Executor(Protocol):
     def requests(self, tasks: Sequence[Task]) -> list[Request]:
         """Return what `execute` would submit now, without submitting or writing anything."""
 
-    def active_tasks(self, run: Path) -> frozenset[int]:
+    def active_tasks(self, run: Location) -> frozenset[int]:
         """Return the tasks of a run that an earlier driver started and that run or wait still.
 
         `fit` leaves their slices as they are and passes them to `execute`, which attaches.
@@ -114,7 +113,7 @@ class Executor(Protocol):
         flushed.
         """
 
-    def cancel(self, run: Path) -> int:
+    def cancel(self, run: Location) -> int:
         """End what an earlier driver started for a run and left running; return how many tasks.
 
         What its tasks flushed stays.

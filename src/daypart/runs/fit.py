@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,7 @@ from daypart.runs.registry import is_own_model
 from daypart.runs.settings import check_same_run, settings_of_call
 from daypart.runs.stopping import stop_on_signals
 from daypart.series import SeriesStore
-from daypart.storage import PathLike, read_table
+from daypart.storage import Location, PathLike, read_table
 
 SMALL_PLAN = 512
 """Up to so many partitions a model of daypart's own is fitted faster than workers start."""
@@ -38,7 +37,7 @@ class RunReport:
 
     Parameters
     ----------
-    run : Path
+    run : Location
     partitions : int
         Of the store; `ok + failed + skipped` add up to it.
     ok, failed, skipped : int
@@ -52,7 +51,7 @@ class RunReport:
         The first failed partitions, `unique_id` and reason.
     """
 
-    run: Path
+    run: Location
     partitions: int
     ok: int
     failed: int
@@ -66,7 +65,7 @@ class RunReport:
 def fit(
     store: PathLike,
     *,
-    run: PathLike,
+    run: LocationLike,
     model: str = "negbin",
     parameters: Mapping[str, Any] | None = None,
     calendar: Calendar | None = None,
@@ -164,7 +163,7 @@ def fit(
 def fit_requests(
     store: PathLike,
     *,
-    run: PathLike,
+    run: LocationLike,
     model: str = "negbin",
     parameters: Mapping[str, Any] | None = None,
     calendar: Calendar | None = None,

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
-import socket
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import daypart
 from daypart.errors import DaypartError
-from daypart.storage import PathLike, local_path, make_folder, read_json, write_json
+from daypart.runs.lock import driver_lock, is_held
+from daypart.storage import (
+    Location,
+    PathLike,
+    location,
+    read_json,
+    relative_location,
+    resolve_location,
+    write_json,
+)
 
 RUN_SCHEMA_VERSION = 1
 _KIND = "daypart-run"
 _RUN_FILE = "run.json"
+_LOCK_FILE = "driver.lock"
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,8 @@ class RunSettings:
     Parameters
     ----------
     store : str
-        The store's folder, relative to the run's folder, so that both can move together.
+        The store's folder, relative to the run's folder, so that both can move together; in full
+        where they have no common root.
     model, model_version : str
     parameters : mapping
         The model's parameters, JSON.
@@ -71,12 +76,12 @@ class RunFolder:
     'demo/run/plan.parquet'
     """
 
-    path: Path
+    path: Location
 
     @classmethod
     def at(cls, run: PathLike) -> RunFolder:
         """Name a run's folder, whether it is there or not."""
-        return cls(local_path(run))
+        return cls(location(run))
 
     @classmethod
     def open(cls, run: PathLike) -> RunFolder:
@@ -93,22 +98,22 @@ class RunFolder:
         return folder
 
     @property
-    def plan(self) -> Path:
+    def plan(self) -> Location:
         """Who is fitted by which task."""
         return self.path / "plan.parquet"
 
     @property
-    def parts(self) -> Path:
+    def parts(self) -> Location:
         """The folder of result parts."""
         return self.path / "parts"
 
     @property
-    def logs(self) -> Path:
+    def logs(self) -> Location:
         """The folder of what workers printed."""
         return self.path / "logs"
 
     @property
-    def arrays(self) -> Path:
+    def arrays(self) -> Location:
         """The folder of the tasks of array jobs."""
         return self.path / "arrays"
 
@@ -116,13 +121,13 @@ class RunFolder:
         """Tell whether `run.json` is there."""
         return (self.path / _RUN_FILE).exists()
 
-    def store_of(self, settings: RunSettings) -> Path:
+    def store_of(self, settings: RunSettings) -> Location:
         """Return the path of the store that the run was made from."""
-        return Path(os.path.normpath(self.path / settings.store))
+        return resolve_location(settings.store, self.path)
 
     def relative_store(self, store: PathLike) -> str:
         """Return a store's path as `run.json` holds it."""
-        return os.path.relpath(local_path(store).resolve(), self.path.resolve())
+        return relative_location(store, self.path)
 
     def read_settings(self) -> RunSettings:
         """Read `run.json`.
@@ -157,53 +162,16 @@ class RunFolder:
         }
         write_json(self.path / _RUN_FILE, {**head, **asdict(settings)})
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the run as its only driver.
-
-        The lock goes with the process that holds it, however that one ends.
+    def lock(self) -> AbstractContextManager[None]:
+        """Hold the run as its only driver; see `lock.driver_lock`.
 
         Raises
         ------
         DaypartError
             Where another driver holds it.
         """
-        make_folder(self.path)
-        with (self.path / "driver.lock").open("a+", encoding="utf-8") as file:
-            if not _try_to_lock(file.fileno()):
-                raise DaypartError(
-                    f"{self.path}: {_holder(self.path / 'driver.lock')} is fitting this run",
-                    hint="wait for it or stop it, then run the same command again",
-                )
-            file.truncate(0)
-            file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
-            file.flush()
-            yield
+        return driver_lock(self.path / _LOCK_FILE)
 
     def is_locked(self) -> bool:
-        """Tell whether a driver holds the run right now (on this machine)."""
-        with suppress(FileNotFoundError), (self.path / "driver.lock").open("rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
-        return False
-
-
-def _try_to_lock(descriptor: int) -> bool:
-    """Take the lock; a `status` that looks at this moment holds it for an instant only."""
-    for wait in (0.05, 0.1, 0.2, 0.0):
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            time.sleep(wait)
-    return False
-
-
-def _holder(lock: Path) -> str:
-    try:
-        holder = json.loads(lock.read_text(encoding="utf-8"))
-        return f"process {holder['pid']} on {holder['host']}"
-    except (ValueError, KeyError, OSError):
-        return "another process"
+        """Tell whether a driver holds the run right now (where it lies on disk: on this machine)."""
+        return is_held(self.path / _LOCK_FILE)

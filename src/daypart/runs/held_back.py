@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +16,7 @@ from daypart.runs.parts import Standing
 from daypart.runs.scoring import LEVELS, PROBABILITIES, Scores, TotalsTally, score_hours
 from daypart.runs.threads import in_order
 from daypart.series import MISSING, SeriesBlock, SeriesStore
+from daypart.storage import Location
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -114,7 +114,7 @@ class HeldBack:
 
 def score_runs(
     store: SeriesStore,
-    runs: Mapping[str, Path],
+    runs: Mapping[str, Location],
     window: Window,
     draws: int,
     seed: int,

@@ -10,13 +10,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from daypart.runs.folder import RunFolder
-from daypart.storage import PathLike, read_table, write_table
+from daypart.storage import Location, PathLike, read_table, read_tables, write_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,23 +41,23 @@ class Standing:
         newest row that the engine itself needs (`status`, `hours`, `attempt` and so on) and
         where that row lies: `part` (position in `parts`) and `part_row`; null where `missing`
         (but `attempt`, which also counts rows of data that changed since).
-    parts : sequence of Path
+    parts : sequence of Location
     """
 
     rows: pa.Table
-    parts: Sequence[Path]
+    parts: Sequence[Location]
 
     def statuses(self) -> np.ndarray[Any, Any]:
         """Return the status of each partition."""
         return np.asarray(self.rows.column("status").to_pylist(), dtype=object)
 
 
-def part_path(folder: RunFolder, task: int, block: int) -> Path:
+def part_path(folder: RunFolder, task: int, block: int) -> Location:
     """Return the path of a task's part."""
     return folder.parts / f"{task:06d}-{block:05d}.parquet"
 
 
-def list_parts(folder: RunFolder, task: int | None = None) -> list[tuple[int, int, Path]]:
+def list_parts(folder: RunFolder, task: int | None = None) -> list[tuple[int, int, Location]]:
     """Return the parts, of one task or all, as (task, block, path) in their order."""
     files = folder.parts.glob("*.parquet" if task is None else f"{task:06d}-*.parquet")
     named = ((_PART_NAME.fullmatch(path.name), path) for path in files)
@@ -105,17 +104,17 @@ def standing_of(folder: RunFolder, plan: pa.Table) -> Standing:
     return Standing(joined, parts)
 
 
-def _newest_rows(parts: Sequence[Path]) -> pa.Table:
+def _newest_rows(parts: Sequence[Location]) -> pa.Table:
     """Return the light columns of each partition's newest row, with `part` and `part_row`."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     tables = [_light_schema().empty_table()]
-    for position, path in enumerate(parts):
-        table = read_table(path, _LIGHT)
-        table = table.append_column("part", pa.array(np.full(len(table), position, np.int32)))
+    for position, table in enumerate(read_tables(parts, _LIGHT)):
+        place = pa.array(np.full(len(table), position, np.int32))
         rows = pa.array(np.arange(len(table), dtype=np.int32))
-        tables.append(table.append_column("part_row", rows).cast(_light_schema()))
+        placed = table.append_column("part", place).append_column("part_row", rows)
+        tables.append(placed.cast(_light_schema()))
     every = pa.concat_tables(tables).sort_by(
         [("unique_id", "ascending"), ("attempt", "ascending"), ("part", "ascending")]
     )
@@ -171,7 +170,7 @@ def read_rows(standing: Standing, positions: Sequence[int] | np.ndarray[Any, Any
 
 
 @lru_cache(maxsize=4)
-def _read_part(path: Path, _modified: int) -> pa.Table:
+def _read_part(path: Location, _modified: int) -> pa.Table:
     """Read a part; a few are kept, because forecasts take a part's rows a few at a time."""
     return read_table(path)
 

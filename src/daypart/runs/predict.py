@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from daypart.progress import SILENT, Progress
 from daypart.runs.forecasting import RunForecast
 from daypart.runs.table_file import check_table_file, write_tables
-from daypart.storage import PathLike
+from daypart.storage import Location, PathLike
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,7 +22,7 @@ class PredictReport:
 
     Parameters
     ----------
-    out : Path
+    out : Location
     rows : int
     series : int
         Partitions or groups; each has the same number of rows.
@@ -33,7 +32,7 @@ class PredictReport:
         Partitions that were not fitted: null rows, or missing from their total.
     """
 
-    out: Path
+    out: Location
     rows: int
     series: int
     partitions: int
@@ -60,7 +59,7 @@ def predict(
 def predict(
     run: PathLike,
     *,
-    out: PathLike,
+    out: LocationLike,
     weeks: int = ...,
     levels: Sequence[float] = ...,
     by: Sequence[str] | None = ...,
@@ -80,7 +79,7 @@ def predict(
     by: Sequence[str] | None = None,
     per: str = "hour",
     start: datetime | int | None = None,
-    out: PathLike | None = None,
+    out: LocationLike | None = None,
     seed: int = 0,
     draws: int = 400,
     progress: Progress = SILENT,

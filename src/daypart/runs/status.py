@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from daypart.runs.folder import RunFolder
 from daypart.runs.parts import MISSING_STATUS, Standing, standing_of
-from daypart.storage import PathLike, read_table
+from daypart.storage import Location, read_table
 
 _SLOWEST_NAMED = 5
 _RATE_WINDOW_SECONDS = 60.0
@@ -23,7 +22,7 @@ class RunStatus:
 
     Parameters
     ----------
-    run : Path
+    run : Location
     model : str
     partitions : int
         Of the plan; `ok + failed + skipped + missing` add up to it.
@@ -42,10 +41,10 @@ class RunStatus:
     seconds_left : float or None
         At that rate.
     running : bool
-        Whether a driver on this machine holds the run.
+        Whether a driver holds the run (where it lies on disk: on this machine).
     """
 
-    run: Path
+    run: Location
     model: str
     partitions: int
     ok: int
@@ -61,7 +60,7 @@ class RunStatus:
     running: bool
 
 
-def status(run: PathLike) -> RunStatus:
+def status(run: LocationLike) -> RunStatus:
     """Tell where a run stands, while it goes on or afterwards.
 
     Parameters

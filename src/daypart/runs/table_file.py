@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daypart.errors import DaypartError
-from daypart.storage import PathLike, atomic_path, local_path, make_folder
+from daypart.storage import Location, atomic_path, location, make_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 _SUFFIXES = (".parquet", ".csv")
 
 
-def check_table_file(out: PathLike) -> Path:
+def check_table_file(out: LocationLike) -> Location:
     """Check that a table can be written to a file, and make its folder.
 
     Raises
@@ -23,14 +22,14 @@ def check_table_file(out: PathLike) -> Path:
     DaypartError
         For another suffix than `.parquet` or `.csv`, or an unwritable folder.
     """
-    path = local_path(out)
+    path = location(out)
     if path.suffix not in _SUFFIXES:
         raise DaypartError(f"{path}: not a name of a table", hint="end it in .parquet or .csv")
     make_folder(path.parent)
     return path
 
 
-def write_tables(out: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> int:
+def write_tables(out: Location, schema: pa.Schema, tables: Iterable[pa.Table]) -> int:
     """Write tables one after the other into one file; return the number of rows."""
     import pyarrow.csv as pc
     import pyarrow.parquet as pq

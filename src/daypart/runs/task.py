@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from daypart.runs.registry import load_model
 from daypart.runs.rows import failed_rows, result_rows
 from daypart.runs.stopping import Stop
 from daypart.series import SeriesStore
-from daypart.storage import PathLike, read_table
+from daypart.storage import Location, PathLike, read_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -187,7 +186,7 @@ class TaskWork:
 
 
 @lru_cache(maxsize=1)
-def _read_plan(path: Path, _modified: int) -> pa.Table:
+def _read_plan(path: Location, _modified: int) -> pa.Table:
     """Read the columns that tasks need; kept, because a worker runs many tasks of one plan."""
     return read_table(path, ["unique_id", "region", "row", "task", "attempt"])
 

@@ -14,7 +14,6 @@ import signal
 import sys
 import threading
 import time
-from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
@@ -23,6 +22,7 @@ from daypart.runs.events import Event, TaskFailed, TaskFinished, TaskStarted, ev
 from daypart.runs.fitting import describe_error
 from daypart.runs.stopping import Stop
 from daypart.runs.task import run_task
+from daypart.storage import Location, location
 
 GRACE_SECONDS = 20
 """How long a block may go on after SIGTERM before it is given up."""
@@ -30,7 +30,7 @@ GRACE_SECONDS = 20
 
 def main() -> None:
     """Run tasks until the driver closes its pipe; `argv` is run, name, two descriptors."""
-    run, name = Path(sys.argv[1]), sys.argv[2]
+    run, name = location(sys.argv[1]), sys.argv[2]
     faulthandler.enable()
     commands: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     busy = threading.Event()
@@ -48,7 +48,7 @@ def main() -> None:
         os._exit(EXIT_INTERRUPTED if stop.requested else 0)
 
 
-def _run_one(run: Path, name: str, line: str, sink: TextIO, stop: Stop) -> bool:
+def _run_one(run: Location, name: str, line: str, sink: TextIO, stop: Stop) -> bool:
     """Run one task; return False where it was interrupted."""
 
     def tell(event: Event) -> None:

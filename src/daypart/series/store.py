@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,10 +14,12 @@ from daypart.errors import DaypartError
 from daypart.series.block import MISSING, SeriesBlock
 from daypart.series.local_time import HOURS_PER_WEEK
 from daypart.storage import (
-    PathLike,
+    Location,
+    delete_files,
     file_name_of,
-    local_path,
+    location,
     make_folder,
+    open_parquet,
     read_json,
     read_table,
     remove_unfinished,
@@ -44,7 +45,7 @@ class SeriesStore:
 
     Parameters
     ----------
-    folder : Path
+    folder : Location
     key : tuple of str
         The columns that name a partition; the first is the region.
     regions : mapping
@@ -62,7 +63,7 @@ class SeriesStore:
         Whatever else `store.json` holds, such as `viewing`.
     """
 
-    folder: Path
+    folder: Location
     key: tuple[str, ...]
     regions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     overlapping: Mapping[str, str] = field(default_factory=dict)
@@ -74,7 +75,7 @@ class SeriesStore:
     @classmethod
     def create(
         cls,
-        folder: PathLike,
+        folder: LocationLike,
         *,
         key: Sequence[str],
         overlapping: Mapping[str, str] | None = None,
@@ -89,7 +90,7 @@ class SeriesStore:
             Where the folder holds a store already, the key is empty or names a column twice, or
             a group of hours has the name of a key column or not 168 hours.
         """
-        path = local_path(folder)
+        path = location(folder)
         if (path / STORE_FILE).exists():
             raise DaypartError(f"{path}: holds a store already", hint="name a new folder")
         if not key or len(set(key)) != len(key):
@@ -104,7 +105,7 @@ class SeriesStore:
         return cls(path, tuple(key), {}, dict(overlapping or {}), tuple(measures), groups)
 
     @classmethod
-    def open(cls, folder: PathLike) -> SeriesStore:
+    def open(cls, folder: LocationLike) -> SeriesStore:
         """Open a store.
 
         Raises
@@ -112,7 +113,7 @@ class SeriesStore:
         DaypartError
             Where there is none, or one of a newer schema version.
         """
-        path = local_path(folder)
+        path = location(folder)
         if not (path / STORE_FILE).exists():
             raise DaypartError(
                 f"{path}: no store here", hint="make one with daypart ingest or daypart import"
@@ -156,25 +157,19 @@ class SeriesStore:
         DaypartError
             For an unknown region or an unreadable file.
         """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         path = self._file(region)
         if rows is None:
             return _block_of(read_table(path), self.key, self.measures)
         wanted = np.asarray(rows, dtype=np.int64)
-        try:
-            with pq.ParquetFile(path) as file:
-                starts = np.cumsum(
-                    [0] + [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
-                )
-                groups = np.unique(np.searchsorted(starts, wanted, side="right") - 1)
-                table = file.read_row_groups(groups.tolist())
-                positions = np.concatenate(
-                    [np.arange(starts[g], starts[g + 1]) for g in groups] or [wanted]
-                )
-        except (pa.ArrowInvalid, OSError) as error:
-            raise DaypartError(f"{path}: not a readable Parquet file ({error})") from None
+        with open_parquet(path) as file:
+            starts = np.cumsum(
+                [0] + [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+            )
+            groups = np.unique(np.searchsorted(starts, wanted, side="right") - 1)
+            table = file.read_row_groups(groups.tolist())
+            positions = np.concatenate(
+                [np.arange(starts[g], starts[g + 1]) for g in groups] or [wanted]
+            )
         chosen = table.take(np.searchsorted(positions, wanted))
         return _block_of(chosen, self.key, self.measures)
 
@@ -249,7 +244,7 @@ class SeriesStore:
             **self.extra,
         }
 
-    def _file(self, region: str) -> Path:
+    def _file(self, region: str) -> Location:
         if region not in self.regions:
             from daypart.errors import did_you_mean
 
@@ -262,9 +257,8 @@ class SeriesStore:
         kept = {str(region["file"]) for region in self.regions.values()}
         remove_unfinished(self.folder)
         remove_unfinished(self.folder / "series")
-        for file in (self.folder / "series").glob("*.parquet"):
-            if f"series/{file.name}" not in kept:
-                file.unlink(missing_ok=True)
+        files = (self.folder / "series").glob("*.parquet")
+        delete_files([file for file in files if f"series/{file.name}" not in kept])
 
 
 def content_hash(block: SeriesBlock) -> str:

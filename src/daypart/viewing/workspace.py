@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from daypart.errors import DaypartError
-from daypart.storage import make_folder, parse_size
+from daypart.storage import make_local_folder, parse_size
 from daypart.viewing.household_key import hash_macro_sql, key_pads
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def open_workspace(
 
     limit = parse_size(memory)
     is_new = not store.exists()
-    folder = make_folder(store / _FOLDER)
+    folder = make_local_folder(store / _FOLDER)
     try:
         with (folder / _LOCK).open("w") as lock:
             _take(lock, store)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 from daypart.runs.events import OnEvent, TaskFinished, TaskStarted
 from daypart.runs.executor import Request, Task, TaskSize
 from daypart.runs.stopping import Stop
 from daypart.runs.task import run_task
+from daypart.storage import Location
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class InlineExecutor:
             for task in tasks
         ]
 
-    def active_tasks(self, run: Path) -> frozenset[int]:
+    def active_tasks(self, run: Location) -> frozenset[int]:
         """Return nothing: its tasks end with their driver."""
         return frozenset()
 
@@ -48,6 +48,6 @@ class InlineExecutor:
             run_task(task.run, task.index, on_event=on_event, stop=stop)
             on_event(TaskFinished(task.index, time.perf_counter() - started))
 
-    def cancel(self, run: Path) -> int:
+    def cancel(self, run: Location) -> int:
         """Return 0: its tasks end with their driver."""
         return 0

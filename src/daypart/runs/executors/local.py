@@ -7,7 +7,6 @@ import time
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import ClassVar
 
 from daypart.errors import DaypartError, Interrupted
@@ -17,6 +16,7 @@ from daypart.runs.executors.process import WorkerProcess, worker_command
 from daypart.runs.stopping import Stop
 from daypart.runs.task import LARGEST_BLOCK, fail_first_partition, unfinished_partitions
 from daypart.runs.threads import usable_cores
+from daypart.storage import Location
 
 _STRIKES = 2
 """A partition that was alone with its worker when that died so often is recorded as failed."""
@@ -67,7 +67,7 @@ class LocalExecutor:
             for name in names
         ]
 
-    def active_tasks(self, run: Path) -> frozenset[int]:
+    def active_tasks(self, run: Location) -> frozenset[int]:
         """Return nothing: its workers end with their driver."""
         return frozenset()
 
@@ -76,7 +76,7 @@ class LocalExecutor:
         if tasks:
             _Crew(tasks, min(self.workers, len(tasks)), on_event, stop or Stop()).work()
 
-    def cancel(self, run: Path) -> int:
+    def cancel(self, run: Location) -> int:
         """Return 0: its workers end with their driver."""
         return 0
 

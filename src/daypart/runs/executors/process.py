@@ -6,13 +6,14 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from daypart.runs.events import BlockFinished, Event
 from daypart.runs.folder import RunFolder
-from daypart.storage import make_folder
+from daypart.storage import Location, make_folder, read_versioned, write_text
 
 _ONE_THREAD = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _SECONDS_TO_END = 5.0
@@ -28,8 +29,8 @@ class WorkerProcess:
     process : subprocess.Popen
     commands, events : int
         Descriptors to write tasks to and to read events from.
-    log : Path
-        What the model prints.
+    log : Location
+        What the model prints; written to `output`, a local file, meanwhile.
     task : int or None
         The task in hand.
     one_by_one_left : int
@@ -41,30 +42,32 @@ class WorkerProcess:
     process: subprocess.Popen[bytes]
     commands: int
     events: int
-    log: Path
+    log: Location
+    output: Path
     task: int | None = None
     one_by_one_left: int = 0
     heard: bool = False
     _buffer: bytes = b""
 
     @classmethod
-    def start(cls, run: Path, name: str) -> WorkerProcess:
+    def start(cls, run: Location, name: str) -> WorkerProcess:
         """Start a worker of a run; its numeric libraries use one thread each."""
         command_end, commands = os.pipe()
         events, event_end = os.pipe()
         log = make_folder(RunFolder.at(run).logs) / f"{name}.log"
-        with log.open("ab") as output:
+        output = log if isinstance(log, Path) else _temporary_file(log.name)
+        with output.open("ab") as printed:
             process = subprocess.Popen(  # noqa: S603 - our own interpreter and code
                 [*worker_command(run, name), str(command_end), str(event_end)],
                 pass_fds=(command_end, event_end),
                 stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
+                stdout=printed,
+                stderr=printed,
                 env=_environment(),
             )
         os.close(command_end)
         os.close(event_end)
-        return cls(process, commands, events, log)
+        return cls(process, commands, events, log, output)
 
     def give(self, task: int, one_by_one: int) -> None:
         """Hand over a task; a worker that is gone is noticed when its events end."""
@@ -100,12 +103,27 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             self.process.kill()
             exit_code = self.process.wait()
-        if self.log.exists() and self.log.stat().st_size == 0:
-            self.log.unlink()
+        self._keep_log()
         return exit_code
 
+    def _keep_log(self) -> None:
+        """Leave no empty log behind; one of a run on S3 goes there, behind what is there."""
+        if self.output.exists() and self.output.stat().st_size == 0:
+            self.output.unlink()
+        elif self.output != self.log and self.output.exists():
+            former = read_versioned(self.log)
+            printed = self.output.read_text(encoding="utf-8", errors="replace")
+            write_text(self.log, (former[0] if former else "") + printed)
+            self.output.unlink()
 
-def worker_command(run: Path, name: str) -> list[str]:
+
+def _temporary_file(name: str) -> Path:
+    descriptor, path = tempfile.mkstemp(prefix="daypart-", suffix=f"-{name}")
+    os.close(descriptor)
+    return Path(path)
+
+
+def worker_command(run: Location, name: str) -> list[str]:
     """Return a worker's command, but for the descriptors of its two pipes."""
     code = "from daypart.runs.worker import main; main()"
     return [sys.executable, "-c", code, str(run), name]

@@ -1,0 +1,181 @@
+"""A lock among machines: a small JSON object that its holder renews until it lets go or dies.
+
+Taking it is a conditional write, so of two that try one succeeds. A holder that was taken for
+dead and is not learns it at its next renewal, and is told so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from daypart.errors import DaypartError
+from daypart.storage.conditional import create_json, read_versioned, replace_json
+from daypart.storage.location import Location
+
+LEASE_SECONDS = 30.0
+"""A holder that did not renew for so long is taken for dead."""
+
+_RENEWALS_A_LEASE = 5
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a lease.
+
+    Parameters
+    ----------
+    token : str
+        Different for every time that a lease is taken.
+    pid : int
+    host : str
+    namespace : str
+        In which `pid` counts: boot and process name space.
+    renewed : float
+        Seconds since 1970 by the holder's clock; 0 once it let go.
+    seconds : float
+        How long after its renewal it is taken for dead.
+    """
+
+    token: str
+    pid: int
+    host: str
+    namespace: str
+    renewed: float
+    seconds: float
+
+    @classmethod
+    def this_process(cls, seconds: float) -> Holder:
+        """Return a new holder: this process, now."""
+        return cls(
+            secrets.token_hex(8),
+            os.getpid(),
+            socket.gethostname(),
+            _process_namespace(),
+            time.time(),
+            seconds,
+        )
+
+    @classmethod
+    def parse(cls, text: str) -> Holder | None:
+        """Read who holds a lease; None where the file does not say it."""
+        try:
+            return cls(**json.loads(text))
+        except (ValueError, TypeError):
+            return None
+
+    def seconds_left(self) -> float:
+        """Return how long it still counts as alive; 0 or less where it does not."""
+        if self.renewed == 0.0 or (self.namespace == _process_namespace() and self._is_gone()):
+            return 0.0
+        return self.renewed + self.seconds - time.time()
+
+    def _is_gone(self) -> bool:
+        return self.pid != os.getpid() and not Path(f"/proc/{self.pid}").exists()
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
+
+class Lease:
+    """A lease that this process holds, renewed by a thread of its own.
+
+    Parameters
+    ----------
+    file : Location
+    on_lost : callable, optional
+        Told, once, when another holder took it.
+    seconds : float
+    """
+
+    def __init__(
+        self,
+        file: Location,
+        on_lost: Callable[[], None] | None = None,
+        *,
+        seconds: float = LEASE_SECONDS,
+    ) -> None:
+        self.file = file
+        self.holder = Holder.this_process(seconds)
+        self.lost = False
+        self._on_lost = on_lost
+        self._version = ""
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
+
+    def take(self) -> Holder | None:
+        """Take the lease; return None, or who holds it where it is taken."""
+        content = _content(self.holder)
+        while True:
+            there = read_versioned(self.file)
+            if there is None:
+                if create_json(self.file, content):
+                    break
+                continue
+            text, version = there
+            holder = Holder.parse(text)
+            others = holder is not None and holder.token != self.holder.token
+            if holder is not None and others and holder.seconds_left() > 0:
+                return holder
+            if replace_json(self.file, content, version) is not None:
+                break
+        self._version = self._own_version()
+        self._thread.start()
+        return None
+
+    def release(self) -> None:
+        """Let go, unless another holder took it."""
+        self._ended.set()
+        self._thread.join()
+        if not self.lost:
+            with suppress(DaypartError):  # it lapses by itself
+                content = _content(self.holder, renewed=0.0)
+                replace_json(self.file, content, self._version)
+
+    def _own_version(self) -> str:
+        there = read_versioned(self.file)
+        holder = Holder.parse(there[0]) if there is not None else None
+        if there is None or holder is None or holder.token != self.holder.token:
+            raise DaypartError(f"{self.file}: was taken by another process at the same moment")
+        return there[1]
+
+    def _renew(self) -> None:
+        while not self._ended.wait(self.holder.seconds / _RENEWALS_A_LEASE):
+            with suppress(DaypartError):  # S3 is away: try again until it is back
+                content = _content(self.holder, renewed=time.time())
+                version = replace_json(self.file, content, self._version)
+                if version is None:
+                    self.lost = True
+                    if self._on_lost is not None:
+                        self._on_lost()
+                    return
+                self._version = version
+
+
+def holder_of(file: Location) -> Holder | None:
+    """Return who holds a lease right now, or None where nobody does."""
+    there = read_versioned(file)
+    holder = Holder.parse(there[0]) if there is not None else None
+    return holder if holder is not None and holder.seconds_left() > 0 else None
+
+
+def _content(holder: Holder, **changes: Any) -> dict[str, Any]:
+    return {**holder.__dict__, **changes}
+
+
+def _process_namespace() -> str:
+    """Return what tells apart processes of one number on other machines and in other containers."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115 - a link to no file
+    except OSError:
+        return f"{socket.gethostname()} {secrets.token_hex(8)}"

@@ -1,0 +1,115 @@
+"""Where things lie: a local path or an `s3://` URI, and how one is told relative to another."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import quote
+
+from daypart.errors import DaypartError
+from daypart.storage.s3_path import S3Path
+
+PathLike = str | os.PathLike[str]
+"""What a user may write for a path."""
+
+Location = Path | S3Path
+"""A place for a file or a folder. Both kinds answer the same calls."""
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
+
+
+def location(path: PathLike) -> Location:
+    """Turn what the user wrote into a place, local or on S3.
+
+    Raises
+    ------
+    DaypartError
+        For a URI of a scheme that is not served, or one without a bucket.
+
+    Examples
+    --------
+    >>> location("store/store.json").name, location("s3://tv/store/store.json").name
+    ('store.json', 'store.json')
+    >>> str(location("s3://tv/store") / "series" / "501.parquet")
+    's3://tv/store/series/501.parquet'
+    """
+    if isinstance(path, Path | S3Path) and not str(path).startswith("s3:/"):
+        return path
+    text = os.fspath(path)
+    scheme = _SCHEME.match(text)
+    if scheme is None:
+        return Path(text)
+    if scheme[1].lower() != "s3":
+        raise DaypartError(
+            f"{text}: {scheme[1]}:// is not served", hint="give a local path or s3://BUCKET/PREFIX"
+        )
+    return S3Path.parse(text)
+
+
+def local_path(path: PathLike) -> Path:
+    """Turn what the user wrote into a local path, where nothing else will do.
+
+    Raises
+    ------
+    DaypartError
+        For a URI.
+
+    Examples
+    --------
+    >>> local_path("store/store.json").name
+    'store.json'
+    """
+    place = location(path)
+    if isinstance(place, S3Path):
+        raise DaypartError(f"{place}: must lie on this machine", hint="give a local path")
+    return place
+
+
+def relative_location(target: PathLike, start: PathLike) -> str:
+    """Return how a file in the folder `start` should name `target`, so that both can move.
+
+    Places without a common root are named in full.
+
+    Examples
+    --------
+    >>> relative_location("s3://tv/2026/store", "s3://tv/2026/run")
+    '../store'
+    >>> relative_location("s3://other/store", "s3://tv/run")
+    's3://other/store'
+    """
+    place, folder = location(target), location(start)
+    if isinstance(place, Path) and isinstance(folder, Path):
+        return os.path.relpath(place.resolve(), folder.resolve())
+    if isinstance(place, S3Path) and isinstance(folder, S3Path) and place.bucket == folder.bucket:
+        return os.path.relpath(f"/{place.key}", f"/{folder.key}")
+    return str(place.resolve())
+
+
+def resolve_location(relative: str, start: PathLike) -> Location:
+    """Return the place that a file in the folder `start` names, as `relative_location` told it.
+
+    Examples
+    --------
+    >>> str(resolve_location("../store", "s3://tv/2026/run"))
+    's3://tv/2026/store'
+    >>> str(resolve_location("s3://other/store", "run"))
+    's3://other/store'
+    """
+    if _SCHEME.match(relative):
+        return location(relative)
+    folder = location(start)
+    if isinstance(folder, S3Path) and not relative.startswith("/"):
+        return folder.joined(relative)
+    return Path(os.path.normpath(Path(os.fspath(folder)) / relative))
+
+
+def file_name_of(value: str) -> str:
+    """Turn a key's value into a file name that no value can escape from.
+
+    Examples
+    --------
+    >>> file_name_of("San José/../1")
+    'San%20Jos%C3%A9%2F%2E%2E%2F1'
+    """
+    return quote(value, safe="").replace(".", "%2E") or "%00"

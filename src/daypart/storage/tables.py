@@ -1,0 +1,135 @@
+"""Parquet files: written whole or not at all, read whole or by columns, wherever they lie."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from daypart.errors import DaypartError
+from daypart.storage import s3
+from daypart.storage.files import atomic_path
+from daypart.storage.location import PathLike, location
+from daypart.storage.s3_path import S3Path
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+_READ_AT_ONCE = 16
+_END_BYTES = 1 << 20
+"""The footer of a file on S3 is read with so much before it: small files come in one request."""
+
+
+def write_table(target: PathLike, table: pa.Table, *, row_group_rows: int | None = None) -> None:
+    """Write an Arrow table as Parquet (zstd), atomically."""
+    import pyarrow.parquet as pq
+
+    with atomic_path(target) as path:
+        pq.write_table(table, path, compression="zstd", row_group_size=row_group_rows)
+
+
+@contextmanager
+def open_parquet(source: PathLike) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file; from S3 only the pieces that are read are fetched.
+
+    Raises
+    ------
+    DaypartError
+        Where the file is missing or no whole Parquet file.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = location(source)
+    try:
+        if isinstance(path, S3Path):
+            with pq.ParquetFile(_Ranges(path), pre_buffer=True) as file:
+                yield file
+        else:
+            with pq.ParquetFile(path) as file:
+                yield file
+    except FileNotFoundError:
+        raise DaypartError(f"{path}: no such file") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        first_line = str(error).splitlines()[0]
+        raise DaypartError(f"{path}: not a readable Parquet file ({first_line})") from None
+
+
+def read_table(source: PathLike, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a Parquet file.
+
+    Raises
+    ------
+    DaypartError
+        Where the file is missing, truncated or lacks a column.
+    """
+    with open_parquet(source) as file:
+        missing = sorted(set(columns or ()) - set(file.schema_arrow.names))
+        if missing:
+            raise DaypartError(
+                f"{location(source)}: no column {missing[0]!r}",
+                hint=f"it has: {', '.join(file.schema_arrow.names)}",
+            )
+        return file.read(columns=list(columns) if columns is not None else None)
+
+
+def read_tables(
+    sources: Sequence[PathLike], columns: Sequence[str] | None = None
+) -> Iterator[pa.Table]:
+    """Read Parquet files in their order; those on S3 several at a time.
+
+    Raises
+    ------
+    DaypartError
+        As `read_table`.
+    """
+    places = [location(source) for source in sources]
+    if all(isinstance(place, Path) for place in places):
+        yield from (read_table(place, columns) for place in places)
+        return
+    with ThreadPoolExecutor(_READ_AT_ONCE) as pool:
+        # In batches: what was read and not yet taken stays bounded.
+        for start in range(0, len(places), 2 * _READ_AT_ONCE):
+            batch = places[start : start + 2 * _READ_AT_ONCE]
+            yield from pool.map(lambda place: read_table(place, columns), batch)
+
+
+class _Ranges(io.RawIOBase):
+    """An object on S3 as a file: its end is fetched at once, the rest when it is read."""
+
+    def __init__(self, path: S3Path) -> None:
+        super().__init__()
+        self._path = path
+        self._end, stat = s3.get_end(path, _END_BYTES)
+        self._size, self._etag = stat.st_size, stat.etag
+        self._position = 0
+
+    def size(self) -> int:
+        return self._size
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = start + offset
+        return self._position
+
+    def read(self, size: int = -1) -> bytes:
+        start = min(self._position, self._size)
+        end = self._size if size < 0 else min(start + size, self._size)
+        self._position = end
+        end_starts = self._size - len(self._end)
+        if start >= end_starts or start == end:
+            return self._end[start - end_starts : end - end_starts] if start < end else b""
+        return s3.get_range(self._path, start, end, self._etag)

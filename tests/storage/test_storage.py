@@ -6,7 +6,7 @@ import os
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from daypart import storage
@@ -44,6 +44,7 @@ def test_a_file_name_never_holds_a_separator_or_a_dot(value):
 
 
 @given(st.lists(st.text(max_size=10), unique=True, max_size=10))
+@example(["", "\0"])
 def test_different_values_have_different_file_names(values):
     assert len({storage.file_name_of(value) for value in values}) == len(values)
 
@@ -80,8 +81,8 @@ def test_a_folder_where_nothing_can_be_made_is_named():
 
 
 def test_a_uri_that_is_not_served_is_named():
-    with pytest.raises(DaypartError, match="s3:// is not supported yet"):
-        storage.local_path("s3://bucket/store")
+    with pytest.raises(DaypartError, match="ftp:// is not served"):
+        storage.location("ftp://bucket/store")
 
 
 @pytest.mark.parametrize(

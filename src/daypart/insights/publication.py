@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +27,7 @@ from daypart.runs.fitted import FittedRun
 from daypart.runs.folder import RunFolder
 from daypart.series import SeriesStore
 from daypart.storage import (
+    Location,
     PathLike,
     atomic_path,
     make_folder,
@@ -48,7 +48,7 @@ class Insights:
 
     Parameters
     ----------
-    folder : Path
+    folder : Location
         Holds `insights.json`, `ratings.parquet`, `ratings.csv`, `top_networks.csv` and
         `heat_map.csv`.
     cells, suppressed_cells : int
@@ -57,7 +57,7 @@ class Insights:
         What stands out.
     """
 
-    folder: Path
+    folder: Location
     cells: int
     suppressed_cells: int
     headlines: Sequence[str]
@@ -168,7 +168,7 @@ def crediting_text(rules: Mapping[str, Any]) -> str:
 
 
 def _write(
-    folder: Path,
+    folder: Location,
     ratings: pa.Table,
     tops: Sequence[Mapping[str, Any]],
     hours: Sequence[Mapping[str, Any]],
@@ -181,7 +181,7 @@ def _write(
     _write_csv(folder / "heat_map.csv", readable(pa.Table.from_pylist(list(hours))))
 
 
-def _write_csv(path: Path, table: pa.Table) -> None:
+def _write_csv(path: Location, table: pa.Table) -> None:
     from pyarrow import csv
 
     with atomic_path(path) as temporary:

@@ -65,7 +65,7 @@ class RunReport:
 def fit(
     store: PathLike,
     *,
-    run: LocationLike,
+    run: PathLike,
     model: str = "negbin",
     parameters: Mapping[str, Any] | None = None,
     calendar: Calendar | None = None,
@@ -163,7 +163,7 @@ def fit(
 def fit_requests(
     store: PathLike,
     *,
-    run: LocationLike,
+    run: PathLike,
     model: str = "negbin",
     parameters: Mapping[str, Any] | None = None,
     calendar: Calendar | None = None,

@@ -173,5 +173,5 @@ class RunFolder:
         return driver_lock(self.path / _LOCK_FILE)
 
     def is_locked(self) -> bool:
-        """Tell whether a driver holds the run right now (where it lies on disk: on this machine)."""
+        """Tell whether a driver holds the run right now (of a run on disk: on this machine)."""
         return is_held(self.path / _LOCK_FILE)

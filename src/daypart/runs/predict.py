@@ -59,7 +59,7 @@ def predict(
 def predict(
     run: PathLike,
     *,
-    out: LocationLike,
+    out: PathLike,
     weeks: int = ...,
     levels: Sequence[float] = ...,
     by: Sequence[str] | None = ...,
@@ -79,7 +79,7 @@ def predict(
     by: Sequence[str] | None = None,
     per: str = "hour",
     start: datetime | int | None = None,
-    out: LocationLike | None = None,
+    out: PathLike | None = None,
     seed: int = 0,
     draws: int = 400,
     progress: Progress = SILENT,

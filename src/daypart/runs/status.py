@@ -10,7 +10,7 @@ import numpy as np
 
 from daypart.runs.folder import RunFolder
 from daypart.runs.parts import MISSING_STATUS, Standing, standing_of
-from daypart.storage import Location, read_table
+from daypart.storage import Location, PathLike, read_table
 
 _SLOWEST_NAMED = 5
 _RATE_WINDOW_SECONDS = 60.0
@@ -60,7 +60,7 @@ class RunStatus:
     running: bool
 
 
-def status(run: LocationLike) -> RunStatus:
+def status(run: PathLike) -> RunStatus:
     """Tell where a run stands, while it goes on or afterwards.
 
     Parameters

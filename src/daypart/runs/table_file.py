@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from daypart.errors import DaypartError
-from daypart.storage import Location, atomic_path, location, make_folder
+from daypart.storage import Location, PathLike, atomic_path, location, make_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _SUFFIXES = (".parquet", ".csv")
 
 
-def check_table_file(out: LocationLike) -> Location:
+def check_table_file(out: PathLike) -> Location:
     """Check that a table can be written to a file, and make its folder.
 
     Raises

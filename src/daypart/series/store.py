@@ -15,6 +15,7 @@ from daypart.series.block import MISSING, SeriesBlock
 from daypart.series.local_time import HOURS_PER_WEEK
 from daypart.storage import (
     Location,
+    PathLike,
     delete_files,
     file_name_of,
     location,
@@ -75,7 +76,7 @@ class SeriesStore:
     @classmethod
     def create(
         cls,
-        folder: LocationLike,
+        folder: PathLike,
         *,
         key: Sequence[str],
         overlapping: Mapping[str, str] | None = None,
@@ -105,7 +106,7 @@ class SeriesStore:
         return cls(path, tuple(key), {}, dict(overlapping or {}), tuple(measures), groups)
 
     @classmethod
-    def open(cls, folder: LocationLike) -> SeriesStore:
+    def open(cls, folder: PathLike) -> SeriesStore:
         """Open a store.
 
         Raises

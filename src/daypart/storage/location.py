@@ -29,10 +29,10 @@ def location(path: PathLike) -> Location:
 
     Examples
     --------
-    >>> location("store/store.json").name, location("s3://tv/store/store.json").name
+    >>> location("store/store.json").name, location("s3://audience/store/store.json").name
     ('store.json', 'store.json')
-    >>> str(location("s3://tv/store") / "series" / "501.parquet")
-    's3://tv/store/series/501.parquet'
+    >>> str(location("s3://audience/store") / "series" / "501.parquet")
+    's3://audience/store/series/501.parquet'
     """
     if isinstance(path, Path | S3Path) and not str(path).startswith("s3:/"):
         return path
@@ -73,9 +73,9 @@ def relative_location(target: PathLike, start: PathLike) -> str:
 
     Examples
     --------
-    >>> relative_location("s3://tv/2026/store", "s3://tv/2026/run")
+    >>> relative_location("s3://audience/2026/store", "s3://audience/2026/run")
     '../store'
-    >>> relative_location("s3://other/store", "s3://tv/run")
+    >>> relative_location("s3://other/store", "s3://audience/run")
     's3://other/store'
     """
     place, folder = location(target), location(start)
@@ -91,8 +91,8 @@ def resolve_location(relative: str, start: PathLike) -> Location:
 
     Examples
     --------
-    >>> str(resolve_location("../store", "s3://tv/2026/run"))
-    's3://tv/2026/store'
+    >>> str(resolve_location("../store", "s3://audience/2026/run"))
+    's3://audience/2026/store'
     >>> str(resolve_location("s3://other/store", "run"))
     's3://other/store'
     """
@@ -112,4 +112,4 @@ def file_name_of(value: str) -> str:
     >>> file_name_of("San José/../1")
     'San%20Jos%C3%A9%2F%2E%2E%2F1'
     """
-    return quote(value, safe="").replace(".", "%2E") or "%00"
+    return quote(value, safe="").replace(".", "%2E") or "%"

@@ -54,9 +54,9 @@ class S3Path:
 
     Examples
     --------
-    >>> path = S3Path.parse("s3://tv/run/parts")
+    >>> path = S3Path.parse("s3://audience/run/parts")
     >>> path.bucket, path.key, path.name, str(path.parent)
-    ('tv', 'run/parts', 'parts', 's3://tv/run')
+    ('audience', 'run/parts', 'parts', 's3://audience/run')
     """
 
     bucket: str

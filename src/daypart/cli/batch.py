@@ -35,10 +35,10 @@ def batch_emulator_command(
     from daypart.batch_emulator import QUICK, EmulatorSettings
     from daypart.batch_emulator.server import serve_batch
     from daypart.runs.stopping import stop_on_signals
-    from daypart.storage import make_folder
+    from daypart.storage import make_local_folder
 
     settings = EmulatorSettings.of({**(QUICK if quick else {}), **settings_of(pairs)})
-    folder = make_folder(logs) if logs else Path(tempfile.mkdtemp(prefix="daypart-batch-"))
+    folder = make_local_folder(logs) if logs else Path(tempfile.mkdtemp(prefix="daypart-batch-"))
     ends_at = time.monotonic() + seconds if seconds is not None else float("inf")
     with (
         stop_on_signals() as stop,

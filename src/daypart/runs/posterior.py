@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -16,7 +15,7 @@ from daypart.runs.fitted import FittedRun
 from daypart.runs.folder import RunFolder
 from daypart.runs.table_file import check_table_file, write_tables
 from daypart.series import SeriesBlock, SeriesStore
-from daypart.storage import PathLike
+from daypart.storage import Location, PathLike
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,9 +30,9 @@ class PosteriorReport:
 
     Parameters
     ----------
-    out : Path
+    out : Location
         A row per partition and hour.
-    hyperparameters : Path
+    hyperparameters : Location
         A row per partition.
     rows : int
         Of `out`.
@@ -44,8 +43,8 @@ class PosteriorReport:
         reason.
     """
 
-    out: Path
-    hyperparameters: Path
+    out: Location
+    hyperparameters: Location
     rows: int
     partitions: int
     without_posterior: int
@@ -163,7 +162,7 @@ def posterior(
     return PosteriorReport(file, second, rows, fitted, len(summary) - fitted)
 
 
-def _second_file(first: Path | None, named: PathLike | None) -> Path | None:
+def _second_file(first: Location | None, named: PathLike | None) -> Location | None:
     if first is None:
         return None
     if named is None:

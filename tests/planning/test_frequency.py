@@ -137,3 +137,41 @@ def test_reach_of_a_union_lies_between_the_larger_part_and_the_sum(panel, first,
 def test_misses_by_group_multiply_to_the_misses_of_all(panel, spots):
     parts = misses_by_group(panel, spots, np.array([0, 1, 0]), 2)
     assert parts.prod(axis=1) == pytest.approx(exposure_chances(panel, spots)[:, 0], abs=1e-12)
+
+
+MINUTES = st.just(0.0) | st.floats(0.01, HISTORY)
+FRACTIONS = st.lists(st.lists(MINUTES, min_size=3, max_size=3), min_size=2, max_size=8).map(
+    lambda rows: panel_of(rows, HISTORY, weight=np.arange(1, len(rows) + 1))
+)
+FACTORS = st.lists(st.floats(0.4, 1.0), min_size=3, max_size=3).map(np.array)
+
+
+@settings(max_examples=100, deadline=None)
+@given(FRACTIONS, SCHEDULES, FACTORS)
+def test_fractions_of_minutes_and_a_forecast_leave_the_mean_exposures_exact(panel, spots, factor):
+    panel = panel.calibrated(factor)
+    spots = np.minimum(spots, TOP - 1)
+    for cell in range(3):
+        alone = np.where(np.arange(3) == cell, spots, 0)
+        counted = count_frequency(panel, alone)
+        exposures = float(np.arange(TOP + 1) @ counted.households)
+        assert exposures == pytest.approx(float(panel.impressions_per_spot() @ alone), abs=1e-7)
+        assert (counted.probability >= -1e-12).all()
+        assert counted.probability.sum(axis=1) == pytest.approx(1.0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(FRACTIONS, st.lists(st.floats(0.2, 5.0), min_size=3, max_size=3).map(np.array))
+def test_a_calibrated_cell_has_the_impressions_of_the_forecast(panel, factor):
+    wanted = panel.impressions_per_spot() * factor
+    ever = np.bincount(
+        panel.cell, weights=panel.weight[panel.household_of_entry()], minlength=panel.cells
+    )
+    calibrated = panel.calibrated(factor)
+    assert calibrated.impressions_per_spot() == pytest.approx(np.minimum(wanted, ever), abs=1e-6)
+    assert calibrated.minutes is panel.minutes
+
+
+def test_a_forecast_of_half_the_viewing_counts_as_half_the_chance():
+    panel = panel_of([[4000]] * 3, 10_000).calibrated(np.array([0.5]))
+    assert count_frequency(panel, np.array([2])).reach_percent() == pytest.approx(36.0, abs=0.01)

@@ -78,10 +78,9 @@ def impressions_error(panel: Panel, spots: Ints, *, seed: int = 0) -> float:
     seed : int
         Of the jackknife's groups.
     """
-    rate = spots / np.maximum(panel.minutes_of_cell(), 1)
     exposures = np.bincount(
         panel.household_of_entry(),
-        weights=panel.minutes * rate[panel.cell],
+        weights=panel.chance_of_entry() * spots[panel.cell],
         minlength=panel.households,
     ).astype(np.float64)
     return float(jackknife_error(panel, exposures[:, None], seed=seed)[0])

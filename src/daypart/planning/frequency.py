@@ -8,7 +8,10 @@ those to a schedule are their convolution over cells.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +19,13 @@ from numpy.typing import NDArray
 from daypart.errors import DaypartError
 from daypart.planning.panel import Panel
 
+Floats = NDArray[np.float64]
+
 TOP = 10
 """Exposures from here on are counted together."""
 
 JACKKNIFE_GROUPS = 20
+_MANY_HOUSEHOLDS = 20_000
 Z_80 = 1.2815515655446004
 
 
@@ -84,10 +90,7 @@ def exposure_chances(panel: Panel, spots: NDArray[np.int64]) -> NDArray[np.float
     """
     from daypart.planning.kernels import household_chances
 
-    chances: NDArray[np.float64] = household_chances(
-        panel.row_start, panel.cell, *_checked(panel, spots), TOP
-    )
-    return chances
+    return _over_households(household_chances, panel, *_checked(panel, spots), TOP)
 
 
 def misses_by_group(
@@ -112,16 +115,29 @@ def misses_by_group(
     """
     from daypart.planning.kernels import group_misses
 
-    missed: NDArray[np.float64] = group_misses(
-        panel.row_start, panel.cell, *_checked(panel, spots), group, groups
-    )
-    return missed
+    return _over_households(group_misses, panel, *_checked(panel, spots), group, groups)
+
+
+def _over_households(kernel: Callable[..., Any], panel: Panel, *settings: Any) -> Floats:
+    """Run a kernel over all households, on two threads where there are many of them.
+
+    Each household's row is its own, so that the threads change no bit of it.
+    """
+    if panel.households < _MANY_HOUSEHOLDS:
+        rows: Floats = kernel(panel.row_start, panel.cell, *settings)
+        return rows
+    middle = int(np.searchsorted(panel.row_start, panel.row_start[-1] // 2))
+    halves = (panel.row_start[: middle + 1], panel.row_start[middle:])
+    with ThreadPoolExecutor(2) as threads:
+        return np.concatenate(
+            list(threads.map(lambda half: kernel(half, panel.cell, *settings), halves))
+        )
 
 
 def _checked(
     panel: Panel, spots: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return whole minutes [entries], spots and history [cells], where no cell has too few."""
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
+    """Return minutes [entries], spots and history [cells], where no cell has too few."""
     spots = np.asarray(spots, dtype=np.int64)
     history = panel.minutes_of_cell()
     short = np.flatnonzero(spots > history)
@@ -129,11 +145,11 @@ def _checked(
         m, n, d = (int(i) for i in np.unravel_index(short[0], panel.shape))
         raise DaypartError(
             f"{panel.markets[m].code}, {panel.networks[n]}, {panel.dayparts[d]}: "
-            f"{spots[short[0]]} spots, but only {history[short[0]]} minutes of history "
+            f"{spots[short[0]]} spots, but only {history[short[0]]:.0f} minutes of history "
             f"({len(short)} such cells)",
             hint='ingest more weeks, or take method="surrogate"',
         )
-    return np.minimum(np.rint(panel.minutes), history[panel.cell]), spots, history
+    return panel.minutes, spots, history
 
 
 def count_frequency(panel: Panel, spots: NDArray[np.int64], *, seed: int = 0) -> Frequency:
@@ -217,8 +233,11 @@ def jackknife_error(
         group = np.empty(len(rows), dtype=np.int64)
         group[rng.permutation(len(rows))] = np.arange(len(rows)) % groups
         weight = panel.weight[rows]
-        in_group = (group[None, :] == np.arange(groups)[:, None]) * weight
-        totals, weights = in_group @ values[rows], in_group.sum(axis=1)
+        weighted = np.column_stack([weight[:, None] * values[rows], weight])
+        order = np.argsort(group, kind="stable")
+        starts = np.searchsorted(group[order], np.arange(groups))
+        sums = np.add.reduceat(weighted[order], starts, axis=0)
+        totals, weights = sums[:, :-1], sums[:, -1]
         left = (totals.sum(axis=0) - totals) / (weights.sum() - weights)[:, None]
         spread = ((left - left.mean(axis=0)) ** 2).sum(axis=0)
         variance += estimate**2 * (groups - 1) / groups * spread

@@ -1,4 +1,11 @@
-"""The loops over households and cells, compiled: sampling without replacement, convolved."""
+"""The loops over households and cells, compiled: sampling without replacement, convolved.
+
+A household that watched k of the T minutes of a cell sees n of x spots there with the chance
+C(x, n) (k)_n (T - k)_(x - n) / (T)_x, in falling factorials. By Vandermonde's identity these sum
+to 1 for a real T too, as calibration makes it. Minutes that are no whole number are taken as a
+mixture of the two whole numbers around them: the mean is then exactly x k / T, and no chance
+falls below 0.
+"""
 
 from __future__ import annotations
 
@@ -6,95 +13,142 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
 
 @numba.njit(cache=True)
-def _chances_of_heavy_viewer(
-    k: float, x: int, history: float, used: int, chance: NDArray[np.float64]
-) -> None:
-    """Write the chances of 0 .. used - 1 exposures, where some are impossible: term by term."""
-    for n in range(used):
-        term = 1.0
-        for i in range(n):
-            term *= max(k - i, 0.0) * (x - i) / (i + 1.0)
-        for i in range(x - n):
-            term *= max(history - k - i, 0.0)
+def _coefficients(spots: Ints, history: Floats, used: int) -> Floats:
+    """Return C(x, n) T^x / (T)_x for n = 0 .. used - 1: what all households of a cell share."""
+    coefficient = np.zeros((len(spots), used))
+    for c in range(len(spots)):
+        x, term = spots[c], 1.0
+        # Beyond this, T^x / (T)_x, about exp(x^2 / 2T), might be no finite number.
+        if x == 0 or x * x > 600.0 * history[c]:
+            continue
         for i in range(x):
-            term /= history - i
-        chance[n] = term
+            term *= history[c] / (history[c] - i)
+        for n in range(min(x + 1, used)):
+            coefficient[c, n] = term
+            term *= (x - n) / (n + 1.0)
+    return coefficient
 
 
 @numba.njit(cache=True)
-def _cell_chances(k: float, x: int, history: float, top: int, chance: NDArray[np.float64]) -> int:
-    """Write the chances of 0..top exposures to x spots in one cell; return how many are in use."""
-    used = min(x, top) + 1
-    missed = 1.0
-    for i in range(x):
-        missed *= (history - k - i) / (history - i)
-    if history - k > x - 1:
-        chance[0] = missed
-        for n in range(used - 1):
-            more = max(k - n, 0.0) * (x - n) / ((n + 1.0) * (history - k - x + n + 1.0))
-            chance[n + 1] = chance[n] * more
-    else:
-        _chances_of_heavy_viewer(k, x, history, used, chance)
-    if x > top:
-        below = 0.0
-        for n in range(top):
-            below += chance[n]
-        chance[top] = max(0.0, 1.0 - below)
-    return used
+def _add_term_by_term(k: float, x: int, history: float, share: float, chance: Floats) -> None:
+    """Add `share` x the chances of 0, 1 ... exposures, for whole minutes `k` (or all of T).
+
+    Slow, and right where there are very many spots or few unwatched minutes, too. Unwatched minutes that are no whole number are mixed from the two around them, in the ratio
+    that keeps the mean x k / T.
+    """
+    unwatched = history - k
+    if unwatched <= 0.0:
+        if x < len(chance):
+            chance[x] += share
+        return
+    fewer = np.floor(unwatched)
+    more = 0.0
+    if unwatched > fewer:
+        low, high = k / (k + fewer + 1.0), k / (k + fewer)
+        more = (high - k / history) / (high - low) if high > low else 0.0
+    for n in range(min(x + 1, len(chance))):
+        chance[n] += share * (1.0 - more) * _chance_of(n, k, x, fewer)
+        if more > 0.0:
+            chance[n] += share * more * _chance_of(n, k, x, fewer + 1.0)
 
 
 @numba.njit(cache=True)
+def _chance_of(n: int, k: float, x: int, unwatched: float) -> float:
+    term, minutes = 1.0, k + unwatched
+    for i in range(n):
+        term *= max(k - i, 0.0) * (x - i) / ((i + 1.0) * (minutes - i))
+    for i in range(x - n):
+        term *= max(unwatched - i, 0.0) / (minutes - n - i)
+    return term
+
+
+@numba.njit(cache=True)
+def _write_chances(
+    k: float, x: int, history: float, coefficient: Floats, chance: Floats, spare: Floats
+) -> None:
+    """Write the chances of 0, 1 ... exposures to x spots in one cell, as far as there is room."""
+    low = np.floor(k)
+    part = k - low
+    if coefficient[0] == 0.0 or history - low < x:
+        chance[:] = 0.0
+        if k >= history:
+            _add_term_by_term(history, x, history, 1.0, chance)
+            return
+        high = min(low + 1.0, history)
+        part /= high - low
+        _add_term_by_term(low, x, history, 1.0 - part, chance)
+        if part > 0.0:
+            _add_term_by_term(high, x, history, part, chance)
+        return
+    inverse = 1.0 / history
+    unwatched = history - low
+    used = min(x + 1, len(chance))
+    fewer, more = 1.0 - part, part
+    for i in range(x - used + 1):
+        fewer *= (unwatched - i) * inverse
+        more *= (unwatched - 1.0 - i) * inverse
+    for n in range(used - 1, -1, -1):
+        chance[n], spare[n] = fewer, more
+        fewer *= (unwatched - (x - n)) * inverse
+        more *= (unwatched - 1.0 - (x - n)) * inverse
+    fewer, more = 1.0, 1.0
+    for n in range(used):
+        chance[n] = (chance[n] * fewer + spare[n] * more) * coefficient[n]
+        fewer *= (low - n) * inverse
+        more *= (low + 1.0 - n) * inverse
+
+
+@numba.njit(cache=True, nogil=True)
 def household_chances(
-    row_start: NDArray[np.int64],
-    cell: NDArray[np.int64],
-    minutes: NDArray[np.float64],
-    spots: NDArray[np.int64],
-    history: NDArray[np.int64],
-    top: int,
-) -> NDArray[np.float64]:
+    row_start: Ints, cell: Ints, minutes: Floats, spots: Ints, history: Floats, top: int
+) -> Floats:
     """Return each household's chances of 0 .. top - 1 and of top or more exposures."""
     households = len(row_start) - 1
+    coefficient = _coefficients(spots, history, top)
     result = np.zeros((households, top + 1))
-    chance = np.zeros(top + 1)
-    joined = np.zeros(top + 1)
+    chance, spare = np.zeros(top), np.zeros(top)
     for h in range(households):
-        result[h, 0] = 1.0
-        filled = 1
+        row = result[h]
+        row[0] = 1.0
         for entry in range(row_start[h], row_start[h + 1]):
             c = cell[entry]
-            x = spots[c]
-            k = minutes[entry]
-            if x == 0 or k <= 0.0:
+            if spots[c] == 0 or minutes[entry] <= 0.0:
                 continue
-            used = _cell_chances(k, x, float(history[c]), top, chance)
-            joined[:] = 0.0
-            for a in range(filled):
-                for b in range(used):
-                    joined[min(a + b, top)] += result[h, a] * chance[b]
-            filled = min(filled + used - 1, top + 1)
-            for n in range(filled):
-                result[h, n] = joined[n]
+            _write_chances(minutes[entry], spots[c], history[c], coefficient[c], chance, spare)
+            for n in range(top):
+                spare[n] = row[n]
+                row[n] *= chance[0]
+            for b in range(1, min(spots[c] + 1, top)):
+                more = chance[b]
+                for n in range(top - b):
+                    row[n + b] += spare[n] * more
+        row[top] = max(0.0, 1.0 - row[:top].sum())
     return result
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def group_misses(
-    row_start: NDArray[np.int64],
-    cell: NDArray[np.int64],
-    minutes: NDArray[np.float64],
-    spots: NDArray[np.int64],
-    history: NDArray[np.int64],
-    group: NDArray[np.int64],
+    row_start: Ints,
+    cell: Ints,
+    minutes: Floats,
+    spots: Ints,
+    history: Floats,
+    group: Ints,
     groups: int,
-) -> NDArray[np.float64]:
+) -> Floats:
     """Return each household's chance to miss all spots of each group of cells."""
+    coefficient = _coefficients(spots, history, 1)
     missed = np.ones((len(row_start) - 1, groups))
+    chance, spare = np.zeros(1), np.zeros(1)
     for h in range(len(row_start) - 1):
         for entry in range(row_start[h], row_start[h + 1]):
             c = cell[entry]
-            for i in range(spots[c]):
-                left = max(history[c] - minutes[entry] - i, 0.0)
-                missed[h, group[c]] *= left / (history[c] - i)
+            if spots[c] > 0 and minutes[entry] > 0.0:
+                _write_chances(minutes[entry], spots[c], history[c], coefficient[c], chance, spare)
+                missed[h, group[c]] *= chance[0]
     return missed

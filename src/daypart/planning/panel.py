@@ -66,6 +66,9 @@ class Panel:
     universe : mapping of (market code, segment) to float
     simulated : bool
         Whether the store says that its events were simulated.
+    history : float array [cells], optional
+        Minutes of history that `minutes` are held against once they are calibrated to a forecast
+        (see `calibrated`); `history_minutes` without it.
     """
 
     segment: str
@@ -85,6 +88,7 @@ class Panel:
     members: Mapping[str, NDArray[np.bool_]]
     universe: Mapping[tuple[str, str], float]
     simulated: bool = False
+    history: NDArray[np.float64] | None = None
 
     @property
     def households(self) -> int:
@@ -106,9 +110,17 @@ class Panel:
         """Weeks of history."""
         return int(self.weekly_minutes.shape[1])
 
-    def minutes_of_cell(self) -> NDArray[np.int64]:
-        """Return T, the minutes of each cell's daypart in the history [cells]."""
-        return np.repeat(self.history_minutes[:, None, :], len(self.networks), axis=1).ravel()
+    def minutes_of_cell(self) -> NDArray[np.float64]:
+        """Return T, the minutes of history that each cell's `minutes` are held against [cells]."""
+        if self.history is not None:
+            return self.history
+        each = np.repeat(self.history_minutes[:, None, :], len(self.networks), axis=1)
+        return each.ravel().astype(np.float64)
+
+    def chance_of_entry(self) -> NDArray[np.float64]:
+        """Return the chance that an entry's household sees a spot in its cell [entries]."""
+        history = np.maximum(self.minutes_of_cell(), 1e-9)
+        return np.asarray(np.minimum(self.minutes / history[self.cell], 1.0))
 
     def household_of_entry(self) -> NDArray[np.int64]:
         """Return the household of each entry [entries]."""
@@ -116,10 +128,9 @@ class Panel:
 
     def impressions_per_spot(self) -> NDArray[np.float64]:
         """Return the expected impressions of one spot in each cell [cells], in households."""
-        weighted = self.weight[self.household_of_entry()] * self.minutes
+        weighted = self.weight[self.household_of_entry()] * self.chance_of_entry()
         totals = np.bincount(self.cell, weights=weighted, minlength=self.cells)
-        history = np.maximum(self.minutes_of_cell(), 1)
-        return np.asarray(totals / history, dtype=np.float64)
+        return totals.astype(np.float64)
 
     def raw_households(self) -> NDArray[np.int64]:
         """Return raw panel households per market [markets]."""
@@ -172,30 +183,40 @@ class Panel:
             members={key: member[chosen] for key, member in self.members.items()},
             universe=self.universe,
             simulated=self.simulated,
+            history=self.history,
         )
 
-    def scaled(self, factor: NDArray[np.float64]) -> Panel:
-        """Multiply the minutes of each cell, up to what the cell has.
+    def calibrated(self, factor: NDArray[np.float64]) -> Panel:
+        """Hold the minutes against another history, so that impressions are `factor` times these.
+
+        The minutes stay whole counts of what was watched, which the unbiased count of reach needs;
+        a cell in which more is forecast has a shorter history instead. Nobody watches more than
+        all of it, so where a household's chance would exceed 1 the others make up for it.
 
         Parameters
         ----------
         factor : float array [cells]
+            Above 0. A cell in which all who ever watched always do can't have more impressions.
+
+        Returns
+        -------
+        Panel
         """
-        multiplier = factor[self.cell]
-        most = self.minutes_of_cell()[self.cell]
-        minutes = np.minimum(self.minutes * multiplier, most)
-        household = self.household_of_entry()
-        before, after = (
-            np.bincount(household, weights=values, minlength=self.households)
-            for values in (self.minutes, minutes)
-        )
-        ratio = np.divide(after, before, out=np.ones(self.households), where=before > 0)
-        return replace(
-            self,
-            minutes=minutes,
-            odd_minutes=np.minimum(self.odd_minutes * multiplier, minutes),
-            weekly_minutes=self.weekly_minutes * ratio[:, None],
-        )
+        history = np.maximum(self.minutes_of_cell(), 1.0)
+        weighted = self.weight[self.household_of_entry()]
+        wanted = self.impressions_per_spot() * factor
+        shorter = history / factor
+        while True:
+            always = self.minutes >= shorter[self.cell]
+            certain, others = (
+                np.bincount(self.cell[rows], weights=values[rows], minlength=self.cells)
+                for rows, values in ((always, weighted), (~always, weighted * self.minutes))
+            )
+            left = wanted - certain
+            new = np.where((left > 0) & (others > 0), others / np.where(left > 0, left, 1), shorter)
+            if not always.any() or (new >= shorter * (1 - 1e-12)).all():
+                return replace(self, history=shorter)
+            shorter = np.minimum(new, shorter)
 
     def of_segment(self, segment: str) -> Panel:
         """Return the households of a segment (`all` is everyone).

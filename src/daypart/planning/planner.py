@@ -124,9 +124,9 @@ def _read_campaign(
     if run is not None:
         with progress.step("calibrating to the forecast") as step:
             calibration = calibrate(run, store, target, weeks, seed=seed)
-            impressions = impressions * calibration.factor
+            target = target.calibrated(calibration.factor)
+            impressions = target.impressions_per_spot()
             priced = priced * calibrate(run, store, everyone, weeks, seed=seed).factor
-            target = target.scaled(calibration.factor)
             step.summarise(
                 f"{len(impressions):,} cells, {calibration.without_forecast:,} without a forecast"
             )

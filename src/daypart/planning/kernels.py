@@ -38,8 +38,9 @@ def _coefficients(spots: Ints, history: Floats, used: int) -> Floats:
 def _add_term_by_term(k: float, x: int, history: float, share: float, chance: Floats) -> None:
     """Add `share` x the chances of 0, 1 ... exposures, for whole minutes `k` (or all of T).
 
-    Slow, and right where there are very many spots or few unwatched minutes, too. Unwatched minutes that are no whole number are mixed from the two around them, in the ratio
-    that keeps the mean x k / T.
+    Slow, and right where there are very many spots or few unwatched minutes, too. Unwatched
+    minutes that are no whole number are mixed from the two around them, in the ratio that keeps
+    the mean x k / T.
     """
     unwatched = history - k
     if unwatched <= 0.0:

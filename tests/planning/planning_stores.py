@@ -11,8 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from daypart.planning.brief import Brief
 from daypart.planning.flight import DaypartClock
 from daypart.planning.panel import Market, Panel
+from daypart.planning.problem import Problem
 from daypart.viewing import daypart_table
 
 DAYPARTS = [
@@ -238,3 +240,29 @@ def panel_of(minutes, history, *, weight=None, market=None, markets=1, weeks=2) 
         members={"all": np.ones(households, dtype=bool)},
         universe={(str(m), "all"): float(weight[market == m].sum()) for m in range(markets)},
     )
+
+
+def problem_of(cost, most, budget, limits=(), *, weeks=1):
+    """Make a problem with one column in each cell of one market."""
+    cost, most = np.asarray(cost, dtype=float), np.asarray(most, dtype=np.int64)
+    columns = len(cost)
+    return Problem(
+        cells=columns,
+        cell=np.arange(columns),
+        period=np.zeros(columns, dtype=np.int64),
+        cost=cost,
+        impressions=np.ones(columns),
+        least=np.zeros(columns, dtype=np.int64),
+        most=most * weeks,
+        budget=float(budget),
+        limits=tuple(limits),
+        periods=(tuple(range(weeks)),),
+        most_per_week=np.repeat(most[:, None], weeks, axis=1),
+        pinned=np.zeros((columns, weeks), dtype=np.int64),
+    )
+
+
+def brief_of(**settings):
+    """Make a brief of which only some settings matter."""
+    usual = {"name": "x", "first_day": "2024-03-04", "last_day": "2024-03-10", "budget": 1}
+    return Brief(**usual | {"rate_card": "x.csv"} | settings)

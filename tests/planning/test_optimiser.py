@@ -9,35 +9,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planning_stores import panel_of
+from planning_stores import brief_of, panel_of, problem_of
 
-from daypart.planning.brief import Brief
 from daypart.planning.clashes import most_spend, name_clash
 from daypart.planning.frequency import count_frequency
+from daypart.planning.interior import climb, tangent
 from daypart.planning.objective import make_objective, reach_objective
 from daypart.planning.optimiser import CuttingPlanes
-from daypart.planning.problem import LinearLimit, Problem
+from daypart.planning.problem import LinearLimit
+from daypart.planning.rounding import round_spots
 from daypart.planning.surrogate import fit_surrogate
 from daypart.planning.whole import find_whole_spots, spread_over_weeks
-
-
-def problem_of(cost, most, budget, limits=(), *, weeks=1):
-    cost, most = np.asarray(cost, dtype=float), np.asarray(most, dtype=np.int64)
-    columns = len(cost)
-    return Problem(
-        cells=columns,
-        cell=np.arange(columns),
-        period=np.zeros(columns, dtype=np.int64),
-        cost=cost,
-        impressions=np.ones(columns),
-        least=np.zeros(columns, dtype=np.int64),
-        most=most * weeks,
-        budget=float(budget),
-        limits=tuple(limits),
-        periods=(tuple(range(weeks)),),
-        most_per_week=np.repeat(most[:, None], weeks, axis=1),
-        pinned=np.zeros((columns, weeks), dtype=np.int64),
-    )
 
 
 def random_panel(seed, cells, households=12):
@@ -75,23 +57,18 @@ def test_one_poisson_class_reaches_one_less_exp_of_its_grp():
     )
 
 
-@pytest.mark.parametrize(
+OBJECTIVES = pytest.mark.parametrize(
     ("name", "goal"),
     [("reach", 3), ("effective_reach", 3), ("frequency_cap", 4), ("impressions", 3)],
 )
+
+
+@OBJECTIVES
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 50), spots=st.lists(st.floats(0, 40), min_size=8, max_size=8))
 def test_every_objective_is_concave_and_its_slopes_are_tangents(name, goal, seed, spots):
     panel = random_panel(seed, 4)
-    brief = Brief(
-        name="x",
-        first_day="2024-03-04",
-        last_day="2024-03-10",
-        budget=1,
-        rate_card="x.csv",
-        objective=name,
-        frequency_goal=goal,
-    )
+    brief = brief_of(objective=name, frequency_goal=goal)
     objective = make_objective(brief, fit_surrogate(panel), panel)
     a, b = np.array(spots[:4]), np.array(spots[4:])
     values, slopes = objective.tangents(a)
@@ -102,19 +79,73 @@ def test_every_objective_is_concave_and_its_slopes_are_tangents(name, goal, seed
     assert objective.value(a) <= objective.ceiling().sum() + tolerance
 
 
+@OBJECTIVES
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_an_objectives_bend_is_how_fast_its_slopes_fall(name, goal, share):
+    panel = random_panel(3, 4)
+    surrogate = fit_surrogate(panel)
+    surrogate = replace(surrogate, share=np.full_like(surrogate.share, share))
+    objective = make_objective(brief_of(objective=name, frequency_goal=goal), surrogate, panel)
+    problem = problem_of([1.0] * 4, [99] * 4, 1e6)
+    spots, step = np.array([31.0, 12.0, 0.0, 25.0]), 1e-4
+    _, curvature = tangent(problem, objective, spots)
+    lower = objective.surrogate.bend(0, curvature, np.arange(4))
+    for j, unit in enumerate(np.eye(4) * step):
+        after, _ = tangent(problem, objective, spots + unit)
+        before, _ = tangent(problem, objective, spots - unit)
+        fall = (before - after) / (2 * step)
+        bend = np.concatenate([lower[j, :j], lower[j:, j]])
+        assert bend == pytest.approx(fall, rel=1e-4, abs=1e-7)
+
+
+def test_the_climb_ends_where_the_cutting_planes_prove_the_optimum():
+    rng = np.random.default_rng(8)
+    cost = rng.uniform(1, 5, 30)
+    rows = [
+        LinearLimit("half inside", cost * (np.arange(30) < 12) - 0.5 * cost, upper=0.0),
+        LinearLimit("a floor", (np.arange(30) % 7 == 0).astype(float), lower=3.0),
+    ]
+    problem = problem_of(cost, [5] * 30, 60, rows)
+    objective = reach_objective(fit_surrogate(random_panel(8, 30, households=200)))
+    spots = climb(problem, objective, np.arange(30), budget=60.0, gap=1e-6)
+    planes = CuttingPlanes(problem, objective)
+    value = planes.cut_at(spots)
+    assert problem.keeps_limits(spots)
+    assert planes.master.solve().bound == pytest.approx(value, rel=2e-6)
+
+
+def test_a_climb_without_room_inside_the_limits_gives_up_and_the_cutting_planes_go_on():
+    both = [LinearLimit("exactly", np.array([1.0, 0, 0, 0]), lower=2.0, upper=2.0)]
+    problem = problem_of([3, 5, 7, 2], [9] * 4, 40, both)
+    objective = objective_of(2, 4)
+    found = CuttingPlanes(problem, objective).solve(gap=1e-5)
+    assert found.spots[0] == pytest.approx(2.0)
+    clash = [LinearLimit("too much", np.ones(4), lower=99.0)]
+    problem = problem_of([3, 5, 7, 2], [9] * 4, 40, clash)
+    assert climb(problem, objective, np.arange(4), budget=40.0, gap=1e-4) is None
+    assert CuttingPlanes(problem, objective).solve() is None
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6), st.floats(20, 200), st.floats(0.2, 0.8))
+def test_rounding_keeps_the_limits_and_loses_little(seed, budget, share):
+    rng = np.random.default_rng(seed)
+    cost = rng.uniform(1, 3, 12)
+    row = LinearLimit("share", cost * ((np.arange(12) < 6) - share), upper=0.0)
+    problem = problem_of(cost, [6] * 12, budget, [row])
+    planes = CuttingPlanes(problem, reach_objective(fit_surrogate(random_panel(seed, 12, 40))))
+    found = planes.solve(gap=1e-5)
+    spots = round_spots(problem, planes.objective, found.spots)
+    assert problem.keeps_limits(spots)
+    assert planes.value(spots) >= 0.93 * found.value
+    assert planes.value(spots) <= found.bound + 1e-6
+
+
 def test_effective_reach_agrees_with_the_frequency_distribution():
     surrogate = surrogate_of(6, 4)
     spots = np.array([30.0, 10.0, 0.0, 25.0])
     chances = surrogate.exposure_chances(spots, 10)
-    brief = Brief(
-        name="x",
-        first_day="2024-03-04",
-        last_day="2024-03-10",
-        budget=1,
-        rate_card="x.csv",
-        objective="effective_reach",
-        frequency_goal=3,
-    )
+    brief = brief_of(objective="effective_reach", frequency_goal=3)
     objective = make_objective(brief, surrogate, random_panel(6, 4))
     counted = 100 * surrogate.weight @ chances[:, 3:].sum(axis=1) / surrogate.universe_estimate
     assert objective.honest_value(spots) == pytest.approx(counted)

@@ -151,7 +151,8 @@ def test_the_same_seed_gives_the_same_files(made, store, tmp_path):
 
 
 def test_a_given_schedule_is_evaluated_against_the_bound(made, store, content, tmp_path):
-    rows = [line | {"spots": 1} for line in content["lines"][::2]]
+    some = content["lines"][::2] + [line for line in content["lines"] if line["network"] == "CNN"]
+    rows = [line | {"spots": 1} for line in some]
     judged = plan(store, brief=made[0] / "brief.toml", out=tmp_path, schedule=rows)
     assert judged.status == "evaluated"
     assert judged.gap > content["gap"]

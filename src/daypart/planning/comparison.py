@@ -13,8 +13,8 @@ from daypart.planning.objective import reach_objective
 from daypart.planning.optimiser import CuttingPlanes
 from daypart.planning.panel import Panel
 from daypart.planning.problem import Problem
+from daypart.planning.rounding import round_spots
 from daypart.planning.surrogate import fit_surrogate
-from daypart.planning.whole import fill
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -86,7 +86,7 @@ def find_curve(
         found = planes.solve(gap=gap, budget=budget)
         if found is None:
             continue
-        spots = fill(planes, np.floor(found.spots + 1e-9).astype(np.int64), budget=budget)
+        spots = round_spots(planes.problem, planes.objective, found.spots, budget=budget)
         spent = planes.problem.spent(spots)
         if points and spent <= points[-1].spent * (1 + 1e-6):
             break
@@ -141,7 +141,7 @@ def measure_sampling_gap(
         found = planes.solve(gap=gap)
         if found is None:
             return None
-        spots = fill(planes, np.floor(found.spots + 1e-9).astype(np.int64))
+        spots = round_spots(problem, planes.objective, found.spots)
         by_cell = problem.by_cell(spots).astype(np.int64)
         own.append(count_frequency(here, by_cell).reach_percent())
         other.append(count_frequency(there, by_cell).reach_percent())

@@ -21,6 +21,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Curve = Callable[[Floats, Floats], tuple[Floats, Floats]]
 """From mean exposures and shapes [households] to a value and its slope in the mean."""
+Bend = Callable[[Floats, Floats], Floats]
+"""From mean exposures and shapes [households] to minus the curve's second derivative."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class Objective:
     surrogate : Surrogate
     curve : Curve
         Concave in the mean exposures.
+    bend : Bend
+        How fast the curve's slope falls.
     most : float
         What one household can be worth at most.
     honest : Curve, optional
@@ -43,6 +47,7 @@ class Objective:
     unit: str
     surrogate: Surrogate
     curve: Curve
+    bend: Bend
     most: float
     honest: Curve | None = None
 
@@ -50,6 +55,11 @@ class Objective:
     def percent(self) -> float:
         """Turns households into percent of the universe estimate."""
         return 100.0 / self.surrogate.universe_estimate
+
+    @property
+    def bends(self) -> bool:
+        """Tell whether the curve is anything but a straight line."""
+        return self.bend is not _straight
 
     def ceiling(self) -> Floats:
         """Return what each cluster can be worth at most, in percent [clusters]."""
@@ -84,7 +94,7 @@ class Objective:
 
 def reach_objective(surrogate: Surrogate) -> Objective:
     """Maximise reach 1+."""
-    return Objective("reach", "percent of the target", surrogate, _reach, 1.0)
+    return Objective("reach", "percent of the target", surrogate, _reach, _bend_of_cap(1), 1.0)
 
 
 def make_objective(brief: Brief, surrogate: Surrogate, panel: Panel) -> Objective:
@@ -101,15 +111,15 @@ def make_objective(brief: Brief, surrogate: Surrogate, panel: Panel) -> Objectiv
     if brief.objective == "impressions":
         rate = panel.minutes / np.maximum(panel.minutes_of_cell()[panel.cell], 1)
         exact = replace(surrogate, rate=rate, share=np.zeros_like(surrogate.share))
-        return Objective("impressions", "GRP", exact, _impressions, np.inf)
+        return Objective("impressions", "GRP", exact, _impressions, _straight, np.inf)
     if brief.objective == "frequency_cap" and k > 1:
         unit = f"exposures up to {k} per 100 households of the target"
-        return Objective("frequency_cap", unit, surrogate, _capped(k), float(k))
+        return Objective("frequency_cap", unit, surrogate, _capped(k), _bend_of_cap(k), float(k))
     if brief.objective == "effective_reach" and k > 1:
         honest = _at_least(k)
-        envelope = _envelope(honest, surrogate.shape)
+        envelope, bend = _envelope(honest, k, surrogate.shape)
         unit = "percent of the target"
-        return Objective("effective_reach", unit, surrogate, envelope, 1.0, honest)
+        return Objective("effective_reach", unit, surrogate, envelope, bend, 1.0, honest)
     return replace(reach_objective(surrogate), name=brief.objective)
 
 
@@ -121,6 +131,20 @@ def _reach(mean: Floats, shape: Floats) -> tuple[Floats, Floats]:
 
 def _impressions(mean: Floats, shape: Floats) -> tuple[Floats, Floats]:
     return mean, np.ones_like(shape)
+
+
+def _straight(mean: Floats, shape: Floats) -> Floats:
+    return np.zeros_like(mean)
+
+
+def _bend_of_cap(cap: int) -> Bend:
+    """Return the bend of exposures counted up to a cap: a chance at a shape two higher."""
+
+    def bend(mean: Floats, shape: Floats) -> Floats:
+        chance = _chances(mean * (shape + 2) / shape, shape + 2, cap)[:, cap - 1]
+        return np.asarray((shape + 1) / shape * chance)
+
+    return bend
 
 
 def _capped(cap: int) -> Curve:
@@ -152,8 +176,8 @@ def _chances(mean: Floats, shape: Floats, count: int) -> Floats:
     return chances
 
 
-def _envelope(curve: Curve, shape: Floats) -> Curve:
-    """Return a curve's least concave majorant: its chord from 0 up to where that is a tangent."""
+def _envelope(curve: Curve, k: int, shape: Floats) -> tuple[Curve, Bend]:
+    """Return the least concave majorant of reach k+: its chord from 0 up to where that touches."""
     low, high = np.full(len(shape), 1e-6), np.full(len(shape), 1.0)
     for _ in range(60):
         value, slope = curve(high, shape)
@@ -171,4 +195,9 @@ def _envelope(curve: Curve, shape: Floats) -> Curve:
         chord = mean < touch
         return np.where(chord, steepness * mean, value), np.where(chord, steepness, slope)
 
-    return envelope
+    def bend(mean: Floats, shape: Floats) -> Floats:
+        chances = _chances(mean * (shape + 2) / shape, shape + 2, k)
+        found = (shape + 1) / shape * (chances[:, k - 1] - chances[:, k - 2])
+        return np.where(mean < touch, 0.0, np.maximum(found, 0.0))
+
+    return envelope, bend

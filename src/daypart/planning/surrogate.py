@@ -11,6 +11,7 @@ reach is concave in x.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,23 +58,24 @@ class Surrogate:
     cluster_rate: Floats
     cluster_market: Ints
     universe_estimate: float
-    household_of_entry: Ints
 
     @property
     def clusters(self) -> int:
         """How many clusters there are."""
         return len(self.cluster_market)
 
+    @property
+    def markets(self) -> int:
+        """How many markets there are."""
+        return int(self.cluster_market.max()) + 1
+
     def exposures(self, spots: Floats) -> Floats:
         """Return the expected exposures of each household [households]."""
-        markets = int(self.cluster_market.max()) + 1
-        by_market = spots.reshape(markets, -1)[self.cluster_market]
+        from daypart.planning.surrogate_kernels import own_exposures
+
+        by_market = spots.reshape(self.markets, -1)[self.cluster_market]
         of_cluster = (self.cluster_rate * by_market).sum(axis=1)
-        own = np.bincount(
-            self.household_of_entry,
-            weights=self.rate * spots[self.cell],
-            minlength=len(self.weight),
-        )
+        own = own_exposures(*self._entries, spots)
         return np.asarray(own + self.share * of_cluster[self.cluster], dtype=np.float64)
 
     def exposure_chances(self, spots: NDArray[np.floating] | Ints, top: int) -> Floats:
@@ -114,15 +116,47 @@ class Surrogate:
         -------
         float array [clusters, cells of a market]
         """
-        cells = self.cluster_rate.shape[1]
-        position = self.cluster[self.household_of_entry] * cells + self.cell % cells
-        own = np.bincount(
-            position,
-            weights=slope[self.household_of_entry] * self.rate,
-            minlength=self.clusters * cells,
-        ).reshape(self.clusters, cells)
         common = self.by_cluster(slope * self.share)
-        return own + common[:, None] * self.cluster_rate
+        return self._own_slopes(slope, 0, len(slope)) + common[:, None] * self.cluster_rate
+
+    def slopes_by_cell(self, slope: Floats) -> Floats:
+        """Carry each household's slope in its exposures over to cells [cells]."""
+        by_cluster = self.slopes_by_cluster(slope)
+        by_cell = np.zeros((self.markets, by_cluster.shape[1]))
+        np.add.at(by_cell, self.cluster_market, by_cluster)
+        return np.asarray(by_cell.ravel())
+
+    def bend(self, market: int, curvature: Floats, cells: Ints) -> Floats:
+        """Carry each household's curvature in its exposures over to some cells of a market.
+
+        Parameters
+        ----------
+        market : int
+        curvature : float array [households]
+            Weighted, none below 0.
+        cells : int array [n]
+            Numbered within the market.
+
+        Returns
+        -------
+        float array [n, n]
+            Sum of curvature x rate x rate', of which the lower triangle is filled.
+        """
+        from daypart.planning.surrogate_kernels import add_own_bend
+
+        place = np.full(self.cluster_rate.shape[1], -1, dtype=np.int64)
+        place[cells] = np.arange(len(cells))
+        first, last = self._household_start[market : market + 2]
+        matrix = np.zeros((len(cells), len(cells)))
+        add_own_bend(*self._entries, curvature, first, last, place, matrix)
+        if self.share[first:last].any():
+            clusters = np.flatnonzero(self.cluster_market == market)
+            common = self.cluster_rate[np.ix_(clusters, cells)]
+            mixed = self._own_slopes(curvature * self.share, first, last)[np.ix_(clusters, cells)]
+            squares = self.by_cluster(curvature * self.share**2)[clusters]
+            half = common.T @ (mixed + 0.5 * squares[:, None] * common)
+            matrix += half + half.T
+        return matrix
 
     def reach_percent(self, spots: Floats) -> float:
         """Return reach 1+ in percent of the universe estimate."""
@@ -136,6 +170,23 @@ class Surrogate:
         """Sum values of households over clusters [clusters]."""
         sums = np.bincount(self.cluster, weights=values, minlength=self.clusters)
         return sums.astype(np.float64)
+
+    @property
+    def _entries(self) -> tuple[Ints, Ints, Floats]:
+        return self.row_start, self.cell, self.rate
+
+    @cached_property
+    def _household_start(self) -> Ints:
+        """Where each market's households begin [markets + 1]."""
+        market = self.cluster_market[self.cluster]
+        return np.searchsorted(market, np.arange(self.markets + 1))
+
+    def _own_slopes(self, slope: Floats, first: int, last: int) -> Floats:
+        from daypart.planning.surrogate_kernels import add_own_slopes
+
+        slopes = np.zeros((self.clusters, self.cluster_rate.shape[1]))
+        add_own_slopes(*self._entries, slope, self.cluster, first, last, slopes)
+        return slopes
 
     def _missed(self, exposures: Floats) -> Floats:
         return np.asarray(np.exp(-self.shape * np.log1p(exposures / self.shape)))
@@ -193,7 +244,6 @@ def fit_surrogate(panel: Panel, *, seed: int = 0) -> Surrogate:
         cluster_rate=np.array(rates),
         cluster_market=np.array(cluster_market),
         universe_estimate=float(panel.universe_estimate.sum()),
-        household_of_entry=household_of_entry,
     )
 
 

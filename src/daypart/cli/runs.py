@@ -9,7 +9,6 @@ import click
 
 from daypart.cli.faces import Outcome, Progress, comma_list, plain, settings_of, verb
 from daypart.errors import EXIT_DONE, EXIT_PARTITIONS_FAILED
-from daypart.storage import read_toml
 
 if TYPE_CHECKING:
     from daypart.runs import RunReport, RunStatus
@@ -18,7 +17,7 @@ _PATH = click.Path()
 _MODEL = click.option(
     "--model", default="negbin", show_default=True, help="A name, or package.module:name."
 )
-_PARAMETERS = click.option("--parameters", type=_PATH, help="TOML of the model's parameters.")
+_PARAMETERS = click.option("--parameters", type=_PATH, help="TOML: parameters, also by market ...")
 _SET = click.option("--set", "pairs", multiple=True, help="One parameter: name=value.")
 _CALENDAR = click.option(
     "--calendar", type=_PATH, help="Named events: .csv, .parquet or .toml of name, from, to."
@@ -26,8 +25,8 @@ _CALENDAR = click.option(
 _WORKERS = click.option("--workers", type=int, help="Processes; all cores by default.")
 
 
-def _parameters(path: str | None, pairs: tuple[str, ...]) -> dict[str, Any]:
-    return {**(read_toml(path) if path else {}), **settings_of(pairs)}
+def _parameters(path: str | None, pairs: tuple[str, ...]) -> list[Any]:
+    return [*([path] if path else []), settings_of(pairs)]
 
 
 @verb("fit", "daypart fit store --run run")
@@ -37,6 +36,9 @@ def _parameters(path: str | None, pairs: tuple[str, ...]) -> dict[str, Any]:
 @_PARAMETERS
 @_SET
 @_CALENDAR
+@click.option("--fallback", help="A model for partitions that the model fails on.")
+@click.option("--timeout", type=float, help="Seconds that one partition may take.")
+@click.option("--memory", help="What a worker's fits may take: 2GB ...")
 @_WORKERS
 @click.option("--executor", default="local", show_default=True, help="local, inline ...")
 @click.option("--executor-settings", type=_PATH, help="TOML: [executor.local] workers = 2")
@@ -51,6 +53,9 @@ def fit_command(
     parameters: str | None,
     pairs: tuple[str, ...],
     calendar: str | None,
+    fallback: str | None,
+    timeout: float | None,
+    memory: str | None,
     workers: int | None,
     executor: str,
     executor_settings: str | None,
@@ -70,6 +75,9 @@ def fit_command(
         "model": model,
         "parameters": _parameters(parameters, pairs),
         "calendar": calendar,
+        "fallback": fallback,
+        "timeout": timeout,
+        "memory": memory,
         "workers": workers,
         "executor": executor,
         "executor_settings": executor_settings,

@@ -18,6 +18,7 @@ from daypart.runs.calendar_file import Calendar, read_calendar
 from daypart.runs.fit import fit
 from daypart.runs.forecasting import check_draws
 from daypart.runs.held_back import HeldBack, score_runs
+from daypart.runs.parameters import GivenParameters, read_parameters
 from daypart.runs.registry import load_model, takes_calendar
 from daypart.runs.scoring import LEVELS, Scores
 from daypart.series import HOURS_PER_WEEK, SeriesStore, hour_to_datetime
@@ -91,7 +92,7 @@ def backtest(
     weeks: int = 2,
     model: str = "negbin",
     against: Sequence[str] = ("seasonal_naive",),
-    parameters: Mapping[str, Any] | None = None,
+    parameters: GivenParameters | None = None,
     calendar: Calendar | None = None,
     out: PathLike | None = None,
     workers: int | None = None,
@@ -110,8 +111,8 @@ def backtest(
     model : str
     against : sequence of str
         Models to compare with, with their default parameters.
-    parameters : mapping, optional
-        Of `model`.
+    parameters : mapping, path or several of them, optional
+        Of `model`, as in `fit`.
     calendar : path or rows, optional
         Named events, for every model that takes them; see `fit`.
     out : path, optional
@@ -165,13 +166,10 @@ def backtest(
     if weeks < 1:
         raise DaypartError(f"weeks is {weeks}", hint="give 1 or more")
     check_draws(draws)
-    settings = {name: dict(parameters or {}) if name == model else {} for name in models}
     opened = SeriesStore.open(store)
     events = read_calendar(calendar, opened) if calendar is not None else None
     for name in models:
-        if events is not None and (name == model or takes_calendar(name)):
-            settings[name]["calendar"] = events
-        load_model(name, settings[name])
+        load_model(name, read_parameters(parameters, opened.key)[0] if name == model else {})
     until = _first_hour_held_back(opened, weeks)
     with ExitStack() as stack:
         folder = (
@@ -186,7 +184,8 @@ def backtest(
                 store,
                 run=runs[name],
                 model=name,
-                parameters=settings[name],
+                parameters=parameters if name == model else None,
+                calendar=events if name == model or takes_calendar(name) else None,
                 workers=workers,
                 executor=executor,
                 seed=seed,

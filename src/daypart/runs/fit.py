@@ -17,6 +17,8 @@ from daypart.runs.calendar_file import Calendar
 from daypart.runs.callbacks import ProgressBar, tell_all
 from daypart.runs.executor import Executor, Request, executor_of_call, get_executor
 from daypart.runs.folder import RunFolder
+from daypart.runs.limits import Limits
+from daypart.runs.parameters import GivenParameters
 from daypart.runs.parts import MISSING_STATUS, Standing, standing_of
 from daypart.runs.plan import Plan, draw_plan, write_plan
 from daypart.runs.registry import is_own_model
@@ -67,8 +69,11 @@ def fit(
     *,
     run: PathLike,
     model: str = "negbin",
-    parameters: Mapping[str, Any] | None = None,
+    parameters: GivenParameters | None = None,
     calendar: Calendar | None = None,
+    fallback: str | None = None,
+    timeout: float | None = None,
+    memory: int | str | None = None,
     workers: int | None = None,
     executor: str = "local",
     executor_settings: Mapping[str, Any] | PathLike | None = None,
@@ -91,11 +96,18 @@ def fit(
         The run's folder, new or begun by the same call.
     model : str
         A model of `daypart.models`, or `module:name` of your own.
-    parameters : mapping, optional
-        The model's parameters, JSON.
+    parameters : mapping, path or several of them, optional
+        The model's parameters, JSON, or a TOML file; overrides for the partitions with one value
+        of a key column under its name. See `runs.parameters`.
     calendar : path or rows, optional
         Named events, each with an effect of its own: see `runs.calendar_file.read_calendar`. The
         run keeps them; its forecasts know those of the weeks ahead.
+    fallback : str, optional
+        A model for the partitions that `model` fails on; the column `model` tells.
+    timeout : float, optional
+        Seconds that one partition's fit may take until it fails.
+    memory : int or str, optional
+        Bytes, or a size such as `2GB`, that a worker's fits may take beyond its start.
     workers : int, optional
         Processes of `local`, before its settings; one for each core when left out.
     executor : str
@@ -139,7 +151,17 @@ def fit(
     opened = SeriesStore.open(store)
     runner = executor_of_call(executor, executor_settings, workers)
     folder = RunFolder.at(run)
-    settings = settings_of_call(folder, opened, model, parameters or {}, calendar, seed, until_hour)
+    settings = settings_of_call(
+        folder,
+        opened,
+        model=model,
+        parameters=parameters,
+        calendar=calendar,
+        fallback=fallback,
+        limits=Limits.of(timeout, memory),
+        seed=seed,
+        until_hour=until_hour,
+    )
     check_same_run(folder, settings)
     with folder.lock():
         check_same_run(folder, settings)
@@ -165,8 +187,11 @@ def fit_requests(
     *,
     run: PathLike,
     model: str = "negbin",
-    parameters: Mapping[str, Any] | None = None,
+    parameters: GivenParameters | None = None,
     calendar: Calendar | None = None,
+    fallback: str | None = None,
+    timeout: float | None = None,
+    memory: int | str | None = None,
     workers: int | None = None,
     executor: str = "local",
     executor_settings: Mapping[str, Any] | PathLike | None = None,
@@ -178,7 +203,9 @@ def fit_requests(
 
     Parameters
     ----------
-    store, run, model, parameters, calendar, workers, executor, executor_settings, seed
+    store, run, model, parameters, calendar, fallback, timeout, memory
+        As in `fit`.
+    workers, executor, executor_settings, seed
         As in `fit`.
     retry_failed, until_hour
         As in `fit`.
@@ -196,7 +223,17 @@ def fit_requests(
     opened = SeriesStore.open(store)
     runner = executor_of_call(executor, executor_settings, workers)
     folder = RunFolder.at(run)
-    settings = settings_of_call(folder, opened, model, parameters or {}, calendar, seed, until_hour)
+    settings = settings_of_call(
+        folder,
+        opened,
+        model=model,
+        parameters=parameters,
+        calendar=calendar,
+        fallback=fallback,
+        limits=Limits.of(timeout, memory),
+        seed=seed,
+        until_hour=until_hour,
+    )
     check_same_run(folder, settings)
     active = runner.active_tasks(folder.path) if folder.holds_run() else frozenset()
     plan = draw_plan(folder, opened, settings, retry_failed=retry_failed, active=active)

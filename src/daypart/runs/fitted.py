@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from daypart.errors import DaypartError
 from daypart.runs.folder import RunFolder, RunSettings
 from daypart.runs.parts import Standing, read_rows, standing_of
-from daypart.runs.registry import load_model
+from daypart.runs.run_model import RunModel
 from daypart.storage import PathLike, read_table
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def model_of(folder: RunFolder, settings: RunSettings) -> Model:
     DaypartError
         Where this daypart has another version of it.
     """
-    model = load_model(settings.model, settings.parameters)
+    model = RunModel.of_run(settings)
     if str(model.version) != settings.model_version:
         raise DaypartError(
             f"{folder.path}: fitted with version {settings.model_version} of {settings.model}, "

@@ -10,7 +10,9 @@ from typing import Any
 
 import daypart
 from daypart.errors import DaypartError
+from daypart.runs.limits import NO_LIMITS, Limits
 from daypart.runs.lock import driver_lock, is_held
+from daypart.runs.parameters import Override
 from daypart.storage import (
     Location,
     PathLike,
@@ -39,6 +41,12 @@ class RunSettings:
     model, model_version : str
     parameters : mapping
         The model's parameters, JSON.
+    overrides : tuple of Override
+        What some partitions have instead.
+    fallback : str or None
+        The model that fits what this one fails on.
+    limits : Limits
+        Of each partition's fit; they are no part of its identity.
     seed : int
     until_hour : int or None
         Fit only the hours before this one (UTC hours since 1970); None for all.
@@ -61,6 +69,9 @@ class RunSettings:
     key: tuple[str, ...]
     overlapping: Mapping[str, str]
     until_hour: int | None = None
+    overrides: tuple[Override, ...] = ()
+    fallback: str | None = None
+    limits: Limits = NO_LIMITS
     hour_groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     regions: Mapping[str, str] = field(default_factory=dict)
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
@@ -149,7 +160,10 @@ class RunFolder:
             )
         content.pop("created_by", None)
         try:
-            return RunSettings(**{**content, "key": tuple(content["key"])})
+            content["key"] = tuple(content["key"])
+            content["overrides"] = tuple(Override(**each) for each in content.get("overrides", ()))
+            content["limits"] = Limits(**content.get("limits", {}))
+            return RunSettings(**content)
         except (TypeError, KeyError) as error:
             raise DaypartError(f"{file}: not a whole description of a run ({error})") from None
 

@@ -54,6 +54,7 @@ def result_rows(
         A row per partition, as described in docs/explanation/architecture.md.
     """
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     hours = fitted_hours(stored, settings.until_hour)
     columns: dict[str, Any] = {name: stored.keys.column(name) for name in settings.key}
@@ -67,6 +68,8 @@ def result_rows(
     columns["seconds"] = fitted.column("seconds")
     columns["attempt"] = pa.array(attempts, pa.int32())
     columns["model"] = pa.array([settings.model] * len(stored), pa.string())
+    if "model" in fitted.column_names:  # of a fallback, null where it did not stand in
+        columns["model"] = pc.coalesce(fitted.column("model"), columns["model"])
     columns["content_hash"] = pa.array(fit_hashes(stored, settings), pa.string())
     for name in fitted.column_names:
         if name not in columns:

@@ -10,28 +10,56 @@ from typing import Any
 from daypart.errors import DaypartError
 from daypart.runs.calendar_file import Calendar, read_calendar
 from daypart.runs.folder import RunFolder, RunSettings
+from daypart.runs.limits import Limits
+from daypart.runs.parameters import (
+    GivenParameters,
+    Override,
+    check_overrides,
+    read_parameters,
+)
 from daypart.runs.registry import load_model
 from daypart.series import SeriesStore
+
+_REST = ("fallback", "seed", "until_hour", "key")
 
 
 def settings_of_call(
     folder: RunFolder,
     store: SeriesStore,
+    *,
     model: str,
-    parameters: Mapping[str, Any],
+    parameters: GivenParameters | None,
     calendar: Calendar | None,
+    fallback: str | None,
+    limits: Limits,
     seed: int,
     until_hour: int | None,
 ) -> RunSettings:
-    """Return the settings of this call; a run that was begun keeps its time of creation."""
-    given = _as_json(parameters)
+    """Return the settings of this call; a run that was begun keeps its time of creation.
+
+    Raises
+    ------
+    DaypartError
+        For a model, a fallback, parameters or a calendar at fault.
+    """
+    shared, overrides = read_parameters(parameters, store.key)
+    given = _as_json(shared)
     if calendar is not None:
         given["calendar"] = read_calendar(calendar, store)
+    version = str(load_model(model, given).version)
+    check_overrides(overrides, store)
+    for override in overrides:
+        _check_override(model, given, override)
+    if fallback is not None:
+        load_model(fallback, {})
     settings = RunSettings(
         store=folder.relative_store(store.folder),
         model=model,
-        model_version=str(load_model(model, given).version),
+        model_version=version,
         parameters=given,
+        overrides=tuple(replace(o, parameters=_as_json(o.parameters)) for o in overrides),
+        fallback=fallback,
+        limits=limits,
         seed=seed,
         key=store.key,
         overlapping=dict(store.overlapping),
@@ -42,6 +70,14 @@ def settings_of_call(
     if folder.holds_run():
         return replace(settings, created=folder.read_settings().created)
     return settings
+
+
+def _check_override(model: str, shared: Mapping[str, Any], override: Override) -> None:
+    """Refuse parameters that the model does not take, and name their table."""
+    try:
+        load_model(model, {**shared, **override.parameters})
+    except DaypartError as error:
+        raise DaypartError(f"{override.place()}: {error.message}", hint=error.hint) from None
 
 
 def _as_json(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,19 +94,31 @@ def check_same_run(folder: RunFolder, wanted: RunSettings) -> None:
     if not folder.holds_run():
         return
     there = folder.read_settings()
-    for name in ("store", "model", "model_version", "parameters", "seed", "until_hour", "key"):
+    for name in ("store", "model", "model_version", "parameters", "overrides", *_REST):
         before, now = getattr(there, name), getattr(wanted, name)
         if before != now:
-            if name == "parameters" and before.get("calendar") != now.get("calendar"):
-                raise DaypartError(
-                    f"{folder.path}: holds a run with another calendar",
-                    hint="name a new folder for the run",
-                )
             raise DaypartError(
-                f"{folder.path}: holds a run with {name.replace('_', ' ')} {_shown(before)}, "
-                f"not {_shown(now)}",
+                f"{folder.path}: holds a run with {_difference(name, before, now)}",
                 hint="name a new folder for the run",
             )
+
+
+def _difference(name: str, before: Any, now: Any) -> str:
+    """Say in few words what differs.
+
+    Examples
+    --------
+    >>> _difference("seed", 1, None)
+    'seed 1, not (none)'
+    """
+    if name == "parameters":
+        differing = [each for each in {**before, **now} if before.get(each) != now.get(each)]
+        before, now = ({n: side[n] for n in differing if n in side} for side in (before, now))
+        if "calendar" in differing:
+            return "another calendar"
+    elif name == "overrides":
+        return "other parameters by partition"
+    return f"{name.replace('_', ' ')} {_shown(before)}, not {_shown(now)}"
 
 
 def _shown(value: object) -> str:

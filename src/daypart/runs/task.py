@@ -11,11 +11,11 @@ import numpy as np
 
 from daypart.errors import DaypartError, Interrupted
 from daypart.runs.events import BlockFinished, Event, OnEvent
-from daypart.runs.fitting import fit_block
+from daypart.runs.fitting import fit_block, stand_in
 from daypart.runs.folder import RunFolder, RunSettings
 from daypart.runs.parts import list_parts, write_part
-from daypart.runs.registry import load_model
 from daypart.runs.rows import failed_rows, result_rows
+from daypart.runs.run_model import RunModel
 from daypart.runs.stopping import Stop
 from daypart.series import SeriesStore
 from daypart.storage import Location, PathLike, read_table
@@ -86,7 +86,7 @@ def run_task(
         Where the run has no such task, or the store is gone or changed since the plan.
     """
     work = TaskWork.open(run, index)
-    model = load_model(work.settings.model, work.settings.parameters)
+    model = RunModel.of_run(work.settings)
     store = _store_as_planned(work)
     done = {"ok": 0, "failed": 0, "skipped": 0}
     position, size = 0, FIRST_BLOCK
@@ -97,7 +97,13 @@ def run_task(
         chosen = slice(position, position + size)
         started = time.perf_counter()
         stored = store.read_region(work.region, work.rows[chosen].tolist())
-        fitted = fit_block(model, stored, until_hour=work.settings.until_hour)
+        fitted = fit_block(
+            model,
+            stored,
+            until_hour=work.settings.until_hour,
+            limits=work.settings.limits,
+            fallback=model.fallback,
+        )
         rows = result_rows(stored, fitted, work.settings, work.attempts[chosen])
         write_part(work.folder, index, work.next_block, rows)
         seconds = time.perf_counter() - started
@@ -113,7 +119,7 @@ def run_task(
 
 
 def fail_first_partition(run: PathLike, index: int, reason: str) -> Event | None:
-    """Record the first unfinished partition of a task as failed, without fitting it.
+    """Record the first unfinished partition of a task as failed, or as its fallback fits it.
 
     Executors call it when a worker died on that partition alone, again and again.
 
@@ -126,7 +132,12 @@ def fail_first_partition(run: PathLike, index: int, reason: str) -> Event | None
     if len(work.rows) == 0:
         return None
     stored = _store_as_planned(work).read_region(work.region, [int(work.rows[0])])
-    rows = result_rows(stored, failed_rows(1, reason), work.settings, work.attempts[:1])
+    fitted = failed_rows(1, reason)
+    fallback = RunModel.of_run(work.settings).fallback
+    if fallback is not None:
+        until = work.settings.until_hour
+        fitted = stand_in(fallback, stored if until is None else stored.before(until), fitted)
+    rows = result_rows(stored, fitted, work.settings, work.attempts[:1])
     write_part(work.folder, index, work.next_block, rows)
     return _block_finished(index, rows, 0.0)
 

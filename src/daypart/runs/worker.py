@@ -20,6 +20,7 @@ from typing import TextIO
 from daypart.errors import EXIT_INTERRUPTED, DaypartError, Interrupted
 from daypart.runs.events import Event, TaskFailed, TaskFinished, TaskStarted, event_to_line
 from daypart.runs.fitting import describe_error
+from daypart.runs.limits import end_this_process_when_stuck
 from daypart.runs.stopping import Stop
 from daypart.runs.task import run_task
 from daypart.storage import Location, location
@@ -35,6 +36,7 @@ def main() -> None:
     commands: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     busy = threading.Event()
     stop = _stop_on_sigterm(busy)
+    end_this_process_when_stuck()
     with os.fdopen(int(sys.argv[3]), "r") as source, os.fdopen(int(sys.argv[4]), "w") as sink:
         threading.Thread(target=_listen, args=(source, commands, busy), daemon=True).start()
         while (line := commands.get()) is not None and not stop.requested:

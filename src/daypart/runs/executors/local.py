@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import selectors
+import signal
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
@@ -212,6 +213,8 @@ def _describe_exit(exit_code: int) -> str:
     >>> _describe_exit(-9), _describe_exit(3)
     ('worker killed by signal 9', 'worker ended with exit code 3')
     """
+    if exit_code == -signal.SIGALRM:
+        return "took longer than the timeout, in code that could not be broken off"
     if exit_code < 0:
         return f"worker killed by signal {-exit_code}"
     return f"worker ended with exit code {exit_code}"

@@ -35,7 +35,7 @@ def planned(store, run, model=POISSON, parameters=None):
     """Write a run's plan and settings, and return its tasks."""
     folder = RunFolder.at(run)
     opened = SeriesStore.open(store)
-    settings = settings_of_call(folder, opened, model, parameters or {}, 0, None)
+    settings = settings_of_call(folder, opened, model=model, parameters=parameters)
     return write_plan(folder, opened, settings).tasks
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from daypart.errors import DaypartError
 from daypart.runs.calendar_file import Calendar, read_calendar
 from daypart.runs.folder import RunFolder, RunSettings
-from daypart.runs.limits import Limits
+from daypart.runs.limits import NO_LIMITS, Limits
 from daypart.runs.parameters import (
     GivenParameters,
     Override,
@@ -28,12 +28,12 @@ def settings_of_call(
     store: SeriesStore,
     *,
     model: str,
-    parameters: GivenParameters | None,
-    calendar: Calendar | None,
-    fallback: str | None,
-    limits: Limits,
-    seed: int,
-    until_hour: int | None,
+    parameters: GivenParameters | None = None,
+    calendar: Calendar | None = None,
+    fallback: str | None = None,
+    limits: Limits = NO_LIMITS,
+    seed: int = 0,
+    until_hour: int | None = None,
 ) -> RunSettings:
     """Return the settings of this call; a run that was begun keeps its time of creation.
 

@@ -18,8 +18,6 @@ from daypart.storage import PathLike, read_table
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from daypart.models.protocol import Model
-
 
 @dataclass(frozen=True)
 class FittedRun:
@@ -28,7 +26,7 @@ class FittedRun:
     Parameters
     ----------
     settings : RunSettings
-    model : Model
+    model : RunModel
     standing : Standing
         A row per partition; positions in it are what `states` takes.
 
@@ -50,7 +48,7 @@ class FittedRun:
     """
 
     settings: RunSettings
-    model: Model
+    model: RunModel
     standing: Standing
 
     @classmethod
@@ -76,7 +74,7 @@ class FittedRun:
         return read_rows(self.standing, positions)
 
 
-def model_of(folder: RunFolder, settings: RunSettings) -> Model:
+def model_of(folder: RunFolder, settings: RunSettings) -> RunModel:
     """Return the model that a run was fitted with.
 
     Raises

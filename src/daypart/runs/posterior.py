@@ -186,7 +186,7 @@ class _PosteriorWork:
         folder = RunFolder.open(run)
         fitted = FittedRun.open(run)
         settings = fitted.settings
-        if not isinstance(fitted.model, HasPosterior):
+        if not isinstance(fitted.model.shared, HasPosterior):
             raise DaypartError(
                 f"{folder.path}: model {settings.model} has no posterior of log mu",
                 hint="fit a run with --model negbin or crossed",

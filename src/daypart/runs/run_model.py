@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from daypart.models.protocol import Forecast, Model, Window
+from daypart.errors import DaypartError
+from daypart.models.fitted_span import FittedSpan
+from daypart.models.protocol import Forecast, HasPosterior, Model, Window
 from daypart.runs.fitting import FALLBACK
 from daypart.runs.parameters import PartitionParameters
 from daypart.runs.registry import load_model
@@ -117,6 +119,27 @@ class RunModel:
         tables = [group.model.fit(block.take(group.rows)) for group in groups]
         order = np.argsort(np.concatenate([group.rows for group in groups]))
         return pa.concat_tables(tables, promote_options="default").take(order)
+
+    @property
+    def hyperparameters(self) -> tuple[str, ...]:
+        """Return the names of the hyperparameters, where the model has such."""
+        return self._with_posterior(self.shared).hyperparameters
+
+    def posterior(self, block: SeriesBlock) -> Iterator[FittedSpan]:
+        """Yield each partition's posterior under its own parameters; see `HasPosterior`."""
+        spans: dict[int, FittedSpan] = {}
+        for group in self._groups(block.keys):
+            found = self._with_posterior(group.model).posterior(block.take(group.rows))
+            spans |= dict(zip(group.rows.tolist(), found, strict=True))
+        yield from (spans[row] for row in range(len(block)))
+
+    def _with_posterior(self, model: Model) -> HasPosterior:
+        if not isinstance(model, HasPosterior):
+            raise DaypartError(
+                f"model {self.name} has no posterior of log mu",
+                hint="fit a run with --model negbin or crossed",
+            )
+        return model
 
     def forecast(self, state: pa.Table, window: Window, probabilities: Sequence[float]) -> Forecast:
         """Predict counts, each row with its own model; see `Model.forecast`."""

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from nuts_reference import FILE, REASON
 
 from daypart.models import get_model
 from daypart.models.events import EventHours
 from daypart.models.field import Series, make_scratch
-from daypart.models.fitting import structure_of
+from daypart.models.fitting import FINE_BELOW, structure_of
 from daypart.models.layout import HISTOGRAM
 from daypart.models.mixture import AUTO, DONE, FULL, fit_series
-from daypart.models.negbin import CROSSED, integration_rule
+from daypart.models.negbin import CROSSED
 from daypart.models.predict import (
     ABSCISSA_WEIGHTS,
     ABSCISSAE,
@@ -23,14 +23,13 @@ from daypart.models.predict import (
     strata_of,
 )
 from daypart.models.predictive import forecast_cells
+from daypart.models.quadrature import integration_rule, product_rule
 from daypart.models.search import TRIAL, VECTORS
 from daypart.models.summary import HOUR, HOUR_SQUARE, SUM_ROWS
 
-_NAME = Path("shared") / "data" / "nuts_reference.npz"
-FILE = next((up / _NAME for up in Path(__file__).parents if (up / _NAME).exists()), _NAME)
 pytestmark = [
     pytest.mark.shared,
-    pytest.mark.skipif(not FILE.exists(), reason=f"{_NAME} is not part of the project"),
+    pytest.mark.skipif(not FILE.exists(), reason=REASON),
 ]
 
 
@@ -45,6 +44,7 @@ def fit(
 ) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
     """Return mean and sd of log mu, and of the hyperparameters (stacked); a state row."""
     structure, rule = structure_of(CROSSED), integration_rule(3)
+    fine = product_rule(3) if inference == FULL and counts.mean() < FINE_BELOW else rule
     places = np.argwhere(holiday > 0)
     seen = counts.ravel()
     large = seen[seen > HISTOGRAM].astype(float)
@@ -62,9 +62,9 @@ def fit(
     scratch = make_scratch(len(counts), 1, 7, 1, len(large))
     search = np.zeros((VECTORS + 17, 3))
     search[TRIAL] = np.cbrt(CROSSED.start)
-    nodes, sums = np.zeros((15, 4)), np.zeros((SUM_ROWS, 168))
+    nodes, sums = np.zeros((len(fine), 4)), np.zeros((SUM_ROWS, 168))
     steps = np.zeros(2, np.int64)
-    found = fit_series(structure, table, scratch, inference, rule, search, nodes, sums, steps)
+    found = fit_series(structure, table, scratch, inference, rule, fine, search, nodes, sums, steps)
     assert found == DONE
     natural = nodes[:, 1:] ** 3
     natural[:, 2] **= 2

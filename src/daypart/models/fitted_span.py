@@ -57,4 +57,6 @@ def fitted_spans(model: NegativeBinomial, block: SeriesBlock) -> Iterator[Fitted
         log_exposure = np.log(exposure, out=np.full(len(exposure), np.nan), where=shown)
         deviation = np.sqrt(np.maximum(second - first**2, 0.0))
         deviation[~shown] = np.nan
-        yield FittedSpan("ok", None, first + log_exposure, deviation, summarise(space.nodes))
+        yield FittedSpan(
+            "ok", None, first + log_exposure, deviation, summarise(space.nodes[: space.used])
+        )

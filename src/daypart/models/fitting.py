@@ -21,7 +21,8 @@ from daypart.models.field import (
     make_scratch,
 )
 from daypart.models.mixture import DONE, fit_series
-from daypart.models.negbin import FEWEST_WEEKS, INFERENCES, MOST_WEEKS, integration_rule
+from daypart.models.negbin import FEWEST_WEEKS, INFERENCES, MOST_WEEKS
+from daypart.models.quadrature import integration_rule, product_rule
 from daypart.models.search import TRIAL, VECTORS
 from daypart.models.summary import CHECKS, DENSE, DENSE_SQUARE, HOUR, HOUR_SQUARE, LEVEL, SUM_ROWS
 from daypart.series import local_hours
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 
     from daypart.models.negbin import Configuration, NegativeBinomial
     from daypart.series import SeriesBlock
+
+
+FINE_BELOW = 2.0
+"""Mean count an hour under which FULL takes the finer rule."""
 
 
 def structure_of(configuration: Configuration) -> Structure:
@@ -52,10 +57,14 @@ class Workspace:
 
     structure: Structure
     rule: NDArray[np.float64]
+    fine: NDArray[np.float64]
+    """The rule of sparse series in FULL."""
     weeks: int = 0
     hours: int = 0
     effects: int = 0
     pairs: int = 0
+    used: int = 0
+    """Rows of `nodes` that the last fit filled."""
 
     def reserve(self, weeks: int, hours: int, effects: int, pairs: int) -> None:
         """Grow to a partition of such a size, where it is the largest yet."""
@@ -76,7 +85,7 @@ class Workspace:
         self.report = np.zeros(6, np.int64)
         self.steps = np.zeros(2, np.int64)
         self.search = np.zeros((VECTORS + 5 * d + 2, d))
-        self.nodes = np.zeros((len(self.rule), d + 1))
+        self.nodes = np.zeros((max(len(self.rule), len(self.fine)), d + 1))
         self.sums = np.zeros((SUM_ROWS, max(168, self.weeks + self.effects)))
         self.scratch: Scratch = make_scratch(
             self.weeks, self.effects, len(self.structure.parents), d - 2, self.hours + 1
@@ -103,7 +112,9 @@ def fit_partitions(
     """Yield the posterior of each partition in turn, and the buffers that its fit left."""
     structure = structure_of(model.configuration)
     dimensions = len(structure.hyper_scales)
-    space = Workspace(structure, integration_rule(dimensions))
+    rule = integration_rule(dimensions)
+    fine = product_rule(3) if dimensions == 3 and model.parameters["inference"] == "full" else rule
+    space = Workspace(structure, rule, fine)
     keys = block.keys.select([c for c in model.calendar.columns if c in block.keys.column_names])
     for i, key in enumerate(keys.to_pylist() or [{}] * len(block)):
         yield _fit_one(model, block, i, key, space), space
@@ -151,6 +162,8 @@ def _fit_one(
         large=space.large,
         large_total=int(space.report[layout.LARGE]),
     )
+    sparse = space.report[layout.TOTAL] < FINE_BELOW * space.report[layout.OBSERVED]
+    fine = space.fine if sparse else space.rule
     space.search[TRIAL] = np.cbrt(model.configuration.start)
     space.steps[:] = 0
     code = fit_series(
@@ -159,6 +172,7 @@ def _fit_one(
         space.scratch,
         INFERENCES.index(model.parameters["inference"]),
         space.rule,
+        fine,
         space.search,
         space.nodes,
         space.sums,
@@ -166,6 +180,7 @@ def _fit_one(
     )
     if code != DONE or not np.isfinite(space.sums).all():
         return Posterior("failed", "the posterior's mode was not found", {})
+    space.used = len(fine) if space.sums[CHECKS, 2] else len(space.rule)
     return Posterior("ok", None, _columns(model, space, weeks, present))
 
 
@@ -198,7 +213,7 @@ def _columns(
     model: NegativeBinomial, space: Workspace, weeks: int, present: NDArray[np.int16]
 ) -> dict[str, Any]:
     """Return one partition's columns of the state."""
-    sums, nodes, report = space.sums, space.nodes, space.report
+    sums, nodes, report = space.sums, space.nodes[: space.used], space.report
     deviation = np.sqrt(np.maximum(sums[HOUR_SQUARE] - sums[HOUR] ** 2, 1e-12))
     dense_deviation = np.sqrt(np.maximum(sums[DENSE_SQUARE] - sums[DENSE] ** 2, 1e-12))
     events = slice(weeks, weeks + len(present))

@@ -15,13 +15,14 @@ SUMMARY = ("mean", "sd", *(f"q{round(100 * p)}" for p in PROBABILITIES))
 """Names of the columns of `summarise`."""
 
 _MOST_SKEWNESS = 0.9
+_POWERS = (1.0, 0.5, 1.0 / 3.0)
 
 
 def summarise(nodes: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return mean, sd and quantiles of each hyperparameter.
 
-    Moments are the nodes' own. Quantiles take the cube root of a scale (the sixth root of
-    1 / size) as a bent normal of the nodes' first three moments there.
+    Moments are the nodes' own. Quantiles are those of a bent normal with the nodes' first three
+    moments, on the power of the scale (or of 1 / size) that is least skewed.
 
     Parameters
     ----------
@@ -38,10 +39,6 @@ def summarise(nodes: NDArray[np.float64]) -> NDArray[np.float64]:
     >>> certain = np.array([[1.0, 2.0, 0.5]])
     >>> summarise(certain)[:, 0].tolist(), summarise(certain)[:, 1].tolist()
     ([8.0, 0.015625], [0.0, 0.0])
-
-    References
-    ----------
-    Cornish and Fisher (1938), Moments and cumulants in the specification of distributions.
     """
     weight, theta = nodes[:, 0] / nodes[:, 0].sum(), nodes[:, 1:]
     powers = np.full(theta.shape[1], 3.0)
@@ -49,16 +46,22 @@ def summarise(nodes: NDArray[np.float64]) -> NDArray[np.float64]:
     natural = theta**powers
     mean = weight @ natural
     deviation = np.sqrt(np.maximum(weight @ (natural - mean) ** 2, 0.0))
-    centre = weight @ theta
-    spread = np.sqrt(np.maximum(weight @ (theta - centre) ** 2, 0.0))
-    cube = weight @ (theta - centre) ** 3
-    skewness = np.divide(cube, spread**3, out=np.zeros_like(cube), where=spread > 1e-9)
-    columns = [mean, deviation]
-    for probability in PROBABILITIES:
-        z = NormalDist().inv_cdf(probability)
-        bent = [_bent_normal(z, value) for value in skewness]
-        columns.append(np.maximum(centre + spread * bent, 0.0) ** powers)
-    return np.stack(columns, axis=1)
+    quantiles = [_quantiles(column, weight) for column in natural.T]
+    return np.column_stack([mean, deviation, np.array(quantiles)])
+
+
+def _quantiles(values: NDArray[np.float64], weight: NDArray[np.float64]) -> list[float]:
+    """Return the quantiles of one hyperparameter from its values at the nodes."""
+    laws = []
+    for power in _POWERS:
+        raised = values**power
+        mean = float(weight @ raised)
+        spread = math.sqrt(max(float(weight @ (raised - mean) ** 2), 0.0))
+        skewness = float(weight @ (raised - mean) ** 3) / spread**3 if spread > 1e-9 else 0.0
+        laws.append((abs(skewness), skewness, mean, spread, power))
+    _, skewness, mean, spread, power = min(laws)
+    scores = (_bent_normal(NormalDist().inv_cdf(p), skewness) for p in PROBABILITIES)
+    return [max(mean + spread * score, 0.0) ** (1.0 / power) for score in scores]
 
 
 def _bent_normal(z: float, skewness: float) -> float:

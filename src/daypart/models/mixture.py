@@ -3,7 +3,8 @@
 FAST takes theta as bent normal around its mode and the field's answer to it as linear. FULL visits
 1 + 2 d axis and 2^d (d = 3) or 2^(d - 1) (d = 5) corner nodes of a degree-5 rule, at distance
 sqrt(d + 2) in standardised coordinates; each axis is bent so that the density falls along it as
-a normal one would, and a node's weight is corrected by density over normal.
+a normal one would, and a node's weight is corrected by density over normal. The tails of sparse
+series' scales need more nodes: those of a product rule (`quadrature.product_rule`).
 
 References
 ----------
@@ -47,7 +48,7 @@ FAST, AUTO, FULL = range(3)
 SEARCH, CENTRE, SLOPES, AXES, NODES, DONE, LOST = range(7)
 """Phases of a fit: the climb, the mode again, beside it for the Hessian, the rule's axes, all of
 its nodes; the end, and the end without a posterior."""
-MOST_CORRECTION = 0.5
+MOST_CORRECTION = 1.0
 """How far the expansion's next term may move a node's log density against the centre's."""
 SKEW_DISTANCE = 1.5
 """In standard deviations: where FAST makes a bent axis fall as the skewed density does."""
@@ -108,7 +109,7 @@ def slope_width(w: FloatMatrix, i: int) -> float:
     return 0.4 * math.sqrt(min(max(w[VECTORS + i, i], 1e-4), 0.02))
 
 
-@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, numba.int64, numba.int64, F2, F2)
+@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, numba.int64, numba.int64, F2, F2, F2)
 def aim(
     structure: Structure,
     t: Series,
@@ -116,6 +117,7 @@ def aim(
     phase: int,
     index: int,
     rule: FloatMatrix,
+    fine: FloatMatrix,
     w: FloatMatrix,
 ) -> None:
     """Set TRIAL, and the field to where its mode should be, for one visit of a phase."""
@@ -131,11 +133,11 @@ def aim(
         trial[index // 2] += (2 * (index % 2) - 1) * slope_width(w, index // 2)
     else:
         root, bends = w[VECTORS + 4 * d : VECTORS + 5 * d], w[VECTORS + 5 * d :]
-        node = index + 1 if phase == AXES else index
         if phase == AXES:
             bends[0, index // 2] = 0.0
             bends[1, index // 2] = 1.0
-        w[STATE, LENGTH] = bend_node(bends, rule[node, 1:], w[DIRECTION])
+        z = rule[index + 1, 1:] if phase == AXES else fine[index, 1:]
+        w[STATE, LENGTH] = bend_node(bends, z, w[DIRECTION])
         place_node(w[DIRECTION], centre, root, trial)
     jump(structure, t, s, trial, centre)
 
@@ -273,13 +275,14 @@ def learn_node(
                 s.fitted[1, k, c] /= total
 
 
-@kernel(numba.int64, STRUCTURE, SERIES, SCRATCH, numba.int64, F2, F2, F2, F2, I1, door=True)
+@kernel(numba.int64, STRUCTURE, SERIES, SCRATCH, numba.int64, F2, F2, F2, F2, F2, I1, door=True)
 def fit_series(
     structure: Structure,
     t: Series,
     s: Scratch,
     inference: int,
     rule: FloatMatrix,
+    fine: FloatMatrix,
     w: FloatMatrix,
     nodes: FloatMatrix,
     sums: FloatMatrix,
@@ -293,10 +296,12 @@ def fit_series(
         FAST, AUTO or FULL.
     rule : float64 array, shape (nodes, 1 + d)
         Weight and standardised coordinates: the centre, the axes (minus, plus), the corners.
+    fine : float64 array, shape (nodes, 1 + d)
+        The nodes that FULL visits: `rule`, or a finer one.
     w : float64 array, shape (VECTORS + 5 d + 2, d)
         The search's matrix; then theta's covariance, room, its root, the rule's bends.
-    nodes : float64 array, shape (nodes, 1 + d)
-        Receives weight and theta of each node.
+    nodes : float64 array, shape (nodes of the longer rule, 1 + d)
+        Receives weight and theta of each node: of `fine` where FULL was done, else of `rule`.
     sums : float64 array, shape (SUM_ROWS, columns)
         See `summary.add_field`; the row CHECKS receives the slope left at the mode (a Newton
         step in standard deviations), the largest skewness, and 1 where FULL was done.
@@ -317,7 +322,7 @@ def fit_series(
     phase, index = SEARCH, 0
     expected = 0.0
     while phase < DONE:
-        aim(structure, t, s, phase, index, rule, w)
+        aim(structure, t, s, phase, index, rule, fine, w)
         value = log_posterior(structure, t, s, w[TRIAL], w[TRIAL_SLOPE], steps)
         if phase != SEARCH:
             correction = second_order(t, s, w[TRIAL, w.shape[1] - 1] ** 6.0)
@@ -356,9 +361,9 @@ def fit_series(
             if index == axes:
                 phase, index = NODES, 0
         else:
-            learn_node(structure, t, s, index - 1, value, rule, w, nodes, sums)
-            phase = DONE if index == len(rule) else NODES
-    sums[CHECKS, 2] = 1.0 if index == len(rule) else 0.0
+            learn_node(structure, t, s, index - 1, value, fine, w, nodes, sums)
+            phase = DONE if index == len(fine) else NODES
+    sums[CHECKS, 2] = 1.0 if index == len(fine) else 0.0
     if phase == DONE and sums[CHECKS, 2] == 0.0:
         phase = DONE if finish_fast(structure, t, s, rule, w, nodes, sums) else LOST
     return phase

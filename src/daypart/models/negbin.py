@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -166,38 +165,3 @@ def compile_kernels() -> None:
     with one_compiler():
         import daypart.models.fitting
         import daypart.models.predictive  # noqa: F401
-
-
-def integration_rule(dimensions: int) -> NDArray[np.float64]:
-    """Return nodes of degree 5 for a standard normal density.
-
-    Parameters
-    ----------
-    dimensions : int
-        3 (15 nodes) or 5 (27 nodes).
-
-    Returns
-    -------
-    float64 array, shape (nodes, 1 + dimensions)
-        Weight, then coordinates: the centre, the axes (minus, plus), the corners.
-
-    Examples
-    --------
-    The fourth moment of a standard normal is 3, its mixed one 1:
-
-    >>> rule = integration_rule(3)
-    >>> weight, x, y = rule[:, 0], rule[:, 1], rule[:, 2]
-    >>> len(rule), round(float(weight @ x**4), 9), round(float(weight @ (x * y) ** 2), 9)
-    (15, 3.0, 1.0)
-    """
-    d = dimensions
-    corners = [corner for corner in product((-1.0, 1.0), repeat=d) if d < 5 or np.prod(corner) > 0]
-    rows = [[2.0 / (d + 2.0)] + [0.0] * d]
-    for axis in range(d):
-        for side in (-1.0, 1.0):
-            rows.append([1.0 / (d + 2.0) ** 2] + [0.0] * d)
-            rows[-1][1 + axis] = side * np.sqrt(d + 2.0)
-    for corner in corners:
-        weight = d**2 / (d + 2.0) ** 2 / len(corners)
-        rows.append([weight, *(np.sqrt((d + 2.0) / d) * np.array(corner))])
-    return np.array(rows)

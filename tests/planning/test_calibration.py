@@ -12,7 +12,7 @@ import pytest
 from planning_stores import FIRST_MONDAY, MARKETS, MINUTES, NETWORKS, make_rate_card, make_store
 
 from daypart.errors import DaypartError
-from daypart.planning import plan
+from daypart.planning import plan, reach
 from daypart.planning.calibration import DRAWS, Calibration, calibrate
 from daypart.planning.counting import AudienceCounter
 from daypart.planning.flight import broadcast_weeks
@@ -157,3 +157,23 @@ def test_a_run_of_another_kind_of_store_is_refused(made, tmp_path):
 def test_a_missing_run_is_named(made, tmp_path):
     with pytest.raises(DaypartError, match="none"):
         plan(made / "store", brief=made / "brief.toml", out=tmp_path / "o", run=tmp_path / "none")
+
+
+def test_reach_counts_the_forecast_and_carries_its_uncertainty(made):
+    rows = [
+        {"market": code, "network": n, "daypart": "Prime", "week": week, "spots": 2}
+        for code in MARKETS
+        for n in NETWORKS[:3]
+        for week in ("2024-01-29", "2024-02-05")
+    ]
+    past = reach(made / "store", schedule=rows)
+    ahead = reach(made / "store", schedule=rows, run=made / "run")
+    assert ahead.calibration["model"] == "seasonal_naive"
+    assert ahead.impressions["mean"] == pytest.approx(2 * past.impressions["mean"], rel=0.05)
+    one, before = ahead.reach["1+"], past.reach["1+"]
+    assert before["percent"] < one["percent"] < 2 * before["percent"]
+    assert one["se"] > 0
+    assert ahead.by_week[-1]["cumulative_reach_percent"] == pytest.approx(one["percent"])
+    weekless = [{name: row[name] for name in row if name != "week"} for row in rows]
+    with pytest.raises(DaypartError, match="no column 'week'.*leave out --run"):
+        reach(made / "store", schedule=weekless, run=made / "run")

@@ -31,17 +31,20 @@ def test_nothing_spent_has_no_shares():
 
 @given(
     st.lists(st.floats(0, 500), min_size=11, max_size=11),
-    st.integers(0, 200),
+    st.integers(1, 200),
+    st.lists(st.integers(1, 10), max_size=3),
 )
-def test_folding_loses_no_household_and_publishes_no_small_bin(raw, least):
+def test_folding_loses_no_household_and_publishes_no_small_bin(raw, least, levels):
     raw = np.array(raw)
     counted = Frequency(np.zeros((1, 11)), raw * 10, np.zeros(11), max(raw.sum(), 1) * 10, raw)
-    rows = publish_distribution(counted, raw_households=1000, min_households=least)
-    if rows[0]["households"] == "suppressed":
-        assert raw[1:].sum() < least or least == 0
-        return
-    assert all(row["households"] >= least * 10 - 1e-6 for row in rows)
+    limits = {"raw_households": 1000, "min_households": least, "levels": levels}
+    rows = publish_distribution(counted, **limits)
+    assert len(rows) == 1 or all(row["households"] >= least * 10 - 1e-6 for row in rows)
     assert sum(row["households"] for row in rows) == pytest.approx(counted.reach(), abs=1e-6)
+    begins = {int(row["exposures"].split("-")[0].rstrip("+")) for row in rows}
+    for k in range(1, 11):
+        shown = publish_reach(counted, k, **limits)["percent"] != "suppressed"
+        assert shown == (k in begins), "levels tell nothing that the folded bins do not"
 
 
 def test_a_small_panel_publishes_no_reach():

@@ -18,13 +18,15 @@ def test_reach_of_a_schedule_is_told_by_week_network_and_daypart(store):
     assert [row["name"] for row in counted.by_week] == ["2024-03-04", "2024-03-11"]
     one = counted.reach["1+"]["percent"]
     assert counted.by_week[-1]["cumulative_reach_percent"] == pytest.approx(one)
-    cnn, tbs = counted.by_network
+    by_name = {row["name"]: row for row in counted.by_network}
+    cnn, tbs = by_name["CNN"], by_name["TBS"]
     both = counted.duplication[0]["percent"]
     assert one == pytest.approx(cnn["reach_percent"] + tbs["reach_percent"] - both)
     assert cnn["incremental_percent"] == pytest.approx(cnn["reach_percent"] - both)
-    assert counted.grp == pytest.approx(one * counted.average_frequency)
+    assert counted.grp["mean"] == pytest.approx(one * counted.average_frequency)
     levels = [counted.reach[f"{k}+"]["percent"] for k in range(1, 11)]
-    assert levels == sorted(levels, reverse=True)
+    shown = [level for level in levels if level != "suppressed"]
+    assert shown == sorted(shown, reverse=True)
 
 
 def test_reach_in_more_markets_than_the_schedule_has_a_larger_base(store):
@@ -32,6 +34,50 @@ def test_reach_in_more_markets_than_the_schedule_has_a_larger_base(store):
     assert wide.universe_estimate > narrow.universe_estimate
     assert wide.reach["1+"]["households"] == pytest.approx(narrow.reach["1+"]["households"])
     assert wide.reach["1+"]["percent"] < narrow.reach["1+"]["percent"]
+
+
+def test_what_each_network_adds_sums_to_the_reach_of_all(store):
+    rows = [
+        ROW | {"network": name, "market": market}
+        for name in ("CNN", "TBS", "HGTV")
+        for market in ("501", "Chicago")
+    ]
+    for method in ("unbiased", "surrogate"):
+        counted = reach(store, schedule=rows, method=method)
+        one = counted.reach["1+"]["percent"]
+        for parts in (counted.by_network, counted.by_daypart):
+            assert sum(row["added_percent"] for row in parts) == pytest.approx(one)
+            assert sum(row["impressions"] for row in parts) == pytest.approx(
+                counted.impressions["mean"]
+            )
+            for row in parts:
+                assert 0 <= row["incremental_percent"] <= row["added_percent"] + 1e-9
+                assert row["added_percent"] <= row["reach_percent"] + 1e-9
+                assert row["lo_80"] < row["reach_percent"] < row["hi_80"]
+        assert len(counted.duplication) == 3
+        by_market = {row["code"]: row for row in counted.by_market}
+        assert by_market["501"]["spots"] == 9
+        reached = sum(
+            row["reach_percent"] * reach(store, schedule=rows, markets=[code]).universe_estimate
+            for code, row in by_market.items()
+        )
+        assert reached == pytest.approx(one * counted.universe_estimate)
+
+
+def test_spots_in_other_markets_than_those_asked_for_are_told_and_not_counted(store):
+    both = [ROW, ROW | {"market": "Chicago"}]
+    counted = reach(store, schedule=both, markets=["New York"])
+    assert (counted.spots, counted.spots_elsewhere) == (3, 3)
+    assert counted.reach["1+"] == reach(store, schedule=[ROW]).reach["1+"]
+    assert "3 spots in other markets are not counted" in counted.lines()[-1]
+
+
+def test_every_figure_says_what_it_counts(store):
+    counted = reach(store, schedule=[ROW])
+    assert (counted.unit, counted.window) == ("households", "live")
+    assert counted.panel_households == 160
+    assert counted.weeks_of_history == 8
+    assert counted.calibration == {"run": None}
 
 
 def test_the_surrogate_serves_where_history_is_too_short(store):
@@ -44,8 +90,9 @@ def test_the_surrogate_serves_where_history_is_too_short(store):
 def test_few_panel_households_are_suppressed(store):
     counted = reach(store, schedule=[ROW], min_households=500)
     assert counted.reach["1+"]["percent"] == "suppressed"
-    assert counted.grp == "suppressed"
-    assert counted.by_network == []
+    assert counted.grp["mean"] == counted.by_week[0]["grp"] == "suppressed"
+    assert counted.by_network == counted.duplication == []
+    assert counted.by_market[0]["reach_percent"] == "suppressed"
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ def insights_command(progress: Progress, run: str, out: str, min_households: int
 @click.option("--schedule", required=True, type=_PATH, help="plan.csv, or columns as there.")
 @click.option("--segment", default="all", show_default=True)
 @click.option("--markets", help="Some of the markets, separated by commas.")
+@click.option("--run", type=_PATH, help="Calibrate impressions to this run's forecast.")
 @click.option("--method", default="unbiased", show_default=True, help="Or surrogate.")
 @_MIN_HOUSEHOLDS
 def reach_command(
@@ -41,6 +42,7 @@ def reach_command(
     schedule: str,
     segment: str,
     markets: str | None,
+    run: str | None,
     method: str,
     min_households: int,
 ) -> Outcome:
@@ -55,6 +57,7 @@ def reach_command(
         schedule=schedule,
         segment=segment,
         markets=comma_list(markets) or None,
+        run=run,
         method=method,
         min_households=min_households,
         progress=progress,

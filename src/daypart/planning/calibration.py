@@ -116,6 +116,19 @@ def calibrate(
     )
 
 
+def describe(calibration: Calibration | None) -> dict[str, Any]:
+    """Say in the words of `plan.json` whose forecast the impressions equal."""
+    if calibration is None:
+        return {"run": None}
+    moved = calibration.factor[calibration.factor != 1.0]
+    return {
+        "run": calibration.run,
+        "model": calibration.model,
+        "median_factor": float(np.median(moved)) if len(moved) else 1.0,
+        "cells_without_forecast": calibration.without_forecast,
+    }
+
+
 def _held_against(panel: Panel, mean: Floats, draws: Floats, run: str, model: str) -> Calibration:
     watched = panel.impressions_per_spot()
     known = np.isfinite(mean) & (mean > 0) & (watched > 0)
@@ -155,9 +168,10 @@ def _flight_hours(clock: DaypartClock, weeks: Sequence[Week], timezone: str) -> 
     hour = local.hour_of_week.astype(np.int64)
     late = clock.begins_on[hour] != hour // 24
     began = local.day.astype(np.int64) - late
-    inside = np.flatnonzero((began >= days[0]) & (began <= days[1]))
+    on_air = np.isin(began, [day.toordinal() - 719163 for week in weeks for day in week.days])
+    inside = np.flatnonzero(on_air)
     window = Window(begin + int(inside[0]), int(inside[-1] - inside[0]) + 1)
-    daypart = np.where((began >= days[0]) & (began <= days[1]), clock.of_hour[hour], -1)
+    daypart = np.where(on_air, clock.of_hour[hour], -1)
     return window, daypart[inside[0] : inside[-1] + 1]
 
 

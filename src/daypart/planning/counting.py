@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daypart.planning.calibration import Calibration
-from daypart.planning.frequency import TOP, Frequency, count_frequency, jackknife_error
+from daypart.planning.frequency import TOP, Frequency, count_frequency, jackknife_error, project
 from daypart.planning.panel import Panel
 from daypart.planning.surrogate import Surrogate
 
@@ -39,21 +39,26 @@ class AudienceCounter:
     calibration: Calibration | None
     seed: int
 
-    def count(self, spots: Ints, *, every_level: bool = False) -> Frequency:
-        """Count reach and frequency of spots by cell.
+    def count(self, spots: Ints, *, every_level: bool = False, unbiased: bool = True) -> Frequency:
+        """Count reach and frequency of spots by cell, or take them from the surrogate.
 
         The standard errors hold the sampling of households (jackknife) and the spread of reach
         over the forecast's draws, taken as independent; the latter for reach 1+ alone unless
         `every_level` is asked for, which takes longer.
         """
-        counted = count_frequency(self.panel, spots, seed=self.seed)
+        if unbiased:
+            counted = count_frequency(self.panel, spots, seed=self.seed)
+        else:
+            chances = self.surrogate.exposure_chances(spots, TOP)
+            counted = project(self.panel, chances, seed=self.seed)
         if self.calibration is None:
             return counted
         draws = [spots * factor for factor in self.calibration.spread.T]
         spread = np.zeros(TOP + 1)
         if every_level:
-            chances = [self.surrogate.exposure_chances(draw, TOP) for draw in draws]
-            reached = np.array([self.panel.weight @ chance for chance in chances])
+            reached = np.array(
+                [self.panel.weight @ self.surrogate.exposure_chances(draw, TOP) for draw in draws]
+            )
             spread = reached[:, ::-1].cumsum(axis=1)[:, ::-1].std(axis=0)
         else:
             spread[1] = np.std([self.surrogate.reached(draw).sum() for draw in draws])

@@ -6,7 +6,8 @@ A cell is market x network x daypart, numbered `(market * networks + network) * 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +70,8 @@ class Panel:
     history : float array [cells], optional
         Minutes of history that `minutes` are held against once they are calibrated to a forecast
         (see `calibrated`); `history_minutes` without it.
+    crediting : mapping
+        The store's crediting rules.
     """
 
     segment: str
@@ -89,6 +92,7 @@ class Panel:
     universe: Mapping[tuple[str, str], float]
     simulated: bool = False
     history: NDArray[np.float64] | None = None
+    crediting: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def households(self) -> int:
@@ -184,6 +188,7 @@ class Panel:
             universe=self.universe,
             simulated=self.simulated,
             history=self.history,
+            crediting=self.crediting,
         )
 
     def calibrated(self, factor: NDArray[np.float64]) -> Panel:

@@ -96,8 +96,20 @@ def read_panel(
             )
         },
         simulated=bool(viewing.get("simulated", False)),
+        crediting=dict(viewing.get("crediting", {})),
     )
     return panel.of_segment(ALL)
+
+
+def read_markets(store: PathLike) -> tuple[Market, ...]:
+    """Read the markets of a viewing store that have a panel.
+
+    Raises
+    ------
+    DaypartError
+        Where the folder holds no viewing store.
+    """
+    return tuple(_markets_of(_viewing(local_path(store))).values())
 
 
 @dataclass(frozen=True)
@@ -135,11 +147,9 @@ def _viewing(folder: Path) -> dict[str, Any]:
     return viewing
 
 
-def _choose_markets(
-    viewing: Mapping[str, Any], wanted: Sequence[str], asked_in: str
-) -> tuple[Market, ...]:
+def _markets_of(viewing: Mapping[str, Any]) -> dict[str, Market]:
     panelled = viewing["files"]["panel"]
-    places = {
+    return {
         code: Market(
             code,
             str(about.get("name", code)),
@@ -152,6 +162,12 @@ def _choose_markets(
         for code, about in sorted(viewing["markets"].items())
         if code in panelled
     }
+
+
+def _choose_markets(
+    viewing: Mapping[str, Any], wanted: Sequence[str], asked_in: str
+) -> tuple[Market, ...]:
+    places = _markets_of(viewing)
     if tuple(wanted) == (ALL,):
         return tuple(places.values())
     by_name = {place.name: code for code, place in places.items()}

@@ -42,9 +42,18 @@ def markets_shown(raw_households: NDArray[np.int64], min_households: int) -> NDA
 
 
 def publish_reach(
-    frequency: Frequency, k: int, *, raw_households: int, min_households: int
+    frequency: Frequency,
+    k: int,
+    *,
+    raw_households: int,
+    min_households: int,
+    levels: Sequence[int] = (),
 ) -> dict[str, Any]:
     """Put reach k+ into the words of `plan.json`, or say that it is suppressed.
+
+    Two levels of reach tell the households between them, so a level is published only where a
+    published bin of the frequency distribution begins: where `levels` ask for one, and elsewhere
+    as folding small bins into the next lower one leaves them. Reach 1+ tells no bin from another.
 
     Examples
     --------
@@ -53,7 +62,8 @@ def publish_reach(
     'suppressed'
     """
     names = ("percent", "households", "se", "lo_80", "hi_80")
-    if raw_households < min_households:
+    bins = _bins(frequency, min_households, levels) if raw_households >= min_households else []
+    if k not in {low for low, _ in bins}:
         return dict.fromkeys(names, SUPPRESSED)
     percent, error = frequency.reach_percent(k), frequency.error_percent(k)
     lo, hi = interval_80(percent, error, 100.0)
@@ -62,9 +72,11 @@ def publish_reach(
 
 
 def publish_distribution(
-    frequency: Frequency, *, raw_households: int, min_households: int
+    frequency: Frequency, *, raw_households: int, min_households: int, levels: Sequence[int] = ()
 ) -> list[dict[str, Any]]:
     """Publish the frequency distribution from 1 up, small bins folded into the next lower one.
+
+    A bin begins at each of `levels`, if enough households are exposed so often.
 
     What is left below the lowest bin is folded into that, so that the bins add up to reach 1+.
 
@@ -78,16 +90,7 @@ def publish_distribution(
     """
     if raw_households < min_households:
         return [{"exposures": "1+", "households": SUPPRESSED, "percent": SUPPRESSED}]
-    bins: list[tuple[int, int]] = []
-    top, raw = TOP, 0.0
-    for k in range(TOP, 0, -1):
-        raw += float(frequency.raw[k])
-        if raw >= min_households:
-            bins.append((k, top))
-            top, raw = k - 1, 0.0
-    if not bins:
-        return [{"exposures": "1+", "households": SUPPRESSED, "percent": SUPPRESSED}]
-    bins[-1] = (1, bins[-1][1])
+    bins = _bins(frequency, min_households, levels)
     rows = []
     for low, high in reversed(bins):
         households = float(frequency.households[low : high + 1].sum())
@@ -95,6 +98,37 @@ def publish_distribution(
         label = f"{low}+" if high == TOP else (f"{low}-{high}" if high > low else str(low))
         rows.append({"exposures": label, "households": households, "percent": percent})
     return rows
+
+
+def _bins(
+    frequency: Frequency, min_households: int, levels: Sequence[int]
+) -> list[tuple[int, int]]:
+    """Fold exposures 1 .. 10 into bins of enough raw households, from the top down.
+
+    A bin begins at each of `levels` from which there are enough up to the next one.
+    """
+    raw = frequency.raw
+    starts: list[int] = []
+    top = TOP
+    for level in sorted({1, *levels}, reverse=True):
+        if raw[level : top + 1].sum() >= min_households:
+            starts.append(level)
+            top = level - 1
+    bins: list[tuple[int, int]] = []
+    top = TOP
+    for start in starts:
+        low, before = top + 1, len(bins)
+        for k in range(top, start - 1, -1):
+            if raw[k:low].sum() >= min_households:
+                bins.append((k, low - 1))
+                low = k
+        if len(bins) > before:
+            bins[-1] = (start, bins[-1][1])
+        top = start - 1
+    if not bins:
+        return [(1, TOP)]
+    bins[-1] = (1, bins[-1][1])
+    return bins
 
 
 def shares_of_100(amounts: Sequence[float] | NDArray[np.float64]) -> list[float]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daypart.planning.brief import Brief
-from daypart.planning.calibration import Calibration
+from daypart.planning.calibration import describe
 from daypart.planning.clashes import broken_limits, most_spend
 from daypart.planning.comparison import find_curve, measure_sampling_gap, split_evenly
 from daypart.planning.counting import AudienceCounter
@@ -93,7 +93,12 @@ def report_plan(campaign: Campaign, optimum: Optimum, *, gap: float, min_househo
     seen, error = counter.count_impressions(spots.sum(axis=1))
     lo, hi = interval_80(seen, error)
     universe = float(panel.universe_estimate.sum())
-    limits = {"raw_households": panel.households, "min_households": min_households}
+    levels = sorted({1, brief.frequency_goal, 3})
+    limits: dict[str, Any] = {
+        "raw_households": panel.households,
+        "min_households": min_households,
+        "levels": levels,
+    }
     enough = panel.households >= min_households
     sampling = measure_sampling_gap(problem, panel, seed=counter.seed, gap=gap)
     sums: dict[str, Any] = summarise(
@@ -111,10 +116,7 @@ def report_plan(campaign: Campaign, optimum: Optimum, *, gap: float, min_househo
         spent=round(problem.spent(whole.spots), 2),
         currency=brief.currency,
         segment=brief.segment,
-        reach={
-            f"{k}+": publish_reach(counted, k, **limits)
-            for k in sorted({1, brief.frequency_goal, 3})
-        },
+        reach={f"{k}+": publish_reach(counted, k, **limits) for k in levels},
         average_frequency=seen / max(counted.reach(), 1e-12) if enough else SUPPRESSED,
         grp=_figure(100.0 * seen / universe, 100.0 * lo / universe, 100.0 * hi / universe, enough),
         impressions=_figure(seen, lo, hi, enough),
@@ -124,23 +126,11 @@ def report_plan(campaign: Campaign, optimum: Optimum, *, gap: float, min_househo
         lines=make_lines(panel, campaign.weeks, spots, cost, counter.impressions, min_households),
         reach_curve=_curve(campaign, optimum, enough),
         frequency_distribution=publish_distribution(counted, **limits),
-        calibration=_calibration(counter.calibration),
+        calibration=describe(counter.calibration),
         brief=_echo(brief),
         definitions=DEFINITIONS,
         notes=notes_of(panel, brief, sampling, counter.calibration, min_households),
     )
-
-
-def _calibration(calibration: Calibration | None) -> dict[str, Any]:
-    if calibration is None:
-        return {"run": None}
-    moved = calibration.factor[calibration.factor != 1.0]
-    return {
-        "run": calibration.run,
-        "model": calibration.model,
-        "median_factor": float(np.median(moved)) if len(moved) else 1.0,
-        "cells_without_forecast": calibration.without_forecast,
-    }
 
 
 def _certificate(campaign: Campaign, optimum: Optimum, gap: float) -> dict[str, Any]:

@@ -48,6 +48,11 @@ class Schedule:
         """The broadcast weeks it names, in order of time."""
         return tuple(sorted({row[3] for row in self.rows}))
 
+    @property
+    def spots(self) -> int:
+        """All spots."""
+        return sum(row[4] for row in self.rows)
+
     def spots_by_cell(self, panel: Panel, mondays: Sequence[dt.date]) -> NDArray[np.int64]:
         """Sum spots by cell and week.
 

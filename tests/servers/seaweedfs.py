@@ -104,12 +104,23 @@ def running_s3() -> Iterator[S3Server]:
     command = [
         *(weed, "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={folder / 'data'}"),
         *("-filer", "-s3", f"-s3.config={folder / 's3.json'}", *listen),
-        *("-s3.port.iceberg=0", "-volume.max=30", "-master.volumeSizeLimitMB=256"),
+        *(
+            "-s3.port.iceberg=0",
+            "-s3.port.lance=0",
+            "-volume.max=1000",
+            "-master.volumeSizeLimitMB=64",
+        ),
         *("-master.volumePreallocate=false", "-master.telemetry=false"),
     ]
     with (folder / "weed.log").open("wb") as log:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+            # A bucket begins with one volume, not with seven: its first write comes sooner.
+            env={**os.environ, "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"},
         )
     server = S3Server(f"http://127.0.0.1:{ports[2 * _PARTS.index('s3')]}")
     try:

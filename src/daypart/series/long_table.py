@@ -15,7 +15,7 @@ from daypart.progress import SILENT, Progress
 from daypart.series.block import MISSING, SeriesBlock, block_from_arrays
 from daypart.series.local_time import timezone_of
 from daypart.series.store import SeriesStore
-from daypart.storage import PathLike, local_path, make_folder
+from daypart.storage import Location, PathLike, local_copy, location, make_folder
 
 if TYPE_CHECKING:
     import duckdb
@@ -110,14 +110,14 @@ def import_series(
     ----------
     The long format `unique_id, ds, y` is the one of the Nixtla libraries.
     """
-    path = local_path(source)
+    path = location(source)
     timezone_of(timezone)
     stamps_zone = timezone_of(stamps_are or timezone).key
     key_columns = tuple(key) if key else ("unique_id",)
     store_key = tuple(key) if key else ("series",)
     store = SeriesStore.create(into, key=store_key)
-    with _database(memory) as connection:
-        _open_source(connection, path, key_columns, time, value, stamps_zone)
+    with _database(memory) as connection, local_copy(source) as file:
+        _open_source(connection, path, file, key_columns, time, value, stamps_zone)
         rows = _check(connection, path, key_columns, time, value)
         make_folder(store.folder)
         regions = _regions(connection, one_column=len(key_columns) == 1)
@@ -153,7 +153,8 @@ def _database(memory: str) -> duckdb.DuckDBPyConnection:
 
 def _open_source(
     connection: duckdb.DuckDBPyConnection,
-    path: Path,
+    path: Location,
+    file: Path,
     key: Sequence[str],
     time: str,
     value: str,
@@ -162,11 +163,11 @@ def _open_source(
     """Make the table `source_rows`: row, one text column a key column, instant, value."""
     import duckdb
 
-    if not path.is_file():
+    if not file.is_file():
         raise DaypartError(f"{path}: no such file")
     reader = "read_parquet" if path.suffix == ".parquet" else "read_csv"
     try:
-        table = connection.sql(f"FROM {reader}(?)", params=[str(path)])
+        table = connection.sql(f"FROM {reader}(?)", params=[str(file)])
         types = dict(zip(table.columns, map(str, table.types), strict=True))
     except duckdb.Error as error:
         raise DaypartError(f"{path}: not readable ({str(error).splitlines()[0]})") from None
@@ -188,7 +189,7 @@ def _open_source(
                {_quoted(time)} IS NOT NULL AS has_stamp
         FROM {reader}(?)
         """,
-        [str(path)],
+        [str(file)],
     )
 
 
@@ -219,7 +220,7 @@ def _skipped(column: str, column_type: str, stamps_zone: str) -> str:
 
 def _check(
     connection: duckdb.DuckDBPyConnection,
-    path: Path,
+    path: Location,
     key: Sequence[str],
     time: str,
     value: str,
@@ -261,7 +262,7 @@ def _check(
 
 
 def _check_duplicates(
-    connection: duckdb.DuckDBPyConnection, path: Path, key: Sequence[str]
+    connection: duckdb.DuckDBPyConnection, path: Location, key: Sequence[str]
 ) -> None:
     columns = ", ".join(f"key_{i}" for i in range(len(key)))
     twice = connection.execute(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -31,6 +32,8 @@ _SECONDS_TO_CONNECT = 5
 _SECONDS_A_REQUEST = 60
 _RETRIES = 10
 _SECONDS_OF_RETRIES = 150
+_PAUSES = (0.1, 0.3, 1.0, 3.0, 10.0)
+_WRITER = "daypart-writer"
 _FIRST_TRY = {"connect": 1.5, "request": 3.0, "retries": 1, "all": 3.0}
 """The first request to a bucket is impatient: what is wrong there is wrong for good."""
 
@@ -121,38 +124,52 @@ def put(path: S3Path, content: bytes | Path) -> str:
 
 def put_new(path: S3Path, content: bytes) -> str | None:
     """Write an object that is not there yet; return its etag, or None where it is there."""
-    import obstore
-    from obstore.exceptions import AlreadyExistsError
-
-    store = opened(path)
-    with _told(path):
-        try:
-            return str(obstore.put(store, path.key, content, mode="create")["e_tag"])
-        except AlreadyExistsError:
-            # It may be ours: a request whose answer was lost is sent again.
-            there, stat = get(path)
-            return stat.etag if there == content else None
+    return _put_if(path, content, "create")
 
 
 def put_changed(path: S3Path, content: bytes, etag: str) -> str | None:
     """Replace the object that has this etag; return its new one, or None where it has another."""
+    return _put_if(path, content, {"e_tag": etag})
+
+
+def _put_if(path: S3Path, content: bytes, condition: Any) -> str | None:
+    """Write on a condition; return the new etag, or None where the condition does not hold.
+
+    A request whose answer was lost is sent again and then finds its condition broken by itself.
+    So each write bears a mark of its own, and what was found in its place is looked at.
+    """
     import obstore
-    from obstore.exceptions import PreconditionError
+    from obstore.exceptions import AlreadyExistsError, GenericError, PreconditionError
 
     store = opened(path)
+    mark: Any = {_WRITER: secrets.token_hex(8)}
     with _told(path):
-        try:
-            return str(obstore.put(store, path.key, content, mode={"e_tag": etag})["e_tag"])
-        except (PreconditionError, FileNotFoundError):
-            return _etag_if_same(path, content)
+        for pause in (*_PAUSES, None):
+            try:
+                put = obstore.put(store, path.key, content, mode=condition, attributes=mark)
+                return str(put["e_tag"])
+            except (AlreadyExistsError, PreconditionError, FileNotFoundError):
+                return _etag_of(store, path, mark[_WRITER])
+            except GenericError as error:
+                # obstore sends what may have been done again only where that does no harm.
+                if pause is None or is_lasting(error):
+                    raise
+                if (etag := _etag_of(store, path, mark[_WRITER])) is not None:
+                    return etag
+                time.sleep(pause)
+    return None
 
 
-def _etag_if_same(path: S3Path, content: bytes) -> str | None:
+def _etag_of(store: S3Store, path: S3Path, writer: str) -> str | None:
+    """Return the etag of the object that a writer left, or None where it is another's."""
+    import obstore
+
     try:
-        there, stat = get(path)
+        found = obstore.get(store, path.key)
     except FileNotFoundError:
         return None
-    return stat.etag if there == content else None
+    written_by = found.attributes.get(_WRITER)
+    return str(found.meta["e_tag"]) if written_by == writer else None
 
 
 def delete(paths: Sequence[S3Path]) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from daypart.errors import DaypartError
-from daypart.storage.s3_errors import describe, is_lasting
+from daypart.storage.s3_errors import describe, is_cut_short, is_passing
 from daypart.storage.s3_path import ObjectStat, S3Path
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _RETRIES = 10
 _SECONDS_OF_RETRIES = 150
 _PAUSES = (0.1, 0.3, 1.0, 3.0, 10.0)
 _WRITER = "daypart-writer"
-_FIRST_TRY = {"connect": 1.5, "request": 3.0, "retries": 1, "all": 3.0}
+_FIRST_TRY = {"connect": 1.5, "request": 3.0, "retries": 4, "all": 3.0}
 """The first request to a bucket is impatient: what is wrong there is wrong for good."""
 
 
@@ -152,7 +152,7 @@ def _put_if(path: S3Path, content: bytes, condition: Any) -> str | None:
                 return _etag_of(store, path, mark[_WRITER])
             except GenericError as error:
                 # obstore sends what may have been done again only where that does no harm.
-                if pause is None or is_lasting(error):
+                if pause is None or not is_cut_short(error):
                     raise
                 if (etag := _etag_of(store, path, mark[_WRITER])) is not None:
                     return etag
@@ -206,20 +206,30 @@ def list_objects(folder: S3Path, *, starting_with: str = "") -> Iterator[S3Path]
         Only keys that go on with this below the folder.
     """
     import obstore
+    from obstore.exceptions import GenericError
 
     store = opened(folder, is_folder=True)
     beginning = f"{folder.key}/{starting_with}" if folder.key else starting_with
     # obstore lists whole folders; a beginning within names is reached by starting behind all
     # that sort before it.
     offset = beginning[:-1] + chr(ord(beginning[-1]) - 1) + "\uffff" if starting_with else None
+    pauses = iter(_PAUSES)
     with _told(folder):
-        for page in obstore.list(store, folder.key or None, offset=offset, chunk_size=PAGE):
-            for each in page:
-                key = each["path"]
-                if key.startswith(beginning):
-                    yield S3Path(folder.bucket, key, _stat(each))
-                elif starting_with and key > beginning:
-                    return
+        while True:
+            try:
+                for page in obstore.list(store, folder.key or None, offset=offset, chunk_size=PAGE):
+                    for each in page:
+                        offset = each["path"]
+                        if offset.startswith(beginning):
+                            yield S3Path(folder.bucket, offset, _stat(each))
+                        elif starting_with and offset > beginning:
+                            return
+                return
+            except GenericError as error:
+                pause = next(pauses, None)
+                if pause is None or not is_cut_short(error):
+                    raise
+                time.sleep(pause)  # then go on behind the last that came
 
 
 def opened(path: S3Path, *, is_folder: bool = False) -> S3Store:
@@ -252,7 +262,7 @@ def _reach(folder: S3Path, environment: Mapping[str, str]) -> S3Store:
     try:
         next(iter(obstore.list(first, folder.key or None, chunk_size=1)), None)
     except BaseError as error:
-        if is_lasting(error):
+        if not is_passing(error):
             raise describe(error, folder) from None
     return _store(
         folder.bucket,

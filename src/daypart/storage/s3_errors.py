@@ -16,10 +16,16 @@ _WRONG_KEY = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "Ex
 _WRONG_REGION = ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraint")
 
 
-def is_lasting(error: Exception) -> bool:
-    """Tell whether waiting would not help."""
+def is_passing(error: Exception) -> bool:
+    """Tell whether the server was busy or did not answer in time: waiting may help."""
     text = str(error)
-    return _status(text) not in _BUSY and "timed out" not in text
+    return _status(text) in _BUSY or "timed out" in text or "TimedOut" in text
+
+
+def is_cut_short(error: Exception) -> bool:
+    """Tell whether an answer was lost on its way and was not asked for again by obstore."""
+    text = str(error)
+    return "HTTP error" in text and not re.search(r"after \d+ retries", text)
 
 
 def describe(error: Exception, path: S3Path) -> DaypartError:

@@ -1,0 +1,63 @@
+# The image of daypart: every verb, and all that a task of a run on a cluster needs.
+#
+#   make image                                  for this machine's architecture
+#   make image PLATFORMS=linux/amd64,linux/arm64   for both (docker buildx)
+#
+# Two optional build secrets let pip reach an index of your own: `pip`, a pip.conf, and `ca`, a
+# bundle of certificates. Nothing of them stays in the image.
+ARG PYTHON=python:3.11-slim
+ARG TARGETARCH
+
+# Kernels are compiled for a common kind of processor, not for that of the host that builds: so no
+# task compiles anything, and results are the same to the bit on whatever host of an architecture
+# a task runs. x86-64-v3 is every x86 server since 2015 (AVX2, FMA), neoverse-n1 every Graviton
+# since the second.
+FROM ${PYTHON} AS base-amd64
+ENV NUMBA_CPU_NAME=x86-64-v3
+FROM ${PYTHON} AS base-arm64
+ENV NUMBA_CPU_NAME=neoverse-n1
+
+FROM base-${TARGETARCH} AS base
+ENV NUMBA_CPU_FEATURES="" PATH=/opt/daypart/bin:$PATH
+
+FROM base AS build
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+WORKDIR /build
+COPY requirements/build.txt requirements/image.txt requirements/
+RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
+    --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
+    python -m venv --without-pip /opt/daypart \
+    && python -m venv --without-pip tools \
+    && python -m pip --python tools/bin/python install --quiet --require-hashes -r requirements/build.txt \
+    && python -m pip --python /opt/daypart/bin/python install --quiet --no-compile --require-hashes \
+       -r requirements/image.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY src src
+RUN tools/bin/python -m hatchling build -t wheel -d wheel \
+    && python -m pip --python /opt/daypart/bin/python install --quiet --no-compile --no-deps --no-index wheel/*.whl
+
+# What no verb ever loads: tests and headers of libraries, the servers of Arrow Flight.
+RUN cd /opt/daypart/lib/python3*/site-packages \
+    && rm -rf pyarrow/tests pyarrow/include pyarrow/src numpy/*/tests numpy/tests numba/tests \
+       numba/cuda/tests pyarrow/libarrow_flight* pyarrow/_flight* pyarrow/libarrow_substrait* \
+       pyarrow/_substrait* pyarrow/libarrow_python_flight* pyarrow/flight.py pyarrow/*.pyx pyarrow/*.pxi \
+    && find . -name '*.lib' -delete
+
+# Layers keep whole seconds, and numba compares times: so sources get such before it compiles.
+# Whoever runs it must be able to write beside the kernels, or numba does not look for them there.
+RUN find /opt/daypart -exec touch -h -d '2026-01-01T00:00:00Z' {} + \
+    && python -c 'from daypart.models import compile_kernels; compile_kernels()' \
+    && chown -R 10001:10001 /opt/daypart/lib/python3*/site-packages/daypart/models/__pycache__
+
+FROM base
+RUN echo 'daypart:x:10001:10001:daypart:/home/daypart:/bin/sh' >> /etc/passwd \
+    && echo 'daypart:x:10001:' >> /etc/group \
+    && mkdir -p /home/daypart /work \
+    && chown 10001:10001 /home/daypart /work
+COPY --from=build /opt/daypart /opt/daypart
+ENV HOME=/home/daypart PYTHONUNBUFFERED=1
+USER daypart
+WORKDIR /work
+# No shell in between: SIGTERM reaches the process that flushes.
+ENTRYPOINT ["daypart"]
+CMD ["--help"]

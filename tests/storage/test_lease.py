@@ -1,0 +1,109 @@
+"""A lease has one holder at a time, and none for long after its holder died."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import asdict, replace
+
+import pytest
+
+from daypart import storage
+from daypart.storage import Holder, Lease, holder_of, location
+
+
+@pytest.fixture(params=["disk", pytest.param("s3", marks=pytest.mark.server)])
+def file(request, tmp_path):
+    if request.param == "disk":
+        return tmp_path / "driver.lock"
+    return location(request.getfixturevalue("bucket")) / "run" / "driver.lock"
+
+
+def test_the_second_is_told_who_holds_it_until_the_first_lets_go(file):
+    first, second = Lease(file), Lease(file)
+    assert first.take() is None
+    assert second.take() == holder_of(file)
+    assert str(holder_of(file)).startswith("process ")
+    first.release()
+    assert holder_of(file) is None
+    assert second.take() is None
+    second.release()
+
+
+def test_of_many_that_take_it_at_once_one_gets_it(file):
+    leases = [Lease(file) for _ in range(6)]
+    barrier, got = threading.Barrier(6), []
+
+    def take(lease: Lease) -> None:
+        barrier.wait()
+        if lease.take() is None:
+            got.append(lease)
+
+    threads = [threading.Thread(target=take, args=(lease,)) for lease in leases]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(got) == 1
+    got[0].release()
+
+
+def test_it_is_renewed_while_its_holder_lives(file):
+    lease = Lease(file, seconds=1.5)
+    assert lease.take() is None
+    before = holder_of(file)
+    time.sleep(2.0)
+    assert holder_of(file).renewed > before.renewed
+    assert Lease(file).take() is not None
+    lease.release()
+
+
+def test_one_that_was_not_renewed_in_time_is_free(file):
+    elsewhere = replace(Holder.this_process(30.0), namespace="another machine")
+    storage.write_json(file, asdict(replace(elsewhere, renewed=time.time() - 5)))
+    assert 20 < holder_of(file).seconds_left() < 26
+    storage.write_json(file, asdict(replace(elsewhere, renewed=time.time() - 31)))
+    assert holder_of(file) is None
+    lease = Lease(file)
+    assert lease.take() is None
+    lease.release()
+
+
+def test_that_of_a_process_that_was_killed_on_this_machine_is_free_at_once(file):
+    code = (
+        "import sys, time\n"
+        "from daypart.storage import Lease, location\n"
+        "assert Lease(location(sys.argv[1])).take() is None\n"
+        "print('taken', flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(file)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "taken\n"
+    assert Lease(file).take() is not None
+    process.kill()
+    process.wait()
+    lease = Lease(file)
+    assert lease.take() is None
+    lease.release()
+
+
+def test_a_holder_that_was_taken_for_dead_learns_it_and_leaves_the_new_one_alone(file):
+    lost = threading.Event()
+    first = Lease(file, on_lost=lost.set, seconds=0.5)
+    assert first.take() is None
+    second = Holder.this_process(30.0)
+    storage.write_json(file, asdict(second))
+    assert lost.wait(10)
+    first.release()
+    assert holder_of(file) == second
+
+
+def test_a_file_that_says_nothing_of_a_holder_is_free(file):
+    storage.write_text(file, "not JSON")
+    lease = Lease(file)
+    assert lease.take() is None
+    lease.release()

@@ -6,7 +6,6 @@
 # Two optional build secrets let pip reach an index of your own: `pip`, a pip.conf, and `ca`, a
 # bundle of certificates. Nothing of them stays in the image.
 ARG PYTHON=python:3.11-slim
-ARG TARGETARCH
 
 # Kernels are compiled for a common kind of processor, not for that of the host that builds: so no
 # task compiles anything, and results are the same to the bit on whatever host of an architecture

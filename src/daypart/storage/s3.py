@@ -262,7 +262,7 @@ def _reach(folder: S3Path, environment: Mapping[str, str]) -> S3Store:
     try:
         next(iter(obstore.list(first, folder.key or None, chunk_size=1)), None)
     except BaseError as error:
-        if not is_passing(error):
+        if not (is_passing(error) or is_cut_short(error)):
             raise describe(error, folder) from None
     return _store(
         folder.bucket,

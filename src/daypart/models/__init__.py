@@ -32,7 +32,8 @@ def get_model(name: str, **parameters: Any) -> Model:
         `holidays` (bool) of `negbin` and `crossed`: United States federal holidays as event
         effects in American time zones; on by default for `negbin`. `inference`: `fast` (the
         scales' posterior as normal), `full` (integrated over nodes) or `auto` (full where it is
-        skewed). `calendar`: named events, rows as `models.events.parse_events` reads them.
+        skewed). `pooling` of `negbin` (on by default): partitions take a prior from sums over
+        them. `calendar`: named events, rows as `models.events.parse_events` reads them.
 
     Returns
     -------
@@ -51,7 +52,10 @@ def get_model(name: str, **parameters: Any) -> Model:
     if name not in MODEL_NAMES:
         raise DaypartError(f"there is no model {name!r}", hint=did_you_mean(name, MODEL_NAMES))
     bayesian = name in ("negbin", "crossed")
-    defaults = {"inference": "auto", "holidays": name == "negbin"} if bayesian else {}
+    defaults: dict[str, Any] = {"inference": "auto", "holidays": name == "negbin"}
+    defaults = defaults if bayesian else {}
+    if name == "negbin":
+        defaults["pooling"] = True
     for parameter, value in parameters.items():
         if parameter == "calendar":
             if not bayesian:
@@ -61,7 +65,7 @@ def get_model(name: str, **parameters: Any) -> Model:
                 f"model {name} has no parameter {parameter!r}",
                 hint=did_you_mean(parameter, defaults),
             )
-        if parameter == "holidays" and not isinstance(value, bool):
+        if parameter in ("holidays", "pooling") and not isinstance(value, bool):
             raise DaypartError(f"{parameter}={value!r} is neither true nor false")
         if parameter == "inference" and value not in INFERENCES:
             raise DaypartError(

@@ -59,6 +59,10 @@ class Structure(NamedTuple):
     event_precision: float
     skewed: float
     """AUTO integrates in full where a coordinate of theta is more skewed than this."""
+    centre: FloatVector
+    """Where theta is expected, beside its half-normal prior: what partitions like it have."""
+    pull: FloatVector
+    """Precision of that expectation, 0 for none."""
 
 
 class Series(NamedTuple):
@@ -137,7 +141,7 @@ def make_scratch(weeks: int, effects: int, segments: int, levels: int, large: in
 
 
 STRUCTURE = numba.types.NamedTuple(
-    [I1, I1, numba.int64, F1, numba.float64, numba.float64, numba.float64], Structure
+    [I1, I1, numba.int64, F1, numba.float64, numba.float64, numba.float64, F1, F1], Structure
 )
 SERIES = numba.types.NamedTuple(
     [numba.int64, numba.int64, numba.int64, F2, F2, I2, F1, F1, numba.int64], Series

@@ -54,9 +54,14 @@ def fitted_spans(model: NegativeBinomial, block: SeriesBlock) -> Iterator[Fitted
         exposure = block.hourly_exposure_of(i).astype(np.float64)
         shown = exposure > 0
         first, second = space.scratch.fitted[:, clock.week, clock.hour_of_week]
+        offset = space.offset[clock.week, clock.hour_of_week]
         log_exposure = np.log(exposure, out=np.full(len(exposure), np.nan), where=shown)
         deviation = np.sqrt(np.maximum(second - first**2, 0.0))
         deviation[~shown] = np.nan
         yield FittedSpan(
-            "ok", None, first + log_exposure, deviation, summarise(space.nodes[: space.used])
+            "ok",
+            None,
+            first + log_exposure + offset,
+            deviation,
+            summarise(space.nodes[: space.used]),
         )

@@ -22,6 +22,7 @@ from daypart.models.field import (
 )
 from daypart.models.mixture import DONE, fit_series
 from daypart.models.negbin import FEWEST_WEEKS, INFERENCES, MOST_WEEKS
+from daypart.models.parents import EVENT_SD, Prior
 from daypart.models.quadrature import integration_rule, product_rule
 from daypart.models.search import TRIAL, VECTORS
 from daypart.models.summary import CHECKS, DENSE, DENSE_SQUARE, HOUR, HOUR_SQUARE, LEVEL, SUM_ROWS
@@ -48,6 +49,8 @@ def structure_of(configuration: Configuration) -> Structure:
         level_precision=configuration.level_sd**-2.0,
         event_precision=configuration.event_sd**-2.0,
         skewed=configuration.skewed,
+        centre=np.zeros(len(configuration.hyper_scales)),
+        pull=np.zeros(len(configuration.hyper_scales)),
     )
 
 
@@ -78,7 +81,7 @@ class Workspace:
         self.weeks, self.hours = max(weeks, self.weeks), max(hours, self.hours)
         self.effects, self.pairs = max(effects, self.effects), max(pairs, self.pairs)
         d = len(self.structure.hyper_scales)
-        self.counts, self.exposure = np.zeros((2, self.weeks, 168))
+        self.counts, self.exposure, self.offset = np.zeros((3, self.weeks, 168))
         self.over = np.zeros(layout.HISTOGRAM)
         self.large = np.zeros(self.hours + 1)
         self.places = np.zeros((3, self.pairs + 1), np.int64)
@@ -115,8 +118,7 @@ def fit_partitions(
     rule = integration_rule(dimensions)
     fine = product_rule(3) if dimensions == 3 and model.parameters["inference"] == "full" else rule
     space = Workspace(structure, rule, fine)
-    keys = block.keys.select([c for c in model.calendar.columns if c in block.keys.column_names])
-    for i, key in enumerate(keys.to_pylist() or [{}] * len(block)):
+    for i, key in enumerate(block.keys.to_pylist()):
         yield _fit_one(model, block, i, key, space), space
 
 
@@ -151,6 +153,12 @@ def _fit_one(
     problem = _problem(space.report, hours)
     if problem is not None:
         return problem
+    prior = None
+    if model.parents is not None:
+        monday = int(clock.day[0]) - int(clock.hour_of_week[0]) // 24
+        total = float(space.report[layout.TOTAL])
+        prior = model.parents.prior_of(model.configuration, key, total, monday, weeks)
+    _offset(space, prior, weeks, present)
     table = Series(
         weeks=weeks,
         effects=len(present),
@@ -167,7 +175,7 @@ def _fit_one(
     space.search[TRIAL] = np.cbrt(model.configuration.start)
     space.steps[:] = 0
     code = fit_series(
-        space.structure,
+        space.structure if prior is None else prior.structure,
         table,
         space.scratch,
         INFERENCES.index(model.parameters["inference"]),
@@ -181,7 +189,40 @@ def _fit_one(
     if code != DONE or not np.isfinite(space.sums).all():
         return Posterior("failed", "the posterior's mode was not found", {})
     space.used = len(fine) if space.sums[CHECKS, 2] else len(space.rule)
-    return Posterior("ok", None, _columns(model, space, weeks, present))
+    columns = _columns(model, space, weeks, present)
+    if prior is not None:
+        columns |= _with_prior(model, columns, prior, present)
+    return Posterior("ok", None, columns)
+
+
+def _offset(space: Workspace, prior: Prior | None, weeks: int, present: NDArray[np.int16]) -> None:
+    """Take a prior's log mean in as exposure, so that the fit's effects are deviations from it."""
+    space.offset[:] = 0.0
+    if prior is None:
+        return
+    space.offset[:weeks] = prior.offset
+    week, hour, effect = space.places[:, : int(space.report[layout.EVENTS])]
+    np.add.at(space.offset, (week, hour), prior.event_mean[present[effect]])
+    space.exposure[:weeks] *= np.exp(space.offset[:weeks])
+
+
+def _with_prior(
+    model: NegativeBinomial, columns: dict[str, Any], prior: Prior, present: NDArray[np.int16]
+) -> dict[str, Any]:
+    """Return the columns that hold the sum of a prior and the deviations from it."""
+    event_mean, event_sd = prior.event_mean.copy(), np.full(len(prior.event_mean), EVENT_SD)
+    event_mean[present] += columns["event_mean"]
+    event_sd[present] = columns["event_sd"]
+    variance = columns["hour_of_week_sd"].astype(np.float64) ** 2 + prior.origin_variance
+    return {
+        "hour_of_week_mean": (columns["hour_of_week_mean"] + prior.origin).astype(np.float32),
+        "hour_of_week_sd": np.sqrt(variance).astype(np.float32),
+        "week_mean": (columns["week_mean"] + prior.week).astype(np.float32),
+        "event": list(model.calendar.effects),
+        "event_mean": event_mean.astype(np.float32),
+        "event_sd": event_sd.astype(np.float32),
+        **prior.columns,
+    }
 
 
 def _problem(report: NDArray[np.int64], hours: int) -> Posterior | None:
@@ -236,7 +277,10 @@ def _columns(
     spreads = np.sqrt(np.maximum(nodes[:, 0] @ (natural - means) ** 2, 0.0))
     for name, mean, spread in zip(model.configuration.hyperparameters, means, spreads, strict=True):
         columns[f"{name}_mean"], columns[f"{name}_sd"] = float(mean), float(spread)
+    theta = nodes[:, 0] @ nodes[:, 1:]
     return columns | {
+        "theta_mean": theta,
+        "theta_sd": np.sqrt(nodes[:, 0] @ (nodes[:, 1:] - theta) ** 2),
         "observed_hours": int(report[layout.OBSERVED]),
         "mean_count": float(report[layout.TOTAL] / report[layout.OBSERVED]),
         "newton_steps": int(space.steps[0]),
@@ -278,4 +322,7 @@ def posterior_schema(model: NegativeBinomial) -> pa.Schema:
     fields |= {"newton_steps": pa.int32(), "evaluations": pa.int32()}
     fields |= {"gradient": pa.float32(), "skewness": pa.float32(), "inference": pa.string()}
     fields |= {"flags": pa.string()}
+    if model.pools:
+        names = pa.list_(pa.string())
+        fields |= {"parents": names, "shared_sd": vector, "shared_event_sd": vector}
     return pa.schema(list(fields.items()))

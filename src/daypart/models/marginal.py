@@ -227,8 +227,9 @@ def log_posterior(
     slope[last] = 2.0 * r * r_slope
     for i in range(last + 1):
         ratio = theta[i] ** 3.0 / structure.hyper_scales[i]
-        value += 2.0 * math.log(theta[i]) - 0.5 * ratio * ratio
-        slope[i] = (3.0 * (slope[i] - ratio * ratio) + 2.0) / theta[i]
+        away = theta[i] - structure.centre[i]
+        value += 2.0 * math.log(theta[i]) - 0.5 * (ratio * ratio + structure.pull[i] * away * away)
+        slope[i] = (3.0 * (slope[i] - ratio * ratio) + 2.0) / theta[i] - structure.pull[i] * away
     return value
 
 

@@ -8,7 +8,7 @@ cell, each with a learnt scale; weeks as a random walk; holidays), and `crossed`
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from daypart.models.fitted_span import FittedSpan
+    from daypart.models.parents import Parents
+    from daypart.models.sums import Sums
     from daypart.series import SeriesBlock
 
 INFERENCES = ("fast", "auto", "full")
@@ -92,14 +94,14 @@ class NegativeBinomial:
     name : str
     configuration : Configuration
     parameters : mapping
-        What the user may set: `holidays` (True, False), `inference` (`INFERENCES`) and
-        `calendar` (rows as `events.parse_events` reads them).
+        What the user may set: `holidays` and `pooling` (True, False), `inference`
+        (`INFERENCES`) and `calendar` (rows as `events.parse_events` reads them).
 
     Examples
     --------
     >>> from daypart.models import get_model
     >>> get_model("negbin").parameters
-    {'inference': 'auto', 'holidays': True}
+    {'inference': 'auto', 'holidays': True, 'pooling': True}
 
     References
     ----------
@@ -110,13 +112,41 @@ class NegativeBinomial:
     name: str
     configuration: Configuration
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    version: str = "2"
+    version: str = "3"
+    parents: Parents | None = None
 
     @cached_property
     def calendar(self) -> EventCalendar:
         """Return the events that have an effect."""
         rows = self.parameters.get("calendar", ())
         return EventCalendar(self.parameters["holidays"], parse_events(rows))
+
+    @property
+    def pools(self) -> bool:
+        """Whether partitions take a prior from parents."""
+        return bool(self.parameters.get("pooling", False))
+
+    def sums(self, key: Sequence[str], overlapping: Mapping[str, str]) -> Sums:
+        """Return the (empty) sums of partitions that parents are fitted to."""
+        compile_kernels()
+        from daypart.models.sums import Sums
+
+        return Sums(key, overlapping, self.calendar)
+
+    def fit_parents(self, sums: Sums, sample: SeriesBlock) -> pa.Table:
+        """Fit parents to sums of all partitions; a sample of these tells how they deviate."""
+        from daypart.models.parents import to_table
+        from daypart.models.pooling import fit_parents
+
+        return to_table(fit_parents(self, sums, sample))
+
+    def with_parents(
+        self, parents: pa.Table, key: Sequence[str], overlapping: Mapping[str, str]
+    ) -> NegativeBinomial:
+        """Return the model whose partitions take their prior from parents."""
+        from daypart.models.parents import Parents
+
+        return replace(self, parents=Parents.from_table(parents, key, overlapping))
 
     @property
     def hyperparameters(self) -> tuple[str, ...]:
@@ -164,4 +194,5 @@ def compile_kernels() -> None:
 
     with one_compiler():
         import daypart.models.fitting
-        import daypart.models.predictive  # noqa: F401
+        import daypart.models.predictive
+        import daypart.models.sums  # noqa: F401

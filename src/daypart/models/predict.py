@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from daypart.models.events import EventHours
 from daypart.models.protocol import Forecast, Window
 from daypart.models.seeds import generator_of
+from daypart.models.shared_paths import MOST_SHARED, SharedDraws, shared_of
 from daypart.series import datetime_to_hour, local_hours
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ class PlacedHours:
     steps: NDArray[np.int64]
     """Whole local weeks after the last fitted one, at least 0."""
     events: EventHours
+    days: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    """Whole local days after the first hour's."""
 
 
 def clock_of(model: NegativeBinomial, row: dict[str, Any], window: Window) -> PlacedHours:
@@ -45,6 +48,7 @@ def clock_of(model: NegativeBinomial, row: dict[str, Any], window: Window) -> Pl
         hour_of_week=ahead.hour_of_week.astype(np.int64),
         steps=np.maximum(steps, 0).astype(np.int64),
         events=model.calendar.hours_of(row, window.first_hour, window.hours, timezone),
+        days=(ahead.day - ahead.day[0]).astype(np.int64),
     )
 
 
@@ -74,10 +78,14 @@ def level_of(model: NegativeBinomial, row: dict[str, Any], clock: PlacedHours) -
     cell_sd = np.asarray(row["hour_of_week_sd"], dtype=np.float64)
     mean = cell_mean[clock.hour_of_week] + np.log(max(float(row["exposure"]), 1e-300))
     variance = cell_sd[clock.hour_of_week] ** 2
+    shares = shared_of(row)
+    for shared in shares:
+        variance += shared.level_sd**2 + clock.steps * shared.walk_sd**2 + shared.week_sd**2
     if len(clock.events):
         event_mean, event_sd = event_effects(model, row)
+        event_variance = event_sd**2 + sum(shared.event_sd**2 for shared in shares)
         np.add.at(mean, clock.events.hour, event_mean[clock.events.effect])
-        np.add.at(variance, clock.events.hour, event_sd[clock.events.effect] ** 2)
+        np.add.at(variance, clock.events.hour, event_variance[clock.events.effect])
     return LogMean(mean, variance)
 
 
@@ -164,10 +172,11 @@ def sample_block(
 ) -> NDArray[np.int32]:
     """Draw joint paths for every row of a state; see `Model.sample_paths`."""
     paths = np.full((state.num_rows, draws, window.hours), -1, dtype=np.int32)
+    shared = SharedDraws(draws, seed)
     for i, row in enumerate(state.to_pylist()):
         if row["status"] == "ok":
             generator = generator_of(row["unique_id"], seed)
-            paths[i] = _sample_one(model, row, window, draws, generator)
+            paths[i] = _sample_one(model, row, window, draws, generator, shared)
     return paths
 
 
@@ -177,6 +186,7 @@ def _sample_one(
     window: Window,
     draws: int,
     generator: np.random.Generator,
+    shared: SharedDraws,
 ) -> NDArray[np.int32]:
     """Draw one partition's paths: scales, level, each hour of week, weeks, events, counts."""
     clock = clock_of(model, row, window)
@@ -186,9 +196,9 @@ def _sample_one(
     week_scale = np.asarray(row["node_week_scale"], dtype=np.float64)[node]
     r = np.asarray(row["node_inv_phi"], dtype=np.float64)[node]
     cell_sd = np.asarray(row["hour_of_week_sd"], dtype=np.float64)
-    shared = np.minimum(float(row["level_sd"]), cell_sd)
-    own = np.sqrt(cell_sd**2 - shared**2)
-    cell = generator.standard_normal((draws, 1)) * shared
+    level_sd = np.minimum(float(row["level_sd"]), cell_sd)
+    own = np.sqrt(cell_sd**2 - level_sd**2)
+    cell = generator.standard_normal((draws, 1)) * level_sd
     cell += generator.standard_normal((draws, 168)) * own
     log_mean = mean[None, :] + cell[:, clock.hour_of_week]
     weeks = int(clock.steps.max(initial=0)) + 1
@@ -201,6 +211,17 @@ def _sample_one(
     for effect in np.unique(clock.events.effect):
         shift = generator.standard_normal((draws, 1)) * event_sd[effect]
         log_mean[:, clock.events.hour[clock.events.effect == effect]] += shift
+    scales = shared_of(row)
+    for scale in scales:
+        log_mean += shared.log_mean(scale, clock)
+    common = sum(scale.day_sd**2 + scale.hour_sd**2 for scale in scales)
+    if common > 0.0:
+        log_r = np.log1p(r)
+        loading = np.sqrt(np.minimum(MOST_SHARED * log_r / common, 1.0))[:, None]
+        for scale in scales:
+            log_mean += loading * shared.shocks(scale, clock)
+        log_mean -= 0.5 * loading**2 * common
+        r = np.expm1(log_r - loading[:, 0] ** 2 * common)
     size = 1.0 / r[:, None]
     rate = generator.standard_gamma(np.broadcast_to(size, log_mean.shape)) / size
     rate *= np.exp(np.minimum(log_mean, 20.0))

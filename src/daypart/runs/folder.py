@@ -57,6 +57,8 @@ class RunSettings:
         As in the store.
     regions : mapping of str to str
         Content hash of each region when the plan was made.
+    parents : str or None
+        Content hash of the parents that partitions take their prior from.
     created : str
         ISO 8601, UTC.
     """
@@ -74,6 +76,7 @@ class RunSettings:
     limits: Limits = NO_LIMITS
     hour_groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     regions: Mapping[str, str] = field(default_factory=dict)
+    parents: str | None = None
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
 
@@ -112,6 +115,11 @@ class RunFolder:
     def plan(self) -> Location:
         """Who is fitted by which task."""
         return self.path / "plan.parquet"
+
+    @property
+    def parents(self) -> Location:
+        """The posteriors of sums over partitions, from which these take their prior."""
+        return self.path / "parents.parquet"
 
     @property
     def parts(self) -> Location:

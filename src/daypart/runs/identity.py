@@ -20,9 +20,9 @@ def fit_hashes(block: SeriesBlock, settings: RunSettings) -> list[str]:
     """Return a hash per partition of all that its result follows from.
 
     That is the model with its version and the partition's own parameters, the model that stands
-    in for it, the seed, the hours that are held back, and the partition's key, time zone, first
-    hour, counts, exposure and measures. Two fits with one hash have one result. A calendar counts
-    with the rows that act on the partition.
+    in for it, the seed, the hours that are held back, the parents that it takes its prior from,
+    and the partition's key, time zone, first hour, counts, exposure and measures. Two fits with
+    one hash have one result. A calendar counts with the rows that act on the partition.
 
     Parameters
     ----------
@@ -38,6 +38,8 @@ def fit_hashes(block: SeriesBlock, settings: RunSettings) -> list[str]:
     model = [settings.model, settings.model_version, settings.fallback, settings.seed]
     stem = hashlib.blake2b(digest_size=16)
     stem.update(json.dumps([*model, settings.until_hour], sort_keys=True).encode())
+    if settings.parents is not None:
+        stem.update(settings.parents.encode())
     parameters = _parameters_of(block, settings)
     stem.update(json.dumps([block.keys.column_names, sorted(block.measures)]).encode())
     columns = [block.keys.column(name).to_pylist() for name in block.keys.column_names]

@@ -78,7 +78,12 @@ def draw_plan(
     """
     partitions = _partitions_of(store)
     former = read_table(folder.plan) if folder.plan.exists() else None
-    known = folder.read_settings().regions if folder.holds_run() else {}
+    known: Mapping[str, str] = {}
+    if folder.holds_run():
+        planned = folder.read_settings()
+        known = planned.regions
+        if planned.parents != settings.parents:
+            known = dict.fromkeys(known, "")  # the prior of every partition is another
     partitions = _with_expected_hashes(partitions, store, settings, known, former)
     standing = standing_of(folder, partitions)
     status = standing.statuses()

@@ -13,6 +13,7 @@ from daypart.models import HasPosterior
 from daypart.progress import SILENT, Progress
 from daypart.runs.fitted import FittedRun
 from daypart.runs.folder import RunFolder
+from daypart.runs.parents import model_to_fit
 from daypart.runs.table_file import check_table_file, write_tables
 from daypart.series import SeriesBlock, SeriesStore
 from daypart.storage import Location, PathLike
@@ -198,7 +199,8 @@ class _PosteriorWork:
                     f"{store.folder}: region {region!r} changed since the run was fitted",
                     hint="run the same daypart fit again, then this",
                 )
-        return cls(fitted, fitted.model, store)
+        model: Any = model_to_fit(folder, settings)
+        return cls(fitted, model, store)
 
     @property
     def partitions(self) -> int:

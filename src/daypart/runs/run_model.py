@@ -54,6 +54,8 @@ class RunModel:
     by_partition : PartitionParameters
     fallback_name : str or None
         The model of the rows whose column `model` says so.
+    prior : tuple of pyarrow.Table, key and overlapping columns, or None
+        Parents that partitions take their prior from, where their model does.
 
     Examples
     --------
@@ -67,6 +69,7 @@ class RunModel:
     name: str
     by_partition: PartitionParameters
     fallback_name: str | None = None
+    prior: tuple[pa.Table, Sequence[str], Mapping[str, str]] | None = None
     _models: dict[tuple[int, ...], Model] = field(default_factory=dict)
 
     @classmethod
@@ -106,7 +109,10 @@ class RunModel:
 
     def _under(self, acting: tuple[int, ...]) -> Model:
         if acting not in self._models:
-            self._models[acting] = load_model(self.name, self.by_partition.merged(acting))
+            model: Any = load_model(self.name, self.by_partition.merged(acting))
+            if self.prior is not None and getattr(model, "pools", False):
+                model = model.with_parents(*self.prior)
+            self._models[acting] = model
         return self._models[acting]
 
     def fit(self, block: SeriesBlock) -> pa.Table:

@@ -17,6 +17,7 @@ from daypart.runs.parameters import (
     check_overrides,
     read_parameters,
 )
+from daypart.runs.parents import parents_hash
 from daypart.runs.registry import load_model
 from daypart.series import SeriesStore
 
@@ -67,6 +68,7 @@ def settings_of_call(
         until_hour=until_hour,
         regions={name: region["content_hash"] for name, region in store.regions.items()},
     )
+    settings = replace(settings, parents=parents_hash(settings))
     if folder.holds_run():
         return replace(settings, created=folder.read_settings().created)
     return settings

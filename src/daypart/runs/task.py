@@ -13,6 +13,7 @@ from daypart.errors import DaypartError, Interrupted
 from daypart.runs.events import BlockFinished, Event, OnEvent
 from daypart.runs.fitting import fit_block, stand_in
 from daypart.runs.folder import RunFolder, RunSettings
+from daypart.runs.parents import model_to_fit
 from daypart.runs.parts import list_parts, write_part
 from daypart.runs.rows import failed_rows, result_rows
 from daypart.runs.run_model import RunModel
@@ -86,7 +87,7 @@ def run_task(
         Where the run has no such task, or the store is gone or changed since the plan.
     """
     work = TaskWork.open(run, index)
-    model = RunModel.of_run(work.settings)
+    model = model_to_fit(work.folder, work.settings)
     store = _store_as_planned(work)
     done = {"ok": 0, "failed": 0, "skipped": 0}
     position, size = 0, FIRST_BLOCK

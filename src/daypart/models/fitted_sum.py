@@ -1,0 +1,147 @@
+"""Fit one sum over partitions as a partition of its own, or as deviations from another sum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daypart.models import layout
+from daypart.models.field import Series, Structure
+from daypart.models.fitting import Workspace
+from daypart.models.mixture import AUTO, DONE, fit_series
+from daypart.models.search import TRIAL
+from daypart.models.summary import DENSE, DENSE_SQUARE, HOUR, HOUR_SQUARE
+from daypart.models.sums import Sum
+
+if TYPE_CHECKING:
+    from daypart.models.negbin import NegativeBinomial
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FittedSum:
+    """One sum's posterior: means and variances of its deviations from what it was given.
+
+    Parameters
+    ----------
+    profile, profile_variance : float64 array, shape (168,)
+    week : float64 array, shape (weeks,)
+    week_seen, week_variance : float64 array, shape (weeks,)
+        Of each week alone: log of its counts over what they would be without its effect, and
+        the variance of that.
+    event_mean, event_sd : float64 array, shape (effects,)
+    inv_phi : float
+    day_share : float
+        Share of the dispersion that hours of one day have in common.
+    """
+
+    profile: Floats
+    profile_variance: Floats
+    week: Floats
+    week_seen: Floats
+    week_variance: Floats
+    event_mean: Floats
+    event_sd: Floats
+    inv_phi: float
+    day_share: float
+
+
+def fit_sum(
+    model: NegativeBinomial, structure: Structure, space: Workspace, table: Sum, offset: Floats
+) -> FittedSum | None:
+    """Fit one sum as deviations from an offset of log mu, shape (weeks, 168)."""
+    weeks = len(table.counts)
+    cells = table.event_cells()
+    present, effect = np.unique(cells[2], return_inverse=True)
+    space.reserve(weeks, weeks * 168, len(present), cells.shape[1])
+    space.counts[:weeks] = table.counts
+    space.exposure[:weeks] = table.exposure * np.exp(offset)
+    space.places[:, : cells.shape[1]] = cells[0], cells[1], effect
+    seen = table.exposure > 0
+    counts = table.counts[seen].astype(np.int64)
+    for y in range(layout.HISTOGRAM):
+        space.over[y] = float((counts > y).sum())
+    large = counts[counts > layout.HISTOGRAM]
+    space.large[: len(large)] = large
+    series = Series(
+        weeks,
+        len(present),
+        cells.shape[1],
+        space.counts,
+        space.exposure,
+        space.places,
+        space.over,
+        space.large,
+        len(large),
+    )
+    space.search[TRIAL] = np.cbrt(model.configuration.start)
+    space.steps[:] = 0
+    arguments = space.rule, space.rule, space.search, space.nodes, space.sums, space.steps
+    code = fit_series(structure, series, space.scratch, AUTO, *arguments)
+    if code != DONE or not np.isfinite(space.sums).all():
+        return None
+    return _read_sum(model, structure, space, table, offset, present)
+
+
+def _read_sum(
+    model: NegativeBinomial,
+    structure: Structure,
+    space: Workspace,
+    table: Sum,
+    offset: Floats,
+    present: NDArray[np.int64],
+) -> FittedSum:
+    weeks, sums = len(table.counts), space.sums
+    variance = np.maximum(sums[HOUR_SQUARE] - sums[HOUR] ** 2, 1e-12)
+    dense = np.maximum(sums[DENSE_SQUARE] - sums[DENSE] ** 2, 1e-12)
+    event_mean = np.zeros(len(model.calendar.effects))
+    event_sd = np.full(len(model.calendar.effects), structure.event_precision**-0.5)
+    event_mean[present] = sums[DENSE, weeks : weeks + len(present)]
+    event_sd[present] = np.sqrt(dense[weeks : weeks + len(present)])
+    profile = sums[HOUR, :168] - sums[DENSE, weeks - 1]
+    week = sums[DENSE, :weeks].copy()
+    usual = table.exposure * np.exp(offset + profile + _event_shift(event_mean, table))
+    mean = usual * np.exp(week[:, None])
+    inv_phi = float(space.nodes[:, 0] @ space.nodes[:, -1] ** 6)
+    information = (mean / (1.0 + inv_phi * mean)).sum(axis=1)
+    seen = np.log((table.counts.sum(axis=1) + 0.5) / (usual.sum(axis=1) + 0.5))
+    return FittedSum(
+        profile,
+        variance[:168].copy(),
+        week,
+        np.where(information > 0.0, seen, week),
+        1.0 / np.maximum(information, 0.1),
+        event_mean,
+        event_sd,
+        inv_phi,
+        day_share(table.counts, mean),
+    )
+
+
+def day_share(counts: Floats, mean: Floats) -> float:
+    """Return which share of a table's overdispersion hours of one day have in common.
+
+    From products of residuals of different hours of a day, and squares beyond Poisson's.
+    """
+    error, mean = (each.reshape(-1, 24) for each in (counts - mean, mean))
+    pairs = (error.sum(axis=1) ** 2 - (error**2).sum(axis=1)).sum()
+    pairs /= max((mean.sum(axis=1) ** 2 - (mean**2).sum(axis=1)).sum(), 1e-300)
+    own = (error**2 - mean).sum() / max((mean**2).sum(), 1e-300)
+    return float(np.clip(pairs / own, 0.0, 0.9)) if own > 0 else 0.0
+
+
+def offset_of(fitted: FittedSum, table: Sum) -> Floats:
+    """Return a sum's log mean per unit of exposure, events included."""
+    shift = _event_shift(fitted.event_mean, table)
+    return np.asarray(fitted.profile + fitted.week[:, None] + shift)
+
+
+def _event_shift(event_mean: Floats, table: Sum) -> Floats:
+    shift = np.zeros_like(table.counts)
+    week, hour, effect = table.event_cells()
+    np.add.at(shift, (week, hour), event_mean[effect])
+    return shift

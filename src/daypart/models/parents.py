@@ -1,0 +1,271 @@
+"""What parents (sums over partitions) say of a partition: its prior, before its own data.
+
+A parent's posterior enters a leaf as an offset of log mu, which the fit takes as exposure: the
+leaf's effects are deviations from it. Of a store keyed by market, network and segment, where
+segments overlap, the leaf `501/ESPN/men` has the parents `*/*/men`, `*/ESPN/men` and `501/*/men`;
+the latter two are themselves deviations from the first.
+
+References
+----------
+Gelman and Hill (2007), Data analysis using regression and multilevel/hierarchical models, 12.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from daypart.models.field import Structure
+    from daypart.models.negbin import Configuration
+
+Floats = NDArray[np.float64]
+
+ALL = "*"
+"""Stands in a parent's name for the key columns that it sums over."""
+
+EVENT_SD = 0.25
+"""Standard deviation of an event's effect around that of the parents, in log households."""
+
+SHARED = ("level_sd", "walk_sd", "week_sd", "day_sd", "hour_sd")
+"""Standard deviations, in log households, of what a parent's partitions will share ahead."""
+
+
+@dataclass(frozen=True)
+class Parent:
+    """The posterior of one parent, as its leaves take it.
+
+    Parameters
+    ----------
+    parent : str
+        The key's values joined by `/`, `*` where summed over.
+    column : str
+        The key column that it holds fixed; empty for the sum of all.
+    partitions : int
+        Summed.
+    counts : float
+        Their sum.
+    first_monday : int
+        Local day (since 1970) of week 0.
+    profile, profile_variance : float64 array, shape (168,)
+        Log mean an hour of the week (of the sum of all: per unit of exposure), and how unsure.
+    week : float64 array, shape (weeks,)
+    origin : float
+        Of the walk under the weeks, where forecasts start.
+    event_mean, event_sd : float64 array, shape (effects,)
+    level_sd, walk_sd, week_sd, day_sd, hour_sd : float
+        What moves all its partitions at once ahead: how unsure the origin is, a week's step
+        of the walk, and shocks of a week, a day and an hour that do not last.
+    hyper_centre, hyper_spread : float64 array, shape (hyperparameters,)
+        Where the leaves' theta (see `marginal`) lies; empty but for the sum of all.
+    deviation_sd : float
+        Of a leaf's level around its offset; 0 but for the sum of all.
+    """
+
+    parent: str
+    column: str
+    partitions: int
+    counts: float
+    first_monday: int
+    profile: Floats
+    profile_variance: Floats
+    week: Floats
+    origin: float
+    event_mean: Floats
+    event_sd: Floats
+    level_sd: float
+    walk_sd: float
+    week_sd: float
+    day_sd: float
+    hour_sd: float
+    hyper_centre: Floats
+    hyper_spread: Floats
+    deviation_sd: float
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What parents say of one partition, on its own weeks.
+
+    Parameters
+    ----------
+    structure : Structure
+    offset : float64 array, shape (weeks, 168)
+        Log mean per unit of exposure, without events.
+    origin, origin_variance : float64 array, shape (168,)
+        The same at the forecast's origin.
+    week : float64 array, shape (weeks,)
+    event_mean, event_variance : float64 array, shape (effects,)
+    columns : mapping
+        What the state keeps of it: the parents' names, what they share.
+    """
+
+    structure: Structure
+    offset: Floats
+    origin: Floats
+    origin_variance: Floats
+    week: Floats
+    event_mean: Floats
+    event_variance: Floats
+    columns: Mapping[str, Any]
+
+
+def parent_names(
+    key: Sequence[str], overlapping: Mapping[str, str], values: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the names of a partition's possible parents, by the column each holds fixed.
+
+    Parameters
+    ----------
+    key : sequence of str
+    overlapping : mapping of str to str
+        Columns that are never summed over.
+    values : mapping of str to str
+        The partition's key.
+
+    Returns
+    -------
+    dict of str to str
+        The sum of all first, under the empty string.
+
+    Examples
+    --------
+    >>> key, values = ("market", "segment"), {"market": "501", "segment": "men"}
+    >>> parent_names(key, {"segment": "all"}, values)
+    {'': '*/men', 'market': '501/men'}
+    """
+    free = [column for column in key if column not in overlapping]
+    return {
+        fixed: "/".join(values[c] if c == fixed or c in overlapping else ALL for c in key)
+        for fixed in ("", *free)
+    }
+
+
+@dataclass(frozen=True)
+class Parents:
+    """The parents of a run by name.
+
+    Parameters
+    ----------
+    key : tuple of str
+    overlapping : mapping of str to str
+    by_name : mapping of str to Parent
+    """
+
+    key: tuple[str, ...]
+    overlapping: Mapping[str, str]
+    by_name: Mapping[str, Parent]
+
+    @classmethod
+    def from_table(
+        cls, table: pa.Table, key: Sequence[str], overlapping: Mapping[str, str]
+    ) -> Parents:
+        """Read what `to_table` made."""
+        names = [field.name for field in fields(Parent)]
+        parents = []
+        for row in table.select(names).to_pylist():
+            values: dict[str, Any] = {
+                name: np.asarray(value, dtype=np.float64) if isinstance(value, list) else value
+                for name, value in row.items()
+            }
+            parents.append(Parent(**values))
+        return cls(tuple(key), dict(overlapping), {each.parent: each for each in parents})
+
+    def of(self, values: Mapping[str, str], counts: float) -> list[Parent]:
+        """Return the parents that a partition takes its prior from; none without the first.
+
+        A parent that is mostly the partition itself says nothing new and is left out.
+        """
+        found = []
+        for column, name in parent_names(self.key, self.overlapping, values).items():
+            parent = self.by_name.get(name)
+            if parent is not None and 2.0 * counts <= parent.counts:
+                found.append(parent)
+            elif column == "":
+                return []
+        return found
+
+    def prior_of(
+        self,
+        configuration: Configuration,
+        values: Mapping[str, str],
+        counts: float,
+        first_monday: int,
+        weeks: int,
+    ) -> Prior | None:
+        """Return the prior of one partition, None where it has no parents.
+
+        Parameters
+        ----------
+        configuration : Configuration
+        values : mapping of str to str
+            The partition's key.
+        counts : float
+            Their sum over the partition's hours.
+        first_monday, weeks : int
+            Of the partition's table, in local days since 1970.
+        """
+        parents = self.of(values, counts)
+        if not parents:
+            return None
+        place = np.arange(weeks) + (first_monday - parents[0].first_monday) // 7
+        week = np.zeros(weeks)
+        for parent in parents:
+            week += parent.week[np.clip(place, 0, len(parent.week) - 1)]
+        path = np.sum([parent.profile for parent in parents], axis=0)
+        top = parents[0]
+        return Prior(
+            structure=deviating_structure(
+                configuration, top.hyper_centre, top.hyper_spread, top.deviation_sd
+            ),
+            offset=path[None, :] + week[:, None],
+            origin=path + sum(parent.origin for parent in parents),
+            origin_variance=np.sum([parent.profile_variance for parent in parents], axis=0),
+            week=week,
+            event_mean=np.sum([parent.event_mean for parent in parents], axis=0),
+            event_variance=np.sum([parent.event_sd**2 for parent in parents], axis=0),
+            columns={
+                "parents": [parent.parent for parent in parents],
+                "shared_sd": [getattr(parent, name) for parent in parents for name in SHARED],
+                "shared_event_sd": np.concatenate([parent.event_sd for parent in parents]),
+            },
+        )
+
+
+def deviating_structure(
+    configuration: Configuration, centre: Floats, spread: Floats, level_sd: float
+) -> Structure:
+    """Return the structure of a model whose effects are deviations from an offset.
+
+    Parameters
+    ----------
+    configuration : Configuration
+    centre, spread : float64 array, shape (hyperparameters,)
+        Normal law of theta, beside its half-normal prior; empty for none.
+    level_sd : float
+    """
+    from daypart.models.fitting import structure_of
+
+    structure = structure_of(configuration)._replace(
+        event_precision=EVENT_SD**-2.0, level_precision=level_sd**-2.0
+    )
+    if len(centre) == 0:
+        return structure
+    return structure._replace(centre=np.array(centre), pull=np.array(spread) ** -2.0)
+
+
+def to_table(parents: Sequence[Parent]) -> pa.Table:
+    """Lay parents out as Arrow, a row each: what a run keeps of them."""
+    import pyarrow as pa
+
+    kinds = {"str": pa.string(), "int": pa.int32(), "float": pa.float64()}
+    vector = pa.list_(pa.float64())
+    types = {field.name: kinds.get(str(field.type), vector) for field in fields(Parent)}
+    columns = {name: [getattr(each, name) for each in parents] for name in types}
+    return pa.table(columns, schema=pa.schema(list(types.items())))

@@ -166,8 +166,9 @@ def fit(
     with folder.lock():
         check_same_run(folder, settings)
         active = runner.active_tasks(folder.path)
-        prepare_parents(folder, opened, settings, progress)
-        plan = write_plan(folder, opened, settings, retry_failed=retry_failed, active=active)
+        plan = write_plan(
+            folder, opened, settings, retry_failed=retry_failed, active=active, progress=progress
+        )
         if runner.name == "local" and plan.pending <= SMALL_PLAN and not is_own_model(model):
             runner = get_executor("inline")
         if plan.pending and model in COMPILED_MODELS:

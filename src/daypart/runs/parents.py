@@ -9,18 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 from daypart.errors import DaypartError
 from daypart.progress import SILENT, Progress
 from daypart.runs.folder import RunFolder, RunSettings
 from daypart.runs.registry import load_model
+from daypart.runs.run_model import RunModel
 from daypart.runs.threads import in_order
 from daypart.series import SeriesBlock, SeriesStore, block_from_arrays
 from daypart.storage import make_folder, read_table, write_table
-
-if TYPE_CHECKING:
-    from daypart.models.protocol import Model
 
 SAMPLE = 128
 """Partitions of each family of parents that tell how partitions deviate from them."""
@@ -77,20 +76,26 @@ def prepare_parents(
         step.summarise(f"{len(parents):,} parents of {store.partitions:,} partitions")
 
 
-def model_to_fit(folder: RunFolder, settings: RunSettings) -> Model:
-    """Return a run's model as its tasks fit it: bound to the parents, where it has them."""
-    model: Any = load_model(settings.model, settings.parameters)
-    if settings.parents is not None:
-        if _hash_of(folder) != settings.parents:
-            raise DaypartError(
-                f"{folder.parents}: not the parents that the run was planned with",
-                hint="run the same daypart fit again",
-            )
-        parents = read_table(folder.parents)
-        if len(parents):
-            model = model.with_parents(parents, settings.key, settings.overlapping)
-    bound: Model = model
-    return bound
+def model_to_fit(folder: RunFolder, settings: RunSettings) -> RunModel:
+    """Return a run's model as its tasks fit it: bound to the parents, where it has them.
+
+    Raises
+    ------
+    DaypartError
+        Where the parents are not those of the settings.
+    """
+    model = RunModel.of_run(settings)
+    if settings.parents is None:
+        return model
+    if _hash_of(folder) != settings.parents:
+        raise DaypartError(
+            f"{folder.parents}: not the parents that the run was planned with",
+            hint="run the same daypart fit again",
+        )
+    parents = read_table(folder.parents)
+    if len(parents) == 0:
+        return model
+    return replace(model, prior=(parents, settings.key, settings.overlapping))
 
 
 def _hash_of(folder: RunFolder) -> str | None:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from daypart.progress import SILENT, Progress
 from daypart.runs.executor import Task
 from daypart.runs.folder import RunFolder, RunSettings
 from daypart.runs.identity import fit_hashes
+from daypart.runs.parents import prepare_parents
 from daypart.runs.parts import MISSING_STATUS, list_parts, standing_of
 from daypart.series import SeriesStore
 from daypart.storage import make_folder, read_table, remove_unfinished, write_table
@@ -108,14 +110,16 @@ def write_plan(
     *,
     retry_failed: bool = False,
     active: frozenset[int] = frozenset(),
+    progress: Progress = SILENT,
 ) -> Plan:
-    """Draw a plan, write it, then `run.json`: a crash between them is mended next time.
+    """Fit the parents, draw a plan, write it, then `run.json`.
 
-    The caller holds the run's lock. See `draw_plan`.
+    A crash between them is mended next time. The caller holds the run's lock. See `draw_plan`.
     """
     make_folder(folder.parts)
     for each in (folder.path, folder.parts):
         remove_unfinished(each)
+    prepare_parents(folder, store, settings, progress)
     plan = draw_plan(folder, store, settings, retry_failed=retry_failed, active=active)
     write_table(folder.plan, plan.table)
     folder.write_settings(settings)

@@ -95,7 +95,8 @@ def model_to_fit(folder: RunFolder, settings: RunSettings) -> RunModel:
     parents = read_table(folder.parents)
     if len(parents) == 0:
         return model
-    return replace(model, prior=(parents, settings.key, settings.overlapping))
+    prior = parents, settings.key, settings.overlapping
+    return replace(model, prior=prior, _models={})
 
 
 def _hash_of(folder: RunFolder) -> str | None:

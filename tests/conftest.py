@@ -1,12 +1,17 @@
-"""Servers that tests of any room may ask for; each is started once for all that need it."""
+"""What tests of all rooms share: servers, started once for all that need them, and patience."""
 
 from __future__ import annotations
 
 import uuid
 
+import hypothesis
 import pytest
 
 from servers.seaweedfs import ServerMissingError, running_s3
+
+# A busy machine may stop for a moment in any example; what must be fast has a test of its own.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from daypart.demo import demo
     from daypart.errors import DaypartError
     from daypart.insights import insights
-    from daypart.planning import plan, reach
+    from daypart.planning import measure, plan, reach
     from daypart.report import report
     from daypart.runs.backtest import backtest
     from daypart.runs.fit import fit
@@ -43,6 +43,7 @@ __all__ = [
     "import_series",
     "ingest",
     "insights",
+    "measure",
     "plan",
     "posterior",
     "predict",
@@ -61,6 +62,7 @@ _ROOM_OF = {
     "import_series": "series",
     "ingest": "viewing",
     "insights": "insights",
+    "measure": "planning",
     "plan": "planning",
     "posterior": "runs",
     "predict": "runs",

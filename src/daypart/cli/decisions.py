@@ -1,4 +1,4 @@
-"""The verbs `insights`, `reach`, `plan` and `report`."""
+"""The verbs `insights`, `reach`, `plan`, `measure` and `report`."""
 
 from __future__ import annotations
 
@@ -100,6 +100,41 @@ def plan_command(
         progress=progress,
     )
     return Outcome([*made.sentences(), f"plan: {out}"], made)
+
+
+@verb("measure", "daypart measure store --plan plan --asrun asrun.csv --out delivery")
+@click.argument("store", type=_PATH)
+@click.option("--plan", "plan_folder", required=True, type=_PATH, help="What plan wrote.")
+@click.option("--asrun", required=True, type=_PATH, help="CSV or Parquet: what aired when.")
+@click.option("--out", type=_PATH, help="A folder.")
+@click.option("--under", default=95.0, show_default=True, help="Index that is under-delivery.")
+@_MIN_HOUSEHOLDS
+def measure_command(
+    progress: Progress,
+    store: str,
+    plan_folder: str,
+    asrun: str,
+    out: str | None,
+    under: float,
+    min_households: int,
+) -> Outcome:
+    """Measure what a plan delivered, from what aired and the viewing in STORE.
+
+    The log has market, network, instant (with its zone), length (seconds) and cost. Rows that
+    can't be used are set aside with the reason.
+    """
+    from daypart import measure
+
+    found = measure(
+        store,
+        plan=plan_folder,
+        asrun=asrun,
+        out=out,
+        under=under,
+        min_households=min_households,
+        progress=progress,
+    )
+    return Outcome([*found.lines(), *([f"delivery: {out}"] if out else [])], found)
 
 
 @verb("report", "daypart report report.html --store store --run run --plan plan")

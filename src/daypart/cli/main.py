@@ -33,6 +33,7 @@ _VERBS = {
     "insights": ("daypart.cli.decisions", "Ratings, share, index and heat map, with uncertainty."),
     "reach": ("daypart.cli.decisions", "Reach and frequency of a schedule of spots."),
     "plan": ("daypart.cli.decisions", "Plan a campaign, with a certified gap."),
+    "measure": ("daypart.cli.decisions", "What a plan delivered, from what aired."),
     "report": ("daypart.cli.decisions", "Write one HTML file that opens without a network."),
     "serve": ("daypart.cli.start", "Look at a folder's report and runs in a browser."),
 }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from daypart.planning.audience import Reach, reach
 from daypart.planning.brief import Brief, Limit, Limits, Pin, read_brief
+from daypart.planning.delivered import Delivery
+from daypart.planning.delivery import measure, write_asrun
 from daypart.planning.example import write_example_brief
 from daypart.planning.planner import plan
 from daypart.planning.results import Line, Plan, write_plan
@@ -11,6 +13,7 @@ from daypart.planning.schedule import Schedule, read_schedule
 
 __all__ = [
     "Brief",
+    "Delivery",
     "Limit",
     "Limits",
     "Line",
@@ -18,10 +21,12 @@ __all__ = [
     "Plan",
     "Reach",
     "Schedule",
+    "measure",
     "plan",
     "reach",
     "read_brief",
     "read_schedule",
+    "write_asrun",
     "write_example_brief",
     "write_plan",
 ]

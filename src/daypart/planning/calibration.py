@@ -159,19 +159,16 @@ def _positions(standing: Standing, market: str, panel: Panel) -> tuple[Ints, Int
 def _flight_hours(clock: DaypartClock, weeks: Sequence[Week], timezone: str) -> tuple[Window, Ints]:
     """Return the UTC hours of the flight in a market, and each hour's daypart (-1: outside)."""
     from daypart.models import Window
-    from daypart.series import local_hours
 
     first, last = weeks[0].days[0], weeks[-1].days[-1]
     days = (first.toordinal() - 719163, last.toordinal() - 719163)
     begin = days[0] * 24 - _SPARE_HOURS
-    local = local_hours(begin, (days[1] - days[0] + 1) * 24 + 2 * _SPARE_HOURS, timezone)
-    hour = local.hour_of_week.astype(np.int64)
-    late = clock.begins_on[hour] != hour // 24
-    began = local.day.astype(np.int64) - late
+    hours = (days[1] - days[0] + 1) * 24 + 2 * _SPARE_HOURS
+    began, of_hour = clock.begins_between(begin, hours, timezone)
     on_air = np.isin(began, [day.toordinal() - 719163 for week in weeks for day in week.days])
     inside = np.flatnonzero(on_air)
     window = Window(begin + int(inside[0]), int(inside[-1] - inside[0]) + 1)
-    daypart = np.where(on_air, clock.of_hour[hour], -1)
+    daypart = np.where(on_air, of_hour, -1)
     return window, daypart[inside[0] : inside[-1] + 1]
 
 

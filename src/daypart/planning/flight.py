@@ -90,6 +90,24 @@ class DaypartClock:
             total += 60 * np.bincount(chosen, minlength=len(self.names))
         return total
 
+    def begins_between(
+        self, first_hour: int, hours: int, timezone: str
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return when each UTC hour's daypart began, and which daypart it is, on a market's clock.
+
+        Returns
+        -------
+        began : int array [hours]
+            Local day, as days since 1970: the day before, for the hours after midnight of a
+            daypart that runs over it.
+        daypart : int array [hours]
+            Index into `names`.
+        """
+        local = local_hours(first_hour, hours, timezone)
+        hour = local.hour_of_week.astype(np.int64)
+        late = self.begins_on[hour] != hour // 24
+        return local.day.astype(np.int64) - late, self.of_hour[hour]
+
     def dayparts_between(self, first_hour: int, hours: int, timezone: str) -> NDArray[np.int64]:
         """Return the daypart of each UTC hour of a window, on a market's local clock."""
         return self.of_hour[local_hours(first_hour, hours, timezone).hour_of_week]

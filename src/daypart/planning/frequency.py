@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,22 @@ TOP = 10
 JACKKNIFE_GROUPS = 20
 _MANY_HOUSEHOLDS = 20_000
 Z_80 = 1.2815515655446004
+
+
+class Sample(Protocol):
+    """Households with projection weights: a panel, or those that were measured."""
+
+    @property
+    def market(self) -> NDArray[np.int64]:
+        """Index of each household's market [households]."""
+
+    @property
+    def weight(self) -> Floats:
+        """Projection weights; each market's sum to its universe estimate [households]."""
+
+    @property
+    def universe_estimate(self) -> Floats:
+        """Households that each market stands for [markets]."""
 
 
 @dataclass(frozen=True)
@@ -174,12 +190,12 @@ def count_frequency(panel: Panel, spots: NDArray[np.int64], *, seed: int = 0) ->
     return project(panel, exposure_chances(panel, spots), seed=seed)
 
 
-def project(panel: Panel, chances: NDArray[np.float64], *, seed: int = 0) -> Frequency:
+def project(panel: Sample, chances: NDArray[np.float64], *, seed: int = 0) -> Frequency:
     """Project households' chances of exposure to the universe.
 
     Parameters
     ----------
-    panel : Panel
+    panel : Panel or another sample of households
     chances : float array [households, n]
         Chance of 0, 1, ... exposures.
     seed : int
@@ -199,7 +215,7 @@ def project(panel: Panel, chances: NDArray[np.float64], *, seed: int = 0) -> Fre
 
 
 def jackknife_error(
-    panel: Panel, values: NDArray[np.float64], *, seed: int = 0
+    panel: Sample, values: NDArray[np.float64], *, seed: int = 0
 ) -> NDArray[np.float64]:
     """Return the standard errors of projected totals by a stratified delete-a-group jackknife.
 
@@ -208,7 +224,7 @@ def jackknife_error(
 
     Parameters
     ----------
-    panel : Panel
+    panel : Panel or another sample of households
     values : float array [households, columns]
         What is summed with the weights.
     seed : int

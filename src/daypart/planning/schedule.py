@@ -108,7 +108,7 @@ def read_schedule(schedule: PathLike | Rows) -> Schedule:
     """
     if isinstance(schedule, str | os.PathLike):
         file = local_path(schedule)
-        source, rows = str(file), _read_rows(file)
+        source, rows = str(file), read_rows(file)
     else:
         source, rows = "schedule", list(schedule)
     if not rows:
@@ -133,7 +133,14 @@ def read_schedule(schedule: PathLike | Rows) -> Schedule:
     )
 
 
-def _read_rows(file: Path) -> list[Mapping[str, Any]]:
+def read_rows(file: Path) -> list[Mapping[str, Any]]:
+    """Read the rows of a CSV or Parquet file, or the lines of a `plan.json`.
+
+    Raises
+    ------
+    DaypartError
+        Where there is no such file or it is not readable.
+    """
     if file.suffix == ".json":
         lines = read_json(file).get("lines")
         if not isinstance(lines, list):

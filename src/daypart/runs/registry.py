@@ -6,10 +6,13 @@ import importlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from daypart.errors import DaypartError
+from daypart.errors import DaypartError, did_you_mean
 
 if TYPE_CHECKING:
     from daypart.models.protocol import Model
+
+
+_EXTRA_OF = {"sklearn": "forecasters", "statsforecast": "forecasters"}
 
 
 def is_own_model(name: str) -> bool:
@@ -34,13 +37,22 @@ def takes_calendar(name: str) -> bool:
     return name in ("negbin", "crossed")
 
 
+def takes_any_parameter(name: str) -> bool:
+    """Tell whether a model is a plain function, which does not say what it takes."""
+    if not is_own_model(name):
+        return False
+    from daypart.models.adapters.function import is_fit_function
+
+    return is_fit_function(_imported(name))
+
+
 def load_model(name: str, parameters: Mapping[str, Any]) -> Model:
     """Make a model from its name and its parameters.
 
     Parameters
     ----------
     name : str
-        A model of `daypart.models`, or `module:name` of a class or function that makes one; the
+        A model of `daypart.models`, or `module:name` of what `models.adapters.adapt` takes; the
         module must be importable where the workers run.
     parameters : mapping
         Keyword arguments.
@@ -55,15 +67,27 @@ def load_model(name: str, parameters: Mapping[str, Any]) -> Model:
 
         known: Model = get_model(name, **parameters)
         return known
+    from daypart.models.adapters import adapt
+
+    return adapt(name, _imported(name), parameters)
+
+
+def _imported(name: str) -> Any:
+    """Return the object that `module:name` names."""
     module_name, attribute = name.split(":", 1)
+    hint = "write module:class, with the module on PYTHONPATH"
     try:
-        make = getattr(importlib.import_module(module_name), attribute)
-        model: Model = make(**parameters)
-    except (ImportError, AttributeError) as error:
+        if (library := module_name.partition(".")[0]) in _EXTRA_OF:
+            hint, usual = f"pip install 'daypart[{_EXTRA_OF[library]}]'", hint
+            importlib.import_module(library)
+            hint = usual
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise DaypartError(f"model {name!r} can't be imported ({error})", hint=hint) from None
+    if not hasattr(module, attribute):
+        names = [each for each in vars(module) if not each.startswith("_")]
         raise DaypartError(
-            f"model {name!r} can't be imported ({error})",
-            hint="write module:class, with the module on PYTHONPATH",
-        ) from None
-    except (TypeError, ValueError) as error:
-        raise DaypartError(f"model {name!r} does not take these parameters ({error})") from None
-    return model
+            f"model {name!r} can't be imported ({module_name} has no {attribute!r})",
+            hint=did_you_mean(attribute, names),
+        )
+    return getattr(module, attribute)

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daypart.errors import DaypartError
-from daypart.models.fitted_span import FittedSpan
 from daypart.models.protocol import Forecast, HasPosterior, Model, Window
 from daypart.runs.fitting import FALLBACK
 from daypart.runs.parameters import PartitionParameters
@@ -19,6 +18,7 @@ from daypart.runs.registry import load_model
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from daypart.models.fitted_span import FittedSpan
     from daypart.runs.folder import RunSettings
     from daypart.series import SeriesBlock
 

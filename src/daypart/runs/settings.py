@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from daypart.errors import DaypartError
+from daypart.errors import DaypartError, did_you_mean
+from daypart.models.adapters.adapted import DEFAULTS
 from daypart.runs.calendar_file import Calendar, read_calendar
 from daypart.runs.folder import RunFolder, RunSettings
 from daypart.runs.limits import NO_LIMITS, Limits
@@ -18,7 +19,7 @@ from daypart.runs.parameters import (
     read_parameters,
 )
 from daypart.runs.parents import parents_hash
-from daypart.runs.registry import load_model
+from daypart.runs.registry import load_model, takes_any_parameter
 from daypart.series import SeriesStore
 
 _REST = ("fallback", "seed", "until_hour", "key")
@@ -76,6 +77,14 @@ def settings_of_call(
 
 def _check_override(model: str, shared: Mapping[str, Any], override: Override) -> None:
     """Refuse parameters that the model does not take, and name their table."""
+    if takes_any_parameter(model):
+        known = [*shared, *DEFAULTS]
+        for name in override.parameters:
+            if name not in known:
+                raise DaypartError(
+                    f"{override.place()}: {name!r} is no parameter that all partitions have",
+                    hint=did_you_mean(name, known),
+                )
     try:
         load_model(model, {**shared, **override.parameters})
     except DaypartError as error:

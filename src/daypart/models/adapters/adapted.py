@@ -1,0 +1,132 @@
+"""A model made of whatever fits one partition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daypart.errors import DaypartError, did_you_mean
+from daypart.models.adapters.ahead import (
+    FEWEST_HOURS,
+    ahead_schema,
+    forecast_ahead,
+    sample_ahead,
+)
+from daypart.models.adapters.history import Partition
+from daypart.models.events import EventCalendar, parse_events
+from daypart.models.protocol import Forecast, Window
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from daypart.series import SeriesBlock
+
+DEFAULTS: Mapping[str, Any] = {"weeks_ahead": 26, "held_out_weeks": 2, "holidays": True}
+"""Parameters of every adapter: how far forecasts reach; how many last weeks the model is first
+fitted without, for its errors; United States federal holidays as events. And `calendar`."""
+
+
+@dataclass(frozen=True)
+class AdaptedModel:
+    """A `Model` around a function that fits one partition.
+
+    Parameters
+    ----------
+    name, version : str
+    parameters : mapping
+        The adapter's own and those of what it adapts.
+    fit_one : callable
+        Partition to the columns of its row: some of `ahead.ahead_schema`, and others.
+    """
+
+    name: str
+    version: str
+    parameters: Mapping[str, Any]
+    fit_one: Callable[[Partition], Mapping[str, Any]]
+    one_by_one: bool = True
+    """The engine fits, times and fails each partition by itself."""
+
+    @cached_property
+    def calendar(self) -> EventCalendar:
+        """Return the events that it is told of."""
+        rows = self.parameters.get("calendar", ())
+        return EventCalendar(self.parameters["holidays"], parse_events(rows))
+
+    def fit(self, block: SeriesBlock) -> pa.Table:
+        """Fit every partition of a block; see `Model.fit`."""
+        import pyarrow as pa
+
+        hours_ahead = int(self.parameters["weeks_ahead"]) * 168
+        rows = []
+        for i in range(len(block)):
+            partition = Partition.of(block, i, hours_ahead, self.calendar)
+            status, reason = _judge(block, i, partition)
+            found = dict(self.fit_one(partition)) if status == "ok" else {}
+            rows.append({"status": status, "reason": reason, **found})
+        schema = {"status": pa.string(), "reason": pa.string(), **ahead_schema()}
+        for name in dict.fromkeys(name for row in rows for name in row):
+            if name not in schema:
+                schema[name] = _type_of([row[name] for row in rows if name in row])
+        return pa.Table.from_pylist(rows, schema=pa.schema(list(schema.items())))
+
+    def forecast(self, state: pa.Table, window: Window, probabilities: Sequence[float]) -> Forecast:
+        """Predict counts from what the fit kept; see `Model.forecast`."""
+        return forecast_ahead(state, window, probabilities, self.name)
+
+    def sample_paths(
+        self, state: pa.Table, window: Window, draws: int, seed: int
+    ) -> NDArray[np.int32]:
+        """Draw joint paths; see `Model.sample_paths`."""
+        return sample_ahead(state, window, draws, seed, self.name)
+
+
+def _judge(block: SeriesBlock, i: int, partition: Partition) -> tuple[str, str | None]:
+    """Say whether a partition can be fitted, and why not."""
+    counts, exposure = block.counts_of(i), block.hourly_exposure_of(i)
+    contradicted = int(((counts > 0) & ~(exposure > 0)).sum())
+    if contradicted:
+        return "failed", f"{contradicted} hours have counts but no exposure"
+    if partition.hours < FEWEST_HOURS:
+        return "skipped", f"{partition.hours} hours, under 2 weeks"
+    if np.isnan(partition.counts).all():
+        return "skipped", "all hours are missing or without exposure"
+    return "ok", None
+
+
+def _type_of(values: Sequence[Any]) -> pa.DataType:
+    """Return the type of a model's own column, the same for whole and broken numbers."""
+    import pyarrow as pa
+
+    value = next((each for each in values if each is not None), None)
+    if isinstance(value, str):
+        return pa.string()
+    if isinstance(value, bool | np.bool_):
+        return pa.bool_()
+    if isinstance(value, list | tuple | np.ndarray):
+        return pa.list_(pa.float64())
+    return pa.float64()
+
+
+def check_parameters(name: str, parameters: Mapping[str, Any], known: Sequence[str]) -> None:
+    """Refuse parameters of an adapter that it does not know or can't use.
+
+    Raises
+    ------
+    DaypartError
+    """
+    for parameter, value in parameters.items():
+        if parameter not in known and parameter != "calendar":
+            raise DaypartError(
+                f"model {name} has no parameter {parameter!r}", hint=did_you_mean(parameter, known)
+            )
+        if parameter in ("weeks_ahead", "held_out_weeks") and not (
+            isinstance(value, int) and 1 <= value <= 104
+        ):
+            raise DaypartError(f"{parameter}={value!r}", hint="give 1 to 104")
+        if parameter == "holidays" and not isinstance(value, bool):
+            raise DaypartError(f"{parameter}={value!r} is neither true nor false")

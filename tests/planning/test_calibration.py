@@ -134,7 +134,7 @@ def test_cells_without_a_forecast_keep_their_history(made, tmp_path):
     store = SeriesStore.open(made / "store")
     panel = read_panel(made / "store")
     fit(made / "store", run=tmp_path / "run", model="seasonal_naive", workers=1)
-    for part in (tmp_path / "run" / "parts").glob("*.parquet"):
+    for part in (tmp_path / "run" / "results").glob("*.parquet"):
         table = pa.parquet.read_table(part)
         part.unlink()
         kept = table.filter(pa.compute.not_equal(table["network"], "CNN"))

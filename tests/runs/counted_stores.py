@@ -5,6 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from daypart.runs import get_executor
+from daypart.runs.folder import RunFolder
+from daypart.runs.plan import write_plan
+from daypart.runs.settings import settings_of_call
 from daypart.series import SeriesStore, block_from_arrays
 
 FIRST_HOUR = 483_432  # 2025-02-24T00:00Z, a Monday
@@ -34,3 +38,18 @@ def make_store(folder, partitions_by_region, **settings):
         names = [f"n{i:04d}" for i in range(count)]
         blocks.append((region, make_block(region, names, timezone=ZONES[place % 2], **settings)))
     return store.replace_regions(blocks)
+
+
+def planned(store, run, model=POISSON, parameters=None):
+    """Write a run's plan and settings, and return its tasks."""
+    folder = RunFolder.at(run)
+    opened = SeriesStore.open(store)
+    settings = settings_of_call(folder, opened, model=model, parameters=parameters)
+    return write_plan(folder, opened, settings).tasks
+
+
+def fit_in_parts(store, run, model=POISSON, parameters=None):
+    """Fit a run and leave it as it is before its parts are compacted; return the parts."""
+    tasks = planned(store, run, model, parameters)
+    get_executor("inline").execute(tasks, lambda event: None)
+    return sorted(run.glob("parts/*.parquet"))

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from counted_stores import POISSON, make_store
+from counted_stores import make_store, planned
 from executors_under_test import MAKERS
 
 from daypart.errors import DaypartError, Interrupted
@@ -25,18 +25,7 @@ from daypart.runs import (
     get_executor,
     read_results,
 )
-from daypart.runs.folder import RunFolder
-from daypart.runs.plan import write_plan
-from daypart.runs.settings import settings_of_call
 from daypart.series import SeriesStore
-
-
-def planned(store, run, model=POISSON, parameters=None):
-    """Write a run's plan and settings, and return its tasks."""
-    folder = RunFolder.at(run)
-    opened = SeriesStore.open(store)
-    settings = settings_of_call(folder, opened, model=model, parameters=parameters)
-    return write_plan(folder, opened, settings).tasks
 
 
 def comparable(run):

@@ -6,7 +6,7 @@ import os
 from itertools import pairwise
 
 import pytest
-from counted_stores import POISSON, make_store
+from counted_stores import POISSON, fit_in_parts, make_store
 
 from daypart.runs import fit, status
 from daypart.runs.folder import RunFolder
@@ -35,8 +35,7 @@ def test_the_slowest_partitions_come_first_and_seconds_add_up(store, tmp_path):
 def test_rate_and_time_left_follow_from_when_the_parts_were_written(tmp_path):
     store = make_store(tmp_path / "store", {"501": 64, "803": 64}).folder
     run = tmp_path / "run"
-    fit(store, run=run, model=POISSON, executor="inline")
-    *parts, last = sorted((run / "parts").iterdir())
+    *parts, last = fit_in_parts(store, run)
     assert len(parts) == 3
     last.unlink()
     for second, part in enumerate(parts):
@@ -49,8 +48,7 @@ def test_rate_and_time_left_follow_from_when_the_parts_were_written(tmp_path):
 
 def test_before_the_first_part_the_rate_is_not_known(tmp_path):
     store = make_store(tmp_path / "store", {"501": 10}).folder
-    fit(store, run=tmp_path / "run", model=POISSON, executor="inline")
-    for part in (tmp_path / "run" / "parts").iterdir():
+    for part in fit_in_parts(store, tmp_path / "run"):
         part.unlink()
     found = status(tmp_path / "run")
     assert (found.missing, found.rate, found.seconds_left) == (10, None, None)

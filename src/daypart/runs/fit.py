@@ -15,6 +15,7 @@ from daypart.models import COMPILED_MODELS, compile_kernels
 from daypart.progress import SILENT, Progress, Step
 from daypart.runs.calendar_file import Calendar
 from daypart.runs.callbacks import ProgressBar, tell_all
+from daypart.runs.compaction import LEAST_SHARE, compact_regions
 from daypart.runs.executor import Executor, Request, executor_of_call, get_executor
 from daypart.runs.folder import RunFolder
 from daypart.runs.limits import Limits
@@ -25,7 +26,7 @@ from daypart.runs.registry import is_own_model
 from daypart.runs.settings import check_same_run, settings_of_call
 from daypart.runs.stopping import stop_on_signals
 from daypart.series import SeriesStore
-from daypart.storage import Location, PathLike, read_table
+from daypart.storage import Location, PathLike
 
 SMALL_PLAN = 512
 """Up to so many partitions a model of daypart's own is fitted faster than workers start."""
@@ -177,7 +178,9 @@ def fit(
                 compile_kernels()
         with progress.step("fitting", total=plan.pending, unit="partitions") as step:
             _execute(runner, folder, plan, step)
-            report = _report(folder, plan, time.perf_counter() - started)
+            standing = standing_of(folder, plan.table)
+            compact_regions(folder, standing, least_share=LEAST_SHARE)
+            report = _report(folder, plan, standing, time.perf_counter() - started)
             step.summarise(
                 f"{report.ok:,} ok, {report.failed:,} failed, {report.skipped:,} skipped"
             )
@@ -256,8 +259,7 @@ def _execute(runner: Executor, folder: RunFolder, plan: Plan, step: Step) -> Non
             ) from None
 
 
-def _report(folder: RunFolder, plan: Plan, seconds: float) -> RunReport:
-    standing = standing_of(folder, read_table(folder.plan))
+def _report(folder: RunFolder, plan: Plan, standing: Standing, seconds: float) -> RunReport:
     counts = Counter(standing.statuses().tolist())
     if counts[MISSING_STATUS]:
         raise RuntimeError(f"{counts[MISSING_STATUS]} partitions have no row after all tasks ended")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from daypart.errors import DaypartError, Interrupted
 from daypart.runs.limits import NO_LIMITS, Limits, TookTooLongError, within
+from daypart.runs.printed import PrintedLog
 from daypart.runs.registry import is_own_model
 from daypart.runs.rows import ENGINE_COLUMNS, STATUSES, failed_rows
 from daypart.series import SeriesBlock
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from daypart.models.protocol import Model
 
 _LONGEST_REASON = 400
+_LONGEST_TRACEBACK = 8000
+_SHARED = ("status", "reason", "traceback", "seconds", "log")
 FALLBACK = "fallback_"
 """Before the names of the columns of a model that stood in for another."""
 
@@ -37,6 +40,7 @@ def fit_block(
     until_hour: int | None = None,
     limits: Limits = NO_LIMITS,
     fallback: Model | None = None,
+    log: PrintedLog | None = None,
 ) -> pa.Table:
     """Fit a block, and divide it where the model raises, down to single partitions.
 
@@ -51,13 +55,16 @@ def fit_block(
         Of each partition's fit.
     fallback : Model, optional
         Fits the partitions on which `model` failed; its columns are named `fallback_...`.
+    log : PrintedLog, optional
+        Where what the model prints goes.
 
     Returns
     -------
     pyarrow.Table
-        A row per partition, in order: `status`, `reason`, `seconds` (each partition's share of
-        the call that fitted it), then the model's columns. With a fallback also `model`, the
-        name of the one that fitted it (null: `model`), whose `reason` says why it stood in.
+        A row per partition, in order: `status`, `reason`, `traceback`, `seconds` (each
+        partition's share of the call that fitted it), `log` (where what it printed is), then
+        the model's columns. With a fallback also `model`, the name of the one that fitted it
+        (null: `model`), whose `reason` says why it stood in.
 
     Raises
     ------
@@ -65,22 +72,25 @@ def fit_block(
         Where the model lacks a module: no partition is at fault for that.
     """
     shown = stored if until_hour is None else stored.before(until_hour)
-    fitted = _fit(model, shown, limits)
+    fitted = _fit(model, shown, limits, log)
     if fallback is not None:
-        fitted = stand_in(fallback, shown, fitted)
+        fitted = stand_in(fallback, shown, fitted, log)
     return fitted.combine_chunks()
 
 
-def stand_in(fallback: Model, shown: SeriesBlock, fitted: pa.Table) -> pa.Table:
+def stand_in(
+    fallback: Model, shown: SeriesBlock, fitted: pa.Table, log: PrintedLog | None = None
+) -> pa.Table:
     """Fit the failed partitions of a block with another model, as `fit_block` tells."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     failed = np.array([status == "failed" for status in fitted.column("status").to_pylist()])
     name = pa.array([fallback.name if each else None for each in failed], pa.string())
     if not failed.any():
         return fitted.append_column("model", name)
     places = np.flatnonzero(failed)
-    second = _fit(fallback, shown.take(places), NO_LIMITS)
+    second = _fit(fallback, shown.take(places), NO_LIMITS, log)
     first = fitted.take(places)
     why = [
         one if again == "ok" else f"{one}; {fallback.name}: {other}"
@@ -92,12 +102,14 @@ def stand_in(fallback: Model, shown: SeriesBlock, fitted: pa.Table) -> pa.Table:
     ]
     spent = np.add(first.column("seconds").to_numpy(), second.column("seconds").to_numpy())
     second = second.rename_columns(
-        [
-            n if n in ("status", "reason", "seconds") else f"{FALLBACK}{n}"
-            for n in second.column_names
-        ]
+        [n if n in _SHARED else f"{FALLBACK}{n}" for n in second.column_names]
     )
-    for column, values in (("reason", pa.array(why, pa.string())), ("seconds", pa.array(spent))):
+    told = {
+        "reason": pa.array(why, pa.string()),
+        "traceback": pc.coalesce(second.column("traceback"), first.column("traceback")),
+        "seconds": pa.array(spent),
+    }
+    for column, values in told.items():
         second = second.set_column(second.column_names.index(column), column, values)
     whole = pa.concat_tables(
         [fitted.take(np.flatnonzero(~failed)), second], promote_options="default"
@@ -106,46 +118,71 @@ def stand_in(fallback: Model, shown: SeriesBlock, fitted: pa.Table) -> pa.Table:
     return whole.take(order).append_column("model", name)
 
 
-def _fit(model: Model, block: SeriesBlock, limits: Limits) -> pa.Table:
+def _fit(model: Model, block: SeriesBlock, limits: Limits, log: PrintedLog | None) -> pa.Table:
     """Fit a block within limits; where it can't be, each partition or each half by itself."""
-    started = time.perf_counter()
+    import pyarrow as pa
+
     alone = len(block) == 1
+    if getattr(model, "one_by_one", False) and not alone:
+        return _fit_parts(model, block, limits, log, len(block))
+    started = time.perf_counter()
+    printed = log.size() if log else 0
     try:
-        if getattr(model, "one_by_one", False) and not alone:
-            return _fit_parts(
-                model, block, limits, np.array_split(np.arange(len(block)), len(block))
-            )
-        with within(limits):
-            table = model.fit(block)
-        _check(table, len(block))
-        if is_own_model(model.name):
-            table = _without_nan(table)
-        return _with_seconds(table, time.perf_counter() - started)
-    except Interrupted:
-        raise
-    except TookTooLongError:
-        if alone:
-            reason = f"took longer than {limits.timeout:g} s"
-            return failed_rows(1, reason, time.perf_counter() - started)
-        parts = len(block)
-    except ImportError as error:
-        raise DaypartError(
-            f"model {model.name} can't run here ({describe_error(error)})"
-        ) from error
-    except Exception as error:
-        if alone:
-            return failed_rows(1, describe_error(error), time.perf_counter() - started)
-        parts = 2
-    return _fit_parts(model, block, limits, np.array_split(np.arange(len(block)), parts))
+        table = _fit_in_one_piece(model, block, limits)
+        divided_into = 1
+    except (TookTooLongError, Exception) as error:
+        if isinstance(error, Interrupted):
+            raise
+        if isinstance(error, ImportError):
+            why = f"model {model.name} can't run here ({describe_error(error)})"
+            raise DaypartError(why) from error
+        divided_into = len(block) if isinstance(error, TookTooLongError) else 2
+        table = _failed(error, limits)
+    if divided_into > 1 and not alone:
+        return _fit_parts(model, block, limits, log, divided_into)
+    seconds = np.full(len(table), (time.perf_counter() - started) / max(len(table), 1))
+    place = log.since(printed) if log else None
+    return _told(table, {"seconds": pa.array(seconds), "log": [place] * len(table)})
+
+
+def _fit_in_one_piece(model: Model, block: SeriesBlock, limits: Limits) -> pa.Table:
+    """Fit a block with one call of its model, and hold what that returned to the protocol."""
+    with within(limits):
+        table = model.fit(block)
+    _check(table, len(block))
+    return _without_nan(table) if is_own_model(model.name) else table
+
+
+def _failed(error: BaseException, limits: Limits) -> pa.Table:
+    """Return the row of a partition whose fit raised."""
+    if isinstance(error, TookTooLongError):
+        return failed_rows(1, f"took longer than {limits.timeout:g} s")
+    text = "".join(traceback.format_exception(error))[-_LONGEST_TRACEBACK:]
+    return failed_rows(1, describe_error(error), traceback=text)
 
 
 def _fit_parts(
-    model: Model, block: SeriesBlock, limits: Limits, parts: Sequence[np.ndarray[Any, Any]]
+    model: Model, block: SeriesBlock, limits: Limits, log: PrintedLog | None, parts: int
 ) -> pa.Table:
     import pyarrow as pa
 
-    tables = [_fit(model, block.take(rows), limits) for rows in parts]
+    places = np.array_split(np.arange(len(block)), parts)
+    tables = [_fit(model, block.take(rows), limits, log) for rows in places]
     return pa.concat_tables(tables, promote_options="default")
+
+
+def _told(table: pa.Table, columns: Mapping[str, Any]) -> pa.Table:
+    """Return a table with what the engine says of its rows, before the model's columns."""
+    import pyarrow as pa
+
+    kinds = {"traceback": pa.string(), "seconds": pa.float64(), "log": pa.string()}
+    for name, kind in kinds.items():
+        values = pa.array(columns.get(name, [None] * len(table)), kind)
+        if name not in table.column_names:
+            table = table.append_column(name, values)
+        elif name in columns:
+            table = table.set_column(table.column_names.index(name), name, values)
+    return table
 
 
 def _without_nan(table: pa.Table) -> pa.Table:
@@ -189,13 +226,6 @@ def _check(table: Any, partitions: int) -> None:
     clash = set(table.column_names) & set(ENGINE_COLUMNS) - {"status", "reason"}
     if clash:
         raise ModelTableError(f"fit returned a column {min(clash)!r}, which is the engine's")
-
-
-def _with_seconds(table: pa.Table, seconds: float) -> pa.Table:
-    import pyarrow as pa
-
-    share = np.full(len(table), seconds / max(len(table), 1))
-    return table.append_column("seconds", pa.array(share))
 
 
 def describe_error(error: BaseException) -> str:

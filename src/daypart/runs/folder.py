@@ -127,6 +127,11 @@ class RunFolder:
         return self.path / "parts"
 
     @property
+    def results(self) -> Location:
+        """The folder of one table of results per region."""
+        return self.path / "results"
+
+    @property
     def logs(self) -> Location:
         """The folder of what workers printed."""
         return self.path / "logs"

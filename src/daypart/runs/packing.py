@@ -148,11 +148,11 @@ def _numbered(task: NDArray[np.int64], cost: NDArray[np.float64]) -> Packing:
     """Return the tasks that hold something, longest first."""
     _, dense = np.unique(task, return_inverse=True)
     dense = dense.reshape(-1)
-    seconds = np.bincount(dense, cost)
+    seconds = np.bincount(dense, cost).astype(np.float64)
     order = np.argsort(-seconds, kind="stable")
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
-    return Packing(rank[dense] if len(dense) else dense, seconds[order])
+    return Packing(rank[dense].astype(np.int64), seconds[order])
 
 
 def array_sizes(tasks: int, largest: int = LARGEST_ARRAY) -> list[int]:

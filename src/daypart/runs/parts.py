@@ -1,12 +1,15 @@
 """Result parts: the files that tasks flush, and the one row of each partition among them.
 
-A part is written once and never changed. A partition that was fitted again has rows in two
-parts; the newest attempt wins, and a row whose data changed since does not count.
+A part is written once, under a name that no other attempt writes, and never changed; so is a
+region's table, which `runs.compaction` writes in place of parts. A partition that was fitted
+again has rows in two files; the newest attempt wins, and a row whose data changed since does
+not count.
 """
 
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,7 +18,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from daypart.runs.folder import RunFolder
-from daypart.storage import Location, PathLike, read_table, read_tables, write_table
+from daypart.storage import (
+    Location,
+    PathLike,
+    file_name_of,
+    open_parquet,
+    read_table,
+    read_tables,
+    write_table,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,7 +34,8 @@ if TYPE_CHECKING:
 MISSING_STATUS = "missing"
 """The status of a partition that no task has fitted yet."""
 
-_PART_NAME = re.compile(r"(\d+)-(\d+)\.parquet")
+_PART_NAME = re.compile(r"(\d+)-(\d+)(?:-[0-9a-f]+)?\.parquet")
+_TABLE_NAME = re.compile(r"(.+)-(\d+)\.parquet")
 _LIGHT = [
     *("unique_id", "timezone", "first_hour", "hours"),
     *("status", "reason", "seconds", "attempt", "content_hash"),
@@ -42,6 +54,7 @@ class Standing:
         where that row lies: `part` (position in `parts`) and `part_row`; null where `missing`
         (but `attempt`, which also counts rows of data that changed since).
     parts : sequence of Location
+        The files of results: tables of regions, then parts.
     """
 
     rows: pa.Table
@@ -52,11 +65,6 @@ class Standing:
         return np.asarray(self.rows.column("status").to_pylist(), dtype=object)
 
 
-def part_path(folder: RunFolder, task: int, block: int) -> Location:
-    """Return the path of a task's part."""
-    return folder.parts / f"{task:06d}-{block:05d}.parquet"
-
-
 def list_parts(folder: RunFolder, task: int | None = None) -> list[tuple[int, int, Location]]:
     """Return the parts, of one task or all, as (task, block, path) in their order."""
     files = folder.parts.glob("*.parquet" if task is None else f"{task:06d}-*.parquet")
@@ -65,8 +73,24 @@ def list_parts(folder: RunFolder, task: int | None = None) -> list[tuple[int, in
 
 
 def write_part(folder: RunFolder, task: int, block: int, rows: pa.Table) -> None:
-    """Write a part atomically."""
-    write_table(part_path(folder, task, block), rows)
+    """Write a part atomically.
+
+    The name ends in letters of its own: an attempt that was given up and lives on can't write
+    over what its successor wrote.
+    """
+    name = f"{task:06d}-{block:05d}-{secrets.token_hex(4)}.parquet"
+    write_table(folder.parts / name, rows)
+
+
+def table_path(folder: RunFolder, region: str, generation: int) -> Location:
+    """Return the path of a region's table of results."""
+    return folder.results / f"{file_name_of(region)}-{generation}.parquet"
+
+
+def list_tables(folder: RunFolder) -> list[tuple[str, int, Location]]:
+    """Return the tables of regions as (region's file name, generation, path), newest last."""
+    named = ((_TABLE_NAME.fullmatch(path.name), path) for path in folder.results.glob("*.parquet"))
+    return sorted((match[1], int(match[2]), path) for match, path in named if match)
 
 
 def standing_of(folder: RunFolder, plan: pa.Table) -> Standing:
@@ -86,7 +110,7 @@ def standing_of(folder: RunFolder, plan: pa.Table) -> Standing:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    parts = [path for _, _, path in list_parts(folder)]
+    parts = [path for _, _, path in [*list_tables(folder), *list_parts(folder)]]
     newest = _newest_rows(parts)
     found = pc.index_in(plan.column("unique_id"), value_set=newest.column("unique_id"))
     rows = newest.drop_columns("unique_id").take(found.combine_chunks())
@@ -160,19 +184,46 @@ def read_rows(standing: Standing, positions: Sequence[int] | np.ndarray[Any, Any
     order = np.lexsort((part_row, part))
     tables = []
     for number in np.unique(part[order]):
-        wanted = part_row[order][part[order] == number]
-        path = standing.parts[int(number)]
-        tables.append(_read_part(path, path.stat().st_mtime_ns).take(wanted.astype(np.int64)))
+        wanted = part_row[order][part[order] == number].astype(np.int64)
+        tables.append(_read_rows_of(standing.parts[int(number)], wanted))
     if not tables:
         return pa.table({})
     joined = pa.concat_tables(tables, promote_options="default")
     return joined.take(np.argsort(order)).combine_chunks()
 
 
-@lru_cache(maxsize=4)
-def _read_part(path: Location, _modified: int) -> pa.Table:
-    """Read a part; a few are kept, because forecasts take a part's rows a few at a time."""
-    return read_table(path)
+def read_schema_of(path: Location) -> pa.Schema:
+    """Return the columns of a file of results."""
+    return _shape_of(path)[0]
+
+
+def _read_rows_of(path: Location, rows: np.ndarray[Any, Any]) -> pa.Table:
+    """Read some rows of a file, in ascending order: only the row groups that hold them."""
+    import pyarrow as pa
+
+    starts = _shape_of(path)[1]
+    group = np.searchsorted(starts, rows, side="right") - 1
+    return pa.concat_tables(
+        _read_group(path, int(g)).take(rows[group == g] - starts[g]) for g in np.unique(group)
+    )
+
+
+@lru_cache(maxsize=4096)
+def _shape_of(path: Location) -> tuple[pa.Schema, np.ndarray[Any, Any]]:
+    """Return a file's columns and the first row of each of its row groups."""
+    with open_parquet(path) as file:
+        sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+        return file.schema_arrow, np.cumsum([0, *sizes])[:-1]
+
+
+@lru_cache(maxsize=6)
+def _read_group(path: Location, group: int) -> pa.Table:
+    """Read a row group; a few are kept, because forecasts take rows a few at a time.
+
+    Files of results are never changed, so that the path alone tells what is in them.
+    """
+    with open_parquet(path) as file:
+        return file.read_row_group(group)
 
 
 def read_results(run: PathLike) -> pa.Table:

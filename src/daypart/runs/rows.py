@@ -22,10 +22,12 @@ ENGINE_COLUMNS = (
     "exposure",
     "status",
     "reason",
+    "traceback",
     "seconds",
     "attempt",
     "model",
     "content_hash",
+    "log",
 )
 _HOUR_US = 3_600_000_000
 _PERIODS_PER_WEEK = 7
@@ -44,7 +46,7 @@ def result_rows(
     stored : SeriesBlock
         As it lies in the store.
     fitted : pyarrow.Table
-        `status`, `reason`, `seconds`, then the model's columns.
+        `status`, `reason`, `traceback`, `seconds`, `log`, then the model's columns.
     settings : RunSettings
     attempts : int array, shape (partitions,)
 
@@ -65,19 +67,31 @@ def result_rows(
     columns["exposure"] = _last_week_exposure(stored, hours)
     columns["status"] = fitted.column("status").cast(pa.string())
     columns["reason"] = fitted.column("reason").cast(pa.string())
+    columns["traceback"] = _text_or_null(fitted, "traceback")
     columns["seconds"] = fitted.column("seconds")
     columns["attempt"] = pa.array(attempts, pa.int32())
     columns["model"] = pa.array([settings.model] * len(stored), pa.string())
     if "model" in fitted.column_names:  # of a fallback, null where it did not stand in
         columns["model"] = pc.coalesce(fitted.column("model"), columns["model"])
     columns["content_hash"] = pa.array(fit_hashes(stored, settings), pa.string())
+    columns["log"] = _text_or_null(fitted, "log")
     for name in fitted.column_names:
         if name not in columns:
             columns[name] = fitted.column(name)
     return pa.table(columns)
 
 
-def failed_rows(partitions: int, reason: str, seconds: float = 0.0) -> pa.Table:
+def _text_or_null(table: pa.Table, name: str) -> pa.Array | pa.ChunkedArray:
+    import pyarrow as pa
+
+    if name in table.column_names:
+        return table.column(name).cast(pa.string())
+    return pa.nulls(len(table), pa.string())
+
+
+def failed_rows(
+    partitions: int, reason: str, seconds: float = 0.0, traceback: str | None = None
+) -> pa.Table:
     """Return what stands for a model's table where it failed."""
     import pyarrow as pa
 
@@ -85,6 +99,7 @@ def failed_rows(partitions: int, reason: str, seconds: float = 0.0) -> pa.Table:
         {
             "status": pa.array(["failed"] * partitions, pa.string()),
             "reason": pa.array([reason] * partitions, pa.string()),
+            "traceback": pa.array([traceback] * partitions, pa.string()),
             "seconds": pa.array([seconds] * partitions, pa.float64()),
         }
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -14,12 +15,13 @@ from daypart.runs.events import BlockFinished, Event, OnEvent
 from daypart.runs.fitting import fit_block, stand_in
 from daypart.runs.folder import RunFolder, RunSettings
 from daypart.runs.parents import model_to_fit
-from daypart.runs.parts import list_parts, write_part
+from daypart.runs.parts import list_parts, list_tables, write_part
+from daypart.runs.printed import PrintedLog
 from daypart.runs.rows import failed_rows, result_rows
 from daypart.runs.run_model import RunModel
 from daypart.runs.stopping import Stop
-from daypart.series import SeriesStore
-from daypart.storage import Location, PathLike, read_table
+from daypart.series import SeriesBlock, SeriesStore
+from daypart.storage import Location, PathLike, file_name_of, read_table, read_tables
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,6 +30,23 @@ FIRST_BLOCK = 32
 LARGEST_BLOCK = 512
 SECONDS_PER_BLOCK = 8.0
 """A block is cut to last about so long, so that a stop or a lost worker costs little."""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """What one worker does of a task: all, or one of several lanes beside each other.
+
+    Parameters
+    ----------
+    task : int
+        The task's number in `plan.parquet`.
+    lane, lanes : int
+        The partitions of the task are divided into so many runs of neighbours.
+    """
+
+    task: int
+    lane: int = 0
+    lanes: int = 1
 
 
 @dataclass(frozen=True)
@@ -40,40 +59,49 @@ class TaskResult:
         Partitions by status.
     already_done : int
         Partitions of the slice with a row from an earlier call.
+    next_block : int
+        How many partitions the next block should have, as the last went.
     """
 
     ok: int
     failed: int
     skipped: int
     already_done: int
+    next_block: int = FIRST_BLOCK
 
 
 def run_task(
     run: PathLike,
-    index: int,
+    piece: Slice | int,
     *,
     on_event: OnEvent | None = None,
     stop: Stop | None = None,
     one_by_one: int = 0,
+    first_block: int | None = None,
+    log: PrintedLog | None = None,
 ) -> TaskResult:
     """Fit one slice of a run's plan, block by block; a second call starts where the first ended.
 
     A block's rows are flushed as one part before the next block starts. When a model raises, the
     block is divided until the partitions that it fails on stand alone; they get a row with
-    status `failed` and the reason, the others are fitted.
+    status `failed`, the reason and the traceback, the others are fitted.
 
     Parameters
     ----------
     run : path
         A run's folder.
-    index : int
-        The task's number in `plan.parquet`.
+    piece : Slice or int
+        A task's number, or a lane of it.
     on_event : callable, optional
         Told `BlockFinished` after every block.
     stop : Stop, optional
         Looked at between blocks.
     one_by_one : int
         Fit so many of the partitions in blocks of one (after a worker died of one of them).
+    first_block : int, optional
+        Partitions of the first block; few when left out, to learn how long they take.
+    log : PrintedLog, optional
+        Where what the model prints goes, so that rows can say where theirs is.
 
     Returns
     -------
@@ -86,41 +114,37 @@ def run_task(
     DaypartError
         Where the run has no such task, or the store is gone or changed since the plan.
     """
-    work = TaskWork.open(run, index)
+    work = TaskWork.open(run, piece)
     model = model_to_fit(work.folder, work.settings)
-    store = _store_as_planned(work)
     done = {"ok": 0, "failed": 0, "skipped": 0}
-    position, size = 0, FIRST_BLOCK
+    position, size = 0, first_block or FIRST_BLOCK
     while position < len(work.rows):
         if stop is not None and stop.requested:
-            raise Interrupted(f"task {index}: stopped by {stop.reason}")
-        size = 1 if position < one_by_one else size
-        chosen = slice(position, position + size)
+            raise Interrupted(f"task {work.task}: stopped by {stop.reason}")
         started = time.perf_counter()
-        stored = store.read_region(work.region, work.rows[chosen].tolist())
+        stored = work.read(position, 1 if position < one_by_one else size)
         fitted = fit_block(
             model,
             stored,
             until_hour=work.settings.until_hour,
             limits=work.settings.limits,
             fallback=model.fallback,
+            log=log,
         )
-        rows = result_rows(stored, fitted, work.settings, work.attempts[chosen])
-        write_part(work.folder, index, work.next_block, rows)
+        rows = work.flush(position, stored, fitted)
         seconds = time.perf_counter() - started
-        event = _block_finished(index, rows, seconds)
+        event = _block_finished(work.task, rows, seconds)
         for status in done:
             done[status] += getattr(event, status)
-        work.next_block += 1
         position += len(stored)
         size = _next_size(len(stored), seconds)
         if on_event is not None:
             on_event(event)
-    return TaskResult(**done, already_done=work.already_done)
+    return TaskResult(**done, already_done=work.already_done, next_block=size)
 
 
-def fail_first_partition(run: PathLike, index: int, reason: str) -> Event | None:
-    """Record the first unfinished partition of a task as failed, or as its fallback fits it.
+def fail_first_partition(run: PathLike, piece: Slice | int, reason: str) -> Event | None:
+    """Record the first unfinished partition of a slice as failed, or as its fallback fits it.
 
     Executors call it when a worker died on that partition alone, again and again.
 
@@ -129,31 +153,30 @@ def fail_first_partition(run: PathLike, index: int, reason: str) -> Event | None
     BlockFinished or None
         None where nothing is unfinished.
     """
-    work = TaskWork.open(run, index)
+    work = TaskWork.open(run, piece)
     if len(work.rows) == 0:
         return None
-    stored = _store_as_planned(work).read_region(work.region, [int(work.rows[0])])
-    fitted = failed_rows(1, reason)
+    stored, fitted = work.read(0, 1), failed_rows(1, reason)
     fallback = RunModel.of_run(work.settings).fallback
     if fallback is not None:
         until = work.settings.until_hour
         fitted = stand_in(fallback, stored if until is None else stored.before(until), fitted)
-    rows = result_rows(stored, fitted, work.settings, work.attempts[:1])
-    write_part(work.folder, index, work.next_block, rows)
-    return _block_finished(index, rows, 0.0)
+    rows = work.flush(0, stored, fitted)
+    return _block_finished(work.task, rows, 0.0)
 
 
-def unfinished_partitions(run: PathLike, index: int) -> int:
-    """Return how many partitions of a task have no row from it yet."""
-    return len(TaskWork.open(run, index).rows)
+def unfinished_partitions(run: PathLike, piece: Slice | int) -> int:
+    """Return how many partitions of a slice have no row from it yet."""
+    return len(TaskWork.open(run, piece).rows)
 
 
 @dataclass
 class TaskWork:
-    """What is left of a task: rows of its region without a row in its parts.
+    """What is left of a slice: partitions without a row of the attempt that was planned.
 
     Parameters
     ----------
+    regions : str array, shape (partitions,)
     rows : int array, shape (partitions,)
         Positions in the region's file.
     attempts : int array, shape (partitions,)
@@ -163,38 +186,83 @@ class TaskWork:
 
     folder: RunFolder
     settings: RunSettings
-    region: str
+    store: SeriesStore
+    task: int
+    regions: np.ndarray[Any, Any]
     rows: np.ndarray[Any, Any]
     attempts: np.ndarray[Any, Any]
     already_done: int
     next_block: int
 
     @classmethod
-    def open(cls, run: PathLike, index: int) -> TaskWork:
-        """Read the task's slice of the plan, less what its parts hold."""
-        import pyarrow.compute as pc
-
+    def open(cls, run: PathLike, piece: Slice | int) -> TaskWork:
+        """Read the slice from the plan, less what its parts (and tables of regions) hold."""
+        piece = Slice(piece) if isinstance(piece, int) else piece
         folder = RunFolder.open(run)
         settings = folder.read_settings()
-        plan = _read_plan(folder.plan, folder.plan.stat().st_mtime_ns)
-        planned = plan.filter(pc.equal(plan.column("task"), index)).sort_by("row")
-        if len(planned) == 0:
-            raise DaypartError(f"{folder.plan}: no task {index}")
-        parts = list_parts(folder, index)
-        finished: set[str] = set()
-        for _, _, path in parts:
-            finished.update(read_table(path, ["unique_id"]).column(0).to_pylist())
-        ids = planned.column("unique_id").to_pylist()
-        left = np.flatnonzero([name not in finished for name in ids])
+        planned = _planned(folder, piece)
+        regions = planned.column("region").to_numpy(zero_copy_only=False)
+        store = _store_as_planned(folder, settings, np.unique(regions).tolist())
+        parts = list_parts(folder, piece.task)
+        files = [path for _, _, path in parts]
+        names = {file_name_of(region) for region in np.unique(regions).tolist()}
+        files += [path for name, _, path in list_tables(folder) if name in names]
+        left = np.flatnonzero(~_has_row(planned, files))
         return cls(
             folder,
             settings,
-            planned.column("region")[0].as_py(),
+            store,
+            piece.task,
+            regions[left],
             planned.column("row").to_numpy()[left],
             planned.column("attempt").to_numpy()[left],
-            len(ids) - len(left),
+            len(planned) - len(left),
             parts[-1][1] + 1 if parts else 0,
         )
+
+    def read(self, position: int, most: int) -> SeriesBlock:
+        """Read the partitions from a position on: of one region, and no more than asked for."""
+        region = self.regions[position]
+        some = self.regions[position : position + most]
+        others = np.flatnonzero(some != region)
+        count = int(others[0]) if len(others) else len(some)
+        return self.store.read_region(region, self.rows[position : position + count].tolist())
+
+    def flush(self, position: int, stored: SeriesBlock, fitted: pa.Table) -> pa.Table:
+        """Write the rows of a block as a part of its own; return them."""
+        attempts = self.attempts[position : position + len(stored)]
+        rows = result_rows(stored, fitted, self.settings, attempts)
+        write_part(self.folder, self.task, self.next_block, rows)
+        self.next_block += 1
+        return rows
+
+
+def _planned(folder: RunFolder, piece: Slice) -> pa.Table:
+    """Return a slice of the plan, by region and row."""
+    import pyarrow.compute as pc
+
+    plan = _read_plan(folder.plan, folder.plan.stat().st_mtime_ns)
+    planned = plan.filter(pc.equal(plan.column("task"), piece.task))
+    if len(planned) == 0:
+        raise DaypartError(f"{folder.plan}: no task {piece.task}")
+    planned = planned.sort_by([("region", "ascending"), ("row", "ascending")])
+    ends = [len(planned) * lane // piece.lanes for lane in (piece.lane, piece.lane + 1)]
+    return planned.slice(ends[0], ends[1] - ends[0])
+
+
+def _has_row(planned: pa.Table, files: Sequence[Location]) -> np.ndarray[Any, Any]:
+    """Tell which planned partitions have a row of the planned attempt, or of a later one."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    finished = np.zeros(len(planned), bool)
+    for table in read_tables(files, ["unique_id", "attempt"]):
+        ids = table.column("unique_id").combine_chunks()
+        place = pc.index_in(planned.column("unique_id"), value_set=ids).combine_chunks()
+        found = pc.is_valid(place).to_numpy(zero_copy_only=False)
+        attempt = table.column("attempt").take(pc.fill_null(place, 0).cast(pa.int64())).to_numpy()
+        finished |= found & (attempt >= planned.column("attempt").to_numpy())
+    return finished
 
 
 @lru_cache(maxsize=1)
@@ -203,15 +271,17 @@ def _read_plan(path: Location, _modified: int) -> pa.Table:
     return read_table(path, ["unique_id", "region", "row", "task", "attempt"])
 
 
-def _store_as_planned(work: TaskWork) -> SeriesStore:
-    store = SeriesStore.open(work.folder.store_of(work.settings))
-    planned = work.settings.regions.get(work.region)
-    now = store.regions.get(work.region, {}).get("content_hash")
-    if now != planned:
-        raise DaypartError(
-            f"{store.folder}: region {work.region!r} changed since the run was planned",
-            hint="run the same daypart fit again",
-        )
+def _store_as_planned(
+    folder: RunFolder, settings: RunSettings, regions: Sequence[str]
+) -> SeriesStore:
+    store = SeriesStore.open(folder.store_of(settings))
+    for region in regions:
+        now = store.regions.get(region, {}).get("content_hash")
+        if now != settings.regions.get(region):
+            raise DaypartError(
+                f"{store.folder}: region {region!r} changed since the run was planned",
+                hint="run the same daypart fit again",
+            )
     return store
 
 

@@ -21,8 +21,9 @@ from daypart.errors import EXIT_INTERRUPTED, DaypartError, Interrupted
 from daypart.runs.events import Event, TaskFailed, TaskFinished, TaskStarted, event_to_line
 from daypart.runs.fitting import describe_error
 from daypart.runs.limits import end_this_process_when_stuck
+from daypart.runs.printed import PrintedLog
 from daypart.runs.stopping import Stop
-from daypart.runs.task import run_task
+from daypart.runs.task import Slice, run_task
 from daypart.storage import Location, location
 
 GRACE_SECONDS = 20
@@ -30,9 +31,11 @@ GRACE_SECONDS = 20
 
 
 def main() -> None:
-    """Run tasks until the driver closes its pipe; `argv` is run, name, two descriptors."""
+    """Run slices until the driver closes its pipe; `argv` is run, name, two descriptors."""
     run, name = location(sys.argv[1]), sys.argv[2]
     faulthandler.enable()
+    log = PrintedLog(f"{name}.log")
+    pace: int | None = None
     commands: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     busy = threading.Event()
     stop = _stop_on_sigterm(busy)
@@ -41,35 +44,55 @@ def main() -> None:
         threading.Thread(target=_listen, args=(source, commands, busy), daemon=True).start()
         while (line := commands.get()) is not None and not stop.requested:
             busy.set()
-            interrupted = not _run_one(run, name, line, sink, stop)
-            busy.clear()
-            if interrupted:
+            try:
+                pace = _run_one(run, name, line, sink, stop, pace, log)
+            except Interrupted:
                 break
+            finally:
+                busy.clear()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(EXIT_INTERRUPTED if stop.requested else 0)
 
 
-def _run_one(run: Location, name: str, line: str, sink: TextIO, stop: Stop) -> bool:
-    """Run one task; return False where it was interrupted."""
+def _run_one(
+    run: Location,
+    name: str,
+    line: str,
+    sink: TextIO,
+    stop: Stop,
+    pace: int | None,
+    log: PrintedLog,
+) -> int | None:
+    """Run one slice; return how many partitions the next slice's first block should have."""
 
     def tell(event: Event) -> None:
         print(event_to_line(event), file=sink, flush=True)
 
     command = json.loads(line)
-    index = int(command["task"])
+    piece = Slice(*command["slice"])
     started = time.perf_counter()
-    tell(TaskStarted(index, name))
+    tell(TaskStarted(piece.task, name))
     try:
-        run_task(run, index, on_event=tell, stop=stop, one_by_one=int(command["one_by_one"]))
-        tell(TaskFinished(index, time.perf_counter() - started))
+        done = run_task(
+            run,
+            piece,
+            on_event=tell,
+            stop=stop,
+            one_by_one=int(command["one_by_one"]),
+            first_block=pace,
+            log=log,
+        )
+        tell(TaskFinished(piece.task, time.perf_counter() - started))
     except Interrupted:
-        return False
+        raise
     except DaypartError as error:
-        tell(TaskFailed(index, str(error), will_retry=False))
+        tell(TaskFailed(piece.task, str(error), will_retry=False))
     except Exception as error:
-        tell(TaskFailed(index, describe_error(error), will_retry=False))
-    return True
+        tell(TaskFailed(piece.task, describe_error(error), will_retry=False))
+    else:
+        return done.next_block
+    return None
 
 
 def _listen(source: TextIO, commands: queue.SimpleQueue[str | None], busy: threading.Event) -> None:

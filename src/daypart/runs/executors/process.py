@@ -8,11 +8,12 @@ import subprocess
 import sys
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from daypart.runs.events import BlockFinished, Event
 from daypart.runs.folder import RunFolder
+from daypart.runs.task import Slice
 from daypart.storage import Location, make_folder, read_versioned, write_text
 
 _ONE_THREAD = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -31,10 +32,10 @@ class WorkerProcess:
         Descriptors to write tasks to and to read events from.
     log : Location
         What the model prints; written to `output`, a local file, meanwhile.
-    task : int or None
-        The task in hand.
+    piece : Slice or None
+        The slice in hand.
     one_by_one_left : int
-        How many partitions the task in hand will still fit alone.
+        How many partitions the slice in hand will still fit alone.
     heard : bool
         Whether any event came.
     """
@@ -44,7 +45,7 @@ class WorkerProcess:
     events: int
     log: Location
     output: Path
-    task: int | None = None
+    piece: Slice | None = None
     one_by_one_left: int = 0
     heard: bool = False
     _buffer: bytes = b""
@@ -69,10 +70,10 @@ class WorkerProcess:
         os.close(event_end)
         return cls(process, commands, events, log, output)
 
-    def give(self, task: int, one_by_one: int) -> None:
-        """Hand over a task; a worker that is gone is noticed when its events end."""
-        self.task, self.one_by_one_left = task, one_by_one
-        line = json.dumps({"task": task, "one_by_one": one_by_one})
+    def give(self, piece: Slice, one_by_one: int) -> None:
+        """Hand over a slice; a worker that is gone is noticed when its events end."""
+        self.piece, self.one_by_one_left = piece, one_by_one
+        line = json.dumps({"slice": astuple(piece), "one_by_one": one_by_one})
         with suppress(BrokenPipeError):
             os.write(self.commands, line.encode() + b"\n")
 

@@ -20,6 +20,7 @@ _FILES = (
     "plan.xlsx",
     "plan.csv",
     "reach_curve.csv",
+    "mediaplan.json",
     "brief.toml",
     "household.key",
 )

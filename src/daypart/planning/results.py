@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 import math
 from collections.abc import Sequence
@@ -131,13 +132,14 @@ class Plan:
 
 
 def write_plan(plan: Plan, out: PathLike) -> None:
-    """Write `plan.json`, `plan.csv`, `reach_curve.csv` and `plan.xlsx` into a folder.
+    """Write `plan.json`, `plan.csv`, `reach_curve.csv`, `plan.xlsx` and `mediaplan.json`.
 
     Raises
     ------
     DaypartError
         Where the folder can't be written to.
     """
+    from daypart.planning.mediaplan import media_plan
     from daypart.planning.workbook import write_workbook
 
     folder = make_folder(out)
@@ -146,6 +148,8 @@ def write_plan(plan: Plan, out: PathLike) -> None:
     names = ["budget", "spent", "reach_percent", "lo_80", "hi_80"]
     write_text(folder / "reach_curve.csv", _csv(names, plan.reach_curve))
     write_workbook(plan, folder / "plan.xlsx")
+    created_at = dt.datetime.now(dt.UTC).replace(microsecond=0)
+    write_json(folder / "mediaplan.json", media_plan(plan, created_at=created_at))
     write_json(folder / "plan.json", plan.to_dict())
 
 

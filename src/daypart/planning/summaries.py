@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from daypart.planning.breakdown import Misses, reach_by_group
 from daypart.planning.counting import AudienceCounter
 from daypart.planning.flight import Week
 from daypart.planning.frequency import exposure_chances
@@ -19,6 +20,8 @@ from daypart.planning.publication import (
     shares_of_100,
 )
 from daypart.planning.results import Line
+
+_REACH_COLUMNS = ("reach_percent", "lo_80", "hi_80", "incremental_percent", "added_percent")
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -143,7 +146,13 @@ def summarise(
         shown = np.full(len(names), enough)
         base = np.full(len(names), total)
         sums = (spots.sum(axis=1), spend.sum(axis=1), seen.sum(axis=1))
-        return sum_by(panel, names, group, *sums, base, shown)
+        rows = sum_by(panel, names, group, *sums, base, shown)
+        misses = Misses.count(counter, sums[0], group, len(names), unbiased=True)
+        reached = {row["name"]: row for row in reach_by_group(misses, names)}
+        for row in rows:
+            of_group = reached.get(row["name"], dict.fromkeys(_REACH_COLUMNS, 0.0))
+            row |= {key: of_group[key] if enough else SUPPRESSED for key in _REACH_COLUMNS}
+        return rows
 
     may_show = markets_shown(panel.raw_households(), min_households)
     by_market = sum_by(

@@ -174,8 +174,13 @@ def _mix(book: _Book, plan: Plan, title: str, rows: Sequence[dict[str, Any]], he
         ("grp", "GRP", _TENTH),
         ("impressions", "Impressions (households)", _WHOLE),
     ]
-    if rows and "reach_percent" in rows[0]:
-        columns.append(("reach_percent", "Reach 1+", _PERCENT))
+    more = [
+        ("reach_percent", "Reach 1+"),
+        ("incremental_percent", "Reach lost without it (points)"),
+        ("panel_households", "Panel households (raw)"),
+    ]
+    kinds = {"reach_percent": _PERCENT, "incremental_percent": _TENTH, "panel_households": _WHOLE}
+    columns += [(key, text, kinds[key]) for key, text in more if rows and key in rows[0]]
     ranked = sorted(rows, key=lambda row: (-row["spend"], row["name"]))
     book.table(title, columns, ranked)
 
@@ -230,8 +235,27 @@ def _notes(book: _Book, plan: Plan) -> None:
     sheet.set_column(1, 1, 100)
     sheet.write(0, 0, "Word", book.formats["header"])
     sheet.write(0, 1, "Meaning", book.formats["header"])
-    rows = [*plan.definitions.items(), *(("Note", note) for note in plan.notes)]
+    rows = [
+        *plan.definitions.items(),
+        *_counts_and_gaps(plan),
+        *(("Note", note) for note in plan.notes),
+    ]
     for line, (word, meaning) in enumerate(rows, start=1):
         sheet.write_string(line, 0, word, book.formats["wrap"])
         sheet.write_string(line, 1, meaning, book.formats["wrap"])
     sheet.freeze_panes(1, 0)
+
+
+def _counts_and_gaps(plan: Plan) -> list[tuple[str, str]]:
+    """Say how many raw households stand behind the figures, and how far the plan is proven."""
+    rows = [("Panel households (raw), all markets", f"{plan.panel_households:,}")]
+    rows += [
+        (f"Panel households (raw), {row['name']}", f"{row['panel_households']:,}")
+        for row in plan.by_market
+    ]
+    gaps = (("Optimisation gap", plan.gap), ("Sampling gap", plan.sampling_gap))
+    rows += [
+        (f"{name} of this plan", "not known" if gap is None else f"{100 * gap:.2f} %")
+        for name, gap in gaps
+    ]
+    return rows

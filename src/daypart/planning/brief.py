@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from daypart.errors import DaypartError, did_you_mean
 from daypart.storage import PathLike, local_path, read_toml
@@ -16,6 +16,7 @@ DIMENSIONS = ("network", "daypart", "market", "week")
 OBJECTIVES = ("reach", "effective_reach", "frequency_cap", "impressions", "minimum_cost")
 RATE_BASES = ("households", "target")
 EVERY = "every"
+Row = TypeVar("Row", "Pin", "CellRule")
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class Limit:
     min_spend, max_spend : float
         Bounds on the money spent there, in the brief's currency.
     min_grp : float
-        Fewest GRP to buy there, in points of the target over all the brief's markets.
+        Fewest GRP to buy there, in points of the target: those of the market, for a market; over
+        all the brief's markets, for anything else.
 
     Examples
     --------
@@ -84,8 +86,34 @@ class Pin:
     spots: int
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "week", _date("pins.week", self.week))
-        _whole("pins.spots", self.spots, least=0)
+        object.__setattr__(self, "week", _date("limits.pins.week", self.week))
+        _whole("limits.pins.spots", self.spots, least=0)
+
+
+@dataclass(frozen=True)
+class CellRule:
+    """How many spots some cells have on offer, whatever `max_spots_per_week` says; 0 bars them.
+
+    Parameters
+    ----------
+    max_spots_per_week : int
+        In each of the cells, in one broadcast week.
+    market, network, daypart : str, optional
+        Which cells; what is left out stands for all.
+    week : date, optional
+        A week's Monday; left out, every week of the flight.
+    """
+
+    max_spots_per_week: int
+    market: str | None = None
+    network: str | None = None
+    daypart: str | None = None
+    week: dt.date | None = None
+
+    def __post_init__(self) -> None:
+        _whole("limits.cells.max_spots_per_week", self.max_spots_per_week, least=0)
+        if self.week is not None:
+            object.__setattr__(self, "week", _date("limits.cells.week", self.week))
 
 
 @dataclass(frozen=True)
@@ -102,6 +130,10 @@ class Limits:
         Bounds by network, daypart, market and week.
     pins : tuple of Pin
         Lines that are fixed.
+    cells : tuple of CellRule
+        Spots on offer in some cells; where several hold, the fewest count.
+    max_average_frequency : float
+        Most impressions per household reached, in the target.
     """
 
     max_spots_per_week: int = 7
@@ -109,8 +141,12 @@ class Limits:
     exclude_dayparts: tuple[str, ...] = ()
     shares: tuple[Limit, ...] = ()
     pins: tuple[Pin, ...] = ()
+    cells: tuple[CellRule, ...] = ()
+    max_average_frequency: float = math.inf
 
     def __post_init__(self) -> None:
+        frequency = self.max_average_frequency
+        _number("limits.max_average_frequency", frequency, least=1.0, infinite=True)
         _whole("limits.max_spots_per_week", self.max_spots_per_week, least=1)
         for setting in ("exclude_networks", "exclude_dayparts"):
             object.__setattr__(self, setting, _names(f"limits.{setting}", getattr(self, setting)))
@@ -221,7 +257,8 @@ def read_brief(path: PathLike) -> Brief:
     path : path-like
         The file: a table `[campaign]` with the fields of `Brief`, and `[limits]` with those of
         `Limits`, where `[limits.network]`, `[limits.daypart]`, `[limits.market]` and
-        `[limits.week]` hold a table of bounds per name, and `[[limits.pins]]` fixed lines.
+        `[limits.week]` hold a table of bounds per name, `[[limits.pins]]` fixed lines and
+        `[[limits.cells]]` the spots on offer in some cells.
 
     Returns
     -------
@@ -277,17 +314,29 @@ def _read_limits(content: Mapping[str, Any]) -> Limits:
             setting = f"limits.{dimension}.{name}"
             _known(f"{setting}.", _table(setting, values), bounds)
             shares.append(Limit(dimension, name, **values))
-    pins: list[Pin] = []
-    for number, values in enumerate(content.get("pins", ()), start=1):
-        setting = f"limits.pins[{number}]"
-        names = [f.name for f in fields(Pin)]
-        _known(f"{setting}.", _table(setting, values), names)
-        for name in names:
-            if name not in values:
-                raise DaypartError(f"{setting}.{name} is missing", hint="add it")
-        pins.append(Pin(**values))
-    settings = {name: content[name] for name in plain if name in content and name != "pins"}
-    return Limits(**settings, shares=tuple(shares), pins=tuple(pins))
+    settings = {name: content[name] for name in plain if name in content}
+    settings["pins"] = tuple(_rows("pins", content, Pin))
+    settings["cells"] = tuple(_rows("cells", content, CellRule))
+    return Limits(**settings, shares=tuple(shares))
+
+
+def _rows(table: str, content: Mapping[str, Any], kind: type[Row]) -> Iterator[Row]:
+    """Read an array of tables into one object each."""
+    rows = content.get(table, ())
+    if not isinstance(rows, list | tuple):
+        raise DaypartError(f"limits.{table} is {rows!r}", hint=f"write [[limits.{table}]]")
+    for number, values in enumerate(rows, start=1):
+        setting = f"limits.{table}[{number}]"
+        allowed = fields(kind)
+        _known(f"{setting}.", _table(setting, values), [f.name for f in allowed])
+        for needed in allowed:
+            if needed.default is MISSING and needed.name not in values:
+                raise DaypartError(f"{setting}.{needed.name} is missing", hint="add it")
+        try:
+            yield kind(**values)
+        except DaypartError as error:
+            message = error.message.replace(f"limits.{table}.", f"{setting}.")
+            raise DaypartError(message, hint=error.hint) from None
 
 
 def _table(setting: str, value: object) -> Mapping[str, Any]:

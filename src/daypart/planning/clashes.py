@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +15,12 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _INFINITE = 1e30
-
-
-@dataclass(frozen=True)
-class _Solved:
-    feasible: bool
-    spots: Floats
-    duals: Floats
-    at_most: NDArray[np.bool_]
+_ROUNDS = 200
+_SLACK = 1e-7
+_PLENTY = 1000
+BUDGET = "campaign.budget"
+ON_OFFER = "limits.max_spots_per_week"
+PINS = "limits.pins"
 
 
 def most_spend(problem: Problem) -> tuple[float, tuple[str, ...]] | None:
@@ -36,45 +35,198 @@ def most_spend(problem: Problem) -> tuple[float, tuple[str, ...]] | None:
 
     None where the limits clash.
     """
-    solved = _solve(problem, problem.limits, maximise=problem.cost / problem.cost.max())
-    if not solved.feasible:
+    import highspy
+
+    elastic = _Elastic(problem, problem.limits)
+    highs = elastic.highs
+    everything = np.arange(problem.columns, dtype=np.int32)
+    highs.changeColsCost(problem.columns, everything, -problem.cost / problem.cost.max())
+    elastic.enforce(set(range(len(elastic.names))))
+    highs.run()
+    if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
         return None
+    solution = highs.getSolution()
+    spots = np.array(solution.col_value[: problem.columns])
+    duals = np.abs(np.array(solution.row_dual))
     binding = [
-        limit.setting
-        for limit, dual in zip(problem.limits, solved.duals, strict=True)
-        if abs(dual) > 1e-9
+        limit.setting for limit, dual in zip(problem.limits, duals, strict=False) if dual > 1e-9
     ]
-    if solved.at_most.any():
-        binding.append("limits.max_spots_per_week")
-    return problem.spent(solved.spots), tuple(binding)
+    full = (np.array(solution.col_dual[: problem.columns]) < -1e-9) & (spots >= problem.most - 1e-6)
+    if full.any():
+        binding.append(ON_OFFER)
+    return problem.spent(spots), tuple(binding)
 
 
-def name_clash(problem: Problem) -> tuple[str, ...]:
-    """Name an irreducible set of limits that can't all be kept while anything is bought.
+def name_clash(
+    problem: Problem, feasible: Callable[[Problem], bool] | None = None
+) -> tuple[str, ...]:
+    """Name the smallest set of limits that can't all be kept while anything is bought.
 
-    An elastic solve finds limits that must give way; then each is left out in turn, and stays
-    out when the rest still clashes. Without any one of those that remain there is a plan.
+    An elastic solve, in which limits may give way at a price, finds a set of limits to give up so
+    that the rest can be kept. Each clash holds at least one of every such set, so a smallest set
+    that meets all those found so far either clashes, and then none is smaller, or can be kept
+    and shows another set to give up.
+
+    Parameters
+    ----------
+    problem : Problem
+    feasible : callable, optional
+        Tells whether a problem whose linear limits can be kept can be solved, where it has a limit
+        that is not linear.
 
     Returns
     -------
     tuple of str
         Their settings; empty where nothing clashes.
+
+    References
+    ----------
+    Ignatiev, A., Previti, A., Liffiton, M., Marques-Silva, J. (2015). Smallest MUS extraction with
+    minimal hitting set dualization. CP 2015.
     """
     scale = problem.budget if np.isfinite(problem.budget) else float(problem.cost.sum())
     share = problem.cost / scale
-    rows = [LinearLimit("campaign.budget", share, -np.inf, 1.0), *problem.limits]
     something = LinearLimit("", share, float(share.min()), np.inf)
-    if _solve(problem, [*rows, something]).feasible:
+    budget = LinearLimit(BUDGET, share, -np.inf, problem.budget / scale)
+    elastic = _Elastic(problem, [budget, *problem.limits], always=something)
+    everything = set(range(len(elastic.names)))
+    if elastic.violated(everything) is None:
+        return _smallest(elastic.names, elastic.violated)
+    if problem.frequency is None or feasible is None or feasible(problem):
         return ()
-    kept = list(rows)
-    for row in rows:
-        without = [other for other in kept if other is not row]
-        if not _solve(problem, [*without, something]).feasible:
-            kept = without
-    names = [row.setting for row in kept]
-    if problem.least.any() and _solve(problem, [*kept, something], free=True).feasible:
-        names.append("limits.pins")
-    return tuple(names) or ("limits.max_spots_per_week",)
+    keeps = _with_frequency(problem, elastic, feasible)
+    return (problem.frequency.setting, *_smallest(elastic.names, keeps))
+
+
+def _with_frequency(
+    problem: Problem, elastic: _Elastic, feasible: Callable[[Problem], bool]
+) -> Callable[[set[int]], set[int] | None]:
+    """Return a test of sets of limits beside the limit on average frequency."""
+
+    def violated(kept: set[int]) -> set[int] | None:
+        first = elastic.violated(kept)
+        if first is None or not feasible(elastic.relaxed(problem, kept)):
+            return None
+        return set(range(len(elastic.names))) - kept
+
+    return violated
+
+
+def _smallest(
+    names: Sequence[str], violated: Callable[[set[int]], set[int] | None]
+) -> tuple[str, ...]:
+    """Find a smallest set of names for which `violated` answers None.
+
+    `violated` tells of a set to keep which others it leaves broken; None if it can't be kept.
+    """
+    given_up: list[set[int]] = []
+    chosen: set[int] = set()
+    for _ in range(_ROUNDS):
+        chosen = _hit_all(given_up, len(names))
+        broken = violated(chosen)
+        if broken is None:
+            break
+        kept = set(range(len(names))) - broken
+        for n in sorted(broken):
+            still = violated(kept | {n})
+            if still is not None:
+                kept = set(range(len(names))) - still
+        given_up.append(set(range(len(names))) - kept)
+    return tuple(names[n] for n in sorted(chosen))
+
+
+def _hit_all(sets: Sequence[set[int]], count: int) -> set[int]:
+    """Return a smallest set of numbers below `count` that meets each of the sets."""
+    if not sets:
+        return set()
+    highs = open_highs()
+    highs.addVars(count, np.zeros(count), np.ones(count))
+    everything = np.arange(count, dtype=np.int32)
+    # A hair more for what comes later makes the answer one and the same each time.
+    highs.changeColsCost(count, everything, 1.0 + np.arange(count) / (10.0 * count**2))
+    highs.changeColsIntegrality(count, everything, np.ones(count, dtype=np.uint8))
+    for members in sets:
+        index = np.array(sorted(members), dtype=np.int32)
+        highs.addRow(1.0, _INFINITE, len(index), index, np.ones(len(index)))
+    highs.run()
+    return set(np.flatnonzero(np.array(highs.getSolution().col_value) > 0.5).tolist())
+
+
+class _Elastic:
+    """A linear programme in which each limit can be enforced, or be broken at a price.
+
+    Limits are the given rows, what is on offer and the pins, by name; the last two, which are
+    bounds of columns, break at no price.
+    """
+
+    def __init__(
+        self, problem: Problem, rows: Sequence[LinearLimit], always: LinearLimit | None = None
+    ) -> None:
+        self.problem, self.given = problem, list(rows)
+        self.highs = open_highs()
+        columns = problem.columns
+        self.highs.addVars(columns, np.zeros(columns), np.full(columns, _INFINITE))
+        self.names = [*(row.setting for row in rows), ON_OFFER, PINS]
+        for row in rows:
+            self._add(row, gives=True)
+        if always is not None:
+            self._add(always, gives=False)
+
+    def _add(self, row: LinearLimit, *, gives: bool) -> None:
+        used = np.flatnonzero(row.coefficients).astype(np.int32)
+        size = max(float(np.abs(row.coefficients).max(initial=0.0)), 1e-12)
+        values = row.coefficients[used] / size
+        if gives:
+            first = self.highs.getNumCol()
+            self.highs.addVars(2, np.zeros(2), np.zeros(2))
+            used = np.concatenate([used, np.array([first, first + 1], dtype=np.int32)])
+            values = np.concatenate([values, [1.0, -1.0]])
+        lower, upper = max(row.lower / size, -_INFINITE), min(row.upper / size, _INFINITE)
+        self.highs.addRow(lower, upper, len(used), used, values)
+
+    def enforce(self, kept: set[int]) -> None:
+        """Let all other limits give way."""
+        problem, rows = self.problem, len(self.given)
+        most = problem.most if rows in kept else np.full(problem.columns, _INFINITE)
+        least = problem.least if rows + 1 in kept else np.zeros(problem.columns)
+        give = np.repeat([0.0 if n in kept else _INFINITE for n in range(rows)], 2)
+        lower = np.concatenate([least.astype(np.float64), np.zeros(2 * rows)])
+        upper = np.concatenate([most.astype(np.float64), give])
+        self.highs.changeColsBounds(len(lower), np.arange(len(lower), dtype=np.int32), lower, upper)
+
+    def violated(self, kept: set[int]) -> set[int] | None:
+        """Keep some limits and break the others as little as can be; return those broken.
+
+        None where those to keep clash.
+        """
+        import highspy
+
+        columns, rows = self.problem.columns, len(self.given)
+        index = np.arange(columns, columns + 2 * rows, dtype=np.int32)
+        self.highs.changeColsCost(2 * rows, index, np.ones(2 * rows))
+        self.enforce(kept)
+        self.highs.run()
+        if self.highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            return None
+        values = np.array(self.highs.getSolution().col_value)
+        spots, given_way = values[:columns], values[columns:].reshape(-1, 2).sum(axis=1)
+        broken = set(np.flatnonzero(given_way > _SLACK).tolist())
+        if (spots > self.problem.most + _SLACK).any():
+            broken.add(rows)
+        if (spots < self.problem.least - _SLACK).any():
+            broken.add(rows + 1)
+        return broken - kept
+
+    def relaxed(self, problem: Problem, kept: set[int]) -> Problem:
+        """Return the problem with only some of its limits."""
+        limits = tuple(self.given[n] for n in range(1, len(self.given)) if n in kept)
+        most, least = problem.most, problem.least
+        if len(self.given) not in kept:
+            most = np.maximum(most, _PLENTY)
+        if len(self.given) + 1 not in kept:
+            least = np.zeros_like(least)
+        budget = problem.budget if 0 in kept else float(problem.cost @ most)
+        return replace(problem, limits=limits, most=most, least=least, budget=budget)
 
 
 def broken_limits(problem: Problem, spots: Ints, *, tolerance: float = 1e-6) -> list[str]:
@@ -90,49 +242,14 @@ def broken_limits(problem: Problem, spots: Ints, *, tolerance: float = 1e-6) -> 
     total = spots.sum(axis=1)
     names = []
     if problem.spent(total) > problem.budget * (1 + tolerance):
-        names.append("campaign.budget")
+        names.append(BUDGET)
     if (spots > problem.most_per_week).any():
-        names.append("limits.max_spots_per_week")
+        names.append(ON_OFFER)
     if ((spots != problem.pinned) & (problem.pinned > 0)).any():
-        names.append("limits.pins")
+        names.append(PINS)
     for limit in problem.limits:
         value = float(limit.coefficients @ total)
         slack = tolerance * max(1.0, abs(value))
         if value < limit.lower - slack or value > limit.upper + slack:
             names.append(limit.setting)
     return names
-
-
-def _solve(
-    problem: Problem,
-    rows: list[LinearLimit] | tuple[LinearLimit, ...],
-    *,
-    maximise: Floats | None = None,
-    free: bool = False,
-) -> _Solved:
-    import highspy
-
-    highs = open_highs()
-    columns = problem.columns
-    least = np.zeros(columns) if free else problem.least.astype(np.float64)
-    highs.addVars(columns, least, problem.most.astype(np.float64))
-    if maximise is not None:
-        highs.changeColsCost(columns, np.arange(columns, dtype=np.int32), maximise)
-        highs.setMaximize()
-    for row in rows:
-        used = np.flatnonzero(row.coefficients)
-        highs.addRow(
-            max(row.lower, -_INFINITE),
-            min(row.upper, _INFINITE),
-            len(used),
-            used.astype(np.int32),
-            row.coefficients[used],
-        )
-    highs.run()
-    feasible = highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
-    solution = highs.getSolution()
-    if not feasible:
-        return _Solved(False, np.zeros(columns), np.zeros(len(rows)), np.zeros(columns, np.bool_))
-    spots = np.array(solution.col_value)
-    held = np.array(solution.col_dual) > 1e-9
-    return _Solved(True, spots, np.array(solution.row_dual), held & (spots >= problem.most - 1e-6))

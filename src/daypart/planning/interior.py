@@ -97,8 +97,15 @@ class _Climb:
         rows, self.bounds = one_sided(problem, budget)
         self.bounds = self.bounds - rows @ self.least
         self.rows = rows[:, free] * self.range
+        if problem.frequency is not None:
+            self.rows = np.vstack([self.rows, problem.frequency.grp[free] * self.range])
+            self.bounds = np.append(self.bounds, 0.0)
         scale = np.maximum(np.abs(self.rows).max(axis=1, initial=0.0), 1e-12)
         self.rows, self.bounds = self.rows / scale[:, None], self.bounds / scale
+        self.frequency_scale = float(scale[-1])
+        self.bending = objective.surrogate
+        if problem.frequency is not None and not objective.bends:
+            self.bending = problem.frequency.reach.surrogate
         self.markets = _markets(problem, objective, free)
 
     def spots(self, point: Floats) -> Floats:
@@ -113,6 +120,9 @@ class _Climb:
             for _ in range(_STEPS):
                 value, slope, curvature = self._look(point.spots)
                 missing = self.bounds - self.rows @ point.spots - point.slack
+                if self.problem.frequency is not None:
+                    bent, missing[-1] = self._look_at_frequency(point)
+                    curvature = curvature + bent
                 tilt = point.most_price - point.least_price + self.rows.T @ point.row_price - slope
                 scale = gap * max(value, 1e-12)
                 left = point.complementarity() + np.abs(tilt).sum()
@@ -132,6 +142,8 @@ class _Climb:
         share = 0.5 * min(1.0, self.money / cost)
         spots = np.full(len(self.free), max(share, 1e-3))
         slack = np.maximum(self.bounds - self.rows @ spots, 1e-2)
+        if self.problem.frequency is not None:
+            slack[-1] = 1e-2
         value, slope, _ = self._look(spots)
         level = max(0.1 * value, 1e-3 * float(slope @ spots), 1e-9) / (2 * len(spots))
         return _Point(spots, slack, level / slack, level / spots, level / (1.0 - spots))
@@ -141,6 +153,18 @@ class _Climb:
         slopes, curvature = tangent(self.problem, self.objective, spots)
         value = self.objective.value(self.problem.by_cell(spots))
         return value, slopes[self.free] * self.range, curvature
+
+    def _look_at_frequency(self, point: _Point) -> tuple[Floats, float]:
+        """Take that limit's row anew; return its curvature by household, and what is missing."""
+        limit = self.problem.frequency
+        assert limit is not None
+        spots = self.spots(point.spots)
+        slopes, curvature = tangent(self.problem, limit.reach, spots)
+        row = (limit.grp - limit.most * slopes)[self.free] * self.range
+        self.rows[-1] = row / self.frequency_scale
+        room = limit.room(spots, self.problem.by_cell(spots)) / self.frequency_scale
+        weight = limit.most * point.row_price[-1] / self.frequency_scale
+        return weight * curvature, room - float(point.slack[-1])
 
 
 def tangent(problem: Problem, objective: Objective, spots: Floats) -> tuple[Floats, Floats]:
@@ -167,7 +191,7 @@ class _Newton:
     def __init__(self, climb: _Climb, point: _Point, curvature: Floats) -> None:
         self.climb, self.point = climb, point
         self.diagonal = point.least_price / point.spots + point.most_price / (1.0 - point.spots)
-        surrogate = climb.objective.surrogate
+        surrogate = climb.bending
         self.factors: list[tuple[Floats, Floats]] = []
         self.coupling: Floats | None = None
         for market in climb.markets:

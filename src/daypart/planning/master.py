@@ -32,12 +32,15 @@ class MasterSolution:
         No plan within the limits does better.
     prices : float array [1 + limits]
         Points of objective for one more unit of the budget (as a share) and of each limit.
+    frequency_price : float
+        Points of objective for one more GRP that the limit on average frequency would allow.
     """
 
     spots: Floats
     reached: Floats
     bound: float
     prices: Floats
+    frequency_price: float = 0.0
 
 
 def open_highs() -> Any:
@@ -62,16 +65,24 @@ class Master:
     problem : Problem
     ceiling : float array [clusters]
         What `reached` can't exceed.
+    other_reach : float array [clusters], optional
+        Ceilings of a second set of variables, numbered on from `reached`: reach 1+ for the limit on
+        average frequency, where something else is maximised.
     """
 
-    def __init__(self, problem: Problem, ceiling: Floats) -> None:
+    def __init__(
+        self, problem: Problem, ceiling: Floats, other_reach: Floats | None = None
+    ) -> None:
         self.problem = problem
         self.clusters = len(ceiling)
+        if other_reach is not None:
+            ceiling = np.concatenate([ceiling, other_reach])
+        self.epigraphs = len(ceiling)
         columns = problem.columns
         self._highs = open_highs()
         self._highs.setOptionValue("primal_feasibility_tolerance", 1e-9)
         self._highs.addVars(columns, problem.least.astype(float), problem.most.astype(float))
-        self._highs.addVars(self.clusters, np.zeros(self.clusters), np.minimum(ceiling, _INFINITE))
+        self._highs.addVars(self.epigraphs, np.zeros(len(ceiling)), np.minimum(ceiling, _INFINITE))
         reached = np.arange(columns, columns + self.clusters)
         self._highs.changeColsCost(self.clusters, reached.astype(np.int32), np.ones(self.clusters))
         self._highs.setMaximize()
@@ -80,7 +91,13 @@ class Master:
         self._add_rows([share], [-np.inf], [problem.budget / self._scale], np.arange(columns))
         for limit in problem.limits:
             self._add_rows([limit.coefficients], [limit.lower], [limit.upper], np.arange(columns))
-        self._fixed_rows = 1 + len(problem.limits)
+        self._prices = 1 + len(problem.limits)
+        self._fixed_rows = self._prices + (problem.frequency is not None)
+        if problem.frequency is not None:
+            last = np.arange(columns + self.epigraphs - self.clusters, columns + self.epigraphs)
+            spared = np.full(self.clusters, problem.frequency.most)
+            row = np.concatenate([-problem.frequency.grp, spared])
+            self._add_rows([row], [0.0], [np.inf], np.concatenate([np.arange(columns), last]))
         self._idle = np.zeros(0, dtype=np.int64)
 
     def set_budget(self, budget: float) -> None:
@@ -114,7 +131,7 @@ class Master:
     def _forget_idle_cuts(self, duals: Floats) -> None:
         """Delete cuts that have not bound for a while, once there are many; warm starts go on."""
         self._idle = np.where(np.abs(duals[self._fixed_rows :]) > _BINDS, 0, self._idle + 1)
-        if len(self._idle) < _CUTS_PER_CLUSTER * self.clusters:
+        if len(self._idle) < _CUTS_PER_CLUSTER * self.epigraphs:
             return
         idle = np.flatnonzero(self._idle > _IDLE_SOLVES)
         self._highs.deleteRows(len(idle), (idle + self._fixed_rows).astype(np.int32))
@@ -135,9 +152,10 @@ class Master:
         self._forget_idle_cuts(duals)
         return MasterSolution(
             spots=np.clip(values[:columns], self.problem.least, self.problem.most),
-            reached=values[columns:],
+            reached=values[columns : columns + self.clusters],
             bound=bound,
-            prices=duals[: self._fixed_rows],
+            prices=duals[: self._prices],
+            frequency_price=float(duals[self._prices]) if self.problem.frequency else 0.0,
         )
 
     def solve_whole(
@@ -159,7 +177,7 @@ class Master:
         import highspy
 
         highs, columns = self._highs, self.problem.columns
-        kinds = np.zeros(columns + self.clusters, dtype=np.uint8)
+        kinds = np.zeros(columns + self.epigraphs, dtype=np.uint8)
         kinds[:columns] = 1
         everything = np.arange(len(kinds), dtype=np.int32)
         highs.changeColsIntegrality(len(kinds), everything, kinds)

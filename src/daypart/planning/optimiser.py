@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daypart.planning.interior import climb, tangent
-from daypart.planning.master import Master
+from daypart.planning.master import Master, MasterSolution
 from daypart.planning.objective import Objective
 from daypart.planning.problem import Problem
 
@@ -26,6 +26,7 @@ _WARM_ROUNDS = 3
 """Rounds on the cuts of earlier solves before a new climb."""
 _FINER = 0.2
 """How much finer than the gap asked for a climb ends, so that its cut proves it."""
+_HALVINGS = 30
 _STALLED = 0.95
 """A round that leaves more of the gap than this is followed by a cut at the master's own."""
 
@@ -44,6 +45,8 @@ class Continuous:
     prices : float array [1 + limits]
         Shadow prices: of the budget (points per share of it) and of each limit.
     rounds : int
+    frequency_price : float
+        Points of objective for one more GRP that the limit on average frequency would allow.
     """
 
     spots: Floats
@@ -51,6 +54,7 @@ class Continuous:
     bound: float
     prices: Floats
     rounds: int
+    frequency_price: float = 0.0
 
     @property
     def gap(self) -> float:
@@ -74,7 +78,10 @@ class CuttingPlanes:
         self.problem = problem
         self.objective = objective
         surrogate = objective.surrogate
-        self.master = Master(problem, objective.ceiling())
+        reach = None if problem.frequency is None else problem.frequency.reach
+        self._other_reach = None if reach is objective else reach
+        other = None if self._other_reach is None else self._other_reach.ceiling()
+        self.master = Master(problem, objective.ceiling(), other)
         per_market = surrogate.cluster_rate.shape[1]
         market_of_column = problem.cell // per_market
         self._columns = [np.flatnonzero(market_of_column == m) for m in surrogate.cluster_market]
@@ -103,32 +110,36 @@ class CuttingPlanes:
         self.master.set_budget(money)
         best_spots: Floats | None = None
         best_value, bound = -np.inf, np.inf
-        prices = np.zeros(1 + len(self.problem.limits))
-        rounds, stalled, climbed = 0, False, not self.objective.bends
+        rounds, stalled = 0, False
+        climbed = not self.objective.bends and self.problem.frequency is None
+        found: MasterSolution | None = None
         while bound - best_value > gap * max(best_value, 1e-12) and rounds < _ROUNDS:
             found = self.master.solve()
             if found is None:
                 return None
-            rounds, prices = rounds + 1, found.prices
+            rounds += 1
             left = bound - best_value
             bound = min(bound, found.bound)
-            trials = [found.spots]
-            if best_spots is not None and not stalled:
-                trials = [best_spots + step * (found.spots - best_spots) for step in _STEPS]
             if not climbed and rounds > self._warm_rounds:
                 climbed = True
                 inside = self._climb(money, gap)
                 if inside is not None:
                     best_spots, best_value = inside, self.cut_at(inside)
                     continue
+            trials = [found.spots]
+            if best_spots is not None and not stalled:
+                trials = [best_spots + step * (found.spots - best_spots) for step in _STEPS]
             for trial in trials:
-                value = self.cut_at(trial)
-                if value > best_value:
-                    best_spots, best_value = trial, value
+                inside = self._pull_back(best_spots, trial)
+                value = self.cut_at(trial if inside is None else inside)
+                if value > best_value and inside is not None:
+                    best_spots, best_value = inside, value
             stalled = bound - best_value > _STALLED * left
         self._warm_rounds = _WARM_ROUNDS
-        assert best_spots is not None
-        return Continuous(best_spots, best_value, bound, prices, rounds)
+        if best_spots is None or found is None:
+            return None
+        price = found.frequency_price
+        return Continuous(best_spots, best_value, bound, found.prices, rounds, price)
 
     def _climb(self, budget: float, gap: float) -> Floats | None:
         everything = np.arange(self.problem.columns)
@@ -138,6 +149,24 @@ class CuttingPlanes:
             return None
         return spots
 
+    def _pull_back(self, best: Floats | None, spots: Floats) -> Floats | None:
+        """Return the farthest schedule on the way from the best to another that keeps frequency.
+
+        The master sees reach from above, so its schedules may break that limit by a little.
+        """
+        limit = self.problem.frequency
+        if limit is None or limit.keeps(spots, self.problem.by_cell(spots)):
+            return spots
+        if best is None:
+            return None
+        near, far = 0.0, 1.0
+        for _ in range(_HALVINGS):
+            middle = 0.5 * (near + far)
+            trial = best + middle * (spots - best)
+            kept = limit.keeps(trial, self.problem.by_cell(trial))
+            near, far = (middle, far) if kept else (near, middle)
+        return np.asarray(best + near * (spots - best))
+
     def slopes(self, spots: NDArray[np.floating] | Ints) -> Floats:
         """Return what one more spot adds in each column, to first order, in percent [columns]."""
         slopes, _ = tangent(self.problem, self.objective, np.asarray(spots, dtype=np.float64))
@@ -145,12 +174,18 @@ class CuttingPlanes:
 
     def cut_at(self, spots: Floats) -> float:
         """Add the tangents at a schedule; return its value."""
-        reached, slopes = self.objective.tangents(self.problem.by_cell(spots))
+        reached = self._add_tangents(self.objective, spots, 0)
+        if self._other_reach is not None:
+            self._add_tangents(self._other_reach, spots, len(reached))
+        return float(reached.sum())
+
+    def _add_tangents(self, objective: Objective, spots: Floats, first: int) -> Floats:
+        reached, slopes = objective.tangents(self.problem.by_cell(spots))
         rows: list[Floats] = []
         constants = np.empty(len(reached))
         for g, (columns, cells) in enumerate(zip(self._columns, self._cells, strict=True)):
             slope = slopes[g, cells]
             rows.append(slope)
             constants[g] = reached[g] - slope @ spots[columns]
-        self.master.add_cuts(np.arange(len(reached)), self._columns, rows, constants)
-        return float(reached.sum())
+        self.master.add_cuts(first + np.arange(len(reached)), self._columns, rows, constants)
+        return reached

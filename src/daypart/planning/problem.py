@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daypart.errors import DaypartError, did_you_mean
+from daypart.planning.average_frequency import AverageFrequency
 from daypart.planning.brief import EVERY, Brief, Limit
 from daypart.planning.flight import Week
 from daypart.planning.panel import ALL, Panel
@@ -20,12 +21,25 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class LinearLimit:
-    """One row `lower <= coefficients . spots <= upper`, named as the brief names it."""
+    """One row `lower <= coefficients . spots <= upper`, named as the brief names it.
+
+    Parameters
+    ----------
+    setting : str
+    coefficients : float array [columns]
+    lower, upper : float
+    unit : str
+        What the limit is loosened by to tell its price.
+    loosened : float
+        By how much that moves the bound.
+    """
 
     setting: str
     coefficients: Floats
     lower: float = -np.inf
     upper: float = np.inf
+    unit: str = "unit"
+    loosened: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -54,6 +68,8 @@ class Problem:
         Zero outside the column's period and where the daypart is off the flight's days.
     pinned : int array [columns, weeks]
         Spots that are bought already.
+    frequency : AverageFrequency, optional
+        The limit on average frequency.
     """
 
     cells: int
@@ -68,6 +84,7 @@ class Problem:
     periods: tuple[tuple[int, ...], ...]
     most_per_week: Ints
     pinned: Ints
+    frequency: AverageFrequency | None = None
 
     @property
     def columns(self) -> int:
@@ -94,6 +111,10 @@ class Problem:
         if self.spent(spots) > money * (1 + tolerance):
             return False
         if (spots < self.least - tolerance).any() or (spots > self.most + tolerance).any():
+            return False
+        if self.frequency is not None and not self.frequency.keeps(
+            np.asarray(spots, dtype=np.float64), self.by_cell(spots), tolerance
+        ):
             return False
         values = self.coefficients @ spots
         slack = tolerance * np.maximum(1.0, np.abs(values))
@@ -183,7 +204,7 @@ def build_problem(
         most_per_week=most_per_week,
         pinned=pinned,
     )
-    rows = _rows(limits, problem, panel, weeks)
+    rows = _rows(brief, limits, problem, panel, weeks)
     return replace(problem, limits=rows)
 
 
@@ -235,7 +256,26 @@ def _available(
         grid[:, _find(names, "network", name, "limits.exclude_networks")] = 0
     for name in brief.limits.exclude_dayparts:
         grid[:, :, _find(names, "daypart", name, "limits.exclude_dayparts")] = 0
-    return grid.reshape(panel.cells, len(weeks))
+    return _ruled(brief, grid, share, names).reshape(panel.cells, len(weeks))
+
+
+def _ruled(brief: Brief, grid: Ints, share: Floats, names: dict[str, dict[str, int]]) -> Ints:
+    """Apply the rules for single cells [markets, networks, dayparts, weeks].
+
+    `share` [weeks, dayparts] is the part of a daypart's minutes in a week that is in the flight.
+    """
+    ruled = np.full(grid.shape, np.iinfo(np.int64).max)
+    for number, rule in enumerate(brief.limits.cells, start=1):
+        setting = f"limits.cells[{number}]"
+        place: list[slice | int] = []
+        for dimension in ("market", "network", "daypart", "week"):
+            name = getattr(rule, dimension)
+            found = None if name is None else _find(names, dimension, str(name), setting)
+            place.append(slice(None) if found is None else found)
+        most = np.ceil(rule.max_spots_per_week * share.T - 1e-9).astype(np.int64)
+        most = np.broadcast_to(most, grid.shape)
+        ruled[tuple(place)] = np.minimum(ruled, most)[tuple(place)]
+    return np.where(grid > 0, np.where(ruled < np.iinfo(np.int64).max, ruled, grid), 0)
 
 
 def _periods(
@@ -246,6 +286,7 @@ def _periods(
     weeks: Sequence[Week],
 ) -> tuple[tuple[int, ...], ...]:
     apart = {number for limit, number in limits if limit.dimension == "week"}
+    apart |= {w for w, week in enumerate(weeks) if week.monday in _ruled_weeks(brief)}
     pinned = {pin.week for pin in brief.limits.pins}
     groups: dict[object, list[int]] = {}
     for w, week in enumerate(weeks):
@@ -253,6 +294,10 @@ def _periods(
         own = w if w in apart or week.monday in pinned else None
         groups.setdefault((priced.tobytes(), own), []).append(w)
     return tuple(tuple(group) for group in groups.values())
+
+
+def _ruled_weeks(brief: Brief) -> set[object]:
+    return {rule.week for rule in brief.limits.cells}
 
 
 def _pinned(
@@ -282,12 +327,19 @@ def _pinned(
 
 
 def _rows(
-    limits: Sequence[tuple[Limit, int]], problem: Problem, panel: Panel, weeks: Sequence[Week]
+    brief: Brief,
+    limits: Sequence[tuple[Limit, int]],
+    problem: Problem,
+    panel: Panel,
+    weeks: Sequence[Week],
 ) -> tuple[LinearLimit, ...]:
     m, n, d = np.unravel_index(problem.cell, panel.shape)
-    grp = 100.0 * problem.impressions / panel.universe_estimate.sum()
+    universe = float(panel.universe_estimate.sum())
+    grp = 100.0 * problem.impressions / universe
     scale = problem.budget if np.isfinite(problem.budget) else float(problem.cost.sum())
     share = problem.cost / scale
+    a_point = ("1 point of share", 0.01)
+    money = (f"1,000 {brief.currency}", 1000.0 / scale)
     rows: list[LinearLimit] = []
     for limit, number in limits:
         if limit.dimension == "week":
@@ -300,23 +352,32 @@ def _rows(
         if limit.name == EVERY:
             setting += f" (every {limit.dimension})"
 
-        def add(bound: str, values: Floats, lower: float, upper: float, s: str = setting) -> None:
-            rows.append(LinearLimit(f"{s} {bound}", values, lower, upper))
+        def add(
+            bound: str,
+            values: Floats,
+            span: tuple[float, float],
+            unit: str,
+            by: float,
+            where: str = setting,
+        ) -> None:
+            rows.append(LinearLimit(f"{where} {bound}", values, *span, unit, by))
 
         if limit.max_percent < 100:
             part = share * (inside - limit.max_percent / 100)
-            add(f"max_percent = {limit.max_percent:g}", part, -np.inf, 0.0)
+            add(f"max_percent = {limit.max_percent:g}", part, (-np.inf, 0.0), *a_point)
         if limit.min_percent > 0:
             part = share * (inside - limit.min_percent / 100)
-            add(f"min_percent = {limit.min_percent:g}", part, 0.0, np.inf)
+            add(f"min_percent = {limit.min_percent:g}", part, (0.0, np.inf), *a_point)
         if np.isfinite(limit.max_spend):
-            bound = limit.max_spend / scale
-            add(f"max_spend = {limit.max_spend:g}", share * inside, -np.inf, bound)
+            span = (-np.inf, limit.max_spend / scale)
+            add(f"max_spend = {limit.max_spend:g}", share * inside, span, *money)
         if limit.min_spend > 0:
-            bound = limit.min_spend / scale
-            add(f"min_spend = {limit.min_spend:g}", share * inside, bound, np.inf)
+            span = (limit.min_spend / scale, np.inf)
+            add(f"min_spend = {limit.min_spend:g}", share * inside, span, *money)
         if limit.min_grp > 0:
-            add(f"min_grp = {limit.min_grp:g}", grp * inside, limit.min_grp, np.inf)
+            base = panel.universe_estimate[number] if limit.dimension == "market" else universe
+            span = (limit.min_grp, np.inf)
+            add(f"min_grp = {limit.min_grp:g}", grp * universe / base * inside, span, "1 GRP", 1.0)
     return tuple(rows)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from daypart.planning.average_frequency import AverageFrequency
 from daypart.planning.interior import one_sided, tangent
 from daypart.planning.objective import Objective
 from daypart.planning.problem import Problem
@@ -17,6 +18,8 @@ _MOVES = 20_000
 _TOLL = 100.0
 """What one overdrawn spot's worth of a limit costs, in best slopes: more than any spot brings."""
 _TOLERANCE = 1e-9
+_MARGIN = 2e-5
+"""How far inside the limit on average frequency to stay, since its row underrates it."""
 
 
 def round_spots(
@@ -49,6 +52,9 @@ def round_spots(
         before = whole.copy()
         whole = _search(problem, objective, whole, anchor, money)
         kept = problem.keeps_limits(whole, budget=money)
+        if not kept and problem.frequency is not None and best is None:
+            anchor = whole.astype(np.float64)
+            continue
         value = objective.value(problem.by_cell(whole)) if kept else -np.inf
         if value <= best_value + 1e-9 * max(1.0, abs(best_value)):
             break
@@ -65,6 +71,9 @@ def _search(
     from daypart.planning.rounding_kernels import improve
 
     rows, bounds = one_sided(problem, budget)
+    if problem.frequency is not None:
+        row, bound = _frequency_row(problem, problem.frequency, anchor)
+        rows, bounds = np.vstack([rows, row]), np.append(bounds, bound)
     scale = np.maximum(np.abs(rows).max(axis=1, initial=0.0), 1e-300)
     rows = np.ascontiguousarray((rows / scale[:, None]).T)
     room = bounds / scale - whole @ rows + _TOLERANCE
@@ -84,3 +93,14 @@ def _search(
         improve(part, *bounds_of, slope, bend, cell, rows[columns], room, toll, _MOVES)
         found[columns] = part
     return found
+
+
+def _frequency_row(
+    problem: Problem, limit: AverageFrequency, anchor: Floats
+) -> tuple[Floats, float]:
+    """Return the limit as a row . spots <= bound that touches it at the anchor, a little inside."""
+    slopes, _ = tangent(problem, limit.reach, anchor)
+    row = limit.grp - limit.most * slopes
+    room = limit.room(anchor, problem.by_cell(anchor))
+    inside = _MARGIN * float(limit.grp @ anchor)
+    return row, float(row @ anchor) + room - inside

@@ -41,6 +41,19 @@ WRONG = {
     "unknown network": (("CNN = ", "CNNN = "), r"limits\.network\.CNNN: unknown.*did you mean CNN"),
     "unknown daypart": (('["Overnight"]', '["Overnite"]'), "did you mean Overnight"),
     "unknown market": (('segment = "young"', 'markets = ["Chicagoo"]'), "did you mean Chicago"),
+    "flight before the card": (("first_day = 2024-03-04", "first_day = 2023-12-20"), "not cover"),
+    "frequency below 1": (("exclude", "max_average_frequency = 0.5\nexclude"), "is 0.5"),
+    "unknown cell": (
+        (
+            "[limits.network]",
+            '[[limits.cells]]\nnetwork = "TBSS"\nmax_spots_per_week = 0\n[limits.network]',
+        ),
+        r"limits\.cells\[1\]: unknown network 'TBSS'; did you mean TBS",
+    ),
+    "cells without spots": (
+        ("[limits.network]", '[[limits.cells]]\nnetwork = "TBS"\n[limits.network]'),
+        r"limits\.cells\[1\]\.max_spots_per_week is missing",
+    ),
     "flight after the card": (("last_day = 2024-03-31", "last_day = 2025-03-31"), "does not cover"),
     "budget below a spot": (("budget = 400000", "budget = 0.01"), "below the cheapest spot"),
     "no rate card": (("rate_card.parquet", "nothing.parquet"), "nothing.parquet: no such file"),
@@ -52,7 +65,11 @@ def test_a_fault_in_the_brief_is_named_with_its_file(fault, store, write_brief, 
     replacement, message = WRONG[fault]
     with pytest.raises(DaypartError, match=message) as caught:
         plan(store, brief=write_brief(replacement), out=tmp_path / "out")
-    files = {"flight after the card": "rate_card.parquet", "no rate card": "nothing.parquet"}
+    files = {
+        "flight before the card": "rate_card.parquet",
+        "flight after the card": "rate_card.parquet",
+        "no rate card": "nothing.parquet",
+    }
     assert files.get(fault, str(tmp_path / "brief.toml")) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.glob("out/*"))
@@ -71,6 +88,28 @@ def test_limits_that_clash_are_named_in_the_words_of_the_brief(store, write_brie
     assert "limits.network.CNN min_percent = 60" in str(caught.value)
     assert "limits.network.ESPN min_percent = 60" in str(caught.value)
     assert "max_percent" not in str(caught.value)
+
+
+def test_minimum_shares_that_add_up_to_more_than_all_are_named(store, write_brief, tmp_path):
+    floors = "CNN = {min_percent = 40}\nTBS = {min_percent = 35}\nESPN = {min_percent = 30}"
+    path = write_brief(("CNN = {min_percent = 5}", floors))
+    with pytest.raises(DaypartError) as caught:
+        plan(store, brief=path, out=tmp_path / "out")
+    named = str(caught.value)
+    assert all(f"limits.network.{name} min_percent" in named for name in ("CNN", "TBS", "ESPN"))
+    assert named.count(";") == 3  # three names, two between them and one before the hint
+
+
+def test_a_frequency_that_the_floors_do_not_allow_is_named_with_them(store, write_brief, tmp_path):
+    path = write_brief(
+        ("exclude_dayparts", "max_average_frequency = 1.05\nexclude_dayparts"),
+        more="[limits.daypart]\nPrime = {min_grp = 40}\n",
+    )
+    with pytest.raises(DaypartError) as caught:
+        plan(store, brief=path, out=tmp_path / "out")
+    assert "limits.max_average_frequency = 1.05" in str(caught.value)
+    assert "limits.daypart.Prime min_grp = 40" in str(caught.value)
+    assert "network" not in str(caught.value)
 
 
 def test_a_limit_given_by_name_and_by_code_is_refused(store, write_brief, tmp_path):

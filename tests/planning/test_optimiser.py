@@ -11,11 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from planning_stores import brief_of, panel_of, problem_of
 
+from daypart.planning.average_frequency import limit_frequency
+from daypart.planning.brief import Limits
 from daypart.planning.clashes import most_spend, name_clash
 from daypart.planning.frequency import count_frequency
 from daypart.planning.interior import climb, tangent
 from daypart.planning.objective import make_objective, reach_objective
 from daypart.planning.optimiser import CuttingPlanes
+from daypart.planning.prices import tell_prices
 from daypart.planning.problem import LinearLimit
 from daypart.planning.rounding import round_spots
 from daypart.planning.surrogate import fit_surrogate
@@ -211,6 +214,56 @@ def test_the_bound_holds_on_random_polytopes(seed, other_seed, scale):
     assert best >= whole.value - tolerance
 
 
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10**6), st.floats(1.2, 3.0), st.sampled_from(["reach", "impressions"]))
+def test_whole_spots_under_a_frequency_limit_are_the_best_of_all_plans(seed, most, name):
+    panel = random_panel(seed, 4)
+    brief = brief_of(objective=name, limits=Limits(max_average_frequency=most))
+    objective = make_objective(brief, fit_surrogate(panel), panel)
+    problem = problem_of([3.0, 5.0, 4.0, 2.0], [3] * 4, 40)
+    problem = replace(problem, impressions=panel.impressions_per_spot())
+    planes = CuttingPlanes(limit_frequency(problem, brief, objective), objective)
+    continuous = planes.solve(gap=1e-6)
+    whole = find_whole_spots(planes, continuous, gap=1e-9, rounds=60)
+    best = best_by_brute_force(planes.problem, planes)
+    assert continuous.bound >= best - 1e-6
+    assert whole.value == pytest.approx(best, rel=1e-6, abs=1e-6)
+    assert planes.problem.keeps_limits(whole.spots)
+
+
+def test_prices_are_what_a_little_more_of_each_limit_brings():
+    rng = np.random.default_rng(11)
+    cost = rng.uniform(1, 5, 12)
+    spend = cost / 40.0
+    inside = np.arange(12) < 4
+    rows = [
+        LinearLimit("at most 20 %", spend * (inside - 0.2), -np.inf, 0.0, "1 point", 0.01),
+        LinearLimit("floor", np.ones(12) * (np.arange(12) == 7), 2.0, np.inf, "1 spot", 1.0),
+    ]
+    panel = random_panel(11, 12, households=60)
+    objective = reach_objective(fit_surrogate(panel))
+
+    def best(budget=40.0, share=0.2, floor=2.0):
+        moved = (
+            replace(rows[0], coefficients=spend * (inside - share)),
+            replace(rows[1], lower=floor),
+        )
+        planes = CuttingPlanes(problem_of(cost, [4] * 12, budget, moved), objective)
+        return planes, planes.solve(gap=1e-8)
+
+    planes, found = best()
+    told = tell_prices(planes, found, panel, currency="USD")
+    step = 0.02
+    more = best(budget=40 + step)[1].value - best(budget=40 - step)[1].value
+    assert told["budget"] / 1000 == pytest.approx(more / (2 * step), rel=0.02)
+    assert told["markets"][0]["worth"] == pytest.approx(told["budget"], rel=0.02)
+    worth = {row["limit"]: row["worth"] for row in told["limits"]}
+    more = best(share=0.202)[1].value - best(share=0.198)[1].value
+    assert worth["at most 20 %"] == pytest.approx(more / 0.4, rel=0.02)
+    more = best(floor=1.98)[1].value - best(floor=2.02)[1].value
+    assert worth.get("floor", 0.0) == pytest.approx(more / 0.04, rel=0.02, abs=1e-4)
+
+
 def test_a_larger_budget_never_lowers_the_optimum():
     planes = CuttingPlanes(problem_of([3, 5, 7, 2], [9] * 4, 100), objective_of(2, 4))
     values = [planes.solve(gap=1e-6, budget=budget).value for budget in (5, 20, 60, 100)]
@@ -235,6 +288,29 @@ def test_clashing_limits_are_named_and_no_others():
     ]
     problem = problem_of([1, 1, 1], [9, 9, 9], 10, rows)
     assert set(name_clash(problem)) == {"A at least 60 %", "B at least 60 %"}
+
+
+def test_of_two_clashes_the_smaller_is_named():
+    one, two, three = np.eye(3)
+    rows = [
+        LinearLimit("A at least 40 %", one - 0.4, lower=0.0),
+        LinearLimit("B at least 40 %", two - 0.4, lower=0.0),
+        LinearLimit("C at least 40 %", three - 0.4, lower=0.0),
+        LinearLimit("A at most 30 %", one - 0.3, upper=0.0),
+    ]
+    problem = problem_of([1, 1, 1], [9, 9, 9], 10, rows)
+    assert set(name_clash(problem)) == {"A at least 40 %", "A at most 30 %"}
+    problem = problem_of([1, 1, 1], [9, 9, 9], 10, rows[:3])
+    assert len(name_clash(problem)) == 3
+
+
+def test_pins_and_what_is_on_offer_can_clash_with_a_limit():
+    few = LinearLimit("at most 2", np.array([1.0, 1.0, 0.0]), upper=2.0)
+    problem = replace(problem_of([1, 1, 1], [9, 9, 9], 10, [few]), least=np.array([3, 0, 0]))
+    assert set(name_clash(problem)) == {"at most 2", "limits.pins"}
+    many = LinearLimit("at least 20", np.array([1.0, 1.0, 0.0]), lower=20.0)
+    problem = problem_of([1, 1, 1], [9, 9, 9], 100, [many])
+    assert set(name_clash(problem)) == {"at least 20", "limits.max_spots_per_week"}
 
 
 def test_limits_that_can_be_kept_do_not_clash():

@@ -153,14 +153,17 @@ def test_the_same_seed_gives_the_same_files(made, store, tmp_path):
 def test_a_given_schedule_is_evaluated_against_the_bound(made, store, content, tmp_path):
     some = content["lines"][::2] + [line for line in content["lines"] if line["network"] == "CNN"]
     rows = [line | {"spots": 1} for line in some]
-    judged = plan(store, brief=made[0] / "brief.toml", out=tmp_path, schedule=rows)
+    judged = plan(store, brief=made[0] / "brief.toml", out=tmp_path, evaluate=rows)
     assert judged.status == "evaluated"
     assert judged.gap > content["gap"]
     assert judged.spent < content["spent"]
     assert judged.broken == []
     rows = [line | {"spots": 9} for line in content["lines"]]
-    judged = plan(store, brief=made[0] / "brief.toml", out=tmp_path, schedule=rows)
+    judged = plan(store, brief=made[0] / "brief.toml", out=tmp_path, evaluate=rows)
     assert {"campaign.budget", "limits.max_spots_per_week"} <= set(judged.broken)
+    assert judged.gap is None
+    assert judged.sentences()[-1].startswith("limited by")
+    assert any(line.startswith("breaks campaign.budget") for line in judged.sentences())
 
 
 def test_a_given_spot_in_an_excluded_cell_is_refused(made, store, tmp_path):
@@ -172,7 +175,7 @@ def test_a_given_spot_in_an_excluded_cell_is_refused(made, store, tmp_path):
         "spots": 1,
     }
     with pytest.raises(DaypartError, match="CNN, Overnight is excluded or not sold"):
-        plan(store, brief=made[0] / "brief.toml", out=tmp_path, schedule=[row])
+        plan(store, brief=made[0] / "brief.toml", out=tmp_path, evaluate=[row])
 
 
 def test_a_budget_that_cannot_be_spent_says_which_limits_bind(store, write_brief, tmp_path):
@@ -206,11 +209,58 @@ spots = 5
     assert pinned == [5]
 
 
-def test_a_grp_floor_is_kept(store, write_brief, tmp_path):
-    more = "[limits.market]\nChicago = {min_grp = 30}\n"
+def test_a_grp_floor_of_a_market_is_kept_in_its_own_points(store, write_brief, tmp_path, content):
+    before = next(row for row in content["by_market"] if row["name"] == "Chicago")["grp"]
+    more = f"[limits.market]\nChicago = {{min_grp = {1.5 * before}}}\n"
     result = plan(store, brief=write_brief(more=more), out=tmp_path / "out")
     chicago = next(row for row in result.by_market if row["name"] == "Chicago")
-    assert 100 * chicago["impressions"] / result.universe_estimate >= 30 - 1e-6
+    assert 1.5 * before - 1e-6 <= chicago["grp"] < 1.55 * before
+    binds = [row for row in result.shadow_prices["limits"] if "Chicago min_grp" in row["limit"]]
+    assert binds[0]["unit"] == "1 GRP"
+    assert binds[0]["worth"] > 0
+
+
+def test_average_frequency_stays_within_its_limit(store, write_brief, tmp_path, content):
+    most = 0.7 * content["average_frequency"]
+    path = write_brief(("exclude", f"max_average_frequency = {most}\nexclude"))
+    result = plan(store, brief=path, out=tmp_path / "out")
+    assert 0.97 * most < result.average_frequency <= most
+    assert result.gap <= 0.002
+    assert result.reach["1+"]["percent"] <= content["reach"]["1+"]["percent"]
+    assert any("max_average_frequency" in row["limit"] for row in result.limited_by)
+    judged = plan(store, brief=path, out=tmp_path / "judged", evaluate=content["lines"])
+    assert any("max_average_frequency" in name for name in judged.broken)
+
+
+def test_cells_have_the_spots_on_offer_that_the_brief_says(store, write_brief, tmp_path):
+    more = """
+[[limits.cells]]
+network = "TBS"
+daypart = "Prime"
+max_spots_per_week = 0
+[[limits.cells]]
+market = "Chicago"
+max_spots_per_week = 1
+[[limits.cells]]
+network = "TBS"
+daypart = "Daytime"
+market = "803"
+week = 2024-03-11
+max_spots_per_week = 9
+"""
+    result = plan(store, brief=write_brief(more=more), out=tmp_path / "out")
+    assert not [line for line in result.lines if (line.network, line.daypart) == ("TBS", "Prime")]
+    assert {line.spots for line in result.lines if line.market == "602"} == {1}
+    assert max(line.spots for line in result.lines if line.market == "501") <= 7
+
+
+def test_the_prices_of_markets_and_limits_are_told_with_their_units(content):
+    prices = content["shadow_prices"]
+    assert prices["unit"] == "1,000 USD"
+    assert [row["name"] for row in prices["markets"]] == ["New York", "Chicago", "Los Angeles"]
+    assert all(0 <= row["worth"] <= 1.05 * prices["budget"] for row in prices["markets"])
+    assert max(row["worth"] for row in prices["markets"]) > 0.95 * prices["budget"] > 0
+    assert {row["unit"] for row in prices["limits"]} <= {"1 point of share", "1,000 USD", "1 GRP"}
 
 
 def test_days_outside_a_partial_week_are_never_bought(store, tmp_path, write_brief):
@@ -299,7 +349,9 @@ def test_other_objectives_do_better_at_what_they_ask_for(objective, made, store,
     if objective == "impressions":
         assert result.impressions["mean"] >= content["impressions"]["mean"]
         assert result.objective == pytest.approx(result.grp["mean"])
+    assert (result.envelope_gap is None) == (objective != "effective_reach")
     if objective == "effective_reach":
+        assert 0 <= result.envelope_gap <= result.gap
         assert result.reach["3+"]["percent"] >= content["reach"]["3+"]["percent"] - 0.1
 
 

@@ -70,7 +70,7 @@ def reach_command(
 @click.option("--brief", required=True, type=_PATH, help="TOML: target, flight, budget, limits.")
 @click.option("--out", required=True, type=_PATH, help="A folder.")
 @click.option("--run", type=_PATH, help="Calibrate impressions to this run's forecast.")
-@click.option("--schedule", type=_PATH, help="Evaluate this plan instead of making one.")
+@click.option("--evaluate", "--schedule", "evaluate", type=_PATH, help="Evaluate this plan only.")
 @click.option("--seed", default=0, show_default=True)
 @_MIN_HOUSEHOLDS
 def plan_command(
@@ -79,7 +79,7 @@ def plan_command(
     brief: str,
     out: str,
     run: str | None,
-    schedule: str | None,
+    evaluate: str | None,
     seed: int,
     min_households: int,
 ) -> Outcome:
@@ -94,7 +94,7 @@ def plan_command(
         brief=brief,
         out=out,
         run=run,
-        schedule=schedule,
+        evaluate=evaluate,
         seed=seed,
         min_households=min_households,
         progress=progress,

@@ -5,12 +5,17 @@ Impressions / reached households <= F is the same as F x reach - GRP >= 0, and r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from daypart.planning.objective import Objective
+from daypart.planning.brief import Brief
+from daypart.planning.objective import Objective, reach_objective
+
+if TYPE_CHECKING:
+    from daypart.planning.problem import Problem
 
 Floats = NDArray[np.float64]
 
@@ -50,3 +55,23 @@ class AverageFrequency:
     def keeps(self, spots: Floats, by_cell: Floats, tolerance: float = 1e-6) -> bool:
         """Tell whether a schedule keeps the limit."""
         return self.room(spots, by_cell) >= -tolerance * max(1.0, float(self.grp @ spots))
+
+
+def limit_frequency(problem: Problem, brief: Brief, objective: Objective) -> Problem:
+    """Give a problem the brief's limit on average frequency, on an objective's model of reach.
+
+    Parameters
+    ----------
+    problem : Problem
+    brief : Brief
+    objective : Objective
+        Where it is reach 1+ itself, the limit shares it.
+    """
+    most = brief.limits.max_average_frequency
+    if not np.isfinite(most):
+        return problem
+    surrogate = objective.model
+    reach = objective if objective.is_reach else reach_objective(surrogate)
+    grp = 100.0 * problem.impressions / surrogate.universe_estimate
+    setting = f"limits.max_average_frequency = {most:g}"
+    return replace(problem, frequency=AverageFrequency(most, reach, grp, setting))

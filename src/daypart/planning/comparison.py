@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daypart.errors import DaypartError
+from daypart.planning.average_frequency import limit_frequency
+from daypart.planning.brief import Brief
 from daypart.planning.frequency import count_frequency
-from daypart.planning.objective import reach_objective
+from daypart.planning.objective import make_objective
 from daypart.planning.optimiser import CuttingPlanes
 from daypart.planning.panel import Panel
 from daypart.planning.problem import Problem
@@ -113,7 +115,7 @@ class SamplingGap:
 
 
 def measure_sampling_gap(
-    problem: Problem, panel: Panel, *, seed: int = 0, gap: float = 2e-3
+    problem: Problem, panel: Panel, brief: Brief, *, seed: int = 0, gap: float = 2e-3
 ) -> SamplingGap | None:
     """Optimise on each half of the panel in turn, and count the plan's reach on both halves.
 
@@ -124,6 +126,8 @@ def measure_sampling_gap(
     problem : Problem
     panel : Panel
         Of the target segment.
+    brief : Brief
+        Names the objective.
     seed : int
         Of the halving, market by market.
     gap : float
@@ -137,11 +141,12 @@ def measure_sampling_gap(
         return None
     own, other = [], []
     for here, there in (halves, halves[::-1]):
-        planes = CuttingPlanes(problem, reach_objective(fit_surrogate(here, seed=seed)))
+        objective = make_objective(brief, fit_surrogate(here, seed=seed), here)
+        planes = CuttingPlanes(limit_frequency(problem, brief, objective), objective)
         found = planes.solve(gap=gap)
         if found is None:
             return None
-        spots = round_spots(problem, planes.objective, found.spots)
+        spots = round_spots(planes.problem, objective, found.spots)
         by_cell = problem.by_cell(spots).astype(np.int64)
         own.append(count_frequency(here, by_cell).reach_percent())
         other.append(count_frequency(there, by_cell).reach_percent())

@@ -155,7 +155,7 @@ class Master:
             reached=values[columns : columns + self.clusters],
             bound=bound,
             prices=duals[: self._prices],
-            frequency_price=float(duals[self._prices]) if self.problem.frequency else 0.0,
+            frequency_price=-float(duals[self._prices]) if self.problem.frequency else 0.0,
         )
 
     def solve_whole(

@@ -41,6 +41,8 @@ class Objective:
         What one household can be worth at most.
     honest : Curve, optional
         The figure itself, where `curve` only bounds it from above.
+    reach_surrogate : Surrogate, optional
+        The households as they are reached, where `surrogate` serves for something else.
     """
 
     name: str
@@ -50,6 +52,17 @@ class Objective:
     bend: Bend
     most: float
     honest: Curve | None = None
+    reach_surrogate: Surrogate | None = None
+
+    @property
+    def model(self) -> Surrogate:
+        """The households as they are reached."""
+        return self.reach_surrogate or self.surrogate
+
+    @property
+    def is_reach(self) -> bool:
+        """Tell whether the objective is reach 1+."""
+        return self.curve is _reach
 
     @property
     def percent(self) -> float:
@@ -111,7 +124,9 @@ def make_objective(brief: Brief, surrogate: Surrogate, panel: Panel) -> Objectiv
     if brief.objective == "impressions":
         rate = panel.minutes / np.maximum(panel.minutes_of_cell()[panel.cell], 1)
         exact = replace(surrogate, rate=rate, share=np.zeros_like(surrogate.share))
-        return Objective("impressions", "GRP", exact, _impressions, _straight, np.inf)
+        return Objective(
+            "impressions", "GRP", exact, _impressions, _straight, np.inf, None, surrogate
+        )
     if brief.objective == "frequency_cap" and k > 1:
         unit = f"exposures up to {k} per 100 households of the target"
         return Objective("frequency_cap", unit, surrogate, _capped(k), _bend_of_cap(k), float(k))

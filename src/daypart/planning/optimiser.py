@@ -87,7 +87,8 @@ class CuttingPlanes:
         self._columns = [np.flatnonzero(market_of_column == m) for m in surrogate.cluster_market]
         self._cells = [problem.cell[columns] % per_market for columns in self._columns]
         self._warm_rounds = 0
-        self.cut_at(problem.least.astype(np.float64))
+        self._least = problem.least.astype(np.float64)
+        self.cut_at(self._least)
 
     def value(self, spots: NDArray[np.floating] | Ints) -> float:
         """Return the objective of spots per column, in percent."""
@@ -110,6 +111,8 @@ class CuttingPlanes:
         self.master.set_budget(money)
         best_spots: Floats | None = None
         best_value, bound = -np.inf, np.inf
+        if self.problem.frequency is not None and self.problem.keeps_limits(self._least):
+            best_spots, best_value = self._least, self.value(self._least)
         rounds, stalled = 0, False
         climbed = not self.objective.bends and self.problem.frequency is None
         found: MasterSolution | None = None
@@ -169,7 +172,11 @@ class CuttingPlanes:
 
     def slopes(self, spots: NDArray[np.floating] | Ints) -> Floats:
         """Return what one more spot adds in each column, to first order, in percent [columns]."""
-        slopes, _ = tangent(self.problem, self.objective, np.asarray(spots, dtype=np.float64))
+        return self.slopes_of(self.objective, spots)
+
+    def slopes_of(self, objective: Objective, spots: NDArray[np.floating] | Ints) -> Floats:
+        """Return what one more spot adds to some objective, to first order [columns]."""
+        slopes, _ = tangent(self.problem, objective, np.asarray(spots, dtype=np.float64))
         return slopes
 
     def cut_at(self, spots: Floats) -> float:

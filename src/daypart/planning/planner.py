@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from daypart.errors import DaypartError
+from daypart.planning.average_frequency import limit_frequency
 from daypart.planning.brief import Brief, read_brief
 from daypart.planning.calibration import calibrate
 from daypart.planning.clashes import name_clash
 from daypart.planning.cost import find_cheapest
 from daypart.planning.counting import AudienceCounter
 from daypart.planning.flight import broadcast_weeks
-from daypart.planning.objective import make_objective
+from daypart.planning.objective import Objective, make_objective
 from daypart.planning.optimiser import CuttingPlanes
 from daypart.planning.panel_reader import read_panel
-from daypart.planning.problem import build_problem
+from daypart.planning.problem import Problem, build_problem
 from daypart.planning.publication import MIN_HOUSEHOLDS
 from daypart.planning.rate_card import read_rate_card
 from daypart.planning.reporting import Campaign, Optimum, report_plan
@@ -32,6 +34,9 @@ from daypart.storage import PathLike, make_folder
 Ints = NDArray[np.int64]
 
 GAP = 2e-3
+_TIGHTENINGS = 4
+_TIGHTER = 2e-4
+_ROUGH = 0.05
 
 
 def plan(
@@ -40,7 +45,7 @@ def plan(
     brief: PathLike | Brief,
     out: PathLike,
     run: PathLike | None = None,
-    schedule: PathLike | Rows | None = None,
+    evaluate: PathLike | Rows | None = None,
     seed: int = 0,
     gap: float = GAP,
     min_households: int = MIN_HOUSEHOLDS,
@@ -58,7 +63,7 @@ def plan(
         Folder for `plan.json`, `plan.xlsx`, `plan.csv` and `reach_curve.csv`.
     run : path-like, optional
         A run fitted to the store: impressions are calibrated to its forecast for the flight.
-    schedule : path-like or iterable of mappings, optional
+    evaluate : path-like or iterable of mappings, optional
         Evaluate this schedule instead of finding one (see `read_schedule`): its cost, reach and gap
         to the best possible plan, and the limits that it breaks.
     seed : int
@@ -92,7 +97,7 @@ def plan(
     asked = brief if isinstance(brief, Brief) else read_brief(brief)
     folder = make_folder(out)
     campaign = _read_campaign(store, asked, run, seed, progress)
-    given = None if schedule is None else _given_spots(campaign, read_schedule(schedule))
+    given = None if evaluate is None else _given_spots(campaign, read_schedule(evaluate))
     with progress.step("optimising") as step:
         optimum = _optimise(campaign, gap, given)
         step.summarise(
@@ -170,17 +175,34 @@ def _given_spots(campaign: Campaign, schedule: Schedule) -> Ints:
 
 
 def _optimise(campaign: Campaign, gap: float, given: Ints | None) -> Optimum:
-    brief, problem, counter = campaign.brief, campaign.problem, campaign.counter
-    planes = CuttingPlanes(problem, make_objective(brief, counter.surrogate, counter.panel))
-    if brief.objective == "minimum_cost" and given is None:
+    brief, counter = campaign.brief, campaign.counter
+    objective = make_objective(brief, counter.surrogate, counter.panel)
+    problem = limit_frequency(campaign.problem, brief, objective)
+    if given is not None:
+        return _evaluate(replace(campaign, problem=problem), objective, given, gap)
+    for _ in range(_TIGHTENINGS):
+        optimum = _find_best(replace(campaign, problem=problem), objective, gap)
+        if problem.frequency is None:
+            break
+        by_cell = problem.by_cell(optimum.whole.spots).astype(np.int64)
+        counted = counter.count_impressions(by_cell)[0] / counter.count(by_cell).reach()
+        over = counted / brief.limits.max_average_frequency
+        if over <= 1.0:
+            break
+        # The model's reach is not quite the counted one: ask it for as much less.
+        tighter = replace(problem.frequency, most=problem.frequency.most / (over + _TIGHTER))
+        problem = replace(problem, frequency=tighter)
+    return optimum
+
+
+def _find_best(campaign: Campaign, objective: Objective, gap: float) -> Optimum:
+    brief, problem = campaign.brief, campaign.problem
+    planes = CuttingPlanes(problem, objective)
+    if brief.objective == "minimum_cost":
         return _minimise_cost(campaign, planes, gap)
     continuous = planes.solve(gap=gap / 2)
     if continuous is None or problem.spent(continuous.spots) <= 0:
-        raise _clash(campaign)
-    if given is not None:
-        value = planes.honest_value(given.sum(axis=1))
-        evaluated = Whole(given.sum(axis=1), value, max(continuous.bound, value))
-        return Optimum(planes, continuous, evaluated, given, evaluated=True)
+        raise _clash(campaign, objective)
     whole = find_whole_spots(planes, continuous, gap=gap)
     if whole is None or not whole.spots.any():
         raise DaypartError(
@@ -190,17 +212,33 @@ def _optimise(campaign: Campaign, gap: float, given: Ints | None) -> Optimum:
     return Optimum(planes, continuous, whole, spread_over_weeks(problem, whole.spots))
 
 
+def _evaluate(campaign: Campaign, objective: Objective, given: Ints, gap: float) -> Optimum:
+    """Hold a given schedule against the best plan that the brief allows."""
+    problem, spots = campaign.problem, given.sum(axis=1)
+    planes = CuttingPlanes(problem, objective)
+    money = problem.budget if np.isfinite(problem.budget) else problem.spent(spots)
+    continuous = planes.solve(gap=gap / 2, budget=money)
+    if continuous is None:
+        raise _clash(campaign, objective)
+    whole = Whole(spots, planes.honest_value(spots), continuous.bound)
+    return Optimum(planes, continuous, whole, given, evaluated=True)
+
+
 def _minimise_cost(campaign: Campaign, planes: CuttingPlanes, gap: float) -> Optimum:
     with _naming(campaign.brief):
         found = find_cheapest(planes, campaign.brief.reach_goal_percent, gap=gap)
     if found is None:
-        raise _clash(campaign)
+        raise _clash(campaign, planes.objective)
     by_week = spread_over_weeks(campaign.problem, found.whole.spots)
     return Optimum(planes, found.continuous, found.whole, by_week, cost_bound=found.cost_bound)
 
 
-def _clash(campaign: Campaign) -> DaypartError:
-    names = "; ".join(name_clash(campaign.problem))
+def _clash(campaign: Campaign, objective: Objective) -> DaypartError:
+    def feasible(problem: Problem) -> bool:
+        found = CuttingPlanes(problem, objective).solve(gap=_ROUGH)
+        return found is not None and problem.spent(found.spots) > 0
+
+    names = "; ".join(name_clash(campaign.problem, feasible))
     return DaypartError(
         f"{campaign.brief.path}: no plan keeps all of: {names}", hint="loosen one of them"
     )

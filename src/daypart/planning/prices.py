@@ -15,6 +15,9 @@ Floats = NDArray[np.float64]
 MONEY = 1000.0
 """Prices of money are told for so many of the brief's currency."""
 
+_ROOM = 0.5
+"""Spots below the most that a column must be for one more to count as being on offer."""
+
 
 def tell_prices(
     planes: CuttingPlanes, continuous: Continuous, panel: Panel, *, currency: str
@@ -71,7 +74,7 @@ def _by_market(planes: CuttingPlanes, continuous: Continuous, markets: int) -> l
     per_market = problem.cells // markets
     best: list[float | None] = []
     for m in range(markets):
-        open_ = (problem.cell // per_market == m) & (continuous.spots < problem.most - 1e-6)
+        open_ = (problem.cell // per_market == m) & (continuous.spots < problem.most - _ROOM)
         found = worth[open_] / problem.cost[open_]
         best.append(max(0.0, float(found.max())) * MONEY if len(found) else None)
     return best

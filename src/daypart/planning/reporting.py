@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from daypart.planning.brief import Brief
 from daypart.planning.calibration import describe
-from daypart.planning.clashes import broken_limits, most_spend
+from daypart.planning.certificate import certify, limiting
 from daypart.planning.comparison import find_curve, measure_sampling_gap, split_evenly
 from daypart.planning.counting import AudienceCounter
 from daypart.planning.definitions import DEFINITIONS, notes_of
 from daypart.planning.flight import Week
 from daypart.planning.optimiser import Continuous, CuttingPlanes
+from daypart.planning.prices import tell_prices
 from daypart.planning.problem import Problem
 from daypart.planning.publication import (
     SUPPRESSED,
@@ -30,8 +31,6 @@ from daypart.planning.summaries import make_lines, summarise
 from daypart.planning.whole import Whole
 
 Ints = NDArray[np.int64]
-
-_BINDS = 1e-6
 
 
 @dataclass(frozen=True)
@@ -80,6 +79,7 @@ def report_plan(campaign: Campaign, optimum: Optimum, *, gap: float, min_househo
     min_households : int
         Raw panel households below which an audience figure is suppressed.
     """
+    campaign = replace(campaign, problem=optimum.planes.problem)
     if not math.isfinite(campaign.problem.budget):
         spent = campaign.problem.spent(optimum.whole.spots)
         campaign = replace(campaign, problem=replace(campaign.problem, budget=spent))
@@ -100,24 +100,27 @@ def report_plan(campaign: Campaign, optimum: Optimum, *, gap: float, min_househo
         "levels": levels,
     }
     enough = panel.households >= min_households
-    sampling = measure_sampling_gap(problem, panel, seed=counter.seed, gap=gap)
+    sampling = measure_sampling_gap(problem, panel, brief, seed=counter.seed, gap=gap)
+    frequency = seen / max(counted.reach(), 1e-12)
     sums: dict[str, Any] = summarise(
         counter, campaign.weeks, spots, cost, min_households=min_households
     )
     return Plan(
-        **_certificate(campaign, optimum, gap),
+        **certify(campaign, optimum, gap, frequency),
         **sums,
         campaign=brief.name,
         simulated=panel.simulated,
         sampling_gap=None if sampling is None else sampling.relative,
-        limited_by=_limited_by(campaign, optimum),
-        broken=broken_limits(problem, optimum.by_week) if optimum.evaluated else [],
+        limited_by=limiting(campaign, optimum),
+        shadow_prices=tell_prices(
+            optimum.planes, optimum.continuous, panel, currency=brief.currency
+        ),
         asked=brief.budget if math.isfinite(brief.budget) else None,
         spent=round(problem.spent(whole.spots), 2),
         currency=brief.currency,
         segment=brief.segment,
         reach={f"{k}+": publish_reach(counted, k, **limits) for k in levels},
-        average_frequency=seen / max(counted.reach(), 1e-12) if enough else SUPPRESSED,
+        average_frequency=frequency if enough else SUPPRESSED,
         grp=_figure(100.0 * seen / universe, 100.0 * lo / universe, 100.0 * hi / universe, enough),
         impressions=_figure(seen, lo, hi, enough),
         universe_estimate=universe,
@@ -131,30 +134,6 @@ def report_plan(campaign: Campaign, optimum: Optimum, *, gap: float, min_househo
         definitions=DEFINITIONS,
         notes=notes_of(panel, brief, sampling, counter.calibration, min_households),
     )
-
-
-def _certificate(campaign: Campaign, optimum: Optimum, gap: float) -> dict[str, Any]:
-    """Say what was reached, what can't be exceeded, and whether that is near enough."""
-    objective = optimum.planes.objective
-    figures: dict[str, Any] = {
-        "objective": optimum.whole.value,
-        "bound": optimum.whole.bound,
-        "gap": optimum.whole.gap,
-        "objective_name": objective.name,
-        "objective_unit": objective.unit,
-    }
-    if optimum.cost_bound is not None:
-        cost = campaign.problem.spent(optimum.whole.spots)
-        figures |= {
-            "objective": cost,
-            "bound": optimum.cost_bound,
-            "gap": (cost - optimum.cost_bound) / cost,
-            "objective_unit": campaign.brief.currency,
-        }
-    status = "evaluated" if optimum.evaluated else "feasible"
-    if not optimum.evaluated and figures["gap"] <= gap * (1 + 1e-9):
-        status = "optimal"
-    return {"status": status} | figures
 
 
 def _figure(mean: float, lo: float, hi: float, shown: bool) -> dict[str, Any]:
@@ -188,23 +167,6 @@ def _curve(campaign: Campaign, optimum: Optimum, shown: bool) -> list[dict[str, 
                 "hi_80": hi if shown else SUPPRESSED,
             }
         )
-    return rows
-
-
-def _limited_by(campaign: Campaign, optimum: Optimum) -> list[dict[str, Any]]:
-    problem, prices = campaign.problem, optimum.continuous.prices
-    rows: list[dict[str, Any]] = []
-    if optimum.cost_bound is not None:
-        rows.append({"limit": "campaign.reach_goal_percent", "worth": None})
-    elif abs(prices[0]) > _BINDS:
-        rows.append({"limit": "campaign.budget", "worth": float(prices[0]) / 100})
-    else:
-        reachable = most_spend(problem)
-        names = reachable[1] if reachable else ()
-        rows.extend({"limit": name, "worth": None} for name in names)
-    for limit, price in zip(problem.limits, prices[1:], strict=True):
-        if abs(price) > _BINDS and limit.setting not in {row["limit"] for row in rows}:
-            rows.append({"limit": limit.setting, "worth": abs(float(price)) / 100})
     return rows
 
 

@@ -53,12 +53,19 @@ class Plan:
         The optimised figure of the surrogate and what no plan within the limits can exceed, in
         the unit of `objective_unit`.
     gap : float or None
-        `(bound - objective) / objective`.
+        `(bound - objective) / objective`; None for an evaluated schedule that breaks limits, which
+        the bound does not hold for.
+    envelope_gap : float or None
+        The part of the gap owed to bounding reach k+ by its concave envelope, relative; None for
+        the other objectives, which need none.
     sampling_gap : float or None
         How much less reach a plan gets on households it was not optimised on, relative.
     limited_by : list of dict
         Limits that bind: `limit` in the brief's words, `worth` in points of objective for one
         percent more budget (or one point more share).
+    shadow_prices : dict
+        Points of objective: `budget` and `markets`, for one more `unit` of money in all and spent
+        in one market; `limits`, for each limit loosened by its own unit.
     broken : list of str
         Limits that an evaluated schedule does not keep.
     asked, spent : float
@@ -76,8 +83,10 @@ class Plan:
     objective_unit: str
     bound: float | None
     gap: float | None
+    envelope_gap: float | None
     sampling_gap: float | None
     limited_by: list[dict[str, Any]]
+    shadow_prices: dict[str, Any]
     broken: list[str]
     asked: float | None
     spent: float
@@ -119,6 +128,12 @@ class Plan:
         if self.gap is not None:
             held = "" if self.sampling_gap is None else f", sampling gap {self.sampling_gap:.1%}"
             said.append(f"{self.status}: within {self.gap:.2%} of the best possible plan{held}")
+        if self.envelope_gap is not None and self.envelope_gap >= 1e-4:
+            said.append(
+                f"{self.envelope_gap:.2%} of that is the bound's envelope of reach k+, not the plan"
+            )
+        if self.broken:
+            said.append(f"breaks {', '.join(self.broken)}")
         limits = ", ".join(str(row["limit"]) for row in self.limited_by[:3])
         more = f" and {len(self.limited_by) - 3} more" if len(self.limited_by) > 3 else ""
         if limits:

@@ -1,0 +1,92 @@
+"""The proof that goes with a plan: gap, what limits it, and what is larger than it seems."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from daypart.planning.clashes import broken_limits, most_spend
+
+if TYPE_CHECKING:
+    from daypart.planning.reporting import Campaign, Optimum
+
+_BINDS = 1e-6
+
+
+def certify(campaign: Campaign, optimum: Optimum, gap: float, frequency: float) -> dict[str, Any]:
+    """Say what was reached, what can't be exceeded, and whether that is near enough.
+
+    Parameters
+    ----------
+    campaign : Campaign
+    optimum : Optimum
+    gap : float
+        What was asked for.
+    frequency : float
+        The schedule's average frequency, as counted.
+    """
+    objective = optimum.planes.objective
+    broken = _broken(campaign, optimum, frequency) if optimum.evaluated else []
+    figures: dict[str, Any] = {
+        "objective": optimum.whole.value,
+        "bound": optimum.whole.bound,
+        "gap": None if broken else optimum.whole.gap,
+        "envelope_gap": _envelope_gap(optimum),
+        "objective_name": objective.name,
+        "objective_unit": objective.unit,
+        "broken": broken,
+    }
+    if optimum.cost_bound is not None:
+        cost = campaign.problem.spent(optimum.whole.spots)
+        figures |= {
+            "objective": cost,
+            "bound": optimum.cost_bound,
+            "gap": (cost - optimum.cost_bound) / cost,
+            "objective_unit": campaign.brief.currency,
+        }
+    status = "evaluated" if optimum.evaluated else "feasible"
+    if not optimum.evaluated and figures["gap"] <= gap * (1 + 1e-9):
+        status = "optimal"
+    return {"status": status} | figures
+
+
+def _envelope_gap(optimum: Optimum) -> float | None:
+    """Return the part of the gap that is owed to bounding reach k+ from above."""
+    if optimum.planes.objective.honest is None:
+        return None
+    above = optimum.planes.value(optimum.whole.spots)
+    return (above - optimum.whole.value) / max(optimum.whole.value, 1e-12)
+
+
+def _broken(campaign: Campaign, optimum: Optimum, frequency: float) -> list[str]:
+    names = broken_limits(campaign.problem, optimum.by_week)
+    most = campaign.brief.limits.max_average_frequency
+    if frequency > most * (1 + 1e-6):
+        names.append(f"limits.max_average_frequency = {most:g}")
+    return names
+
+
+def limiting(campaign: Campaign, optimum: Optimum) -> list[dict[str, Any]]:
+    """Name the limits that bind, each with its worth in points of objective.
+
+    For one percent more budget, one more point of a share, one GRP or one percent of the budget.
+    """
+    problem, continuous = optimum.planes.problem, optimum.continuous
+    prices = continuous.prices
+    rows: list[dict[str, Any]] = []
+    if optimum.cost_bound is not None:
+        rows.append({"limit": "campaign.reach_goal_percent", "worth": None})
+    elif abs(prices[0]) > _BINDS:
+        rows.append({"limit": "campaign.budget", "worth": float(prices[0]) / 100})
+    else:
+        reachable = most_spend(problem)
+        names = reachable[1] if reachable else ()
+        rows.extend({"limit": name, "worth": None} for name in names)
+    if problem.frequency is not None and continuous.frequency_price > _BINDS:
+        rows = [row for row in rows if row["worth"] is not None]
+        rows.append({"limit": problem.frequency.setting, "worth": None})
+    for limit, price in zip(problem.limits, prices[1:], strict=True):
+        by = limit.loosened if limit.unit != f"1,000 {campaign.brief.currency}" else 0.01
+        named = {row["limit"] for row in rows}
+        if abs(price) > _BINDS and limit.setting not in named:
+            rows.append({"limit": limit.setting, "worth": abs(float(price)) * by})
+    return rows

@@ -75,19 +75,18 @@ def find_whole_spots(
     planes.master.set_budget(problem.budget if budget is None else budget)
     best: Ints | None = None
     best_value, bound = -np.inf, continuous.bound
-    start: Floats | Ints = continuous.spots
+    tried = [round_spots(problem, objective, continuous.spots, budget=budget)]
     for turn in range(rounds + 1):
         if turn > 0:
             found = planes.master.solve_whole(best, gap=gap / 2, nodes=NODES, seconds=SECONDS)
             if found is None:
                 break
-            start, found_bound = found
-            bound = min(bound, found_bound)
-            planes.cut_at(start.astype(np.float64))
-        spots = round_spots(problem, objective, start, budget=budget)
-        value = planes.cut_at(spots.astype(np.float64))
-        if value > best_value + 1e-12 and problem.keeps_limits(spots, budget=budget):
-            best, best_value = spots, value
+            bound = min(bound, found[1])
+            tried = [found[0], round_spots(problem, objective, found[0], budget=budget)]
+        for spots in tried:
+            value = planes.cut_at(spots.astype(np.float64))
+            if value > best_value + 1e-12 and problem.keeps_limits(spots, budget=budget):
+                best, best_value = spots, value
         if best is not None and bound - best_value <= gap * best_value:
             break
     if best is None:

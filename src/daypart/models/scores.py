@@ -164,6 +164,61 @@ def log_score(
     return np.asarray(-(top[..., 0] + np.log((shares * np.exp(logs - top)).sum(axis=-1))))
 
 
+def log_score_from_quantiles(
+    observed: ArrayLike, quantiles: ArrayLike, probabilities: Sequence[float]
+) -> Floats:
+    """Return minus the log probability of counts, from the quantiles of any forecast.
+
+    The distribution function is a straight line between quantiles and exponential beyond them;
+    a count's probability is what lies within 1/2 of it. No count is less likely than 1e-9.
+
+    Parameters
+    ----------
+    observed : array, shape (...)
+        Counts; NaN where missing.
+    quantiles : array, shape (..., probabilities)
+        Of the count spread evenly over (count - 1/2, count + 1/2), from 0 up.
+    probabilities : sequence of float
+        Ascending, in (0, 1); 15 or more of them, with some near both ends.
+
+    Returns
+    -------
+    float64 array, shape (...)
+
+    Examples
+    --------
+    Ten counts are equally likely:
+
+    >>> levels = [0.1 * i for i in range(1, 10)]
+    >>> score = log_score_from_quantiles(4.0, [10 * p - 0.5 for p in levels], levels)
+    >>> round(float(np.exp(-score)), 3)
+    0.1
+    """
+    seen, q = np.asarray(observed, dtype=np.float64), np.asarray(quantiles, dtype=np.float64)
+    levels = np.asarray(probabilities, dtype=np.float64)
+    above = _distribution(seen + 0.5, q, levels)
+    below = np.where(seen > 0.0, _distribution(seen - 0.5, q, levels), 0.0)
+    return np.asarray(-np.log(np.maximum(above - below, 1e-9)) + 0.0 * seen)
+
+
+def _distribution(x: Floats, q: Floats, levels: Floats) -> Floats:
+    """Return the distribution function at x, by lines between quantiles and exponential tails."""
+    last = len(levels) - 1
+    place = (q <= x[..., None]).sum(axis=-1)
+    low = np.clip(place - 1, 0, last - 1)
+    left = np.take_along_axis(q, low[..., None], axis=-1)[..., 0]
+    right = np.take_along_axis(q, low[..., None] + 1, axis=-1)[..., 0]
+    width = np.maximum(right - left, 1e-9)
+    inside = levels[low] + (levels[low + 1] - levels[low]) * np.clip((x - left) / width, 0.0, 1.0)
+    first_slope = (levels[1] - levels[0]) / np.maximum(q[..., 1] - q[..., 0], 1e-9) / levels[0]
+    lower = levels[0] * np.exp(np.minimum((x - q[..., 0]) * first_slope, 0.0))
+    rest = 1.0 - levels[last]
+    last_slope = (levels[last] - levels[last - 1]) / rest
+    last_slope = last_slope / np.maximum(q[..., last] - q[..., last - 1], 1e-9)
+    upper = 1.0 - rest * np.exp(np.minimum((q[..., last] - x) * last_slope, 0.0))
+    return np.asarray(np.where(place == 0, lower, np.where(place > last, upper, inside)))
+
+
 def _shares(weights: ArrayLike | None, like: Floats) -> Floats:
     if weights is None:
         return np.full(like.shape[-1], 1.0 / like.shape[-1])

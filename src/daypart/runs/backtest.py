@@ -47,7 +47,8 @@ class Backtest:
     summary : mapping
         What `backtest.json` holds: `models`, `weeks`, `first_hour`, `partitions`,
         `not_scored`, `levels` and `sizes`; the last two are lists of one mapping per level (or
-        class of size) and model, with `series`, `hours`, `mean_per_hour`, `crps`, `wape`,
+        class of size) and model, with `series`, `hours`, `mean_per_hour`, `crps`, `log_score`,
+        `pinball`, `wape`,
         `coverage_50`, `coverage_80`, `coverage_95`.
     partitions : pyarrow.Table
         What `backtest.parquet` holds: a row per model and partition.
@@ -76,7 +77,8 @@ class Backtest:
             if row["hours"]:
                 wape = "-" if row["wape"] is None else f"{row['wape']:.1%}"
                 text.append(
-                    f"{row['level']:>12} {row['model']:<16} CRPS {row['crps']:8.3f}  WAPE {wape:>6}"
+                    f"{row['level']:>12} {row['model']:<16} CRPS {row['crps']:8.3f}"
+                    f"  log {row['log_score']:6.3f}  WAPE {wape:>6}"
                     + "".join(f"  {level}%: {row[f'coverage_{level}']:.1%}" for level in LEVELS)
                 )
         for row in self.summary["levels"]:
@@ -139,7 +141,9 @@ def backtest(
     of partitions draw by draw, at the value that stands for all of overlapping key columns.
     Partitions that one of the models did not fit are scored for none of them, and counted.
 
-    CRPS is that of the sample paths, WAPE takes the forecast mean, and an interval covers
+    CRPS is that of the sample paths; the log score (minus the log probability of the count) and
+    the pinball loss (mean of 19 evenly spread quantiles) are those of the forecast's quantiles.
+    WAPE takes the forecast mean, and an interval covers
     when the count lies in it, borders included: small counts are covered more often than the
     level says, whatever the model.
 

@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 from daypart.errors import DaypartError, did_you_mean
 from daypart.runs.fitted import FittedRun
 from daypart.runs.horizon import Horizon
-from daypart.runs.totals import Group, Totals, draw_totals, group_partitions
+from daypart.runs.totals import (
+    Group,
+    Totals,
+    draw_totals,
+    group_partitions,
+    quantiles_of_draws,
+)
 from daypart.series import datetime_to_hour
 from daypart.storage import PathLike
 
@@ -108,8 +114,7 @@ class RunForecast:
             yield len(groups), self._table(groups, mean, quantiles)
 
     def _table_of_totals(self, totals: Totals) -> pa.Table:
-        quantiles = np.quantile(totals.draws, self._probabilities(), axis=1)
-        quantiles = np.moveaxis(quantiles, 0, -1)
+        quantiles = quantiles_of_draws(totals.draws, self._probabilities())
         empty = [len(group.members) == 0 for group in totals.groups]
         totals.mean[empty] = np.nan
         quantiles[empty] = np.nan

@@ -97,6 +97,8 @@ class HeldBack:
         values = {
             "mean_per_hour": scores.observed / scores.hours,
             "crps": scores.crps / scores.hours,
+            "log_score": scores.log_score / scores.hours,
+            "pinball": scores.pinball / scores.hours,
             "wape": scores.absolute_error / observed,
         }
         for position, level in enumerate(LEVELS):

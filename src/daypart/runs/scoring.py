@@ -9,13 +9,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from daypart.runs.totals import quantiles_of_draws
+
 LEVELS = (50, 80, 95)
 """Central intervals whose coverage is measured, in percent."""
 
 OVER_ONE = 1.0
 """Forecast mean from which on an hour's coverage is also told apart."""
 
-PROBABILITIES = tuple(p for level in LEVELS for p in (0.5 - level / 200, 0.5 + level / 200))
+_ENDS = tuple(round(p, 6) for level in LEVELS for p in (0.5 - level / 200, 0.5 + level / 200))
+_EVEN = tuple(round(0.05 * i, 6) for i in range(1, 20))
+
+PROBABILITIES = tuple(sorted({0.002, 0.01, *_ENDS, *_EVEN, 0.99, 0.998}))
+"""Of the quantiles that are scored: evenly spread, the ends of the intervals, and far out."""
+
+_PLACES = [PROBABILITIES.index(p) for p in _ENDS]
+_EVEN_PLACES = [PROBABILITIES.index(p) for p in _EVEN]
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,10 @@ class Scores:
         Hours that were counted; the others are not scored.
     crps : float array, shape (series,)
         Continuous ranked probability score, in counts.
+    log_score : float array, shape (series,)
+        Minus the log probability of what was counted.
+    pinball : float array, shape (series,)
+        Mean quantile loss of 19 evenly spread quantiles, in counts.
     absolute_error : float array, shape (series,)
         Of the forecast mean.
     observed : float array, shape (series,)
@@ -41,6 +54,8 @@ class Scores:
 
     hours: NDArray[np.int64]
     crps: NDArray[np.float64]
+    log_score: NDArray[np.float64]
+    pinball: NDArray[np.float64]
     absolute_error: NDArray[np.float64]
     observed: NDArray[np.float64]
     inside: NDArray[np.int64]
@@ -55,6 +70,8 @@ class Scores:
         return cls(
             np.concatenate([np.zeros(0, np.int64), *(each.hours for each in every)]),
             np.concatenate([np.zeros(0), *(each.crps for each in every)]),
+            np.concatenate([np.zeros(0), *(each.log_score for each in every)]),
+            np.concatenate([np.zeros(0), *(each.pinball for each in every)]),
             np.concatenate([np.zeros(0), *(each.absolute_error for each in every)]),
             np.concatenate([np.zeros(0), *(each.observed for each in every)]),
             np.concatenate([none_inside, *(each.inside for each in every)]),
@@ -67,6 +84,8 @@ class Scores:
         return Scores(
             self.hours[chosen],
             self.crps[chosen],
+            self.log_score[chosen],
+            self.pinball[chosen],
             self.absolute_error[chosen],
             self.observed[chosen],
             self.inside[chosen],
@@ -77,10 +96,11 @@ class Scores:
     def summary(self) -> dict[str, Any]:
         """Return means over all hours of all series: what `backtest.json` holds of a level.
 
-        `crps` in counts; `wape` the absolute errors over the counts; `coverage_80` the share of
-        hours inside the interval of 80 percent, `coverage_80_over_one` the same of the hours
-        with a forecast mean of 1 or more: where nearly every count is 0, an interval that holds
-        0 holds nearly all. None where nothing was counted.
+        `crps` and `pinball` in counts; `log_score` in nats; `wape` the absolute errors over the
+        counts; `coverage_80` the share of hours inside the interval of 80 percent,
+        `coverage_80_over_one` the same of the hours with a forecast mean of 1 or more: where
+        nearly every count is 0, an interval that holds 0 holds nearly all. None where nothing
+        was counted.
         """
         hours, observed = int(self.hours.sum()), float(self.observed.sum())
         over_one = int(self.hours_over_one.sum())
@@ -89,6 +109,8 @@ class Scores:
             "hours": hours,
             "mean_per_hour": _ratio(observed, hours),
             "crps": _ratio(float(self.crps.sum()), hours),
+            "log_score": _ratio(float(self.log_score.sum()), hours),
+            "pinball": _ratio(float(self.pinball.sum()), hours),
             "wape": _ratio(float(self.absolute_error.sum()), observed),
             **_shares("coverage_{}", self.inside, hours),
             "hours_over_one": over_one,
@@ -109,7 +131,7 @@ def score_hours(
     ----------
     draws : array, shape (series, draws, hours)
     mean : float array, shape (series, hours)
-    quantiles : float array, shape (series, hours, 2 * len(LEVELS))
+    quantiles : float array, shape (series, hours, len(PROBABILITIES))
         At `PROBABILITIES`.
     observed : array, shape (series, hours)
     counted : bool array, shape (series, hours)
@@ -118,17 +140,22 @@ def score_hours(
     -------
     Scores
     """
-    from daypart.models.scores import crps_from_samples
+    from daypart.models.scores import crps_from_samples, log_score_from_quantiles, pinball
 
     crps = crps_from_samples(observed, np.moveaxis(draws, 1, -1))
+    log_score = log_score_from_quantiles(observed, quantiles, PROBABILITIES)
+    loss = pinball(observed, quantiles[..., _EVEN_PLACES], _EVEN).mean(axis=-1)
     error = np.abs(observed - mean)
-    low, high = quantiles[..., 0::2], quantiles[..., 1::2]
+    ends = quantiles[..., _PLACES]
+    low, high = ends[..., 0::2], ends[..., 1::2]
     there = observed[..., None]
     inside = (low <= there) & (there <= high) & counted[..., None]
     over_one = counted & (mean >= OVER_ONE)
     return Scores(
         counted.sum(axis=1),
         np.where(counted, crps, 0.0).sum(axis=1),
+        np.where(counted, log_score, 0.0).sum(axis=1),
+        np.where(counted, loss, 0.0).sum(axis=1),
         np.where(counted, error, 0.0).sum(axis=1),
         np.where(counted, observed, 0).sum(axis=1).astype(np.float64),
         inside.sum(axis=1),
@@ -177,7 +204,7 @@ class TotalsTally:
         every = []
         for place in range(len(self.place)):
             one = slice(place, place + 1)
-            quantiles = np.quantile(self.draws[place], PROBABILITIES, axis=0).T[None]
+            quantiles = quantiles_of_draws(self.draws[place], PROBABILITIES)[None]
             hours = self.mean[one], quantiles, self.observed[one], self.counted[one]
             every.append(score_hours(self.draws[one], *hours))
         return Scores.join(every)

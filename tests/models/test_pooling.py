@@ -1,0 +1,108 @@
+"""What parents know: the law of their weeks, and which shocks partitions share."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daypart.models.loading import loadings
+from daypart.models.parents import parent_names
+from daypart.models.scores import log_score, log_score_from_quantiles
+from daypart.models.shared_shocks import Summed, common_variances
+from daypart.models.week_law import week_law
+
+
+def weeks_of(walk_sd, week_sd, *, parents=30, weeks=20, seed=1):
+    rng = np.random.default_rng(seed)
+    level = np.cumsum(walk_sd * rng.standard_normal((parents, weeks)), axis=1)
+    return level, level + week_sd * rng.standard_normal((parents, weeks))
+
+
+@pytest.mark.parametrize(("walk_sd", "week_sd"), [(0.1, 0.0), (0.02, 0.1), (0.05, 0.05)])
+def test_the_walk_is_told_from_shocks_that_do_not_last(walk_sd, week_sd):
+    level, week = weeks_of(walk_sd, week_sd)
+    law = week_law(week, np.full(week.shape, 1e-5))
+    assert np.median(law.walk_sd) == pytest.approx(walk_sd, abs=0.02)
+    assert np.median(law.week_sd) == pytest.approx(week_sd, abs=0.035)
+    error = law.origin - level[:, -1]
+    assert np.sqrt((error**2).mean()) < 1.3 * np.sqrt((law.level_sd**2).mean()) + 0.01
+
+
+def test_weeks_that_were_hardly_observed_say_little():
+    _, week = weeks_of(0.0, 0.3)
+    law = week_law(week, np.full(week.shape, 0.09))
+    assert np.median(law.week_sd) < 0.15
+
+
+@given(st.integers(1, 5), st.integers(1, 12))
+def test_every_parent_has_a_finite_law(parents, weeks):
+    law = week_law(np.zeros((parents, weeks)), np.full((parents, weeks), 10.0))
+    for values in (law.origin, law.level_sd, law.walk_sd, law.week_sd):
+        assert values.shape == (parents,)
+        assert np.isfinite(values).all()
+
+
+def test_shocks_that_all_share_are_found_in_the_sums_of_simulated_partitions():
+    rng = np.random.default_rng(2)
+    hours, markets, networks = 4000, 10, 8
+    network = np.exp(0.3 * rng.standard_normal((networks, 1, hours)) - 0.045)
+    own = rng.gamma(10.0, 0.1, (networks, markets, hours))
+    rates = 50.0 * network * own
+
+    def summed(rate, squares):
+        mean = rate.mean()
+        return Summed(float(rate.var() / mean**2), float(rate.sum()), squares)
+
+    total = float(rates.sum())
+    square = float((rates.sum(axis=-1) ** 2).sum())
+    whole = summed(rates.sum(axis=(0, 1)), square)
+    by_network = [
+        summed(rates[i].sum(axis=0), float((rates[i].sum(axis=-1) ** 2).sum()))
+        for i in range(networks)
+    ]
+    by_market = [
+        summed(rates[:, i].sum(axis=0), float((rates[:, i].sum(axis=-1) ** 2).sum()))
+        for i in range(markets)
+    ]
+    single = float((rates.var(axis=-1) / rates.mean(axis=-1) ** 2).mean())
+    assert whole.total == pytest.approx(total)
+    every, shared = common_variances(whole, {"network": by_network, "market": by_market}, single)
+    assert every < 0.01
+    assert shared["network"].mean() == pytest.approx(np.expm1(0.09), rel=0.15)
+    assert shared["market"].mean() < 0.01
+
+
+def test_a_loading_is_learnt_between_nothing_and_all():
+    rng = np.random.default_rng(4)
+    effect = rng.standard_normal((168, 1))
+    for truth in (0.0, 0.5, 1.0):
+        rate = np.exp(truth * effect[:, 0])
+        counts = [rng.poisson(2.0 * rate).astype(float) for _ in range(40)]
+        found = loadings(counts, [np.ones(168)] * 40, [effect] * 40, np.ones(40))
+        assert found[0] == pytest.approx(truth, abs=0.06)
+
+
+def test_parents_hold_one_column_fixed_and_never_sum_over_overlapping_ones():
+    values = {"market": "501", "network": "ESPN", "segment": "men"}
+    names = parent_names(("market", "network", "segment"), {"segment": "all"}, values)
+    assert names == {"": "*/*/men", "market": "501/*/men", "network": "*/ESPN/men"}
+    assert parent_names(("sensor",), {}, {"sensor": "a"}) == {"": "*", "sensor": "a"}
+
+
+@pytest.mark.parametrize(("mean", "size"), [(0.05, 2.0), (1.0, 2.0), (30.0, 5.0)])
+def test_the_log_score_of_quantiles_is_near_the_exact_one(mean, size):
+    from scipy.stats import nbinom
+
+    probabilities = sorted({0.002, 0.01, 0.025, 0.975, 0.99, 0.998, *np.arange(1, 20) / 20})
+    law = nbinom(size, size / (size + mean))
+    count = law.ppf(probabilities)
+    within = (np.array(probabilities) - law.cdf(count - 1)) / law.pmf(count)
+    quantiles = np.maximum(count - 0.5 + within, 0.0)
+    observed = law.rvs(4000, random_state=1).astype(float)
+    close = log_score_from_quantiles(
+        observed, np.broadcast_to(quantiles, (4000, len(quantiles))), probabilities
+    )
+    exact = log_score(observed, [mean], [size])
+    assert close.mean() == pytest.approx(exact.mean(), abs=0.02)

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 
+import pytest
+from batch_under_test import emulated_batch
+
 from daypart.runs import get_executor
 
 
@@ -21,4 +24,14 @@ def local(_folder):
     yield get_executor("local", {"workers": 1})
 
 
-MAKERS = {"inline": inline, "local": local}
+@contextmanager
+def aws_batch(folder):
+    """Its children are processes of the emulator, one at a time, as one worker would run them."""
+    pytest.importorskip("boto3")
+    with emulated_batch(folder, available_vcpus=4) as (executor, _):
+        yield executor
+
+
+MAKERS = {"inline": inline, "local": local, "aws-batch": aws_batch}
+ON_A_SERVER = {"aws-batch"}
+"""Those that need a server which the maker starts; their tests are marked so."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from counted_stores import make_store, planned
-from executors_under_test import MAKERS
+from executors_under_test import MAKERS, ON_A_SERVER
 
 from daypart.errors import DaypartError, Interrupted
 from daypart.runs import (
@@ -32,7 +32,12 @@ def comparable(run):
     return read_results(run).drop_columns(["seconds", "attempt"])
 
 
-@pytest.fixture(params=MAKERS)
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=[pytest.mark.server] if name in ON_A_SERVER else [])
+        for name in MAKERS
+    ]
+)
 def executor(request, tmp_path):
     with MAKERS[request.param](tmp_path) as made:
         yield made
@@ -68,7 +73,7 @@ def test_events_tell_every_task_and_every_partition_once(executor, store, tmp_pa
     assert sum(e.partitions for e in blocks) == 70
     assert sum(e.failed for e in blocks) == 2
     for index in indices:
-        kinds = [type(e) for e in events if e.task == index]
+        kinds = [type(e) for e in events if getattr(e, "task", None) == index]
         assert kinds[0] is TaskStarted
         assert kinds[-1] is TaskFinished
 

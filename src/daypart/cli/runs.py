@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -40,7 +41,7 @@ def _parameters(path: str | None, pairs: tuple[str, ...]) -> list[Any]:
 @click.option("--timeout", type=float, help="Seconds that one partition may take.")
 @click.option("--memory", help="What a worker's fits may take: 2GB ...")
 @_WORKERS
-@click.option("--executor", default="local", show_default=True, help="local, inline ...")
+@click.option("--executor", default="local", show_default=True, help="local, inline, aws-batch ...")
 @click.option("--executor-settings", type=_PATH, help="TOML: [executor.local] workers = 2")
 @click.option("--show-requests", is_flag=True, help="Print what would be submitted, and end.")
 @click.option("--seed", default=0, show_default=True)
@@ -134,7 +135,10 @@ def _status_lines(found: RunStatus) -> list[str]:
 @click.argument("run", type=_PATH)
 @click.argument("index", type=int, envvar=["AWS_BATCH_JOB_ARRAY_INDEX", "SLURM_ARRAY_TASK_ID"])
 @click.option("--array", help="INDEX counts the tasks of this array of the run, from 0.")
-def task_command(progress: Progress, run: str, index: int, array: str | None) -> Outcome:
+@click.option("--one-by-one", is_flag=True, help="Fit partitions alone, not in blocks.")
+def task_command(
+    progress: Progress, run: str, index: int, array: str | None, one_by_one: bool
+) -> Outcome:
     """Fit task INDEX of RUN's plan; a second attempt starts where the first stopped.
 
     INDEX may come from AWS_BATCH_JOB_ARRAY_INDEX or SLURM_ARRAY_TASK_ID.
@@ -152,7 +156,8 @@ def task_command(progress: Progress, run: str, index: int, array: str | None) ->
             if isinstance(event, BlockFinished):
                 step.advance(event.partitions)
 
-        done = run_task(run, index, on_event=tell, stop=stop)
+        alone = sys.maxsize if one_by_one else 0
+        done = run_task(run, index, on_event=tell, stop=stop, one_by_one=alone)
     if stop.requested:
         raise Interrupted(f"task {index} stopped by {stop.reason}; its finished blocks are saved")
     code = EXIT_PARTITIONS_FAILED if done.failed else EXIT_DONE

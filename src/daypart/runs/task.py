@@ -202,7 +202,7 @@ class TaskWork:
         settings = folder.read_settings()
         planned = _planned(folder, piece)
         regions = planned.column("region").to_numpy(zero_copy_only=False)
-        store = _store_as_planned(folder, settings, np.unique(regions).tolist())
+        store = store_as_planned(folder, settings, np.unique(regions).tolist())
         parts = list_parts(folder, piece.task)
         files = [path for _, _, path in parts]
         names = {file_name_of(region) for region in np.unique(regions).tolist()}
@@ -271,9 +271,16 @@ def _read_plan(path: Location, _modified: int) -> pa.Table:
     return read_table(path, ["unique_id", "region", "row", "task", "attempt"])
 
 
-def _store_as_planned(
+def store_as_planned(
     folder: RunFolder, settings: RunSettings, regions: Sequence[str]
 ) -> SeriesStore:
+    """Open a run's store, whose regions must hold what they held when the run was planned.
+
+    Raises
+    ------
+    DaypartError
+        Where the store is gone or a region changed.
+    """
     store = SeriesStore.open(folder.store_of(settings))
     for region in regions:
         now = store.regions.get(region, {}).get("content_hash")

@@ -1,0 +1,92 @@
+"""The AWS Batch executor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from daypart.runs.events import OnEvent
+from daypart.runs.executor import Request, Task, TaskSize
+from daypart.runs.executors.aws_batch.calls import BatchCalls, make_client
+from daypart.runs.executors.aws_batch.clock import WallClock
+from daypart.runs.executors.aws_batch.driver import Driver
+from daypart.runs.executors.aws_batch.jobs import Jobs
+from daypart.runs.executors.aws_batch.preflight import check_account, check_run
+from daypart.runs.executors.aws_batch.records import Records
+from daypart.runs.executors.aws_batch.results import PartResults
+from daypart.runs.executors.aws_batch.settings import AwsBatchSettings
+from daypart.runs.executors.aws_batch.submission import plan_submissions, submit_request
+from daypart.runs.stopping import Stop
+
+
+class AwsBatchExecutor:
+    """Runs tasks as array jobs of AWS Batch, as few calls as possible, and none of them twice.
+
+    A driver that died is replaced by running the same command: what was submitted stands beside
+    the plan, so the new driver attaches to the arrays that still run.
+
+    Examples
+    --------
+    >>> AwsBatchExecutor().task_size
+    TaskSize(minutes=10.0, cores=4)
+    """
+
+    name: ClassVar[str] = "aws-batch"
+    settings_type: ClassVar[type[AwsBatchSettings]] = AwsBatchSettings
+
+    def __init__(self, settings: AwsBatchSettings | None = None) -> None:
+        self.settings = settings or AwsBatchSettings()
+
+    @property
+    def task_size(self) -> TaskSize:
+        """Tasks of some minutes, on all the cores of a child."""
+        return TaskSize(self.settings.task_minutes, self.settings.vcpus)
+
+    def requests(self, tasks: Sequence[Task]) -> list[Request]:
+        """Return the SubmitJob calls, without making them; see `Executor`."""
+        if not tasks:
+            return []
+        run = tasks[0].run
+        rounds: dict[int, int] = {}
+        for record in Records(run).read():
+            for task in record.submission.tasks if record.job_id else ():
+                rounds[task] = rounds.get(task, 0) + 1
+        return [
+            Request("SubmitJob", submit_request(each, run, self.settings), each.tasks)
+            for each in plan_submissions(tasks, self.settings, rounds=rounds)
+        ]
+
+    def active_tasks(self, run: Path) -> frozenset[int]:
+        """Return the tasks of arrays that still run in Batch; see `Executor`."""
+        if all(record.ended for record in Records(run).read()):
+            return frozenset()
+        live = self._jobs(run, lambda: False).recover()
+        return frozenset(task for record in live for task in record.submission.tasks)
+
+    def execute(self, tasks: Sequence[Task], on_event: OnEvent, stop: Stop | None = None) -> None:
+        """Submit tasks and see them through; see `Executor`."""
+        if not tasks:
+            return
+        run, stop = tasks[0].run, stop or Stop()
+        check_run(run, tasks)
+        jobs = self._jobs(run, lambda: stop.requested)
+        check_account(run, jobs.calls, self.settings)
+        results = PartResults(run, tasks, self.name)
+        clock = jobs.calls.clock
+        Driver(tasks, jobs, results, self.settings, clock, on_event, stop).work()
+
+    def cancel(self, run: Path) -> int:
+        """End the arrays that an earlier driver left running; see `Executor`."""
+        if all(record.ended for record in Records(run).read()):
+            return 0
+        jobs = self._jobs(run, lambda: False)
+        live = jobs.recover()
+        for record in live:
+            jobs.terminate(record.job_id, "daypart: cancelled")
+        return sum(len(record.submission.tasks) for record in live)
+
+    def _jobs(self, run: Path, in_a_hurry: Callable[[], bool]) -> Jobs:
+        client: Any = make_client(self.settings.region, self.settings.endpoint_url)
+        clock = WallClock(in_a_hurry)
+        return Jobs(run, BatchCalls(client, clock, self.settings.calls_per_second), self.settings)

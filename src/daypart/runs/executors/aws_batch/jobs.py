@@ -1,0 +1,218 @@
+"""Jobs of a run in Batch: making each one once, finding it again, and asking how it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from daypart.errors import DaypartError
+from daypart.runs.executors.aws_batch.calls import BatchCalls, NoAnswer
+from daypart.runs.executors.aws_batch.records import Record, Records
+from daypart.runs.executors.aws_batch.settings import AwsBatchSettings
+from daypart.runs.executors.aws_batch.submission import Submission, submit_request
+
+IDS_A_CALL = 100
+_SUBMITS_TRIED = 8
+_LOOKS_FOR_A_JOB = 4
+ENDED = frozenset({"SUCCEEDED", "FAILED"})
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a job stands: a parent by the counts of its children, a plain job by its own state.
+
+    Parameters
+    ----------
+    status, status_reason : str
+    counts : dict of str to int
+        Children by state; they lag behind `status`.
+    terminated : bool
+        Whether somebody ended it.
+    """
+
+    status: str
+    status_reason: str
+    counts: dict[str, int]
+    terminated: bool
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing of it runs any more."""
+        return self.status in ENDED
+
+    @property
+    def at_work(self) -> int:
+        """Children that have a host."""
+        return self.counts.get("STARTING", 0) + self.counts.get("RUNNING", 0)
+
+
+@dataclass(frozen=True)
+class FailedChild:
+    """A child that Batch has given up.
+
+    Parameters
+    ----------
+    index : int
+    exit_code : int or None
+    reason : str
+        The container's.
+    status_reason : str
+        The job's.
+    """
+
+    index: int
+    exit_code: int | None
+    reason: str
+    status_reason: str
+
+
+class Jobs:
+    """The jobs of one run.
+
+    Parameters
+    ----------
+    run : Path
+    calls : BatchCalls
+    settings : AwsBatchSettings
+    """
+
+    def __init__(self, run: Path, calls: BatchCalls, settings: AwsBatchSettings) -> None:
+        self.run = run
+        self.calls = calls
+        self.settings = settings
+        self.records = Records(run)
+
+    def submit(self, submission: Submission) -> Record:
+        """Submit once: where no answer comes, look for the job before trying again."""
+        record = self.records.intend(submission)
+        request = submit_request(submission, self.run, self.settings)
+        for attempt in range(_SUBMITS_TRIED):
+            try:
+                job_id = self.calls.once("submit_job", **request)["jobId"]
+            except NoAnswer:
+                self.calls.pause(attempt)
+                job_id = self.find(submission)
+            if job_id:
+                return self.records.note(record, job_id=job_id)
+        raise DaypartError(
+            f"AWS Batch does not answer SubmitJob of {submission.name}",
+            hint="run the same command again: it goes on with what was submitted",
+        )
+
+    def find(self, submission: Submission) -> str:
+        """Return the id of a submission's job; empty where it was never made.
+
+        Where a submit was made twice all the same, the first job is kept and the others end.
+        """
+        named = [{"name": "JOB_NAME", "values": [submission.name]}]
+        found = [
+            summary
+            for summary in self._pages("list_jobs", jobQueue=submission.queue, filters=named)
+            if summary["jobName"] == submission.name
+        ]
+        found.sort(key=lambda summary: (summary.get("createdAt", 0), summary["jobId"]))
+        for extra in found[1:]:
+            if extra.get("status") not in ENDED:
+                self.terminate(extra["jobId"], "daypart: submitted twice")
+        return str(found[0]["jobId"]) if found else ""
+
+    def recover(self) -> list[Record]:
+        """Return the submissions of earlier drivers that have not ended; note those that have."""
+        unknown = [record for record in self.records.read() if not record.ended]
+        known: list[Record] = []
+        for record in unknown:
+            job_id = record.job_id or self.find(record.submission)
+            if job_id:
+                known.append(self.records.note(record, job_id=job_id))
+            else:
+                self.records.note(record, ended=True)
+        standing = self.standing([record.job_id for record in known], patient=True)
+        live = []
+        for record in known:
+            # A job that Batch has forgotten ended days ago.
+            if record.job_id in standing and not standing[record.job_id].ended:
+                live.append(record)
+            else:
+                self.records.note(record, ended=True)
+        return live
+
+    def standing(self, job_ids: Sequence[str], *, patient: bool = False) -> dict[str, Standing]:
+        """Ask how jobs stand: one call for a hundred of them.
+
+        Parameters
+        ----------
+        job_ids : sequence of str
+        patient : bool
+            Ask again for those that Batch does not know yet.
+
+        Returns
+        -------
+        dict of str to Standing
+            Without those that Batch does not know, be it yet or any more.
+        """
+        found: dict[str, Standing] = {}
+        for attempt in range(_LOOKS_FOR_A_JOB if patient else 1):
+            missing = [job_id for job_id in job_ids if job_id not in found]
+            if attempt and missing:
+                self.calls.pause(attempt)
+            for start in range(0, len(missing), IDS_A_CALL):
+                ids = missing[start : start + IDS_A_CALL]
+                for job in self.calls.read("describe_jobs", jobs=ids)["jobs"]:
+                    found[job["jobId"]] = _standing(job)
+        return found
+
+    def failed_children(self, job_id: str, *, array: bool) -> list[FailedChild]:
+        """Return the children that Batch has given up; of a plain job, itself."""
+        if array:
+            pages = self._pages("list_jobs", arrayJobId=job_id, jobStatus="FAILED")
+            return [_failed(summary) for summary in pages]
+        jobs = self.calls.read("describe_jobs", jobs=[job_id])["jobs"]
+        return [_failed(job) for job in jobs if job["status"] == "FAILED"]
+
+    def why_waiting(self, record: Record, standing: Standing | None) -> str:
+        """Return what Batch says holds a job up; empty where it says nothing."""
+        if standing is not None and standing.status_reason:
+            return standing.status_reason
+        if len(record.submission.tasks) > 1:
+            children = self.calls.read(
+                "list_jobs", arrayJobId=record.job_id, jobStatus="RUNNABLE", maxResults=100
+            )["jobSummaryList"]
+            for child in children:
+                if child.get("statusReason"):
+                    return str(child["statusReason"])
+        return ""
+
+    def terminate(self, job_id: str, reason: str) -> None:
+        """End a job with all its children."""
+        self.calls.read("terminate_job", jobId=job_id, reason=reason)
+
+    def _pages(self, operation: str, **request: Any) -> Iterator[dict[str, Any]]:
+        token: str | None = None
+        while True:
+            page = self.calls.read(operation, **request, **({"nextToken": token} if token else {}))
+            yield from page["jobSummaryList"]
+            token = page.get("nextToken")
+            if not token:
+                return
+
+
+def _standing(job: dict[str, Any]) -> Standing:
+    counts = job.get("arrayProperties", {}).get("statusSummary")
+    return Standing(
+        job["status"],
+        job.get("statusReason", ""),
+        dict(counts) if counts else {job["status"]: 1},
+        bool(job.get("isTerminated")) or bool(job.get("isCancelled")),
+    )
+
+
+def _failed(job: dict[str, Any]) -> FailedChild:
+    container = job.get("container", {})
+    return FailedChild(
+        job.get("arrayProperties", {}).get("index", 0),
+        container.get("exitCode"),
+        container.get("reason", ""),
+        job.get("statusReason", ""),
+    )

@@ -1,0 +1,105 @@
+"""What is looked at before anything is submitted; each fault is a line with what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from daypart.errors import DaypartError, did_you_mean
+from daypart.runs.executor import Task
+from daypart.runs.executors.aws_batch.calls import BatchCalls
+from daypart.runs.executors.aws_batch.settings import AwsBatchSettings
+from daypart.runs.folder import RunFolder
+from daypart.runs.registry import load_model
+from daypart.runs.task import store_as_planned
+
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def check_run(run: Path, tasks: Sequence[Task]) -> None:
+    """Look at the run's own things: the store as planned, and the model.
+
+    Raises
+    ------
+    DaypartError
+        For a store that is gone or changed, and a model that can't be imported.
+    """
+    folder = RunFolder.open(run)
+    settings = folder.read_settings()
+    for region in sorted({task.region for task in tasks}):
+        store_as_planned(folder, settings, region)
+    load_model(settings.model, settings.parameters)
+
+
+def check_account(run: Path, calls: BatchCalls, settings: AwsBatchSettings) -> None:
+    """Look at Batch: that the queues are there and work, and the job definition too.
+
+    Raises
+    ------
+    DaypartError
+        For a run that containers can't see, a queue or job definition that is not there, and a
+        queue or compute environment that is disabled or invalid.
+    """
+    meta = getattr(calls.client, "meta", None)
+    endpoint = str(getattr(meta, "endpoint_url", "")) or settings.endpoint_url or ""
+    here = urlsplit(endpoint).hostname in _LOOPBACK
+    if "://" not in str(run) and not here and not settings.shared_folder:
+        raise DaypartError(
+            f"{run}: containers of AWS Batch can't see this machine's folders",
+            hint="put store and run under s3://, or mount the path and set shared_folder = true",
+        )
+    region = str(getattr(meta, "region_name", settings.region))
+    for queue, _ in settings.queues:
+        _check_queue(queue, region, calls)
+    _check_definition(settings.job_definition, region, calls)
+
+
+def _check_queue(name: str, region: str, calls: BatchCalls) -> None:
+    found = calls.read("describe_job_queues", jobQueues=[name])["jobQueues"]
+    if not found:
+        there = [queue["jobQueueName"] for queue in calls.read("describe_job_queues")["jobQueues"]]
+        raise DaypartError(
+            f"no job queue {name!r} in region {region}",
+            hint=f"{did_you_mean(name, there)}; daypart deploy aws makes one"
+            if there
+            else "set region, or make the queue with daypart deploy aws",
+        )
+    _check_state(f"job queue {name!r}", found[0])
+    order = found[0].get("computeEnvironmentOrder", [])
+    names = [each["computeEnvironment"] for each in order]
+    if names:
+        answer = calls.read("describe_compute_environments", computeEnvironments=names)
+        environments = answer["computeEnvironments"]
+        usable = [each for each in environments if _is_usable(each)]
+        if environments and not usable:
+            first = environments[0]
+            _check_state(f"compute environment {first['computeEnvironmentName']!r}", first)
+
+
+def _is_usable(each: dict[str, Any]) -> bool:
+    return each.get("state") == "ENABLED" and each.get("status", "VALID") in {"VALID", "UPDATING"}
+
+
+def _check_state(what: str, each: dict[str, Any]) -> None:
+    if each.get("state") != "ENABLED":
+        raise DaypartError(f"{what} is disabled", hint="enable it in AWS Batch")
+    if not _is_usable(each):
+        raise DaypartError(
+            f"{what} is {each.get('status')}: {each.get('statusReason', 'no reason given')}",
+            hint="mend it in AWS Batch, or name another queue",
+        )
+
+
+def _check_definition(name: str, region: str, calls: BatchCalls) -> None:
+    short, _, revision = name.rsplit("/", 1)[-1].partition(":")
+    found = calls.read("describe_job_definitions", jobDefinitionName=short, status="ACTIVE")
+    revisions = {str(each["revision"]) for each in found["jobDefinitions"]}
+    if not revisions or (revision and revision not in revisions):
+        raise DaypartError(
+            f"no active job definition {name!r} in region {region}",
+            hint=f"active revisions: {', '.join(sorted(revisions))}"
+            if revisions
+            else "set job_definition, or make it with daypart deploy aws",
+        )

@@ -1,0 +1,72 @@
+"""What was submitted, written beside the plan: before a job is made, after, and at its end.
+
+A driver that takes over reads these records, finds the jobs that were made, and goes on with
+them. What a dead driver meant to submit and did not is planned anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from daypart.runs.arrays import read_array, write_array
+from daypart.runs.executors.aws_batch.submission import Submission
+from daypart.runs.folder import RunFolder
+from daypart.storage import make_folder, read_json, write_json
+
+_FOLDER = "submissions"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One submission and what became of it.
+
+    Parameters
+    ----------
+    submission : Submission
+    job_id : str
+        Empty while it is not known whether the job was made.
+    ended : bool
+    """
+
+    submission: Submission
+    job_id: str = ""
+    ended: bool = False
+
+
+class Records:
+    """The submissions of a run."""
+
+    def __init__(self, run: Path) -> None:
+        self.run = run
+        self.folder = RunFolder.at(run).path / _FOLDER
+
+    def read(self) -> list[Record]:
+        """Return all that were ever written, in the order of their names."""
+        if not self.folder.exists():
+            return []
+        return [self._read(path) for path in sorted(self.folder.glob("*.json"))]
+
+    def intend(self, submission: Submission) -> Record:
+        """Write what is about to be submitted: the children's tasks, then the record."""
+        write_array(self.run, submission.name, submission.tasks)
+        make_folder(self.folder)
+        return self._write(Record(submission))
+
+    def note(self, record: Record, **changes: Any) -> Record:
+        """Write what became of a submission."""
+        return self._write(replace(record, **changes))
+
+    def _write(self, record: Record) -> Record:
+        content = asdict(record.submission)
+        content.pop("tasks")
+        content |= {"job_id": record.job_id, "ended": record.ended}
+        write_json(self.folder / f"{record.submission.name}.json", content)
+        return record
+
+    def _read(self, path: Path) -> Record:
+        content = read_json(path)
+        job_id, ended = content.pop("job_id"), content.pop("ended")
+        tasks = tuple(read_array(self.run, content["name"]))
+        return Record(Submission(**content, tasks=tasks), job_id, ended)

@@ -1,0 +1,75 @@
+"""What has rows: the driver's view of the run's parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from daypart.runs.events import Event
+from daypart.runs.executor import Task
+from daypart.runs.part_watch import PartWatch
+from daypart.runs.task import fail_first_partition
+
+
+class Results(Protocol):
+    """What the driver asks about rows."""
+
+    def unfinished(self) -> Sequence[int]:
+        """Return the tasks of which rows are missing, in their order."""
+
+    def rows_left(self, task: int) -> int:
+        """Return how many partitions of a task have no row, as far as was looked."""
+
+    def finished_before(self) -> Sequence[Event]:
+        """Return the events of tasks that need no work."""
+
+    def news(self) -> Sequence[Event]:
+        """Look for new rows, and return what happened."""
+
+    def give_up(self, task: int, reason: str, *, everything: bool) -> Sequence[Event]:
+        """Record a task's next partition as failed, or all that it left."""
+
+    def last_words(self, task: int) -> str:
+        """Return what the task printed last; empty where that is not known."""
+
+
+class PartResults:
+    """Results in the run's own parts."""
+
+    def __init__(self, run: Path, tasks: Sequence[Task], worker: str) -> None:
+        self.run = run
+        self.order = [task.index for task in tasks]
+        self.watch = PartWatch(tasks, worker)
+
+    def unfinished(self) -> Sequence[int]:
+        """Return the tasks of which rows are missing, in their order."""
+        left = self.watch.unfinished
+        return [task for task in self.order if task in left]
+
+    def rows_left(self, task: int) -> int:
+        """Return how many partitions of a task have no row, as far as was looked."""
+        return self.watch.rows_left[task]
+
+    def finished_before(self) -> Sequence[Event]:
+        """Return the events of tasks that need no work."""
+        return self.watch.finish_without_blocks()
+
+    def news(self) -> Sequence[Event]:
+        """Look for new rows, and return what happened."""
+        return self.watch.events()
+
+    def give_up(self, task: int, reason: str, *, everything: bool) -> Sequence[Event]:
+        """Record a task's next partition as failed, or all that it left."""
+        for _ in range(self.watch.rows_left[task] if everything else 1):
+            fail_first_partition(self.run, task, reason)
+        return self.watch.events()
+
+    def last_words(self, task: int) -> str:
+        """Return the last line of the task's log; empty where there is none."""
+        logs = self.run / "logs"
+        for path in (logs / f"task-{task:06d}.log", logs / f"{task:06d}.log"):
+            if path.exists():
+                lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+                return lines[-1] if lines else ""
+        return ""

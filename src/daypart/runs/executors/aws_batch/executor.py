@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, ClassVar
 
 from daypart.runs.events import OnEvent
@@ -18,6 +17,7 @@ from daypart.runs.executors.aws_batch.results import PartResults
 from daypart.runs.executors.aws_batch.settings import AwsBatchSettings
 from daypart.runs.executors.aws_batch.submission import plan_submissions, submit_request
 from daypart.runs.stopping import Stop
+from daypart.storage import Location
 
 
 class AwsBatchExecutor:
@@ -57,7 +57,7 @@ class AwsBatchExecutor:
             for each in plan_submissions(tasks, self.settings, rounds=rounds)
         ]
 
-    def active_tasks(self, run: Path) -> frozenset[int]:
+    def active_tasks(self, run: Location) -> frozenset[int]:
         """Return the tasks of arrays that still run in Batch; see `Executor`."""
         if all(record.ended for record in Records(run).read()):
             return frozenset()
@@ -76,7 +76,7 @@ class AwsBatchExecutor:
         clock = jobs.calls.clock
         Driver(tasks, jobs, results, self.settings, clock, on_event, stop).work()
 
-    def cancel(self, run: Path) -> int:
+    def cancel(self, run: Location) -> int:
         """End the arrays that an earlier driver left running; see `Executor`."""
         if all(record.ended for record in Records(run).read()):
             return 0
@@ -86,7 +86,7 @@ class AwsBatchExecutor:
             jobs.terminate(record.job_id, "daypart: cancelled")
         return sum(len(record.submission.tasks) for record in live)
 
-    def _jobs(self, run: Path, in_a_hurry: Callable[[], bool]) -> Jobs:
+    def _jobs(self, run: Location, in_a_hurry: Callable[[], bool]) -> Jobs:
         client: Any = make_client(self.settings.region, self.settings.endpoint_url)
         clock = WallClock(in_a_hurry)
         return Jobs(run, BatchCalls(client, clock, self.settings.calls_per_second), self.settings)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from daypart.errors import DaypartError
@@ -12,6 +11,7 @@ from daypart.runs.executors.aws_batch.calls import BatchCalls, NoAnswer
 from daypart.runs.executors.aws_batch.records import Record, Records
 from daypart.runs.executors.aws_batch.settings import AwsBatchSettings
 from daypart.runs.executors.aws_batch.submission import Submission, submit_request
+from daypart.storage import Location
 
 IDS_A_CALL = 100
 _SUBMITS_TRIED = 8
@@ -73,12 +73,12 @@ class Jobs:
 
     Parameters
     ----------
-    run : Path
+    run : path
     calls : BatchCalls
     settings : AwsBatchSettings
     """
 
-    def __init__(self, run: Path, calls: BatchCalls, settings: AwsBatchSettings) -> None:
+    def __init__(self, run: Location, calls: BatchCalls, settings: AwsBatchSettings) -> None:
         self.run = run
         self.calls = calls
         self.settings = settings

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,11 +13,12 @@ from daypart.runs.executors.aws_batch.settings import AwsBatchSettings
 from daypart.runs.folder import RunFolder
 from daypart.runs.registry import load_model
 from daypart.runs.task import store_as_planned
+from daypart.storage import Location
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-def check_run(run: Path, tasks: Sequence[Task]) -> None:
+def check_run(run: Location, tasks: Sequence[Task]) -> None:
     """Look at the run's own things: the store as planned, and the model.
 
     Raises
@@ -33,7 +33,7 @@ def check_run(run: Path, tasks: Sequence[Task]) -> None:
     load_model(settings.model, settings.parameters)
 
 
-def check_account(run: Path, calls: BatchCalls, settings: AwsBatchSettings) -> None:
+def check_account(run: Location, calls: BatchCalls, settings: AwsBatchSettings) -> None:
     """Look at Batch: that the queues are there and work, and the job definition too.
 
     Raises

@@ -7,13 +7,12 @@ them. What a dead driver meant to submit and did not is planned anew.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from daypart.runs.arrays import read_array, write_array
 from daypart.runs.executors.aws_batch.submission import Submission
 from daypart.runs.folder import RunFolder
-from daypart.storage import make_folder, read_json, write_json
+from daypart.storage import Location, make_folder, read_json, write_json
 
 _FOLDER = "submissions"
 
@@ -38,7 +37,7 @@ class Record:
 class Records:
     """The submissions of a run."""
 
-    def __init__(self, run: Path) -> None:
+    def __init__(self, run: Location) -> None:
         self.run = run
         self.folder = RunFolder.at(run).path / _FOLDER
 
@@ -46,7 +45,7 @@ class Records:
         """Return all that were ever written, in the order of their names."""
         if not self.folder.exists():
             return []
-        return [self._read(path) for path in sorted(self.folder.glob("*.json"))]
+        return [self._read(path) for path in sorted(self.folder.glob("*.json"), key=str)]
 
     def intend(self, submission: Submission) -> Record:
         """Write what is about to be submitted: the children's tasks, then the record."""
@@ -65,7 +64,7 @@ class Records:
         write_json(self.folder / f"{record.submission.name}.json", content)
         return record
 
-    def _read(self, path: Path) -> Record:
+    def _read(self, path: Location) -> Record:
         content = read_json(path)
         job_id, ended = content.pop("job_id"), content.pop("ended")
         tasks = tuple(read_array(self.run, content["name"]))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Protocol
 
 from daypart.runs.events import Event
 from daypart.runs.executor import Task
 from daypart.runs.part_watch import PartWatch
 from daypart.runs.task import fail_first_partition
+from daypart.storage import Location
 
 
 class Results(Protocol):
@@ -37,7 +37,7 @@ class Results(Protocol):
 class PartResults:
     """Results in the run's own parts."""
 
-    def __init__(self, run: Path, tasks: Sequence[Task], worker: str) -> None:
+    def __init__(self, run: Location, tasks: Sequence[Task], worker: str) -> None:
         self.run = run
         self.order = [task.index for task in tasks]
         self.watch = PartWatch(tasks, worker)
@@ -70,6 +70,6 @@ class PartResults:
         logs = self.run / "logs"
         for path in (logs / f"task-{task:06d}.log", logs / f"{task:06d}.log"):
             if path.exists():
-                lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+                lines = path.read_text(encoding="utf-8").strip().splitlines()
                 return lines[-1] if lines else ""
         return ""

@@ -6,12 +6,12 @@ import hashlib
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from daypart.errors import EXIT_INTERRUPTED, DaypartError
 from daypart.runs.executor import Task
 from daypart.runs.executors.aws_batch.settings import LARGEST_ARRAY, AwsBatchSettings
+from daypart.storage import Location
 
 LARGEST_OVERRIDES = 1_024
 MOST_ESCALATIONS = 3
@@ -97,7 +97,9 @@ def plan_submissions(
     ]
 
 
-def submit_request(submission: Submission, run: Path, settings: AwsBatchSettings) -> dict[str, Any]:
+def submit_request(
+    submission: Submission, run: Location, settings: AwsBatchSettings
+) -> dict[str, Any]:
     """Return the parameters of SubmitJob.
 
     Raises
@@ -105,7 +107,7 @@ def submit_request(submission: Submission, run: Path, settings: AwsBatchSettings
     DaypartError
         Where the run's path makes the overrides longer than Batch takes safely.
     """
-    command = ["daypart", "task", str(run), "--quiet"]
+    command = ["daypart", "task", str(run.resolve()), "--quiet"]
     request: dict[str, Any] = {
         "jobName": submission.name,
         "jobQueue": submission.queue,
@@ -174,7 +176,7 @@ def _submission(
     tasks: Sequence[Task], queue: str, memory: int, number: int, one_by_one: bool
 ) -> Submission:
     indices = tuple(task.index for task in tasks)
-    what = json.dumps([str(tasks[0].run), queue, indices, memory, number, one_by_one])
+    what = json.dumps([str(tasks[0].run.resolve()), queue, indices, memory, number, one_by_one])
     digest = hashlib.blake2b(what.encode(), digest_size=6).hexdigest()
     name = f"daypart-{indices[0]}-{digest}"
     return Submission(name, queue, indices, memory, number, one_by_one)

@@ -45,7 +45,8 @@ class Records:
         """Return all that were ever written, in the order of their names."""
         if not self.folder.exists():
             return []
-        return [self._read(path) for path in sorted(self.folder.glob("*.json"), key=str)]
+        names = sorted(path.name for path in self.folder.glob("*.json"))
+        return [self._read(self.folder / name) for name in names]
 
     def intend(self, submission: Submission) -> Record:
         """Write what is about to be submitted: the children's tasks, then the record."""

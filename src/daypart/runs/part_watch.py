@@ -10,6 +10,7 @@ from daypart.runs.events import BlockFinished, Event, TaskFinished, TaskStarted
 from daypart.runs.executor import Task
 from daypart.runs.folder import RunFolder
 from daypart.runs.parts import list_parts
+from daypart.runs.task import unfinished_partitions
 from daypart.storage import read_table
 
 
@@ -32,12 +33,14 @@ class PartWatch:
         chosen = list(tasks)
         self.folder = RunFolder.at(chosen[0].run)
         self.worker = worker
-        self.rows_left = self._rows_planned([task.index for task in chosen])
+        wanted = {task.index for task in chosen}
+        parts = [(task, block) for task, block, _ in list_parts(self.folder) if task in wanted]
+        self._known = set(parts)
+        self.rows_left = {task.index: task.partitions for task in chosen}
+        for task in {task for task, _ in parts}:
+            self.rows_left[task] = unfinished_partitions(self.folder.path, task)
         self.seconds = dict.fromkeys(self.rows_left, 0.0)
         self.started: set[int] = set()
-        self._known: set[tuple[int, int]] = set()
-        for _ in self._new_blocks():
-            pass
 
     @property
     def unfinished(self) -> frozenset[int]:
@@ -69,11 +72,6 @@ class PartWatch:
             if left <= 0 and task not in self.started:
                 told += [*self.start(task), TaskFinished(task, 0.0)]
         return told
-
-    def _rows_planned(self, tasks: list[int]) -> dict[int, int]:
-        planned = read_table(self.folder.plan, ["task"]).column("task")
-        counts = np.bincount(planned.drop_null().to_numpy(), minlength=max(tasks) + 1)
-        return {task: int(counts[task]) for task in tasks}
 
     def _new_blocks(self) -> Iterable[BlockFinished]:
         for task, block, path in list_parts(self.folder):

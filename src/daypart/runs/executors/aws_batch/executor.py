@@ -69,7 +69,7 @@ class AwsBatchExecutor:
         if not tasks:
             return
         run, stop = tasks[0].run, stop or Stop()
-        check_run(run, tasks)
+        check_run(run)
         jobs = self._jobs(run, lambda: stop.requested)
         check_account(run, jobs.calls, self.settings)
         results = PartResults(run, tasks, self.name)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from daypart.errors import DaypartError, did_you_mean
-from daypart.runs.executor import Task
 from daypart.runs.executors.aws_batch.calls import BatchCalls
 from daypart.runs.executors.aws_batch.settings import AwsBatchSettings
 from daypart.runs.folder import RunFolder
-from daypart.runs.registry import load_model
+from daypart.runs.run_model import RunModel
 from daypart.runs.task import store_as_planned
 from daypart.storage import Location
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-def check_run(run: Location, tasks: Sequence[Task]) -> None:
+def check_run(run: Location) -> None:
     """Look at the run's own things: the store as planned, and the model.
 
     Raises
@@ -28,9 +26,8 @@ def check_run(run: Location, tasks: Sequence[Task]) -> None:
     """
     folder = RunFolder.open(run)
     settings = folder.read_settings()
-    for region in sorted({task.region for task in tasks}):
-        store_as_planned(folder, settings, region)
-    load_model(settings.model, settings.parameters)
+    store_as_planned(folder, settings, sorted(settings.regions))
+    RunModel.of_run(settings)
 
 
 def check_account(run: Location, calls: BatchCalls, settings: AwsBatchSettings) -> None:

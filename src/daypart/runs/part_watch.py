@@ -33,12 +33,14 @@ class PartWatch:
         chosen = list(tasks)
         self.folder = RunFolder.at(chosen[0].run)
         self.worker = worker
-        wanted = {task.index for task in chosen}
-        parts = [(task, block) for task, block, _ in list_parts(self.folder) if task in wanted]
-        self._known = set(parts)
         self.rows_left = {task.index: task.partitions for task in chosen}
-        for task in {task for task, _ in parts}:
-            self.rows_left[task] = unfinished_partitions(self.folder.path, task)
+        self._known = self._parts_there()
+        while True:
+            for task in {task for task, _ in self._known}:
+                self.rows_left[task] = unfinished_partitions(self.folder.path, task)
+            counted, self._known = self._known, self._parts_there()
+            if counted == self._known:  # else a part came in between, and may be counted or not
+                break
         self.seconds = dict.fromkeys(self.rows_left, 0.0)
         self.started: set[int] = set()
 
@@ -72,6 +74,10 @@ class PartWatch:
             if left <= 0 and task not in self.started:
                 told += [*self.start(task), TaskFinished(task, 0.0)]
         return told
+
+    def _parts_there(self) -> set[tuple[int, int]]:
+        parts = list_parts(self.folder)
+        return {(task, block) for task, block, _ in parts if task in self.rows_left}
 
     def _new_blocks(self) -> Iterable[BlockFinished]:
         for task, block, path in list_parts(self.folder):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ class Inputs:
     run: Path | None = None
     insights: Path | None = None
     plan: Path | None = None
+    delivery: Path | None = None
     backtest: Path | None = None
     forecast: Path | None = None
     truth: Path | None = None
@@ -58,7 +61,13 @@ def make_inputs(folder: Path, networks: list[str]) -> Inputs:
     truth = folder / "truth.parquet"
     make_truth(truth, networks)
     return Inputs(
-        store, run, folder / "insights", folder / "plan", folder / "backtest", forecast, truth
+        store,
+        run,
+        folder / "insights",
+        folder / "plan",
+        backtest=folder / "backtest",
+        forecast=forecast,
+        truth=truth,
     )
 
 
@@ -195,6 +204,53 @@ def make_plan(networks: list[str], *, lines_per_network: int = 4) -> dict[str, A
         "definitions": {"Spot": "One minute."},
         "notes": ["The audience data are simulated."],
     }  # fmt: skip
+
+
+@pytest.fixture
+def make_measured(tmp_path) -> Callable[[list[str]], dict[str, Path]]:
+    """Write a measured plan on some networks into the test's folder."""
+    return partial(write_measured, tmp_path)
+
+
+def write_measured(folder: Path, networks: list[str]) -> dict[str, Path]:
+    """Write a plan that knows what each network adds, and its measured delivery."""
+    parts = 52.04 / len(networks)
+    by_network = [
+        {"name": name, "spots": 10, "spend": 25_000.0, "share_percent": 25.0,
+         "reach_percent": 30.0 - i / 10, "lo_80": 29.0 - i / 10, "hi_80": 31.0 - i / 10,
+         "incremental_percent": parts / 2, "added_percent": parts}
+        for i, name in enumerate(networks)
+    ]  # fmt: skip
+    write_json(folder / "plan.json", make_plan(networks) | {"by_network": by_network})
+    figure = {"planned": 100.0, "lo_80": 90.0, "hi_80": 110.0, "delivered": 96.04}
+    weeks = [
+        {"name": f"2025-02-{day:02d}", "cumulative_reach_planned": reach, "lo_80": reach - 2,
+         "hi_80": reach + 2, "cumulative_reach": reach - 3}
+        for day, reach in ((3, 30.0), (10, 52.04))
+    ]  # fmt: skip
+    row = {"spots_planned": 50, "spots_aired": 48, "planned": 1000.0, "delivered": 890.0}
+    write_json(
+        folder / "delivery.json",
+        {
+            "reach": {"1+": {"planned": 52.04, "lo_80": 50.8, "hi_80": 53.3, "delivered": 49.04}},
+            "impressions": figure | {"index": 96.04},
+            "grp": figure,
+            "rows": 101,
+            "used": 98,
+            "set_aside": {"bad_instant": 2, "unknown_network": 1},
+            "spots": {"planned": 100, "delivered": 98},
+            "cost": {"planned": 99_999.87, "delivered": 98_000.0},
+            "under": 95.0,
+            "under_delivered": ["New York"],
+            "by_week": weeks,
+            "by_market": [
+                row | {"name": "New York", "delivery_index": 89.0},
+                row | {"name": "Los Angeles", "delivered": "suppressed",
+                       "delivery_index": "suppressed"},
+            ],
+        },
+    )  # fmt: skip
+    return {"plan": folder / "plan.json", "delivery": folder / "delivery.json"}
 
 
 def make_truth(path: Path, networks: list[str]) -> None:

@@ -107,6 +107,35 @@ def test_a_full_report_has_nine_charts_and_no_more(page):
     assert len([a for a in page.all("div") if a.get("class") == "chart"]) == 9
 
 
+def test_a_measured_plan_shows_what_was_delivered_and_still_has_nine_charts(
+    inputs, make_measured, tmp_path
+):
+    measured = make_measured(["CBS", "ESPN", "TNT"])
+    made = Page(report(tmp_path / "a.html", **{**inputs.arguments(), **measured}).read_text())
+    assert len(made.charts) == 9
+    assert {"added-reach", "delivered-reach", "reach-curve", "frequency"} <= set(made.charts)
+    assert "hour-of-week" not in made.charts
+    assert "Most households watch on" in made.text, "what gave way is told in a sentence"
+    assert "Delivered reach 1+ 49.0 % planned 52.0 %, 80 % interval 50.8 to 53.3 %" in made.text
+    assert "After 2 weeks 49.0 % were reached, 52.0 % were planned: outside its 80 %" in made.text
+    assert "Under-delivered (index below 95): New York." in made.text
+    assert "101 rows of the as-run log: 98 measured, 3 set aside (bad_instant 2," in made.text
+    table = made.downloads()["delivery_by_market.csv"]
+    assert "Los Angeles,50,48,1000,suppressed,suppressed" in table
+
+
+def test_the_waterfall_ends_at_the_plans_reach(inputs, make_measured, tmp_path):
+    names = [f"Network {n}" for n in range(30)]
+    measured = make_measured(names)
+    made = Page(report(tmp_path / "a.html", store=inputs.store, **measured).read_text())
+    drawn = rows_of(made.charts["added-reach"])
+    assert len(drawn) == 14
+    assert drawn[-1]["network"] == "17 other networks"
+    assert drawn[-1]["end"] == 52.0
+    assert "30 networks together 52.0 %" in made.text
+    assert len(made.downloads()["added_reach.csv"].splitlines()) == 31
+
+
 def test_nothing_is_loaded_from_a_network(page):
     for _, attributes in page.elements:
         for name in ("src", "href", "action", "srcset", "data"):

@@ -62,8 +62,13 @@ def page(inputs, tmp_path_factory) -> Path:
     return report(tmp_path_factory.mktemp("browser") / "report.html", **inputs.arguments())
 
 
-@pytest.mark.parametrize("width", [1280, 400])
-def test_all_charts_are_drawn_without_an_error_or_sideways_scroll(page, tmp_path, width):
+@pytest.mark.parametrize(("width", "measured"), [(1280, False), (400, False), (400, True)])
+def test_all_charts_are_drawn_without_an_error_or_sideways_scroll(
+    page, inputs, make_measured, tmp_path, width, measured
+):
+    if measured:
+        given = {**inputs.arguments(), **make_measured([f"Network {n}" for n in range(30)])}
+        page = report(tmp_path / "report.html", **given)
     seen = browse(tmp_path, f"--window-size={width},3000", "--dump-dom", page.as_uri())
     body = seen.stdout.split("<script", 1)[0]
     assert body.count('data-chart="drawn"') == 9, seen.stderr[-2000:]
@@ -79,8 +84,12 @@ def test_all_charts_are_drawn_without_an_error_or_sideways_scroll(page, tmp_path
     assert found[3] == "0", "a chart stands out of the page"
 
 
-def test_a_report_of_fifty_networks_prints_on_three_pages_at_most(inputs, tmp_path):
-    plan = read_json(inputs.plan / "plan.json")
+@pytest.mark.parametrize("measured", [False, True])
+def test_a_report_of_fifty_networks_prints_on_three_pages_at_most(
+    inputs, make_measured, tmp_path, measured
+):
+    given = make_measured([f"Network {n}" for n in range(50)]) if measured else {}
+    plan = read_json(given["plan"] if measured else inputs.plan / "plan.json")
     plan["lines"] = [
         line | {"network": f"Network {n}", "spots": 1 + n % 7}
         for n in range(50)
@@ -89,7 +98,7 @@ def test_a_report_of_fifty_networks_prints_on_three_pages_at_most(inputs, tmp_pa
     plan["by_market"] = [plan["by_market"][0] | {"name": f"Market {n}"} for n in range(10)]
     plan["definitions"] = {f"Term {n}": "A sentence that says what it is. " * 3 for n in range(14)}
     write_json(tmp_path / "plan.json", plan)
-    arguments = {**inputs.arguments(), "plan": tmp_path / "plan.json"}
+    arguments = {**inputs.arguments(), **given, "plan": tmp_path / "plan.json"}
     page = report(tmp_path / "report.html", **arguments)
     pdf = tmp_path / "report.pdf"
     browse(tmp_path, "--no-pdf-header-footer", f"--print-to-pdf={pdf}", page.as_uri())

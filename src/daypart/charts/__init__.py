@@ -12,10 +12,13 @@ from daypart.charts.campaign import (
     spots_by_week,
 )
 from daypart.charts.forecast import coverage, forecast_fan
+from daypart.charts.reached import added_reach, delivered_reach
 
 __all__ = [
+    "added_reach",
     "by_market",
     "coverage",
+    "delivered_reach",
     "forecast_fan",
     "frequency_distribution",
     "hour_of_week",

@@ -143,6 +143,7 @@ def measure_command(
 @click.option("--run", type=_PATH)
 @click.option("--insights", "insights_folder", type=_PATH, help="What insights wrote.")
 @click.option("--plan", "plan_folder", type=_PATH, help="What plan wrote.")
+@click.option("--delivery", "delivery_folder", type=_PATH, help="What measure wrote.")
 @click.option("--backtest", "backtest_folder", type=_PATH, help="What backtest wrote.")
 @click.option("--forecast", type=_PATH, help="What predict wrote with --by market.")
 @click.option("--truth", type=_PATH, help="truth.parquet of a simulated market.")
@@ -156,6 +157,7 @@ def report_command(
     run: str | None,
     insights_folder: str | None,
     plan_folder: str | None,
+    delivery_folder: str | None,
     backtest_folder: str | None,
     forecast: str | None,
     truth: str | None,
@@ -172,6 +174,7 @@ def report_command(
         run=run,
         insights=insights_folder,
         plan=plan_folder,
+        delivery=delivery_folder,
         backtest=backtest_folder,
         forecast=forecast,
         truth=truth,

@@ -22,6 +22,7 @@ def report(
     run: PathLike | None = None,
     insights: PathLike | None = None,
     plan: PathLike | None = None,
+    delivery: PathLike | None = None,
     backtest: PathLike | None = None,
     forecast: PathLike | None = None,
     truth: PathLike | None = None,
@@ -44,6 +45,8 @@ def report(
         Folder that `insights` wrote.
     plan : path, optional
         Folder that `plan` wrote, or its `plan.json`.
+    delivery : path, optional
+        Folder that `measure` wrote, or its `delivery.json`.
     backtest : path, optional
         Folder that `backtest` wrote.
     forecast : path, optional
@@ -88,6 +91,7 @@ def report(
             run=run,
             insights=insights,
             plan=plan,
+            delivery=delivery,
             backtest=backtest,
             forecast=forecast,
             truth=truth,

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from daypart.report.audience_sections import audience_section
 from daypart.report.content import Content, Section
 from daypart.report.data_section import data_section, definitions_section
+from daypart.report.draw import MOST_CHARTS
 from daypart.report.fit_section import fit_section
 from daypart.report.forecast_section import forecast_section
 from daypart.report.plan_sections import lines_section, plan_section
+from daypart.report.reached_sections import delivery_section
 from daypart.report.sources import Sources
 from daypart.report.spending_section import spending_section
+
+_GIVES_WAY = ("hour-of-week", "by-market", "network-index")
+"""Charts that become a sentence where there are more than a report holds, the first one first."""
 
 
 def gather_content(sources: Sources, title: str) -> Content:
@@ -32,7 +38,7 @@ def gather_content(sources: Sources, title: str) -> Content:
         subtitle=_subtitle(sources),
         simulated=sources.simulated,
         headlines=_headlines(sources),
-        sections=[section for section in _sections(sources) if section is not None],
+        sections=_within_limit([s for s in _sections(sources) if s is not None]),
         left_out=list(_left_out(sources)),
     )
 
@@ -41,6 +47,8 @@ def _sections(sources: Sources) -> Iterator[Section | None]:
     plan = sources.plan
     if plan is not None:
         yield plan_section(sources, plan)
+    if sources.delivery is not None:
+        yield delivery_section(sources, sources.delivery)
     if sources.forecast is not None:
         yield forecast_section(sources, sources.forecast)
     if plan is not None:
@@ -52,6 +60,21 @@ def _sections(sources: Sources) -> Iterator[Section | None]:
     if plan is not None:
         yield lines_section(sources, plan)
     yield definitions_section(sources)
+
+
+def _within_limit(sections: Sequence[Section]) -> list[Section]:
+    """Put what some charts show into a sentence, where there would be too many charts."""
+    panels = [panel.name for section in sections for panel in section.panels]
+    spare = [name for name in _GIVES_WAY if name in panels]
+    told = frozenset(spare[: max(0, len(panels) - MOST_CHARTS)])
+    return [
+        replace(
+            section,
+            sentences=[*section.sentences, *(p.insight for p in section.panels if p.name in told)],
+            panels=[panel for panel in section.panels if panel.name not in told],
+        )
+        for section in sections
+    ]
 
 
 def _left_out(sources: Sources) -> Iterator[tuple[str, str]]:

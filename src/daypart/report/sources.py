@@ -40,6 +40,8 @@ class Sources:
     status : RunStatus or None
     plan : mapping or None
         `plan.json`.
+    delivery : mapping or None
+        `delivery.json`.
     insights : Insights or None
     backtest : Path or None
         The folder.
@@ -55,6 +57,7 @@ class Sources:
     run: Path | None
     status: RunStatus | None
     plan: Mapping[str, Any] | None
+    delivery: Mapping[str, Any] | None
     insights: Insights | None
     backtest: Path | None
     scores: Mapping[str, Any] | None
@@ -86,6 +89,7 @@ def read_sources(
     run: PathLike | None,
     insights: PathLike | None,
     plan: PathLike | None,
+    delivery: PathLike | None,
     backtest: PathLike | None,
     forecast: PathLike | None,
     truth: PathLike | None,
@@ -106,6 +110,7 @@ def read_sources(
         run=local_path(run) if run is not None else None,
         status=_read_status(run),
         plan=made,
+        delivery=_read_delivery(delivery),
         insights=_read_insights(insights),
         backtest=local_path(backtest) if backtest is not None else None,
         scores=read_json(local_path(backtest) / "backtest.json") if backtest is not None else None,
@@ -132,6 +137,18 @@ def _read_plan(plan: PathLike | None) -> dict[str, Any] | None:
     for name in ("status", "reach", "spent", "lines"):
         if name not in content:
             raise DaypartError(f"{file}: no {name!r}", hint="give the folder that `plan` wrote")
+    return content
+
+
+def _read_delivery(delivery: PathLike | None) -> dict[str, Any] | None:
+    if delivery is None:
+        return None
+    path = local_path(delivery)
+    file = path / "delivery.json" if path.is_dir() else path
+    content = read_json(file)
+    for name in ("impressions", "reach", "by_market", "by_week", "set_aside"):
+        if name not in content:
+            raise DaypartError(f"{file}: no {name!r}", hint="give the folder that `measure` wrote")
     return content
 
 

@@ -10,6 +10,7 @@ from daypart import charts
 from daypart.charts.quantities import COUNT, HOUSEHOLDS, PERCENT, POINTS, is_number
 from daypart.report.content import Panel, Section, as_download
 from daypart.report.plan_figures import counted, currency_name, even_interval, share_interval_80
+from daypart.report.reached_sections import added_reach_panel
 from daypart.report.sources import Sources
 
 _MOST_MARKETS = 20
@@ -20,6 +21,7 @@ def spending_section(sources: Sources, plan: Mapping[str, Any]) -> Section | Non
     """Draw what more money would buy, the markets, the weeks, and how often households see it."""
     panels = [
         _reach_curve(sources, plan),
+        added_reach_panel(plan),
         _by_market(plan),
         _spots_by_week(plan),
         _frequency(plan),

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from daypart.planning import measure, plan, reach
     from daypart.report import report
     from daypart.runs.backtest import backtest
+    from daypart.runs.compaction import compact
     from daypart.runs.fit import fit
+    from daypart.runs.following import cancel, cost, logs
     from daypart.runs.posterior import posterior
     from daypart.runs.predict import predict
     from daypart.runs.status import status
@@ -38,11 +40,15 @@ __version__ = "0.1.0"
 __all__ = [
     "DaypartError",
     "backtest",
+    "cancel",
+    "compact",
+    "cost",
     "demo",
     "fit",
     "import_series",
     "ingest",
     "insights",
+    "logs",
     "measure",
     "plan",
     "posterior",
@@ -57,11 +63,15 @@ __all__ = [
 _ROOM_OF = {
     "DaypartError": "errors",
     "backtest": "runs",
+    "cancel": "runs",
+    "compact": "runs",
+    "cost": "runs",
     "demo": "demo",
     "fit": "runs",
     "import_series": "series",
     "ingest": "viewing",
     "insights": "insights",
+    "logs": "runs",
     "measure": "planning",
     "plan": "planning",
     "posterior": "runs",

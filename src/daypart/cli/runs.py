@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -135,31 +134,34 @@ def _status_lines(found: RunStatus) -> list[str]:
 @click.argument("run", type=_PATH)
 @click.argument("index", type=int, envvar=["AWS_BATCH_JOB_ARRAY_INDEX", "SLURM_ARRAY_TASK_ID"])
 @click.option("--array", help="INDEX counts the tasks of this array of the run, from 0.")
+@click.option("--cores", type=int, envvar=["DAYPART_CORES", "SLURM_CPUS_PER_TASK"])
 @click.option("--one-by-one", is_flag=True, help="Fit partitions alone, not in blocks.")
 def task_command(
-    progress: Progress, run: str, index: int, array: str | None, one_by_one: bool
+    progress: Progress,
+    run: str,
+    index: int,
+    array: str | None,
+    cores: int | None,
+    one_by_one: bool,
 ) -> Outcome:
     """Fit task INDEX of RUN's plan; a second attempt starts where the first stopped.
 
-    INDEX may come from AWS_BATCH_JOB_ARRAY_INDEX or SLURM_ARRAY_TASK_ID.
+    INDEX may come from AWS_BATCH_JOB_ARRAY_INDEX or SLURM_ARRAY_TASK_ID. It uses all cores, or
+    those of --cores, DAYPART_CORES or SLURM_CPUS_PER_TASK. SIGTERM: flush, exit code 75.
     """
     from daypart.errors import Interrupted
-    from daypart.runs import BlockFinished, Event, run_task
     from daypart.runs.arrays import task_of_child
+    from daypart.runs.attempt import attempt_task
     from daypart.runs.stopping import stop_on_signals
 
     if array is not None:
         index = task_of_child(run, array, index)
-    with stop_on_signals() as stop, progress.step(f"task {index}", unit="partitions") as step:
-
-        def tell(event: Event) -> None:
-            if isinstance(event, BlockFinished):
-                step.advance(event.partitions)
-
-        alone = sys.maxsize if one_by_one else 0
-        done = run_task(run, index, on_event=tell, stop=stop, one_by_one=alone)
-    if stop.requested:
-        raise Interrupted(f"task {index} stopped by {stop.reason}; its finished blocks are saved")
+    with stop_on_signals() as stop, progress.step(f"task {index}"):
+        try:
+            done = attempt_task(run, index, cores=cores, stop=stop, one_by_one=one_by_one)
+        except Interrupted as told:
+            hint = "its finished blocks are saved: run it again to go on"
+            raise Interrupted(f"task {index}: {told.message}", hint=hint) from None
     code = EXIT_PARTITIONS_FAILED if done.failed else EXIT_DONE
     line = f"task {index}: {done.ok:,} ok, {done.failed:,} failed, {done.skipped:,} skipped"
     return Outcome([line], done, code)

@@ -1,6 +1,7 @@
 """The many-model engine: plan, tasks, executors, resume; fit, status, predict, backtest."""
 
 from daypart.runs.backtest import Backtest, backtest
+from daypart.runs.compaction import CompactReport, compact
 from daypart.runs.events import (
     BlockFinished,
     Event,
@@ -13,6 +14,7 @@ from daypart.runs.events import (
 from daypart.runs.executor import EXECUTORS, Executor, Request, Task, TaskSize, get_executor
 from daypart.runs.fit import RunReport, fit, fit_requests
 from daypart.runs.fitted import FittedRun
+from daypart.runs.following import CancelReport, PartitionLog, RunCost, cancel, cost, logs
 from daypart.runs.parts import read_results
 from daypart.runs.posterior import PosteriorReport, PosteriorTables, posterior
 from daypart.runs.predict import PredictReport, predict
@@ -24,13 +26,17 @@ __all__ = [
     "EXECUTORS",
     "Backtest",
     "BlockFinished",
+    "CancelReport",
+    "CompactReport",
     "Event",
     "Executor",
     "FittedRun",
+    "PartitionLog",
     "PosteriorReport",
     "PosteriorTables",
     "PredictReport",
     "Request",
+    "RunCost",
     "RunReport",
     "RunStatus",
     "Stop",
@@ -43,9 +49,13 @@ __all__ = [
     "TaskStarted",
     "Waiting",
     "backtest",
+    "cancel",
+    "compact",
+    "cost",
     "fit",
     "fit_requests",
     "get_executor",
+    "logs",
     "posterior",
     "predict",
     "read_results",

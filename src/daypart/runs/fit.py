@@ -18,6 +18,8 @@ from daypart.runs.callbacks import ProgressBar, tell_all
 from daypart.runs.compaction import LEAST_SHARE, compact_regions
 from daypart.runs.executor import Executor, Request, executor_of_call, get_executor
 from daypart.runs.folder import RunFolder
+from daypart.runs.following import note_executor
+from daypart.runs.history import recorded
 from daypart.runs.limits import Limits
 from daypart.runs.parameters import GivenParameters
 from daypart.runs.parts import MISSING_STATUS, Standing, standing_of
@@ -248,9 +250,13 @@ def fit_requests(
 def _execute(runner: Executor, folder: RunFolder, plan: Plan, step: Step) -> None:
     """Run the plan's tasks, with Ctrl-C and SIGTERM as requests to flush and stop."""
     counter = ProgressBar(step)
+    cores = getattr(runner, "cores", 0)
     with stop_on_signals() as stop:
         try:
-            runner.execute(plan.tasks, tell_all([counter]), stop)
+            if plan.tasks:
+                note_executor(folder, runner)
+                with recorded(folder, runner.name, cores) as history:
+                    runner.execute(plan.tasks, tell_all([counter, history]), stop)
         except Interrupted:
             done = plan.partitions - plan.pending + counter.partitions
             raise Interrupted(

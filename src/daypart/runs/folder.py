@@ -132,6 +132,11 @@ class RunFolder:
         return self.path / "results"
 
     @property
+    def history(self) -> Location:
+        """The folder of what executions and attempts recorded."""
+        return self.path / "history"
+
+    @property
     def logs(self) -> Location:
         """The folder of what workers printed."""
         return self.path / "logs"
@@ -198,6 +203,16 @@ class RunFolder:
             Where another driver holds it.
         """
         return driver_lock(self.path / _LOCK_FILE)
+
+    @property
+    def driver_lock(self) -> Location:
+        """Who fits the run, while somebody does."""
+        return self.path / _LOCK_FILE
+
+    @property
+    def execution(self) -> Location:
+        """Which executor the run's tasks were given to."""
+        return self.path / "execution.json"
 
     def is_locked(self) -> bool:
         """Tell whether a driver holds the run right now (of a run on disk: on this machine)."""

@@ -49,6 +49,18 @@ class Slice:
     lanes: int = 1
 
 
+def lanes_of(task: int, partitions: int, lanes: int) -> list[Slice]:
+    """Divide a task into lanes, none of them empty.
+
+    Examples
+    --------
+    >>> lanes_of(7, 2, 4)
+    [Slice(task=7, lane=0, lanes=2), Slice(task=7, lane=1, lanes=2)]
+    """
+    count = max(1, min(lanes, partitions))
+    return [Slice(task, lane, count) for lane in range(count)]
+
+
 @dataclass(frozen=True)
 class TaskResult:
     """What one call of a task fitted.
@@ -182,6 +194,8 @@ class TaskWork:
     attempts : int array, shape (partitions,)
     next_block : int
         The number of the next part.
+    lanes : int
+        Numbers of parts go on by so many, so that lanes never give the same number.
     """
 
     folder: RunFolder
@@ -193,6 +207,7 @@ class TaskWork:
     attempts: np.ndarray[Any, Any]
     already_done: int
     next_block: int
+    lanes: int
 
     @classmethod
     def open(cls, run: PathLike, piece: Slice | int) -> TaskWork:
@@ -217,7 +232,8 @@ class TaskWork:
             planned.column("row").to_numpy()[left],
             planned.column("attempt").to_numpy()[left],
             len(planned) - len(left),
-            parts[-1][1] + 1 if parts else 0,
+            _first_block_number(parts[-1][1] + 1 if parts else 0, piece),
+            piece.lanes,
         )
 
     def read(self, position: int, most: int) -> SeriesBlock:
@@ -233,8 +249,13 @@ class TaskWork:
         attempts = self.attempts[position : position + len(stored)]
         rows = result_rows(stored, fitted, self.settings, attempts)
         write_part(self.folder, self.task, self.next_block, rows)
-        self.next_block += 1
+        self.next_block += self.lanes
         return rows
+
+
+def _first_block_number(least: int, piece: Slice) -> int:
+    """Return the first number from `least` on that belongs to a lane."""
+    return least + (piece.lane - least) % piece.lanes
 
 
 def _planned(folder: RunFolder, piece: Slice) -> pa.Table:

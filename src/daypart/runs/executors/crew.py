@@ -44,6 +44,8 @@ class Crew:
     stop : Stop
     name : str
         What workers and their logs are called, before a number and letters of this crew's own.
+    one_by_one : int
+        Fit so many partitions of each slice alone.
     """
 
     def __init__(
@@ -54,9 +56,10 @@ class Crew:
         on_event: OnEvent,
         stop: Stop,
         name: str = "local",
+        one_by_one: int = 0,
     ) -> None:
         self.run = run
-        self.waiting = deque((piece, 0) for piece in pieces)
+        self.waiting = deque((piece, one_by_one) for piece in pieces)
         self.size = min(size, len(pieces))
         self.name = f"{name}-{secrets.token_hex(3)}"
         self.tell = on_event

@@ -25,6 +25,7 @@ class InlineExecutor:
     name: ClassVar[str] = "inline"
     settings_type: ClassVar[type[InlineSettings]] = InlineSettings
     task_size = TaskSize()
+    cores = 1
 
     def __init__(self, settings: InlineSettings | None = None) -> None:
         self.settings = settings or InlineSettings()

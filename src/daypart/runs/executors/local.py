@@ -41,6 +41,7 @@ class LocalExecutor:
     def __init__(self, settings: LocalSettings | None = None) -> None:
         self.settings = settings or LocalSettings()
         self.workers = self.settings.workers or usable_cores()
+        self.cores = self.workers
 
     def requests(self, tasks: Sequence[Task]) -> list[Request]:
         """Return the commands of the workers, which share the tasks; see `Executor`."""

@@ -1,0 +1,75 @@
+"""The verbs `logs`, `cost`, `cancel` and `compact`: following a run, and tidying it up."""
+
+from __future__ import annotations
+
+import click
+
+from daypart.cli.faces import Outcome, Progress, verb
+
+_PATH = click.Path()
+
+
+@verb("logs", "daypart logs run 501/ESPN/all")
+@click.argument("run", type=_PATH)
+@click.argument("partition")
+def logs_command(progress: Progress, run: str, partition: str) -> Outcome:
+    """Tell what PARTITION printed while it was fitted, wherever that was.
+
+    With its status and, where it failed, the reason and the traceback.
+    """
+    from daypart import logs
+
+    found = logs(run, partition)
+    took = "" if found.seconds is None else f", {found.seconds:.3f} s"
+    lines = [f"{found.unique_id}: {found.status}{took}"]
+    lines += [f"reason: {found.reason}"] if found.reason else []
+    lines += found.traceback.rstrip().splitlines() if found.traceback else []
+    lines += found.printed.rstrip().splitlines() or ["(it printed nothing)"]
+    return Outcome(lines, found)
+
+
+@verb("cost", "daypart cost run")
+@click.argument("run", type=_PATH)
+def cost_command(progress: Progress, run: str) -> Outcome:
+    """Tell the core-seconds that RUN used, lost to interruptions, and let idle."""
+    from daypart import cost
+
+    found = cost(run)
+    held = found.used + found.lost + found.idle
+    shares = {"used": found.used, "lost": found.lost, "idle": found.idle}
+    lines = [
+        f"{name}: {seconds:,.1f} core-seconds ({seconds / held if held else 0:.0%})"
+        for name, seconds in shares.items()
+    ]
+    each = f", {found.used / found.partitions:.4f} each" if found.partitions else ""
+    lines.append(f"{found.partitions:,} partitions in {len(found.executions):,} executions{each}")
+    return Outcome(lines, found)
+
+
+@verb("cancel", "daypart cancel run")
+@click.argument("run", type=_PATH)
+def cancel_command(progress: Progress, run: str) -> Outcome:
+    """End the work on RUN: its driver flushes and stops, a cluster's tasks are ended.
+
+    What was flushed stays; the same daypart fit goes on with the rest.
+    """
+    from daypart import cancel
+
+    done = cancel(run)
+    lines = [f"asked to stop: {done.driver}"] if done.driver else []
+    lines += [f"ended: {done.tasks:,} tasks"] if done.tasks else []
+    return Outcome(lines or ["nothing runs"], done)
+
+
+@verb("compact", "daypart compact run")
+@click.argument("run", type=_PATH)
+def compact_command(progress: Progress, run: str) -> Outcome:
+    """Write RUN's results as one table per region in place of the parts of its tasks.
+
+    fit does so at its end; this is for a run that was interrupted.
+    """
+    from daypart import compact
+
+    done = compact(run)
+    line = f"{done.rows:,} rows in {done.tables:,} tables; {done.removed:,} files removed"
+    return Outcome([f"{line}, {done.files:,} there now"], done)

@@ -1,0 +1,97 @@
+"""One attempt of a task on a machine of a cluster: on all its cores, with a history of its own."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from dataclasses import dataclass
+
+from daypart.runs.callbacks import tell_all
+from daypart.runs.events import BlockFinished, Event, TaskFailed, TaskFinished, TaskStarted
+from daypart.runs.executors.crew import Crew
+from daypart.runs.folder import RunFolder
+from daypart.runs.history import recorded
+from daypart.runs.stopping import Stop
+from daypart.runs.task import TaskResult, TaskWork, lanes_of
+from daypart.runs.threads import usable_cores
+from daypart.storage import PathLike
+
+LANES_PER_CORE = 4
+"""A task is divided so finely, so that its cores end at about the same time."""
+
+
+@dataclass
+class _Tally:
+    """Counts partitions by status."""
+
+    counts: Counter[str]
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, BlockFinished):
+            self.counts.update(ok=event.ok, failed=event.failed, skipped=event.skipped)
+
+
+def attempt_task(
+    run: PathLike,
+    index: int,
+    *,
+    cores: int | None = None,
+    stop: Stop | None = None,
+    one_by_one: bool = False,
+) -> TaskResult:
+    """Fit one task of a run's plan with a worker process on each core.
+
+    What models print goes to logs beside the results; a partition that kills its worker is
+    recorded as failed, and the others go on.
+
+    Parameters
+    ----------
+    run : path
+    index : int
+        The task's number in `plan.parquet`.
+    cores : int, optional
+        All that this process may use when left out.
+    stop : Stop, optional
+    one_by_one : bool
+        Fit partitions alone, not in blocks.
+
+    Returns
+    -------
+    TaskResult
+        What this attempt fitted.
+
+    Raises
+    ------
+    Interrupted
+        When asked to stop, with finished blocks saved.
+    DaypartError
+        As `run_task`.
+    """
+    folder = RunFolder.open(run)
+    work = TaskWork.open(run, index)
+    count = cores or usable_cores()
+    tally = _Tally(Counter())
+    lanes = 1 if count == 1 else LANES_PER_CORE * count
+    pieces = lanes_of(index, len(work.rows), lanes) if len(work.rows) else []
+    with recorded(folder, "task", count) as history:
+        history(TaskStarted(index, history.file.name))
+
+        def tell(event: Event) -> None:
+            """Pass on what is told of blocks; lanes start and end many times."""
+            if isinstance(event, BlockFinished | TaskFailed):
+                tell_all([tally, history])(event)
+
+        Crew(
+            folder.path,
+            pieces,
+            count,
+            tell,
+            stop or Stop(),
+            name=f"task-{index:06d}",
+            one_by_one=sys.maxsize if one_by_one else 0,
+        ).work()
+        history(TaskFinished(index, 0.0))
+    return TaskResult(
+        **{name: tally.counts[name] for name in ("ok", "failed", "skipped")},
+        already_done=work.already_done,
+    )

@@ -1,0 +1,153 @@
+"""The history of a run: what its executions and task attempts did, and when.
+
+One file of JSON lines for each execution of a driver and each attempt of a task on a cluster,
+written whole from time to time. It is a record, never the truth of what is done: that is the
+plan and the results.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from daypart.errors import Interrupted
+from daypart.runs.events import BlockFinished, Event, TaskFailed, TaskFinished, TaskStarted
+from daypart.runs.folder import RunFolder
+from daypart.storage import make_folder, write_text
+
+_WRITE_SECONDS = 10.0
+
+
+class History:
+    """A callback that records events with the time at which they came.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    executor : str
+    cores : int
+        That the execution holds; 0 where its tasks keep a history of their own.
+    """
+
+    def __init__(self, folder: RunFolder, executor: str, cores: int) -> None:
+        self.file = folder.history / f"{time.time_ns():020d}-{secrets.token_hex(3)}.jsonl"
+        head = {"executor": executor, "cores": cores, "host": socket.gethostname()}
+        self.lines = [json.dumps({**head, "pid": os.getpid(), "at": time.time()})]
+        self._written = 0.0
+
+    def __call__(self, event: Event) -> None:
+        """Record an event."""
+        line = {"at": round(time.time(), 3), "event": type(event).__name__, **asdict(event)}
+        self.lines.append(json.dumps(line))
+        if time.monotonic() > self._written + _WRITE_SECONDS:
+            self.write()
+
+    def end(self, outcome: str) -> None:
+        """Record how it ended: `finished`, `interrupted` or `failed`."""
+        self.lines.append(json.dumps({"at": round(time.time(), 3), "ended": outcome}))
+        self.write()
+
+    def write(self) -> None:
+        """Write what was recorded so far."""
+        make_folder(self.file.parent)
+        write_text(self.file, "\n".join(self.lines) + "\n")
+        self._written = time.monotonic()
+
+
+@contextmanager
+def recorded(folder: RunFolder, executor: str, cores: int) -> Iterator[History]:
+    """Record what happens in the block, and how it ends."""
+    history = History(folder, executor, cores)
+    try:
+        yield history
+    except Interrupted:
+        history.end("interrupted")
+        raise
+    except BaseException:
+        history.end("failed")
+        raise
+    history.end("finished")
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What one file of the history says.
+
+    Parameters
+    ----------
+    executor : str
+    cores : int
+    host : str
+    started, last : float
+        Seconds since 1970: its start, and the last thing recorded.
+    outcome : str or None
+        None where it was killed, or goes on.
+    used : float
+        Core-seconds of blocks whose rows were kept.
+    lost : float
+        Core-seconds of blocks that were broken off, as far as was told.
+    partitions : int
+        In the blocks kept.
+    """
+
+    executor: str
+    cores: int
+    host: str
+    started: float
+    last: float
+    outcome: str | None
+    used: float
+    lost: float
+    partitions: int
+
+    @property
+    def held(self) -> float:
+        """Core-seconds from its start to its end."""
+        return self.cores * (self.last - self.started)
+
+    @property
+    def idle(self) -> float:
+        """Core-seconds held that were neither used nor lost."""
+        return max(0.0, self.held - self.used - self.lost)
+
+
+def read_history(folder: RunFolder) -> list[Execution]:
+    """Return what a run's history holds, the oldest first."""
+    files = sorted(folder.history.glob("*.jsonl"), key=lambda file: file.name)
+    return [_execution(file) for file in files]
+
+
+def _execution(file: Any) -> Execution:
+    head, *records = (json.loads(line) for line in file.read_text("utf-8").splitlines())
+    used = lost = 0.0
+    partitions, outcome = 0, None
+    since: dict[int, float] = {}
+    for record in records:
+        kind, task = record.get("event"), record.get("task", -1)
+        if kind in (TaskStarted.__name__, BlockFinished.__name__):
+            since[task] = record["at"]
+        if kind == BlockFinished.__name__:
+            used += record["seconds"]
+            partitions += record["ok"] + record["failed"] + record["skipped"]
+        if kind in (TaskFailed.__name__, TaskFinished.__name__) and task in since:
+            began = since.pop(task)
+            lost += record["at"] - began if kind == TaskFailed.__name__ else 0.0
+        outcome = record.get("ended", outcome)
+    last = records[-1]["at"] if records else head["at"]
+    if outcome != "finished":
+        lost += sum(last - began for began in since.values())
+    return Execution(
+        **_head(head), last=last, outcome=outcome, used=used, lost=lost, partitions=partitions
+    )
+
+
+def _head(head: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("executor", "cores", "host")
+    return {**{name: head[name] for name in names}, "started": head["at"]}

@@ -1,0 +1,114 @@
+"""A task as a cluster's child runs it: on all its cores, stopped and begun again, with its logs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from counted_stores import make_store, planned
+
+from daypart.errors import DaypartError
+from daypart.runs import cost, get_executor, logs, read_results
+from daypart.runs.arrays import task_of_child, write_array
+from daypart.runs.attempt import attempt_task
+
+HERE = Path(__file__).parent
+
+
+def comparable(run):
+    return read_results(run).drop_columns(["seconds", "attempt", "log"])
+
+
+def start_task(run, *arguments, **environment):
+    return subprocess.Popen(
+        [sys.executable, "-m", "daypart", "task", str(run), *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": str(HERE), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def statuses(run):
+    return read_results(run)["status"].to_pylist()
+
+
+@pytest.mark.parametrize("cores", [1, 3])
+def test_a_task_on_any_number_of_cores_gives_the_same_rows(store, tmp_path, cores):
+    tasks = planned(store, tmp_path / "run")
+    for task in tasks:
+        done = attempt_task(tmp_path / "run", task.index, cores=cores)
+        assert done.ok == task.partitions
+    get_executor("inline").execute(planned(store, tmp_path / "inline"), lambda event: None)
+    assert comparable(tmp_path / "run").equals(comparable(tmp_path / "inline"))
+
+
+def test_a_second_attempt_starts_where_the_first_was_stopped(tmp_path):
+    store = make_store(tmp_path / "store", {"501": 32}).folder
+    run = tmp_path / "run"
+    planned(store, run, parameters={"seconds": 0.05})
+    first = start_task(run, 0, "--cores", 2)
+    while not list(run.glob("parts/*.parquet")):
+        assert first.poll() is None, first.communicate()
+        time.sleep(0.02)
+    first.send_signal(signal.SIGTERM)
+    _, told = first.communicate(timeout=60)
+    assert first.returncode == 75, told
+    assert "finished blocks are saved" in told
+    saved = statuses(run).count("ok")
+    assert 0 < saved < 32
+    done = attempt_task(run, 0, cores=2)
+    assert (done.ok, done.already_done) == (32 - saved, saved)
+    assert statuses(run) == ["ok"] * 32
+
+
+def test_an_array_s_child_runs_the_task_that_the_array_lists(store, tmp_path):
+    run = tmp_path / "run"
+    tasks = planned(store, run)
+    write_array(run, "retry", [tasks[2].index, tasks[1].index])
+    child = start_task(run, "--array", "retry", AWS_BATCH_JOB_ARRAY_INDEX="1", DAYPART_CORES="1")
+    out, told = child.communicate(timeout=60)
+    assert child.returncode == 0, told
+    assert out == f"task {tasks[1].index}: {tasks[1].partitions} ok, 0 failed, 0 skipped\n"
+    assert statuses(run).count("ok") == tasks[1].partitions
+    with pytest.raises(DaypartError, match="array retry: no child 2; it has 2"):
+        task_of_child(run, "retry", 2)
+
+
+def test_what_a_partition_printed_and_why_it_failed_is_told_by_name(store, tmp_path):
+    run = tmp_path / "run"
+    tasks = planned(store, run, "poisson_model:TalkingModel")
+    attempt_task(run, tasks[0].index, cores=2)
+    name = next(row["unique_id"] for row in read_results(run).to_pylist() if row["status"] == "ok")
+    told = logs(run, name)
+    assert told.printed.startswith("fitting ")
+    assert told.log.startswith(f"task-{tasks[0].index:06d}-")
+    with pytest.raises(DaypartError, match="did you mean"):
+        logs(run, name + "x")
+    failing = planned(store, tmp_path / "bad", parameters={"raise_on": "501/n0003"})
+    for task in failing:
+        attempt_task(tmp_path / "bad", task.index, cores=1)
+    bad = logs(tmp_path / "bad", "501/n0003")
+    assert bad.status == "failed"
+    assert bad.traceback.startswith("Traceback")
+    assert "raise ValueError" in bad.traceback
+
+
+def test_the_core_seconds_of_attempts_are_recorded(store, tmp_path):
+    run = tmp_path / "run"
+    tasks = planned(store, run, parameters={"seconds": 0.002})
+    for task in tasks:
+        attempt_task(run, task.index, cores=2)
+    found = cost(run)
+    assert found.partitions == 70
+    assert len(found.executions) == len(tasks)
+    assert found.used >= 70 * 0.002
+    assert found.lost == 0
+    held = sum(each.cores * (each.last - each.started) for each in found.executions)
+    assert np.isclose(found.used + found.idle, held)

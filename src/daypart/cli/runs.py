@@ -45,6 +45,7 @@ def _parameters(path: str | None, pairs: tuple[str, ...]) -> list[Any]:
 @click.option("--show-requests", is_flag=True, help="Print what would be submitted, and end.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--retry-failed", is_flag=True, help="Fit failed partitions again.")
+@click.option("--take-over", type=_PATH, help="An earlier run: copy what is the same there.")
 def fit_command(
     progress: Progress,
     store: str,
@@ -62,6 +63,7 @@ def fit_command(
     show_requests: bool,
     seed: int,
     retry_failed: bool,
+    take_over: str | None,
 ) -> Outcome:
     """Fit a model to every partition of STORE.
 
@@ -88,7 +90,7 @@ def fit_command(
         requests = fit_requests(store, **settings)
         lines = [json.dumps(plain(request)) for request in requests]
         return Outcome(lines or ["nothing is left to do"], {"requests": requests})
-    report = fit(store, **settings, progress=progress)
+    report = fit(store, **settings, take_over=take_over, progress=progress)
     code = EXIT_PARTITIONS_FAILED if report.failed else EXIT_DONE
     return Outcome(_fit_lines(report), report, code)
 
@@ -98,7 +100,8 @@ def _fit_lines(report: RunReport) -> list[str]:
         *(f"failed: {name}: {reason}" for name, reason in report.failures[:5]),
         f"{report.partitions:,} partitions = {report.ok:,} ok + {report.failed:,} failed + "
         f"{report.skipped:,} skipped; {report.fitted:,} fitted now, "
-        f"{report.already_done:,} done before, {report.seconds:.1f} s",
+        f"{report.already_done:,} done before, {report.taken_over:,} taken over, "
+        f"{report.seconds:.1f} s",
         f"run: {report.run}",
     ]
 

@@ -163,19 +163,37 @@ def _regions_of(standing: Standing) -> tuple[np.ndarray[Any, Any], np.ndarray[An
 
 
 def _write_table(folder: RunFolder, standing: Standing, job: _Job) -> int:
-    """Write a region's table, some thousand rows in memory at a time; return its rows."""
+    """Write a region's table; return its rows."""
+    return write_rows_of(standing, job.positions, table_path(folder, job.region, job.generation))
+
+
+def write_rows_of(standing: Standing, positions: np.ndarray[Any, Any], target: Location) -> int:
+    """Write the rows of some partitions as one table, some thousand in memory at a time.
+
+    Parameters
+    ----------
+    standing : Standing
+    positions : int array
+        In `standing.rows`; none of them missing.
+    target : Location
+
+    Returns
+    -------
+    int
+        Rows written.
+    """
     import pyarrow.parquet as pq
 
-    parts = standing.rows.column("part").to_numpy()[job.positions].astype(np.int64)
+    parts = standing.rows.column("part").to_numpy()[positions].astype(np.int64)
     schema = _joint_schema(standing, np.unique(parts).tolist())
     with (
-        atomic_path(table_path(folder, job.region, job.generation)) as path,
+        atomic_path(target) as path,
         pq.ParquetWriter(path, schema, compression="zstd") as writer,
     ):
-        for chosen in _chunks(standing, job.positions):
+        for chosen in _chunks(standing, positions):
             table = _as_schema(read_rows(standing, chosen), schema)
             writer.write_table(table, row_group_size=ROWS_PER_GROUP)
-    return len(job.positions)
+    return len(positions)
 
 
 def _chunks(standing: Standing, positions: np.ndarray[Any, Any]) -> Iterator[np.ndarray[Any, Any]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from daypart.runs.plan import Plan, draw_plan, write_plan
 from daypart.runs.registry import is_own_model
 from daypart.runs.settings import check_same_run, settings_of_call
 from daypart.runs.stopping import stop_on_signals
+from daypart.runs.take_over import take_over_rows
 from daypart.series import SeriesStore
 from daypart.storage import Location, PathLike
 
@@ -51,6 +53,8 @@ class RunReport:
         Partitions that this call fitted.
     already_done : int
         Partitions whose row was there before.
+    taken_over : int
+        Partitions whose row this call took from an earlier run.
     seconds : float
     failures : tuple of (str, str)
         The first failed partitions, `unique_id` and reason.
@@ -65,6 +69,7 @@ class RunReport:
     already_done: int
     seconds: float
     failures: tuple[tuple[str, str], ...] = ()
+    taken_over: int = 0
 
 
 def fit(
@@ -82,6 +87,7 @@ def fit(
     executor_settings: Mapping[str, Any] | PathLike | None = None,
     seed: int = 0,
     retry_failed: bool = False,
+    take_over: PathLike | None = None,
     until_hour: int | None = None,
     progress: Progress = SILENT,
 ) -> RunReport:
@@ -121,6 +127,10 @@ def fit(
     seed : int
     retry_failed : bool
         Fit failed partitions again; the newest attempt counts.
+    take_over : path, optional
+        An earlier run: partitions with a good row there of the same data, model, version,
+        parameters and seed are copied, not fitted. A model of your own must change its
+        `version` whenever its code would give another result.
     until_hour : int, optional
         Fit only the hours before this one (UTC hours since 1970), as `backtest` does.
     progress : Progress
@@ -169,9 +179,12 @@ def fit(
     with folder.lock():
         check_same_run(folder, settings)
         active = runner.active_tasks(folder.path)
-        plan = write_plan(
-            folder, opened, settings, retry_failed=retry_failed, active=active, progress=progress
-        )
+        write = partial(write_plan, retry_failed=retry_failed, active=active, progress=progress)
+        plan = write(folder, opened, settings)
+        taken = 0
+        if take_over is not None and plan.pending:
+            taken = take_over_rows(folder, opened, settings, plan.table, take_over)
+            plan = write(folder, opened, settings) if taken else plan
         if runner.name == "local" and plan.pending <= SMALL_PLAN and not is_own_model(model):
             runner = get_executor("inline")
         if plan.pending and model in COMPILED_MODELS:
@@ -183,6 +196,7 @@ def fit(
             standing = standing_of(folder, plan.table)
             compact_regions(folder, standing, least_share=LEAST_SHARE)
             report = _report(folder, plan, standing, time.perf_counter() - started)
+            report = replace(report, taken_over=taken, already_done=report.already_done - taken)
             step.summarise(
                 f"{report.ok:,} ok, {report.failed:,} failed, {report.skipped:,} skipped"
             )

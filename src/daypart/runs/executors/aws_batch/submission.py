@@ -122,6 +122,7 @@ def submit_request(
         command += ["--array", submission.name]
     else:
         command.insert(3, str(submission.tasks[0]))
+    command += ["--cores", str(settings.vcpus)]
     if submission.one_by_one:
         command.append("--one-by-one")
     if settings.timeout_minutes:

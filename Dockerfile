@@ -25,15 +25,15 @@ WORKDIR /build
 COPY requirements/build.txt requirements/image.txt requirements/
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
-    python -m venv --without-pip /opt/daypart \
-    && python -m venv --without-pip tools \
-    && python -m pip --python tools/bin/python install --quiet --require-hashes -r requirements/build.txt \
-    && python -m pip --python /opt/daypart/bin/python install --quiet --no-compile --require-hashes \
+    /usr/local/bin/python -m venv --without-pip /opt/daypart \
+    && /usr/local/bin/python -m venv --without-pip tools \
+    && /usr/local/bin/python -m pip --python tools/bin/python install --quiet --require-hashes -r requirements/build.txt \
+    && /usr/local/bin/python -m pip --python /opt/daypart/bin/python install --quiet --no-compile --require-hashes \
        -r requirements/image.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
 RUN tools/bin/python -m hatchling build -t wheel -d wheel \
-    && python -m pip --python /opt/daypart/bin/python install --quiet --no-compile --no-deps --no-index wheel/*.whl
+    && /usr/local/bin/python -m pip --python /opt/daypart/bin/python install --quiet --no-compile --no-deps --no-index wheel/*.whl
 
 # What no verb ever loads: tests and headers of libraries, the servers of Arrow Flight.
 RUN cd /opt/daypart/lib/python3*/site-packages \

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from daypart.errors import DaypartError, did_you_mean
-from daypart.storage import PathLike, local_path, read_toml
+from daypart.storage import Location, PathLike, location, read_toml, resolve_location
 
 DIMENSIONS = ("network", "daypart", "market", "week")
 OBJECTIVES = ("reach", "effective_reach", "frequency_cap", "impressions", "minimum_cost")
@@ -185,7 +185,7 @@ class Brief:
         Reach 1+ to get to, in percent, for the objective `minimum_cost`.
     limits : Limits
         Everything that bounds the plan beside the budget.
-    path : Path
+    path : Location
         The file it was read from; relative paths in it start there.
 
     Examples
@@ -209,7 +209,7 @@ class Brief:
     objective: str = "reach"
     reach_goal_percent: float = 0.0
     limits: Limits = field(default_factory=Limits)
-    path: Path = Path("brief.toml")
+    path: Location = Path("brief.toml")
 
     def __post_init__(self) -> None:
         for setting in ("name", "segment", "currency", "objective", "rate_card_basis"):
@@ -244,9 +244,9 @@ class Brief:
         object.__setattr__(self, "rate_card", Path(self.rate_card))
 
     @property
-    def rate_card_path(self) -> Path:
+    def rate_card_path(self) -> Location:
         """Where the rate card lies: beside the brief unless its path is absolute."""
-        return self.path.parent / self.rate_card
+        return resolve_location(self.rate_card.as_posix(), self.path.parent)
 
 
 def read_brief(path: PathLike) -> Brief:
@@ -286,7 +286,7 @@ def read_brief(path: PathLike) -> Brief:
     >>> read_brief(path).limits.shares[0].setting
     'limits.network.every'
     """
-    file = local_path(path)
+    file = location(path)
     content = read_toml(file)
     try:
         _known("", content, ("campaign", "limits"))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from daypart.errors import DaypartError
 from daypart.planning.flight import DaypartClock, Week
 from daypart.planning.panel import Panel
-from daypart.storage import PathLike, local_path
+from daypart.storage import PathLike, location
 
 if TYPE_CHECKING:
     from daypart.models import Model, Window
@@ -91,7 +91,7 @@ def calibrate(
     settings = fitted.settings
     if tuple(settings.key) != ("market", "network", "segment"):
         raise DaypartError(
-            f"{local_path(run)}: fitted to {' x '.join(settings.key)}, not to audiences",
+            f"{location(run)}: fitted to {' x '.join(settings.key)}, not to audiences",
             hint="give the run of this store",
         )
     series = SeriesStore.open(store)
@@ -112,7 +112,7 @@ def calibrate(
             mean[m, networks[chosen]] = found[0] * scale
             draws[m, networks[chosen]] = found[1] * scale[:, :, None]
     return _held_against(
-        panel, mean.ravel(), draws.reshape(panel.cells, DRAWS), str(local_path(run)), settings.model
+        panel, mean.ravel(), draws.reshape(panel.cells, DRAWS), str(location(run)), settings.model
     )
 
 

@@ -15,7 +15,7 @@ from daypart.planning.panel import ALL
 from daypart.planning.panel_reader import read_panel
 from daypart.planning.problem import build_problem
 from daypart.planning.rate_card import read_rate_card
-from daypart.storage import PathLike, local_path, read_json, write_text
+from daypart.storage import PathLike, local_path, location, read_json, write_text
 
 _TEXT = """\
 # An example brief. Every setting is described in the reference of daypart.planning.Brief.
@@ -123,7 +123,7 @@ def write_example_brief(
 
 
 def _monday_after(store: PathLike) -> dt.date:
-    window = read_json(local_path(store) / "store.json")["viewing"]["window"]
+    window = read_json(location(store) / "store.json")["viewing"]["window"]
     end = dt.datetime(1970, 1, 1) + dt.timedelta(
         hours=int(window["first_hour"]) + int(window["hours"])
     )

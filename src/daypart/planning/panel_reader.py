@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from daypart.errors import DaypartError, did_you_mean
 from daypart.planning.flight import DaypartClock
 from daypart.planning.panel import ALL, Market, Panel
-from daypart.storage import PathLike, local_path, read_json, read_table
+from daypart.storage import Location, PathLike, location, read_json, read_table
 from daypart.viewing.dayparts import daypart_table
 
 
@@ -48,7 +47,7 @@ def read_panel(
     ...
     daypart.errors.DaypartError: /nowhere/store.json: no such file; name the folder of a store
     """
-    folder = local_path(store)
+    folder = location(store)
     viewing = _viewing(folder)
     places = _choose_markets(viewing, markets, asked_in)
     clock = DaypartClock.of(daypart_table(viewing["dayparts"]))
@@ -109,7 +108,7 @@ def read_markets(store: PathLike) -> tuple[Market, ...]:
     DaypartError
         Where the folder holds no viewing store.
     """
-    return tuple(_markets_of(_viewing(local_path(store))).values())
+    return tuple(_markets_of(_viewing(location(store))).values())
 
 
 @dataclass(frozen=True)
@@ -134,7 +133,7 @@ class _Minutes:
     weekly: NDArray[np.float64]
 
 
-def _viewing(folder: Path) -> dict[str, Any]:
+def _viewing(folder: Location) -> dict[str, Any]:
     try:
         content = read_json(folder / "store.json")
     except DaypartError as error:
@@ -187,7 +186,7 @@ def _networks(viewing: Mapping[str, Any], tables: Sequence[Any]) -> tuple[str, .
     return tuple(sorted(seen | set(viewing.get("networks", ()))))
 
 
-def _history_weeks(tables: Sequence[Any], folder: Path) -> tuple[int, int]:
+def _history_weeks(tables: Sequence[Any], folder: Location) -> tuple[int, int]:
     days = [_days(table["week"]) for table in tables]
     filled = [column for column in days if len(column)]
     if not filled:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from daypart.errors import DaypartError
 from daypart.planning.flight import Week
 from daypart.planning.panel import Panel
-from daypart.storage import PathLike, local_path, read_table
+from daypart.storage import Location, PathLike, kept_copy, location, read_table
 
 COLUMNS = ("market", "network", "daypart", "cpm", "first_day", "last_day")
 
@@ -49,7 +48,7 @@ def read_rate_card(path: PathLike, panel: Panel, weeks: Sequence[Week]) -> NDArr
     ...
     daypart.errors.DaypartError: /nowhere.csv: no such file
     """
-    file = local_path(path)
+    file = location(path)
     table = _read_csv(file) if file.suffix.lower() == ".csv" else read_table(file, COLUMNS)
     columns = {name: table[name].to_pylist() for name in COLUMNS}
     if not columns["cpm"]:
@@ -94,7 +93,7 @@ def _cell_numbers(panel: Panel) -> dict[tuple[str, str, str], int]:
     return {key: number for number, key in enumerate(keys)}
 
 
-def _check_prices(file: Path, prices: Sequence[Any]) -> None:
+def _check_prices(file: Location, prices: Sequence[Any]) -> None:
     bad = [
         row
         for row, price in enumerate(prices, start=1)
@@ -108,7 +107,7 @@ def _check_prices(file: Path, prices: Sequence[Any]) -> None:
 
 
 def _check_flight(
-    file: Path, first: NDArray[np.int64], last: NDArray[np.int64], weeks: Sequence[Week]
+    file: Location, first: NDArray[np.int64], last: NDArray[np.int64], weeks: Sequence[Week]
 ) -> None:
     start, end = weeks[0].days[0], weeks[-1].days[-1]
     card_start, card_end = dt.date.fromordinal(first.min()), dt.date.fromordinal(last.max())
@@ -121,7 +120,7 @@ def _check_flight(
 
 
 def _check_cover(
-    file: Path, panel: Panel, weeks: Sequence[Week], covered: NDArray[np.int64]
+    file: Location, panel: Panel, weeks: Sequence[Week], covered: NDArray[np.int64]
 ) -> None:
     needed = np.array([len(week.days) for week in weeks])
     on_card = np.asarray(covered.any(axis=1), dtype=np.bool_)
@@ -141,7 +140,7 @@ def _check_cover(
             )
 
 
-def _days(file: Path, name: str, values: Sequence[Any]) -> NDArray[np.int64]:
+def _days(file: Location, name: str, values: Sequence[Any]) -> NDArray[np.int64]:
     ordinals = np.empty(len(values), dtype=np.int64)
     for row, value in enumerate(values):
         try:
@@ -155,13 +154,13 @@ def _days(file: Path, name: str, values: Sequence[Any]) -> NDArray[np.int64]:
     return ordinals
 
 
-def _read_csv(file: Path) -> Any:
+def _read_csv(file: Location) -> Any:
     import pyarrow as pa
     import pyarrow.csv as pc
 
     text = {name: pa.string() for name in COLUMNS if name != "cpm"} | {"cpm": pa.float64()}
     try:
-        table = pc.read_csv(file, convert_options=pc.ConvertOptions(column_types=text))
+        table = pc.read_csv(kept_copy(file), convert_options=pc.ConvertOptions(column_types=text))
     except FileNotFoundError:
         raise DaypartError(f"{file}: no such file") from None
     except (pa.ArrowInvalid, OSError) as error:

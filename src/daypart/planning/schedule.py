@@ -6,7 +6,6 @@ import datetime as dt
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from daypart.errors import DaypartError, did_you_mean
 from daypart.planning.panel import Panel
-from daypart.storage import PathLike, local_path, read_json, read_table
+from daypart.storage import Location, PathLike, kept_copy, location, read_json, read_table
 
 COLUMNS = ("market", "network", "daypart", "week", "spots")
 
@@ -107,7 +106,7 @@ def read_schedule(schedule: PathLike | Rows) -> Schedule:
     (('501', 'CNN', 'Prime', datetime.date(2024, 4, 1), 2),)
     """
     if isinstance(schedule, str | os.PathLike):
-        file = local_path(schedule)
+        file = location(schedule)
         source, rows = str(file), read_rows(file)
     else:
         source, rows = "schedule", list(schedule)
@@ -133,7 +132,7 @@ def read_schedule(schedule: PathLike | Rows) -> Schedule:
     )
 
 
-def read_rows(file: Path) -> list[Mapping[str, Any]]:
+def read_rows(file: Location) -> list[Mapping[str, Any]]:
     """Read the rows of a CSV or Parquet file, or the lines of a `plan.json`.
 
     Raises
@@ -150,7 +149,7 @@ def read_rows(file: Path) -> list[Mapping[str, Any]]:
         import csv
 
         try:
-            with file.open(newline="", encoding="utf-8") as stream:
+            with kept_copy(file).open(newline="", encoding="utf-8") as stream:
                 return list(csv.DictReader(stream))
         except FileNotFoundError:
             raise DaypartError(f"{file}: no such file") from None

@@ -13,6 +13,7 @@ import secrets
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,36 @@ def local_copy(source: PathLike) -> Iterator[Path]:
         yield path
 
 
+def kept_copy(source: PathLike) -> Path:
+    """Return a local path with the content of a file, good until this process ends.
+
+    Of an object on S3 it is a copy among the temporary files, fetched once as long as the object
+    stays the same.
+
+    Raises
+    ------
+    DaypartError
+        Where an object is missing.
+    """
+    place = location(source)
+    if isinstance(place, Path):
+        return place
+    try:
+        version = place.stat().etag
+        name = hashlib.blake2b(f"{place} {version}".encode(), digest_size=8).hexdigest()
+        path = Path(_copies().name) / f"{name}-{place.name}"
+        if not path.exists():
+            s3.get_to(place, path)
+    except FileNotFoundError:
+        raise DaypartError(f"{place}: no such file") from None
+    return path
+
+
+@cache
+def _copies() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="daypart-copies-")
+
+
 def is_temporary(path: Location) -> bool:
     """Tell whether a file is a write that did not finish."""
     return path.name.startswith(_TEMPORARY)
@@ -226,7 +257,7 @@ def read_toml(source: PathLike) -> dict[str, Any]:
 def file_digest(source: PathLike) -> str:
     """Return the BLAKE2b digest (32 hex digits) of a file's bytes."""
     digest = hashlib.blake2b(digest_size=16)
-    with local_copy(source) as path, path.open("rb") as file:
+    with kept_copy(source).open("rb") as file:
         while block := file.read(_DIGEST_BYTES):
             digest.update(block)
     return digest.hexdigest()

@@ -108,9 +108,11 @@ def get_to(path: S3Path, target: Path) -> None:
     import obstore
 
     store = opened(path)
-    with _told(path), target.open("wb") as file:
+    unfinished = target.with_name(f".writing-{target.name}")
+    with _told(path), unfinished.open("wb") as file:
         for piece in obstore.get(store, path.key).stream(min_chunk_size=_PIECE_BYTES):
             file.write(piece)
+    unfinished.replace(target)
 
 
 def put(path: S3Path, content: bytes | Path) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from daypart.storage import atomic_path, remove_unfinished, write_table
+from daypart.storage import Location, atomic_path, delete_files, remove_unfinished, write_table
 from daypart.viewing.aggregate import in_tab_households, load_market_members, universe_estimates
 from daypart.viewing.households import WEIGHT_UNIT
 from daypart.viewing.sources import text_literal
@@ -41,7 +40,7 @@ def segment_bits_sql(segments: Sequence[str], *, event_segments: bool) -> str:
 
 
 def write_households(
-    workspace: Workspace, target: Path, segments: Sequence[str], *, event_segments: bool
+    workspace: Workspace, target: Location, segments: Sequence[str], *, event_segments: bool
 ) -> None:
     """Write the households in tab: hashed id, market, weight, in_panel, segments."""
     names = segment_names_sql(segments, event_segments=event_segments)
@@ -59,7 +58,7 @@ def write_households(
 
 def write_universe(
     workspace: Workspace,
-    target: Path,
+    target: Location,
     markets: Sequence[str],
     segments: Sequence[str],
     *,
@@ -103,14 +102,14 @@ def named_files(files: Mapping[str, Any]) -> set[str]:
     return found
 
 
-def remove_superseded(folder: Path, files: Mapping[str, Any]) -> None:
+def remove_superseded(folder: Location, files: Mapping[str, Any]) -> None:
     """Remove the files of a viewing store that its `store.json` no longer names."""
     kept = named_files(files)
     remove_unfinished(folder)
-    present = [*folder.glob("households-*.parquet"), *folder.glob("universe-*.parquet")]
+    present: list[Location] = list(folder.glob("households-*.parquet"))
+    present += folder.glob("universe-*.parquet")
     for name in MARKET_FOLDERS:
         remove_unfinished(folder / name)
         present += (folder / name).glob("*.parquet")
-    for file in present:
-        if file.relative_to(folder).as_posix() not in kept:
-            file.unlink(missing_ok=True)
+    before = len(str(folder)) + 1
+    delete_files([file for file in present if str(file)[before:] not in kept])

@@ -6,13 +6,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from daypart.errors import DaypartError
 from daypart.progress import SILENT, Progress
 from daypart.series import SeriesBlock, SeriesStore
-from daypart.storage import PathLike, file_digest, local_path
+from daypart.storage import Location, PathLike, file_digest
 from daypart.viewing.batch import (
     Batch,
     active_markets,
@@ -175,9 +174,7 @@ def ingest(
         measures=[MEASURE],
         hour_groups={"daypart": dayparts.hour_of_week_names()},
     )
-    with open_workspace(
-        local_path(store.folder), memory=memory, threads=threads, key=key_bytes
-    ) as workspace:
+    with open_workspace(store.folder, memory=memory, threads=threads, key=key_bytes) as workspace:
         sources = [open_source(workspace.connection, path) for path in new_files.values()]
         staging, event_segments = _staging_rules(
             columns, sources, from_events=from_events, networks_known=networks is not None
@@ -212,11 +209,11 @@ def ingest(
 
 
 def _new_files(
-    files: Sequence[Path], previous: SeriesStore | None
-) -> tuple[dict[str, Path], tuple[str, ...]]:
+    files: Sequence[Location], previous: SeriesStore | None
+) -> tuple[dict[str, Location], tuple[str, ...]]:
     """Return the files by digest whose content is new, and the names of the others."""
     known = set(previous.extra["viewing"]["batches"]) if previous else set()
-    new: dict[str, Path] = {}
+    new: dict[str, Location] = {}
     skipped: list[str] = []
     for path in files:
         digest = file_digest(path)
@@ -329,7 +326,7 @@ def _credit(
             viewing.update(finish(batch, update, active, tally, segments))
 
         committed = batch.store.replace_regions(blocks(), extra={"viewing": viewing})
-        remove_superseded(local_path(committed.folder), viewing["files"])
+        remove_superseded(committed.folder, viewing["files"])
         step.summarise(
             f"{tally.rows.credited:,} rows credited, {tally.rows.all_set_aside:,} set aside, "
             f"{committed.partitions:,} partitions"

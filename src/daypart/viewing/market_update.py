@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 
 from daypart.errors import DaypartError
 from daypart.series import SeriesBlock, SeriesStore
-from daypart.storage import atomic_path, file_name_of, make_folder, read_table, write_table
+from daypart.storage import (
+    atomic_path,
+    file_name_of,
+    kept_copy,
+    make_folder,
+    read_table,
+    write_table,
+)
 from daypart.viewing.aggregate import (
     HOURS_PER_BLOCK,
     Cells,
@@ -145,7 +152,7 @@ def update_market(
     if hours is not None:
         reach_ms = rules.idle_cap_ms
         bounds = hours.start * HOUR_MS - reach_ms, hours.stop * HOUR_MS + reach_ms
-        stored = [str(update.store.folder / file) for file in files]
+        stored = [str(kept_copy(update.store.folder / file)) for file in files]
         load_tunes(workspace, staged_sql, stored, bounds)
         rows = judge_sessions(workspace, rules)
         credit_hours(

@@ -121,7 +121,7 @@ def _batches(batch: Batch) -> dict[str, Any]:
 
 def _any_simulated(batch: Batch) -> bool:
     """Tell whether a Parquet file of events carries the simulator's mark."""
-    files = [text_literal(str(s.path)) for s in batch.sources if s.is_parquet]
+    files = [text_literal(str(s.file)) for s in batch.sources if s.is_parquet]
     if not files:
         return False
     query = (

@@ -8,7 +8,7 @@ from typing import Any
 
 from daypart.errors import DaypartError
 from daypart.series import SeriesStore
-from daypart.storage import PathLike, local_path
+from daypart.storage import PathLike, location
 from daypart.viewing.crediting import CreditingRules
 from daypart.viewing.dayparts import DaypartTable
 
@@ -92,7 +92,7 @@ def open_previous(folder: PathLike) -> SeriesStore | None:
     DaypartError
         Where the folder holds another kind of store, one of a newer version, or other files.
     """
-    path = local_path(folder)
+    path = location(folder)
     if not (path / "store.json").exists():
         return None
     store = SeriesStore.open(path)

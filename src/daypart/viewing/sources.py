@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daypart.errors import DaypartError, did_you_mean
-from daypart.storage import PathLike, is_temporary, local_path
+from daypart.storage import Location, PathLike, S3Path, is_temporary, kept_copy, location
 
 if TYPE_CHECKING:
     import duckdb
@@ -29,13 +29,17 @@ class Source:
 
     Parameters
     ----------
-    path : Path
+    path : Location
+        What it is called.
     types : mapping of str to str
         Column to DuckDB's type; every column of a CSV file is text unless it was read typed.
+    file : Path
+        Where it is read: itself, or a copy of what lies on S3.
     """
 
-    path: Path
+    path: Location
     types: Mapping[str, str]
+    file: Path
 
     @property
     def is_parquet(self) -> bool:
@@ -55,26 +59,26 @@ class Source:
         if self.is_parquet:
             return (
                 "(SELECT file_row_number + 1 AS source_row, * EXCLUDE (file_row_number) "
-                f"FROM read_parquet({text_literal(str(self.path))}, file_row_number = true))"
+                f"FROM read_parquet({text_literal(str(self.file))}, file_row_number = true))"
             )
         return f"(SELECT row_number() OVER () AS source_row, * FROM {self.rows_as_text_sql()})"
 
     def rows_as_text_sql(self) -> str:
         """Return SQL for the rows in any order, the columns of a CSV file as text."""
         if self.is_parquet:
-            return f"read_parquet({text_literal(str(self.path))})"
-        columns = ", ".join(f"{text_literal(n)}: 'VARCHAR'" for n in _csv_header(self.path)[1])
-        return f"read_csv({_csv_options(self.path)}, auto_detect = false, columns = {{{columns}}})"
+            return f"read_parquet({text_literal(str(self.file))})"
+        columns = ", ".join(f"{text_literal(n)}: 'VARCHAR'" for n in _csv_header(self.file)[1])
+        return f"read_csv({_csv_options(self.file)}, auto_detect = false, columns = {{{columns}}})"
 
     def rows_sql(self, text_columns: Sequence[str] = ()) -> str:
         """Return SQL for the rows, each column in its own type but for those read as text."""
         if self.is_parquet:
-            return f"read_parquet({text_literal(str(self.path))})"
+            return f"read_parquet({text_literal(str(self.file))})"
         texts = [f"{text_literal(name)}: 'VARCHAR'" for name in text_columns if name in self.types]
-        return f"read_csv({_csv_options(self.path)}, types = {{{', '.join(texts)}}})"
+        return f"read_csv({_csv_options(self.file)}, types = {{{', '.join(texts)}}})"
 
 
-def find_files(events: PathLike | Sequence[PathLike]) -> list[Path]:
+def find_files(events: PathLike | Sequence[PathLike]) -> list[Location]:
     """Return the Parquet and CSV files that paths, globs and folders name, each once.
 
     Parameters
@@ -84,7 +88,7 @@ def find_files(events: PathLike | Sequence[PathLike]) -> list[Path]:
 
     Returns
     -------
-    list of Path
+    list of Location
         Sorted within each folder and glob.
 
     Raises
@@ -102,9 +106,9 @@ def find_files(events: PathLike | Sequence[PathLike]) -> list[Path]:
     named = [events] if isinstance(events, str | os.PathLike) else list(events)
     if not named:
         raise DaypartError("no events are named", hint="name files, globs or folders")
-    found: dict[Path, None] = {}
+    found: dict[Location, None] = {}
     for name in named:
-        found.update(dict.fromkeys(_files_of(local_path(name))))
+        found.update(dict.fromkeys(_files_of(location(name))))
     for path in found:
         if not path.name.endswith(_ENDINGS):
             raise DaypartError(
@@ -115,19 +119,31 @@ def find_files(events: PathLike | Sequence[PathLike]) -> list[Path]:
     return list(found)
 
 
-def _files_of(path: Path) -> list[Path]:
+def _files_of(path: Location) -> list[Location]:
     if path.is_file():
         return [path]
     if path.is_dir():
-        files = sorted(p for p in path.rglob("*") if p.name.endswith(_ENDINGS))
-        files = [file for file in files if file.is_file() and not is_temporary(file)]
+        below = sorted(p for p in path.rglob("*") if p.name.endswith(_ENDINGS))
+        files: list[Location] = [file for file in below if _is_whole(file)]
         if not files:
             raise DaypartError(f"{path}: no Parquet or CSV file in this folder")
         return files
-    matched = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - the pattern is absolute
+    matched = _matched_by(path)
     if not matched:
         raise DaypartError(f"{path}: no such file")
-    return [file for match in matched for file in _files_of(Path(match))]
+    return [file for match in matched for file in _files_of(match)]
+
+
+def _is_whole(file: Location) -> bool:
+    return isinstance(file, S3Path) or (file.is_file() and not is_temporary(file))
+
+
+def _matched_by(pattern: Location) -> list[Location]:
+    """Return what a glob matches; on S3 it may stand in the last part of the key."""
+    if isinstance(pattern, S3Path):
+        return list(pattern.parent.glob(pattern.name))
+    found = glob.glob(str(pattern), recursive=True)  # noqa: PTH207 - the pattern is absolute
+    return [Path(match) for match in sorted(found)]
 
 
 def open_source(
@@ -149,23 +165,23 @@ def open_source(
     """
     import duckdb
 
-    file = local_path(path)
-    if not file.is_file():
-        raise DaypartError(f"{file}: no such file")
-    if file.stat().st_size == 0:
-        raise DaypartError(f"{file}: is empty")
-    if not file.name.endswith(_ENDINGS):
-        raise DaypartError(f"{file}: neither Parquet nor CSV", hint=f"give {', '.join(_ENDINGS)}")
-    source = Source(file, {})
+    place = location(path)
+    if not place.is_file():
+        raise DaypartError(f"{place}: no such file")
+    if place.stat().st_size == 0:
+        raise DaypartError(f"{place}: is empty")
+    if not place.name.endswith(_ENDINGS):
+        raise DaypartError(f"{place}: neither Parquet nor CSV", hint=f"give {', '.join(_ENDINGS)}")
+    source = Source(place, {}, kept_copy(place))
     reader = source.rows_sql() if typed else source.rows_as_text_sql()
     try:
         described = connection.sql(f"DESCRIBE SELECT * FROM {reader}").fetchall()
     except duckdb.Error as error:
-        raise unreadable(file, error) from None
+        raise unreadable(place, error) from None
     return replace(source, types={str(row[0]): str(row[1]) for row in described})
 
 
-def unreadable(path: Path, error: Exception) -> DaypartError:
+def unreadable(path: Location, error: Exception) -> DaypartError:
     """Return the error for a file that DuckDB can't read."""
     kind = "Parquet" if path.name.endswith(".parquet") else "CSV"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from daypart.errors import DaypartError
-from daypart.storage import make_local_folder, parse_size
+from daypart.storage import Lease, Location, S3Path, make_folder, make_local_folder, parse_size
 from daypart.viewing.household_key import hash_macro_sql, key_pads
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Workspace:
     connection : duckdb.DuckDBPyConnection
         Its clock is UTC; it spills into `folder`.
     folder : Path
-        Inside the store; removed at the end.
+        Removed at the end.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -55,9 +56,11 @@ class Workspace:
 
 @contextmanager
 def open_workspace(
-    store: Path, *, memory: str, threads: int | None, key: bytes
+    store: Location, *, memory: str, threads: int | None, key: bytes
 ) -> Iterator[Workspace]:
-    """Open a workspace in a store's folder, and remove it at the end.
+    """Open a workspace for a store, and remove it at the end.
+
+    It lies in the store's folder, or among the temporary files where the store is on S3.
 
     Raises
     ------
@@ -67,6 +70,27 @@ def open_workspace(
     import duckdb
 
     limit = parse_size(memory)
+    with _folder_for(store) as folder:
+        connection = duckdb.connect(":memory:")
+        try:
+            _configure(connection, folder, limit, threads, key)
+            yield Workspace(connection, folder)
+        except duckdb.OutOfMemoryException as error:
+            raise DaypartError(
+                f"{memory} of memory do not suffice ({str(error).splitlines()[0][:120]})",
+                hint="give more with --memory",
+            ) from None
+        finally:
+            connection.close()
+
+
+@contextmanager
+def _folder_for(store: Location) -> Iterator[Path]:
+    """Yield an empty folder, with the store locked against other ingests meanwhile."""
+    if isinstance(store, S3Path):
+        with _leased(store), tempfile.TemporaryDirectory(prefix="daypart-ingest-") as temporary:
+            yield Path(temporary)
+        return
     is_new = not store.exists()
     folder = make_local_folder(store / _FOLDER)
     try:
@@ -75,30 +99,37 @@ def open_workspace(
             for leftover in folder.iterdir():
                 if leftover.name != _LOCK:
                     shutil.rmtree(leftover, ignore_errors=True)
-            connection = duckdb.connect(":memory:")
             try:
-                _configure(connection, folder, limit, threads, key)
-                yield Workspace(connection, folder)
-            except duckdb.OutOfMemoryException as error:
-                raise DaypartError(
-                    f"{memory} of memory do not suffice ({str(error).splitlines()[0][:120]})",
-                    hint="give more with --memory",
-                ) from None
+                yield folder
             finally:
-                connection.close()
                 shutil.rmtree(folder, ignore_errors=True)
     finally:
         if is_new and store.is_dir() and not any(store.iterdir()):
             store.rmdir()
 
 
+@contextmanager
+def _leased(store: S3Path) -> Iterator[None]:
+    make_folder(store)
+    lease = Lease(store / "ingest.lock")
+    holder = lease.take()
+    if holder is not None:
+        raise _is_writing(store, str(holder))
+    try:
+        yield
+    finally:
+        lease.release()
+
+
 def _take(lock: Any, store: Path) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise DaypartError(
-            f"{store}: another ingest is writing to this store", hint="wait for its end"
-        ) from None
+        raise _is_writing(store, "another ingest") from None
+
+
+def _is_writing(store: Location, who: str) -> DaypartError:
+    return DaypartError(f"{store}: {who} is writing to this store", hint="wait for its end")
 
 
 def _configure(

@@ -23,6 +23,7 @@ Ints = NDArray[np.int64]
 
 HOUSEHOLDS_PER_CLUSTER = 60
 MOST_CLUSTERS = 12
+_CLUSTERING_ROUNDS = 12
 _BORROWED = (0.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
 _TRIAL_GRP = (30.0, 100.0, 300.0)
 _TRIAL_CELLS = (0.05, 0.2, 1.0)
@@ -220,25 +221,24 @@ def fit_surrogate(panel: Panel, *, seed: int = 0) -> Surrogate:
     for m in range(len(panel.markets)):
         rows = slice(*np.searchsorted(panel.market, [m, m + 1]))
         length = np.maximum(minutes_a_week[m * per_market : (m + 1) * per_market], 1e-9)
-        total, odd = _dense(panel, m, rows)
-        member, mix = _cluster_mixes(total, rng)
-        borrowed = _choose_borrowed(
-            total - odd, odd, panel.weekly_minutes[rows], member, length, panel.weight[rows], rng
-        )
-        appetite, shape[rows] = _shrink_appetite(panel.weekly_minutes[rows])
-        own[rows] = _ratio(appetite, total.sum(axis=1) + borrowed)
+        entries, weekly = _entries(panel, m, rows), panel.weekly_minutes[rows]
+        member, mix = _cluster_mixes(entries, rng)
+        borrowed = _choose_borrowed(entries, weekly, member, length, panel.weight[rows], rng)
+        appetite, shape[rows] = _shrink_appetite(weekly)
+        own[rows] = _ratio(appetite, entries.by_household(entries.total) + borrowed)
         share[rows] = own[rows] * borrowed
         cluster[rows] = member + len(rates)
         rates.extend(mix / length)
         cluster_market.extend([m] * len(mix))
-    household_of_entry = panel.household_of_entry()
-    chance = own[household_of_entry] * panel.minutes / minutes_a_week[panel.cell]
+    rate = np.repeat(own, np.diff(panel.row_start))
+    rate *= panel.minutes
+    rate /= minutes_a_week[panel.cell]
     return Surrogate(
         weight=panel.weight,
         shape=shape,
         row_start=panel.row_start,
         cell=panel.cell,
-        rate=_rate(chance),
+        rate=_rate(rate),
         share=share,
         cluster=cluster,
         cluster_rate=np.array(rates),
@@ -247,17 +247,53 @@ def fit_surrogate(panel: Panel, *, seed: int = 0) -> Surrogate:
     )
 
 
-def _dense(panel: Panel, market: int, rows: slice) -> tuple[Floats, Floats]:
-    """Return one market's minutes, and those of odd weeks, as full matrices."""
+@dataclass(frozen=True)
+class _Entries:
+    """One market's minutes by household and cell, by rows: in all, and in odd weeks."""
+
+    row_start: Ints
+    cell: Ints
+    total: Floats
+    odd: Floats
+    cells: int
+
+    @property
+    def household(self) -> Ints:
+        return np.repeat(np.arange(len(self.row_start) - 1), np.diff(self.row_start))
+
+    def by_household(self, values: Floats) -> Floats:
+        households = len(self.row_start) - 1
+        return np.bincount(self.household, weights=values, minlength=households).astype(np.float64)
+
+    def by_cell(self, values: Floats) -> Floats:
+        return np.bincount(self.cell, weights=values, minlength=self.cells).astype(np.float64)
+
+    def by_cluster(self, member: Ints, values: Floats) -> Floats:
+        """Sum values of entries [clusters, cells]."""
+        clusters = int(member.max()) + 1
+        place = member[self.household] * self.cells + self.cell
+        sums = np.bincount(place, weights=values, minlength=clusters * self.cells)
+        return sums.reshape(clusters, self.cells).astype(np.float64)
+
+    def exposures(self, rate: Floats, schedules: Floats) -> Floats:
+        """Return rate . spots [households, schedules]."""
+        from daypart.planning.surrogate_kernels import own_exposures
+
+        parts = [own_exposures(self.row_start, self.cell, rate, spots) for spots in schedules]
+        return np.array(parts).T
+
+
+def _entries(panel: Panel, market: int, rows: slice) -> _Entries:
     per_market = len(panel.networks) * len(panel.dayparts)
-    entries = slice(panel.row_start[rows.start], panel.row_start[rows.stop])
-    lengths = np.diff(panel.row_start[rows.start : rows.stop + 1])
-    household = np.repeat(np.arange(len(lengths)), lengths)
-    cell = panel.cell[entries] - market * per_market
-    total, odd = (np.zeros((len(lengths), per_market)) for _ in range(2))
-    total[household, cell] = panel.minutes[entries]
-    odd[household, cell] = panel.odd_minutes[entries]
-    return total, odd
+    row_start = panel.row_start[rows.start : rows.stop + 1]
+    entries = slice(row_start[0], row_start[-1])
+    return _Entries(
+        row_start - row_start[0],
+        panel.cell[entries] - market * per_market,
+        np.asarray(panel.minutes[entries], dtype=np.float64),
+        np.asarray(panel.odd_minutes[entries], dtype=np.float64),
+        per_market,
+    )
 
 
 def _rate(chance: Floats) -> Floats:
@@ -285,34 +321,30 @@ def _shrink_appetite(weekly: Floats) -> tuple[Floats, Floats]:
     return clump * shape / (prior_rate + weeks), shape
 
 
-def _cluster_mixes(dense: Floats, rng: np.random.Generator) -> tuple[Ints, Floats]:
+def _cluster_mixes(entries: _Entries, rng: np.random.Generator) -> tuple[Ints, Floats]:
     """Group households whose minutes spread alike; return their cluster and each cluster's mix."""
-    totals = dense.sum(axis=1)
-    overall = dense.sum(axis=0) / max(float(totals.sum()), 1e-9)
-    count = int(np.clip(len(dense) // HOUSEHOLDS_PER_CLUSTER, 1, MOST_CLUSTERS))
-    root = np.sqrt(
-        np.divide(
-            dense, totals[:, None], out=np.tile(overall, (len(dense), 1)), where=totals[:, None] > 0
-        )
-    )
+    totals = entries.by_household(entries.total)
+    overall = entries.by_cell(entries.total) / max(float(totals.sum()), 1e-9)
+    count = int(np.clip(len(totals) // HOUSEHOLDS_PER_CLUSTER, 1, MOST_CLUSTERS))
+    root = np.zeros((len(totals), entries.cells))
+    root[entries.household, entries.cell] = np.sqrt(entries.total / totals[entries.household])
+    root[totals <= 0] = np.sqrt(overall)
     centre = root[rng.choice(len(root), count, replace=False)]
     member = np.zeros(len(root), dtype=np.int64)
-    for _ in range(12):
+    for _ in range(_CLUSTERING_ROUNDS):
         member = np.argmax(root @ centre.T - 0.5 * (centre**2).sum(axis=1), axis=1)
-        for n in range(count):
-            if (member == n).any():
-                centre[n] = root[member == n].mean(axis=0)
-    used, member = np.unique(member, return_inverse=True)
-    mix = np.zeros((len(used), dense.shape[1]))
-    np.add.at(mix, member, dense)
+        households = np.bincount(member, minlength=count)[:, None]
+        sums = (member == np.arange(count)[:, None]).astype(np.float64) @ root
+        centre = np.where(households > 0, sums / np.maximum(households, 1), centre)
+    _, member = np.unique(member, return_inverse=True)
+    mix = entries.by_cluster(member, entries.total)
     sums = mix.sum(axis=1, keepdims=True)
-    mix = np.divide(mix, sums, out=np.tile(overall, (len(used), 1)), where=sums > 0)
+    mix = np.divide(mix, sums, out=np.tile(overall, (len(mix), 1)), where=sums > 0)
     return member.astype(np.int64), mix
 
 
 def _choose_borrowed(
-    even: Floats,
-    odd: Floats,
+    entries: _Entries,
     weekly: Floats,
     member: Ints,
     length: Floats,
@@ -325,21 +357,23 @@ def _choose_borrowed(
     schedules really had in the odd ones: schedules of several weights, on few cells and on many.
     """
     weeks = weekly.shape[1]
-    if weeks < 2 or not odd.any():
+    if weeks < 2 or not entries.odd.any():
         return _BORROWED[0]
     appetite, shape = _shrink_appetite(weekly[:, 0::2])
-    watched = even.sum(axis=1)
-    mix = np.zeros((int(member.max()) + 1, even.shape[1]))
-    np.add.at(mix, member, even)
+    even, household = entries.total - entries.odd, entries.household
+    watched = entries.by_household(even)
+    mix = entries.by_cluster(member, even)
     mix = _ratio(mix, np.repeat(mix.sum(axis=1, keepdims=True), mix.shape[1], axis=1))
-    schedules = _trial_schedules(odd / (length * (weeks // 2)), weight, rng)
-    missed = np.exp(-_rate(odd / (length * (weeks // 2))) @ schedules.T)
-    reached = weight @ (1.0 - missed)
+    seen = entries.odd / (length[entries.cell] * (weeks // 2))
+    rating = 100.0 * entries.by_cell(seen * weight[household]) / weight.sum()
+    schedules = _trial_schedules(rating, rng)
+    reached = weight @ (1.0 - np.exp(-entries.exposures(_rate(seen), schedules)))
+    of_mix = (mix / length @ schedules.T)[member]
     best, best_error = _BORROWED[0], np.inf
     for size in _BORROWED:
         own = _ratio(appetite, watched + size)
-        exposures = _rate(own[:, None] * even / length) @ schedules.T
-        exposures += (size * own)[:, None] * (mix / length @ schedules.T)[member]
+        rate = _rate(own[household] * even / length[entries.cell])
+        exposures = entries.exposures(rate, schedules) + (size * own)[:, None] * of_mix
         missed = np.exp(-shape[:, None] * np.log1p(exposures / shape[:, None]))
         error = float((((weight @ (1.0 - missed)) / reached - 1.0) ** 2).sum())
         if error < best_error:
@@ -347,9 +381,8 @@ def _choose_borrowed(
     return best
 
 
-def _trial_schedules(rates: Floats, weight: Floats, rng: np.random.Generator) -> Floats:
+def _trial_schedules(rating: Floats, rng: np.random.Generator) -> Floats:
     """Draw schedules of several GRP on few and on many cells [schedules, cells]."""
-    rating = 100.0 * (weight @ rates) / weight.sum()
     sold = np.flatnonzero(rating > 0)
     schedules = []
     for grp in _TRIAL_GRP:

@@ -91,11 +91,11 @@ def test_an_objectives_bend_is_how_fast_its_slopes_fall(name, goal, share):
     objective = make_objective(brief_of(objective=name, frequency_goal=goal), surrogate, panel)
     problem = problem_of([1.0] * 4, [99] * 4, 1e6)
     spots, step = np.array([31.0, 12.0, 0.0, 25.0]), 1e-4
-    _, curvature = tangent(problem, objective, spots)
+    _, _, curvature = tangent(problem, objective, spots)
     lower = objective.surrogate.bend(0, curvature, np.arange(4))
     for j, unit in enumerate(np.eye(4) * step):
-        after, _ = tangent(problem, objective, spots + unit)
-        before, _ = tangent(problem, objective, spots - unit)
+        _, after, _ = tangent(problem, objective, spots + unit)
+        _, before, _ = tangent(problem, objective, spots - unit)
         fall = (before - after) / (2 * step)
         bend = np.concatenate([lower[j, :j], lower[j:, j]])
         assert bend == pytest.approx(fall, rel=1e-4, abs=1e-7)
@@ -329,3 +329,30 @@ def test_what_keeps_money_from_being_spent_is_named():
     spend, names = most_spend(problem_of([10, 1], [9, 3], 1000, [row]))
     assert spend == pytest.approx(43)
     assert names == ("A at most 4", "limits.max_spots_per_week")
+
+
+def test_many_columns_are_climbed_on_some_of_them_and_still_proven(monkeypatch):
+    from daypart.planning import optimiser, rounding
+
+    monkeypatch.setattr(optimiser, "_MANY", 10)
+    monkeypatch.setattr(rounding, "_MANY", 10)
+    rng = np.random.default_rng(5)
+    households, cells, markets = 240, 20, 3
+    minutes = np.floor(rng.gamma(0.3, 60.0, size=(households, cells)))
+    market = np.repeat(np.arange(markets), households // markets)
+    panel = panel_of(np.minimum(minutes, 900), 1000, market=market, markets=markets)
+    columns = cells * markets
+    cost = rng.uniform(1, 6, columns)
+    row = LinearLimit("share", cost * ((np.arange(columns) % 4 == 0) - 0.2), upper=0.0)
+    problem = problem_of(cost, [9] * columns, 150, [row])
+    planes = CuttingPlanes(problem, reach_objective(fit_surrogate(panel)))
+    found = planes.solve(gap=1e-3)
+    assert found.gap <= 1e-3
+    assert planes.master.epigraphs == markets
+    whole = find_whole_spots(planes, found, gap=0.05)
+    assert problem.keeps_limits(whole.spots)
+    assert whole.gap < 0.05
+    monkeypatch.undo()
+    other = CuttingPlanes(problem, planes.objective).solve(gap=1e-3)
+    assert found.value == pytest.approx(other.value, rel=2e-3)
+    assert found.bound >= other.value * (1 - 1e-6)

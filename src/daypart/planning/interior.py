@@ -149,9 +149,7 @@ class _Climb:
         return _Point(spots, slack, level / slack, level / spots, level / (1.0 - spots))
 
     def _look(self, point: Floats) -> tuple[float, Floats, Floats]:
-        spots = self.spots(point)
-        slopes, curvature = tangent(self.problem, self.objective, spots)
-        value = self.objective.value(self.problem.by_cell(spots))
+        value, slopes, curvature = tangent(self.problem, self.objective, self.spots(point))
         return value, slopes[self.free] * self.range, curvature
 
     def _look_at_frequency(self, point: _Point) -> tuple[Floats, float]:
@@ -159,19 +157,21 @@ class _Climb:
         limit = self.problem.frequency
         assert limit is not None
         spots = self.spots(point.spots)
-        slopes, curvature = tangent(self.problem, limit.reach, spots)
+        reached, slopes, curvature = tangent(self.problem, limit.reach, spots)
         row = (limit.grp - limit.most * slopes)[self.free] * self.range
         self.rows[-1] = row / self.frequency_scale
-        room = limit.room(spots, self.problem.by_cell(spots)) / self.frequency_scale
+        room = (limit.most * reached - float(limit.grp @ spots)) / self.frequency_scale
         weight = limit.most * point.row_price[-1] / self.frequency_scale
         return weight * curvature, room - float(point.slack[-1])
 
 
-def tangent(problem: Problem, objective: Objective, spots: Floats) -> tuple[Floats, Floats]:
-    """Return an objective's slope in each column, and its curvature in households' exposures.
+def tangent(problem: Problem, objective: Objective, spots: Floats) -> tuple[float, Floats, Floats]:
+    """Return an objective, its slope in each column, and its curvature in households' exposures.
 
     Returns
     -------
+    value : float
+        In percent.
     slopes : float array [columns]
         In percent a spot.
     curvature : float array [households]
@@ -179,10 +179,10 @@ def tangent(problem: Problem, objective: Objective, spots: Floats) -> tuple[Floa
     """
     surrogate = objective.surrogate
     exposures = surrogate.exposures(problem.by_cell(spots))
-    _, slope = objective.curve(exposures, surrogate.shape)
+    worth, slope = objective.curve(exposures, surrogate.shape)
     scale = surrogate.weight * objective.percent
     slopes = surrogate.slopes_by_cell(scale * slope)[problem.cell]
-    return slopes, scale * objective.bend(exposures, surrogate.shape)
+    return float(scale @ worth), slopes, scale * objective.bend(exposures, surrogate.shape)
 
 
 class _Newton:

@@ -6,6 +6,7 @@ the schedule at which one more cut makes that bound tight.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,12 @@ _WARM_ROUNDS = 3
 _FINER = 0.2
 """How much finer than the gap asked for a climb ends, so that its cut proves it."""
 _HALVINGS = 30
+_MANY = 6000
+"""Columns above which the climb is on some of them, and the master tells markets apart only."""
+_CLIMBS = 4
+_GREEDY_ROUNDS = 16
+_GREEDY_PARTS = 6
+_NEARLY = 0.9
 _STALLED = 0.95
 """A round that leaves more of the gap than this is followed by a cut at the master's own."""
 
@@ -78,14 +85,20 @@ class CuttingPlanes:
         self.problem = problem
         self.objective = objective
         surrogate = objective.surrogate
+        markets, per_market = surrogate.markets, surrogate.cluster_rate.shape[1]
+        self._large = problem.columns > _MANY
+        start = np.searchsorted(problem.cell, per_market * np.arange(markets + 1))
+        columns = [np.arange(a, b) for a, b in itertools.pairwise(start)]
+        # One variable per cluster is tighter; where there are many, one per market is lighter.
+        self._group = surrogate.cluster_market if self._large else np.arange(surrogate.clusters)
+        market_of_group = np.arange(markets) if self._large else surrogate.cluster_market
+        self._columns = [columns[m] for m in market_of_group]
+        self._cells = [problem.cell[part] % per_market for part in self._columns]
+        self._candidates: Ints | None = None
         reach = None if problem.frequency is None else problem.frequency.reach
         self._other_reach = None if reach is objective else reach
-        other = None if self._other_reach is None else self._other_reach.ceiling()
-        self.master = Master(problem, objective.ceiling(), other)
-        per_market = surrogate.cluster_rate.shape[1]
-        market_of_column = problem.cell // per_market
-        self._columns = [np.flatnonzero(market_of_column == m) for m in surrogate.cluster_market]
-        self._cells = [problem.cell[columns] % per_market for columns in self._columns]
+        other = None if self._other_reach is None else self._grouped(self._other_reach.ceiling())
+        self.master = Master(problem, self._grouped(objective.ceiling()), other)
         self._warm_rounds = 0
         self._least = problem.least.astype(np.float64)
         self.cut_at(self._least)
@@ -113,7 +126,7 @@ class CuttingPlanes:
         best_value, bound = -np.inf, np.inf
         if self.problem.frequency is not None and self.problem.keeps_limits(self._least):
             best_spots, best_value = self._least, self.value(self._least)
-        rounds, stalled = 0, False
+        rounds, climbs, stalled = 0, 0, False
         climbed = not self.objective.bends and self.problem.frequency is None
         found: MasterSolution | None = None
         while bound - best_value > gap * max(best_value, 1e-12) and rounds < _ROUNDS:
@@ -127,7 +140,14 @@ class CuttingPlanes:
                 climbed = True
                 inside = self._climb(money, gap)
                 if inside is not None:
-                    best_spots, best_value = inside, self.cut_at(inside)
+                    value = self.cut_at(inside)
+                    if value > best_value:
+                        best_spots, best_value = inside, value
+                    continue
+            elif self._large and best_spots is not None and climbs < _CLIMBS:
+                climbs += 1
+                climbed = not self._add_candidates(best_spots, found.prices)
+                if not climbed:
                     continue
             trials = [found.spots]
             if best_spots is not None and not stalled:
@@ -145,12 +165,49 @@ class CuttingPlanes:
         return Continuous(best_spots, best_value, bound, found.prices, rounds, price)
 
     def _climb(self, budget: float, gap: float) -> Floats | None:
-        everything = np.arange(self.problem.columns)
+        columns = np.arange(self.problem.columns)
+        if self._large:
+            if self._candidates is None:
+                self._candidates = self._promising(budget)
+            columns = self._candidates
         aim = _FINER * gap
-        spots = climb(self.problem, self.objective, everything, budget=budget, gap=aim)
+        spots = climb(self.problem, self.objective, columns, budget=budget, gap=aim)
         if spots is None or not self.problem.keeps_limits(spots, budget=budget):
             return None
         return spots
+
+    def _promising(self, budget: float) -> Ints:
+        """Return columns that a coarse greedy buys, or would at the price that it ends with."""
+        problem = self.problem
+        money = min(budget, problem.spent(problem.most))
+        spots = self._least.copy()
+        bought = problem.most > problem.least
+        bought &= problem.least > 0
+        ratio = np.zeros(problem.columns)
+        for _ in range(_GREEDY_ROUNDS):
+            ratio = self.slopes(spots) / problem.cost
+            order = np.argsort(-ratio, kind="stable")
+            room = np.minimum(problem.most - spots, problem.most / _GREEDY_PARTS)[order]
+            paid = np.cumsum(room * problem.cost[order])
+            best = order[: int(np.searchsorted(paid, money / _GREEDY_ROUNDS)) + 1]
+            spots[best] += room[: len(best)]
+            bought[best] = True
+        ratio = self.slopes(spots) / problem.cost
+        price = float(np.median(ratio[spots > self._least]))
+        return np.flatnonzero(bought | (ratio > _NEARLY * price))
+
+    def _add_candidates(self, best: Floats, prices: Floats) -> bool:
+        """Add columns that the master's prices make worth buying; tell whether there are any."""
+        if self._candidates is None:
+            return False
+        problem = self.problem
+        scale = problem.budget if np.isfinite(problem.budget) else float(problem.cost.sum())
+        worth = self.slopes(best) - prices[1:] @ problem.coefficients
+        better = np.flatnonzero(worth > prices[0] * problem.cost / scale)
+        more = np.union1d(self._candidates, better)
+        grown = len(more) > len(self._candidates)
+        self._candidates = more
+        return grown
 
     def _pull_back(self, best: Floats | None, spots: Floats) -> Floats | None:
         """Return the farthest schedule on the way from the best to another that keeps frequency.
@@ -176,7 +233,7 @@ class CuttingPlanes:
 
     def slopes_of(self, objective: Objective, spots: NDArray[np.floating] | Ints) -> Floats:
         """Return what one more spot adds to some objective, to first order [columns]."""
-        slopes, _ = tangent(self.problem, objective, np.asarray(spots, dtype=np.float64))
+        _, slopes, _ = tangent(self.problem, objective, np.asarray(spots, dtype=np.float64))
         return slopes
 
     def cut_at(self, spots: Floats) -> float:
@@ -186,8 +243,17 @@ class CuttingPlanes:
             self._add_tangents(self._other_reach, spots, len(reached))
         return float(reached.sum())
 
+    def _grouped(self, values: Floats) -> Floats:
+        """Sum values of clusters by what the master tells apart [groups, ...]."""
+        if not self._large:
+            return values
+        sums = np.zeros((int(self._group[-1]) + 1, *values.shape[1:]))
+        np.add.at(sums, self._group, values)
+        return sums
+
     def _add_tangents(self, objective: Objective, spots: Floats, first: int) -> Floats:
-        reached, slopes = objective.tangents(self.problem.by_cell(spots))
+        of_clusters = objective.tangents(self.problem.by_cell(spots))
+        reached, slopes = (self._grouped(values) for values in of_clusters)
         rows: list[Floats] = []
         constants = np.empty(len(reached))
         for g, (columns, cells) in enumerate(zip(self._columns, self._cells, strict=True)):

@@ -15,6 +15,9 @@ Ints = NDArray[np.int64]
 
 _ROUNDS = 6
 _MOVES = 20_000
+_MANY = 6000
+_BEST = 100
+"""Of more columns than that, only so many unused ones of each market are looked at."""
 _TOLL = 100.0
 """What one overdrawn spot's worth of a limit costs, in best slopes: more than any spot brings."""
 _TOLERANCE = 1e-9
@@ -76,12 +79,17 @@ def _search(
         rows, bounds = np.vstack([rows, row]), np.append(bounds, bound)
     scale = np.maximum(np.abs(rows).max(axis=1, initial=0.0), 1e-300)
     rows = np.ascontiguousarray((rows / scale[:, None]).T)
-    room = bounds / scale - whole @ rows + _TOLERANCE
-    slopes, curvature = tangent(problem, objective, anchor)
+    _, slopes, curvature = tangent(problem, objective, anchor)
     found = whole.copy()
     per_market = objective.surrogate.cluster_rate.shape[1]
-    for m in np.unique(problem.cell // per_market):
-        columns = np.flatnonzero(problem.cell // per_market == m)
+    market = problem.cell // per_market
+    # Each market may use what it used at the anchor, and what the markets before it left.
+    room = bounds / scale - anchor @ rows + _TOLERANCE
+    for m in np.unique(market):
+        columns = np.arange(*np.searchsorted(market, [m, m + 1]))
+        room += (anchor - found)[columns] @ rows[columns]
+        if problem.columns > _MANY:
+            columns = _worth_a_look(problem, columns, slopes, found + anchor)
         cells, cell = np.unique(problem.cell[columns] % per_market, return_inverse=True)
         lower = objective.surrogate.bend(int(m), curvature, cells)
         bend = lower + np.tril(lower, -1).T
@@ -95,11 +103,18 @@ def _search(
     return found
 
 
+def _worth_a_look(problem: Problem, columns: Ints, slopes: Floats, used: Floats) -> Ints:
+    """Return a market's columns in use, and the best of the others for their money."""
+    ratio = slopes[columns] / problem.cost[columns]
+    best = columns[np.argsort(-ratio, kind="stable")[:_BEST]]
+    return np.union1d(best, columns[used[columns] > 1e-3])
+
+
 def _frequency_row(
     problem: Problem, limit: AverageFrequency, anchor: Floats
 ) -> tuple[Floats, float]:
     """Return the limit as a row . spots <= bound that touches it at the anchor, a little inside."""
-    slopes, _ = tangent(problem, limit.reach, anchor)
+    _, slopes, _ = tangent(problem, limit.reach, anchor)
     row = limit.grp - limit.most * slopes
     room = limit.room(anchor, problem.by_cell(anchor))
     inside = _MARGIN * float(limit.grp @ anchor)

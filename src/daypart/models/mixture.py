@@ -42,14 +42,17 @@ from daypart.models.search import (
     covariance_root,
     learn,
 )
+from daypart.models.start import guess_theta
 from daypart.models.summary import CHECKS, add_field, add_fitted, add_uncertainty_of_theta
 
 FAST, AUTO, FULL = range(3)
 SEARCH, CENTRE, SLOPES, AXES, NODES, DONE, LOST = range(7)
-"""Phases of a fit: the climb, the mode again, beside it for the Hessian, the rule's axes, all of
-its nodes; the end, and the end without a posterior."""
+"""Phases of a fit: the climb, back to the mode where it ended elsewhere, beside it for the
+Hessian, the rule's axes, all of its nodes; the end, and the end without a posterior."""
 MOST_CORRECTION = 1.0
 """How far the expansion's next term may move a node's log density against the centre's."""
+LOST_DIGITS = 1e11
+"""A log density beyond this has too few digits left for a third difference."""
 SKEW_DISTANCE = 1.5
 """In standard deviations: where FAST makes a bent axis fall as the skewed density does."""
 
@@ -106,7 +109,16 @@ def find_bend(
 @kernel(numba.float64, F2, numba.int64)
 def slope_width(w: FloatMatrix, i: int) -> float:
     """Return how far beside the mode the slope is taken along coordinate i."""
-    return 0.4 * math.sqrt(min(max(w[VECTORS + i, i], 1e-4), 0.02))
+    return 0.5 * math.sqrt(min(max(w[VECTORS + i, i], 1e-5), 0.02))
+
+
+@kernel(numba.boolean, F2)
+def at_best(w: FloatMatrix) -> bool:
+    """Tell whether the last visit of the search was to the best point."""
+    gap = 0.0
+    for i in range(w.shape[1]):
+        gap += abs(w[TRIAL, i] - w[BEST, i])
+    return gap == 0.0
 
 
 @kernel(numba.void, STRUCTURE, SERIES, SCRATCH, numba.int64, numba.int64, F2, F2, F2)
@@ -130,7 +142,9 @@ def aim(
     if phase == CENTRE:
         return
     if phase == SLOPES:
-        trial[index // 2] += (2 * (index % 2) - 1) * slope_width(w, index // 2)
+        trial[index] += slope_width(w, index)
+        if trial[index] > HIGHEST:
+            trial[index] -= 2.0 * slope_width(w, index)
     else:
         root, bends = w[VECTORS + 4 * d : VECTORS + 5 * d], w[VECTORS + 5 * d :]
         if phase == AXES:
@@ -142,24 +156,26 @@ def aim(
     jump(structure, t, s, trial, centre)
 
 
-@kernel(numba.void, F2, numba.int64, F2)
-def learn_slope(w: FloatMatrix, index: int, sums: FloatMatrix) -> None:
-    """Take in the slope on one side of the mode: half a row of the Hessian, and skewness."""
+@kernel(numba.void, F2, numba.int64, numba.float64, F2)
+def learn_slope(w: FloatMatrix, i: int, value: float, sums: FloatMatrix) -> None:
+    """Take in value and slope beside the mode along coordinate i: a Hessian's row, and skewness.
+
+    With the mode's own they determine the second and third derivative along the coordinate.
+    """
     d = w.shape[1]
-    i, side = index // 2, 2.0 * (index % 2) - 1.0
     row = w[VECTORS + d + i]
-    width = slope_width(w, i)
-    if side < 0.0:
-        w[STATE, LENGTH] = -2.0 * w[SLOPE, i]
-        for j in range(d):
-            row[j] = 0.0
-    w[STATE, LENGTH] += w[TRIAL_SLOPE, i]
+    step = w[TRIAL, i] - w[BEST, i]
+    bend = w[TRIAL_SLOPE, i] - w[SLOPE, i]
+    rise = value - w[STATE, VALUE] - w[SLOPE, i] * step
+    third = 6.0 * (bend * step - 2.0 * rise) / (step * step * step)
+    if abs(value) > LOST_DIGITS:
+        third = 0.0
     for j in range(d):
-        row[j] -= side * w[TRIAL_SLOPE, j] / (2.0 * width)
-    if side > 0.0:
-        skewness = w[STATE, LENGTH] / (width * width) * max(row[i], 4.0) ** -1.5
-        w[VECTORS + 5 * d, i] = skewness
-        sums[CHECKS, 1] = max(sums[CHECKS, 1], abs(skewness))
+        row[j] = (w[SLOPE, j] - w[TRIAL_SLOPE, j]) / step
+    row[i] = max(0.5 * third * step - bend / step, 0.25 * row[i])
+    skewness = third * max(row[i], 4.0) ** -1.5
+    w[VECTORS + 5 * d, i] = skewness
+    sums[CHECKS, 1] = max(sums[CHECKS, 1], abs(skewness))
 
 
 @kernel(numba.boolean, F2, F2)
@@ -288,7 +304,7 @@ def fit_series(
     sums: FloatMatrix,
     steps: IntVector,
 ) -> int:
-    """Fit one partition, searching from theta = `w[TRIAL]`.
+    """Fit one partition, searching from what its moments and theta = `w[TRIAL]` suggest.
 
     Parameters
     ----------
@@ -317,6 +333,7 @@ def fit_series(
     for i in range(len(sums)):
         for j in range(sums.shape[1]):
             sums[i, j] = 0.0
+    guess_theta(structure, t, s, w)
     start_field(structure, t, s)
     begin_search(w)
     phase, index = SEARCH, 0
@@ -324,28 +341,29 @@ def fit_series(
     while phase < DONE:
         aim(structure, t, s, phase, index, rule, fine, w)
         value = log_posterior(structure, t, s, w[TRIAL], w[TRIAL_SLOPE], steps)
-        if phase != SEARCH:
-            correction = second_order(t, s, w[TRIAL, w.shape[1] - 1] ** 6.0)
-            if phase == CENTRE:
-                expected = correction
+        if phase >= AXES:
+            correction = second_order(t, s, w[TRIAL, w.shape[1] - 1] ** 6.0) - expected
             # far out, where the expansion fails, it may not decide
-            value += min(max(correction - expected, -MOST_CORRECTION), MOST_CORRECTION)
+            value += min(max(correction, -MOST_CORRECTION), MOST_CORRECTION)
         index += 1
+        there = phase == CENTRE
         if phase == SEARCH:
             if value == -np.inf:
                 start_field(structure, t, s)
             if not learn(w, value) or index == MOST_VISITS:
                 phase = CENTRE if w[STATE, VALUE] > -np.inf else LOST
-        elif phase == CENTRE:
+                there = phase == CENTRE and value > -np.inf and at_best(w)
+        if there:
             w[STATE, VALUE] = value
+            expected = second_order(t, s, w[TRIAL, w.shape[1] - 1] ** 6.0)
             respond(structure, t, s, w[BEST])
             add_field(structure, t, s, 1.0, sums)
             phase, index = SLOPES, 0
         elif phase == SLOPES:
-            learn_slope(w, index - 1, sums)
-            if value == -np.inf or (index == axes and not shape_theta(w, sums)):
+            learn_slope(w, index - 1, value, sums)
+            if value == -np.inf or (index == w.shape[1] and not shape_theta(w, sums)):
                 phase = LOST
-            elif index == axes:
+            elif index == w.shape[1]:
                 skewed = sums[CHECKS, 1] > structure.skewed
                 full = inference == FULL or (inference == AUTO and skewed)
                 phase, index = AXES if full else DONE, 0
@@ -360,7 +378,7 @@ def fit_series(
                 find_bend(bends, axis, distance, w[STATE, HALVINGS], fall)
             if index == axes:
                 phase, index = NODES, 0
-        else:
+        elif phase == NODES:
             learn_node(structure, t, s, index - 1, value, fine, w, nodes, sums)
             phase = DONE if index == len(fine) else NODES
     sums[CHECKS, 2] = 1.0 if index == len(fine) else 0.0

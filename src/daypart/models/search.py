@@ -28,12 +28,9 @@ VALUE, LENGTH, HALVINGS = 0, 1, 2
 
 @kernel(numba.void, F2)
 def begin_search(w: FloatMatrix) -> None:
-    """Make ready to search from TRIAL, which is to be evaluated first."""
-    d = w.shape[1]
-    for i in range(d):
+    """Make ready to search from TRIAL, to be evaluated first, by the inverse Hessian set."""
+    for i in range(w.shape[1]):
         w[BEST, i] = w[TRIAL, i]
-        for j in range(d):
-            w[VECTORS + i, j] = (0.05 * w[TRIAL, i]) ** 2 if i == j else 0.0
     w[STATE, VALUE] = -np.inf
     w[STATE, LENGTH] = 1.0
     w[STATE, HALVINGS] = 0.0
@@ -137,7 +134,7 @@ def covariance_root(hessian: FloatMatrix, work: FloatMatrix, root: FloatMatrix) 
             hessian[i, j] = mean
             hessian[j, i] = mean
         hessian[i, i] = max(hessian[i, i], 4.0)
-    for _ in range(20):
+    for _ in range(80):
         if cholesky(hessian, lower, d):
             break
         for i in range(d):

@@ -112,7 +112,7 @@ class NegativeBinomial:
     name: str
     configuration: Configuration
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    version: str = "3"
+    version: str = "4"
     parents: Parents | None = None
 
     @cached_property

@@ -7,7 +7,7 @@ OUT ?= daypart-demo
 SIZE ?= small
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test test-slow lint format types contract docs bench clean
+.PHONY: image help install dev demo test test-slow lint format types contract docs bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -64,6 +64,18 @@ docs: $(VENV)/developed ## build the documentation into site/
 bench: $(VENV)/developed ## measure, and write docs/benchmarks.md's figures
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/pipeline.py
+	$(BIN)/python benchmarks/storage.py
+
+# `make image PLATFORMS=linux/amd64,linux/arm64 PUSH=--push IMAGE=...` builds for both at once.
+comma := ,
+IMAGE ?= daypart:latest
+PLATFORMS ?=
+PUSH ?=
+SECRETS := $(if $(wildcard /etc/pip.conf),--secret id=pip$(comma)src=/etc/pip.conf)
+
+image: ## the container image that tasks run in
+	DOCKER_BUILDKIT=1 docker $(if $(PLATFORMS),buildx) build --network=host $(SECRETS) \
+	  $(if $(PLATFORMS),--platform $(PLATFORMS)) $(PUSH) -t $(IMAGE) .
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import uuid
+from pathlib import Path
 
 import hypothesis
 import pytest
 
+from servers.docker import running_docker
 from servers.seaweedfs import ServerMissingError, running_s3
 
 # A busy machine may stop for a moment in any example; what must be fast has a test of its own.
@@ -30,3 +33,24 @@ def bucket(s3_server, monkeypatch):
     for name, value in s3_server.environment().items():
         monkeypatch.setenv(name, value)
     return s3_server.make_bucket(f"tests-{uuid.uuid4().hex[:12]}")
+
+
+@pytest.fixture(scope="session")
+def docker():
+    """A Docker daemon; mark tests that use it with `server`.
+
+    DAYPART_TEST_DOCKER_DATA names a folder in which images are kept from one session to the next.
+    """
+    kept = os.environ.get("DAYPART_TEST_DOCKER_DATA")
+    try:
+        with running_docker(Path(kept) if kept else None) as daemon:
+            yield daemon
+    except ServerMissingError as error:
+        pytest.skip(f"no Docker: {error}")
+
+
+@pytest.fixture(scope="session")
+def image(docker):
+    """The project's image, built as `make image` builds it."""
+    docker.build("daypart:test")
+    return "daypart:test"

@@ -183,6 +183,20 @@ def test_doctor_names_every_part(capsys):
     assert all(json.loads(out)["parts"].values())
 
 
+def test_doctor_says_how_s3_and_docker_would_be_reached(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a secret that is never shown")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/docker.sock")
+    code, out, _ = run(capsys, "doctor")
+    assert code == 0
+    assert "credentials from AWS_ACCESS_KEY_ID, region eu-west-1" in out
+    assert "endpoint http://127.0.0.1:9" in out
+    assert f"socket {tmp_path}/docker.sock is not there" in out
+    assert "a secret" not in out
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_scripts_are_printed(capsys, shell):
     code, out, _ = run(capsys, "completion", shell)

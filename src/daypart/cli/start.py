@@ -58,6 +58,8 @@ def doctor_command(progress: Progress) -> Outcome:
         f"daypart {found['daypart']}, Python {found['python']}, {found['cores']} cores",
         *(f"{name} {version or 'is missing'}" for name, version in found["parts"].items()),
         f"household key: {found['household_key']}",
+        f"s3: {found['s3']}",
+        f"docker: {found['docker']}",
         f"this folder: {'writable' if found['folder_writable'] else 'not writable'}, "
         f"{found['disk_free_gb']:.0f} GB free",
     ]
@@ -80,9 +82,45 @@ def _examination() -> dict[str, Any]:
         "household_key": "from DAYPART_HOUSEHOLD_KEY"
         if "DAYPART_HOUSEHOLD_KEY" in os.environ
         else "made at the first ingest, unless --key-file names one",
+        "s3": _s3(),
+        "docker": _docker(),
         "folder_writable": os.access(here, os.W_OK),
         "disk_free_gb": shutil.disk_usage(here).free / 1e9,
     }
+
+
+def _s3() -> str:
+    """Say with what S3 would be reached; nothing is asked of it."""
+    try:
+        library = f"obstore {importlib.metadata.version('obstore')}"
+    except importlib.metadata.PackageNotFoundError:
+        return "obstore is missing: pip install 'daypart[s3]'"
+    sources = {
+        "AWS_ACCESS_KEY_ID": "credentials from AWS_ACCESS_KEY_ID",
+        "AWS_PROFILE": "credentials from AWS_PROFILE",
+        "AWS_WEB_IDENTITY_TOKEN_FILE": "credentials from a web identity",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "credentials of the container's role",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": "credentials of the container's role",
+    }
+    found = next((text for name, text in sources.items() if name in os.environ), None)
+    if found is None:
+        kept = Path("~/.aws/credentials").expanduser().exists()
+        found = "credentials from ~/.aws" if kept else "no credentials but a machine's role, if any"
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    places = [f"region {region or 'us-east-1, as none is set'}"]
+    return ", ".join([library, found, *places, *([f"endpoint {endpoint}"] if endpoint else [])])
+
+
+def _docker() -> str:
+    """Say whether a Docker daemon could be talked to; nothing is asked of it."""
+    client = shutil.which("docker")
+    host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    if not host.startswith("unix://"):
+        return f"{client or 'no client'}, daemon at {host}"
+    socket = Path(host.removeprefix("unix://"))
+    there = "writable" if os.access(socket, os.W_OK) else "not there, or not yours"
+    return f"{client or 'no client'}, socket {socket} is {there}"
 
 
 @verb("serve", "daypart serve daypart-demo")

@@ -1,0 +1,121 @@
+"""Objects a second, and listing the results of 200,000 fits, on disk and on an S3 server.
+
+    python benchmarks/storage.py [--objects 400] [--parts 200]
+
+The S3 server is the one that the tests start, on this machine: figures of a real S3 differ, ratios
+between the ways of using it hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+from daypart import storage
+from daypart.runs.folder import RunFolder
+from daypart.runs.parts import list_parts
+from servers.seaweedfs import running_s3
+
+FITS = 200_000
+THREADS = 16
+BYTES = 20_000
+
+
+def cpu_seconds() -> float:
+    """Return the processor time of this process, without the server's."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def measure(what: str, work: Callable[[], object], count: int) -> None:
+    """Run some work and print how much of it a second was done."""
+    started, cpu = time.perf_counter(), cpu_seconds()
+    work()
+    seconds, cpu = time.perf_counter() - started, cpu_seconds() - cpu
+    print(f"  {what:44} {count / seconds:10,.0f}/s {1e3 * cpu / count:8.3f} ms of CPU each")
+
+
+def objects(base: storage.Location, count: int) -> None:
+    """Write, read and list objects of the size of a small part."""
+    body = os.urandom(BYTES // 2).hex()
+    folder = storage.make_folder(base / "objects")
+    files = [folder / f"{i:06d}" for i in range(count)]
+    measure("write, one thread", lambda: [storage.write_text(f, body) for f in files], count)
+    measure("read, one thread", lambda: [f.read_bytes() for f in files], count)
+    with ThreadPoolExecutor(THREADS) as pool:
+        measure(
+            f"write, {THREADS} threads",
+            lambda: list(pool.map(lambda f: storage.write_text(f, body), files)),
+            count,
+        )
+        measure(
+            f"read, {THREADS} threads",
+            lambda: list(pool.map(lambda f: f.read_bytes(), files)),
+            count,
+        )
+    claims = [folder / f"claim-{i:06d}" for i in range(count)]
+    measure(
+        "create if absent, one thread",
+        lambda: [storage.create_json(f, {"by": 1}) for f in claims],
+        count,
+    )
+
+
+def results(base: storage.Location, parts: int) -> None:
+    """List and read the light columns of 200,000 results, kept in parts."""
+    run = RunFolder.at(base / "run")
+    storage.make_folder(run.parts)
+    rows = FITS // parts
+    state = np.random.default_rng(0).random((rows, 40))
+
+    def write(part: int) -> None:
+        columns = {
+            "unique_id": [f"501/network/{part:04d}-{i:05d}" for i in range(rows)],
+            "status": ["ok"] * rows,
+            "state": pa.FixedSizeListArray.from_arrays(state.ravel(), 40),
+        }
+        storage.write_table(run.parts / f"{part:06d}-00000.parquet", pa.table(columns))
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        measure("write results", lambda: list(pool.map(write, range(parts))), FITS)
+    measure(f"list results ({parts} parts)", lambda: list_parts(run), FITS)
+    files = [path for _, _, path in list_parts(run)]
+    read: list[int] = []
+    measure(
+        "read their id and status",
+        lambda: read.extend(len(t) for t in storage.read_tables(files, ["unique_id", "status"])),
+        FITS,
+    )
+    if sum(read) != FITS:
+        raise RuntimeError(f"{sum(read)} results were read, not {FITS}")
+
+
+def main() -> None:
+    """Measure both."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--objects", type=int, default=400)
+    parser.add_argument("--parts", type=int, default=200)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="daypart-bench-") as folder, running_s3() as server:
+        os.environ |= server.environment()
+        server.make_bucket("bench")
+        for name, base in (("disk", Path(folder)), ("S3", storage.location("s3://bench"))):
+            print(name)
+            objects(base, given.objects)
+            results(base, given.parts)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""The image runs as nobody in particular, compiles nothing, and its tasks end as local ones do."""
+
+from __future__ import annotations
+
+import gzip
+import subprocess
+import time
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from daypart import storage
+from daypart.runs import read_results
+from daypart.runs.folder import RunFolder
+from daypart.runs.plan import write_plan
+from daypart.runs.settings import settings_of_call
+from daypart.series import SeriesStore, block_from_arrays
+from daypart.storage import location
+
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(900)]
+
+HOURS = 6 * 168
+LARGEST_BYTES = 400 << 20
+
+
+def make_store(folder, partitions):
+    rng = np.random.default_rng(2)
+    names = [f"n{i:04d}" for i in range(partitions)]
+    keys = pa.table(
+        {
+            "market": ["501"] * partitions,
+            "network": names,
+            "unique_id": [f"501/{name}" for name in names],
+        }
+    )
+    daily = 2 + np.sin(np.arange(HOURS) / 24 * 2 * np.pi)
+    counts = [rng.poisson(daily).astype(np.int32) for _ in names]
+    zones = ["America/New_York"] * partitions
+    block = block_from_arrays(keys, zones, [480_000] * partitions, counts)
+    return SeriesStore.create(folder, key=["market", "network"]).replace_regions([("501", block)])
+
+
+def plan_run(base, partitions, model="negbin"):
+    """Write a store, and the plan of a run over it that nobody works at yet."""
+    store = make_store(f"{base}/store", partitions)
+    folder = RunFolder.at(f"{base}/run")
+    settings = settings_of_call(folder, store, model=model)
+    return [task.index for task in write_plan(folder, store, settings).tasks]
+
+
+@pytest.fixture
+def run_options(s3_server):
+    """What a container needs to reach the S3 server."""
+    pairs = s3_server.environment().items()
+    variables = [word for name, value in pairs for word in ("-e", f"{name}={value}")]
+    return ["--network=host", *variables]
+
+
+def comparable(run):
+    return read_results(run).drop_columns(["seconds", "attempt"])
+
+
+def test_it_is_small_enough_to_be_pulled_by_many_at_once(docker, image):
+    """What a registry keeps and a host fetches is compressed."""
+    saved = subprocess.Popen(docker.command("save", image), stdout=subprocess.PIPE)
+    counted = CountedBytes()
+    with gzip.GzipFile(fileobj=counted, mode="wb", compresslevel=1) as squeezed:
+        while piece := saved.stdout.read(1 << 20):
+            squeezed.write(piece)
+    assert saved.wait() == 0
+    assert 50 << 20 < counted.count < LARGEST_BYTES
+
+
+class CountedBytes:
+    count = 0
+
+    def write(self, piece):
+        self.count += len(piece)
+        return len(piece)
+
+
+def test_nobody_in_it_is_root(docker, image):
+    done = docker.run("run", "--rm", "--entrypoint", "id", image, "-u")
+    assert done.stdout.strip() == "10001"
+
+
+def test_its_kernels_are_loaded_not_compiled(docker, image):
+    code = (
+        "import time, numba.core.event as e\n"
+        "compiled = []\n"
+        "class Heard(e.Listener):\n"
+        "    def on_start(self, event): compiled.append(event)\n"
+        "    def on_end(self, event): pass\n"
+        "e.register('numba:compile', Heard())\n"
+        "from daypart.models import compile_kernels\n"
+        "compile_kernels()\n"
+        "print(len(compiled))\n"
+    )
+    done = docker.run("run", "--rm", "--entrypoint", "python", image, "-c", code)
+    assert done.stdout.strip() == "0"
+
+
+def test_tasks_in_containers_give_what_one_process_gives(
+    docker, image, run_options, bucket, tmp_path
+):
+    tasks = plan_run(bucket, 48)
+    for index in tasks:
+        docker.run("run", "--rm", *run_options, image, "task", f"{bucket}/run", str(index))
+    done = comparable(f"{bucket}/run")
+    assert done.column("status").to_pylist() == ["ok"] * 48
+    fit = ["fit", f"{bucket}/store", "--run", f"{bucket}/whole", "--executor", "inline"]
+    docker.run("run", "--rm", *run_options, image, *fit)
+    assert comparable(f"{bucket}/whole").equals(done)
+    # The kernels of this host are compiled for its own processor: sums may differ in last bits.
+    make_store(tmp_path / "store", 48)
+    from daypart.runs import fit as fit_here
+
+    fit_here(tmp_path / "store", run=tmp_path / "run", executor="inline")
+    here = comparable(tmp_path / "run")
+    for name in here.column_names:
+        if pa.types.is_floating(here.schema.field(name).type):
+            np.testing.assert_allclose(
+                here.column(name).to_numpy(), done.column(name).to_numpy(), rtol=1e-4, atol=1e-6
+            )
+
+
+def test_a_task_that_is_told_to_stop_flushes_and_a_second_attempt_completes_it(
+    docker, image, run_options, bucket
+):
+    index = plan_run(bucket, 2200)[0]
+    command = [*run_options, image, "task", f"{bucket}/run", str(index)]
+    name = docker.run("run", "-d", *command).stdout.strip()
+    parts = location(bucket) / "run" / "parts"
+    deadline = time.monotonic() + 120
+    while not list(parts.glob("*.parquet")):
+        assert time.monotonic() < deadline, docker.run("logs", name).stderr
+        time.sleep(0.05)
+    docker.run("kill", "--signal", "TERM", name)
+    assert docker.run("wait", name).stdout.strip() == "75"
+    told = docker.run("logs", name).stderr
+    assert "stopped by SIGTERM" in told
+    docker.run("rm", name)
+    flushed = sum(len(storage.read_table(part, ["unique_id"])) for part in parts.iterdir())
+    assert flushed > 0
+    docker.run("run", "--rm", *command)
+    rows = [
+        name
+        for part in parts.iterdir()
+        for name in storage.read_table(part, ["unique_id"]).column(0).to_pylist()
+    ]
+    plan = storage.read_table(f"{bucket}/run/plan.parquet")
+    planned = plan.filter(pa.compute.equal(plan.column("task"), index)).column("unique_id")
+    assert sorted(rows) == sorted(planned.to_pylist())

@@ -65,6 +65,7 @@ bench: $(VENV)/developed ## measure, and write docs/benchmarks.md's figures
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/pipeline.py
 	$(BIN)/python benchmarks/storage.py
+	$(BIN)/python benchmarks/batch.py
 
 # `make image PLATFORMS=linux/amd64,linux/arm64 PUSH=--push IMAGE=...` builds for both at once.
 comma := ,

@@ -66,6 +66,7 @@ bench: $(VENV)/developed ## measure, and write docs/benchmarks.md's figures
 	$(BIN)/python benchmarks/pipeline.py
 	$(BIN)/python benchmarks/storage.py
 	$(BIN)/python benchmarks/batch.py
+	$(BIN)/python benchmarks/reach.py
 
 # `make image PLATFORMS=linux/amd64,linux/arm64 PUSH=--push IMAGE=...` builds for both at once.
 comma := ,

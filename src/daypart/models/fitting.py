@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daypart.models import layout
+from daypart.models.diagnostics import PIT_HOURS, pit_summary
 from daypart.models.field import (
     CROSSED_LEVELS,
     CROSSED_PARENTS,
@@ -25,6 +26,7 @@ from daypart.models.negbin import FEWEST_WEEKS, INFERENCES, MOST_WEEKS
 from daypart.models.parents import EVENT_SD, Prior
 from daypart.models.quadrature import integration_rule, product_rule
 from daypart.models.search import TRIAL, VECTORS
+from daypart.models.seeds import number_of
 from daypart.models.summary import CHECKS, DENSE, DENSE_SQUARE, HOUR, HOUR_SQUARE, LEVEL, SUM_ROWS
 from daypart.series import local_hours
 
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from daypart.series import SeriesBlock
 
 
+PIT_COLUMNS = ("pit_mean", "pit_sd", "pit_distance")
 FINE_BELOW = 2.0
 """Mean count an hour under which FULL takes the finer rule."""
 
@@ -190,9 +193,22 @@ def _fit_one(
         return Posterior("failed", "the posterior's mode was not found", {})
     space.used = len(fine) if space.sums[CHECKS, 2] else len(space.rule)
     columns = _columns(model, space, weeks, present)
+    columns |= _pit(model, table, space, key["unique_id"])
     if prior is not None:
         columns |= _with_prior(model, columns, prior, present)
     return Posterior("ok", None, columns)
+
+
+def _pit(
+    model: NegativeBinomial, table: Series, space: Workspace, unique_id: str
+) -> dict[str, float]:
+    """Return the columns of the randomised transforms, whose seed is the partition's name."""
+    nodes, found = space.nodes[: space.used], np.zeros(3)
+    r = float(nodes[:, 0] @ nodes[:, -1] ** 6)
+    seed = number_of(unique_id) >> 1  # fits an int64
+    walk = int(model.configuration.walk)
+    pit_summary(table, walk, space.sums, r, seed, np.zeros(PIT_HOURS), found)
+    return dict(zip(PIT_COLUMNS, found.tolist(), strict=True))
 
 
 def _offset(space: Workspace, prior: Prior | None, weeks: int, present: NDArray[np.int16]) -> None:
@@ -321,7 +337,7 @@ def posterior_schema(model: NegativeBinomial) -> pa.Schema:
     fields |= {"observed_hours": pa.int32(), "mean_count": pa.float32()}
     fields |= {"newton_steps": pa.int32(), "evaluations": pa.int32()}
     fields |= {"gradient": pa.float32(), "skewness": pa.float32(), "inference": pa.string()}
-    fields |= {"flags": pa.string()}
+    fields |= {"flags": pa.string(), **dict.fromkeys(PIT_COLUMNS, pa.float32())}
     if model.pools:
         names = pa.list_(pa.string())
         fields |= {"parents": names, "shared_sd": vector, "shared_event_sd": vector}

@@ -26,5 +26,15 @@ def generator_of(unique_id: str, seed: int) -> np.random.Generator:
     >>> bool(draws[0] == draws[1])
     True
     """
-    digest = hashlib.blake2b(unique_id.encode(), digest_size=8).digest()
-    return np.random.default_rng([seed, int.from_bytes(digest, "little")])
+    return np.random.default_rng([seed, number_of(unique_id)])
+
+
+def number_of(unique_id: str) -> int:
+    """Return a number of 64 bits that stands for a partition's name, on every machine the same.
+
+    Examples
+    --------
+    >>> number_of("501/ESPN/all") == number_of("501/ESPN/all") != number_of("501/CNN/all")
+    True
+    """
+    return int.from_bytes(hashlib.blake2b(unique_id.encode(), digest_size=8).digest(), "little")

@@ -15,8 +15,10 @@ from batch_under_test import emulated_batch
 from counted_stores import POISSON, make_store, planned
 
 from daypart.batch_emulator import EmulatorSettings
+from daypart.cli.terminal import LogProgress
 from daypart.errors import DaypartError
 from daypart.runs import TaskFailed, Waiting, fit, get_executor, read_results
+from daypart.runs.callbacks import tell_waiting
 from daypart.runs.executor import Task
 from daypart.runs.executors.aws_batch import AwsBatchSettings
 from daypart.runs.executors.aws_batch.rehearsal import rehearse
@@ -146,6 +148,11 @@ def test_batchs_own_reason_is_shown_when_nothing_runs_for_two_minutes(settings, 
     large = AwsBatchSettings(vcpus=1, memory_mib=memory)
     with pytest.raises(EnoughError, match=says):
         rehearse([60.0] * 3, large, emulated(**settings), max_vcpus=64, on_event=end)
+
+
+def test_why_nothing_runs_is_shown_to_the_user(capsys):
+    tell_waiting(LogProgress())(Waiting("CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY"))
+    assert "nothing runs: CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY" in capsys.readouterr().err
 
 
 # What is looked at before anything is submitted.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from daypart.progress import Step
-from daypart.runs.events import BlockFinished, Event, OnEvent
+from daypart.progress import Progress, Step
+from daypart.runs.events import BlockFinished, Event, OnEvent, Waiting
 
 
 def tell_all(callbacks: Sequence[OnEvent]) -> OnEvent:
@@ -49,3 +49,19 @@ class ProgressBar:
         if isinstance(event, BlockFinished):
             self.partitions += event.partitions
             self.step.advance(event.partitions, event.failed)
+
+
+def tell_waiting(progress: Progress) -> OnEvent:
+    """Return a callback that shows why nothing runs, as a step that is over at once.
+
+    Parameters
+    ----------
+    progress : Progress
+    """
+
+    def tell(event: Event) -> None:
+        if isinstance(event, Waiting):
+            with progress.step(f"nothing runs: {event.reason}"):
+                pass
+
+    return tell

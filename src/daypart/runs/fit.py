@@ -15,7 +15,7 @@ from daypart.errors import Interrupted
 from daypart.models import COMPILED_MODELS, compile_kernels
 from daypart.progress import SILENT, Progress, Step
 from daypart.runs.calendar_file import Calendar
-from daypart.runs.callbacks import ProgressBar, tell_all
+from daypart.runs.callbacks import ProgressBar, tell_all, tell_waiting
 from daypart.runs.compaction import LEAST_SHARE, compact_regions
 from daypart.runs.executor import Executor, Request, executor_of_call, get_executor
 from daypart.runs.folder import RunFolder
@@ -192,7 +192,7 @@ def fit(
             with progress.step("loading the model (compiled the first time)"):
                 compile_kernels()
         with progress.step("fitting", total=plan.pending, unit="partitions") as step:
-            _execute(runner, folder, plan, step)
+            _execute(runner, folder, plan, step, progress)
             standing = standing_of(folder, plan.table)
             compact_regions(folder, standing, least_share=LEAST_SHARE)
             report = _report(folder, plan, standing, time.perf_counter() - started)
@@ -261,16 +261,18 @@ def fit_requests(
     return runner.requests(plan.tasks)
 
 
-def _execute(runner: Executor, folder: RunFolder, plan: Plan, step: Step) -> None:
+def _execute(
+    runner: Executor, folder: RunFolder, plan: Plan, step: Step, progress: Progress
+) -> None:
     """Run the plan's tasks, with Ctrl-C and SIGTERM as requests to flush and stop."""
-    counter = ProgressBar(step)
+    counter, waiting = ProgressBar(step), tell_waiting(progress)
     cores = getattr(runner, "cores", 0)
     with stop_on_signals() as stop:
         try:
             if plan.tasks:
                 note_executor(folder, runner)
                 with recorded(folder, runner.name, cores) as history:
-                    runner.execute(plan.tasks, tell_all([counter, history]), stop)
+                    runner.execute(plan.tasks, tell_all([counter, history, waiting]), stop)
         except Interrupted:
             done = plan.partitions - plan.pending + counter.partitions
             raise Interrupted(

@@ -1,25 +1,43 @@
-"""Measure the optimiser: seconds, gaps and peak memory on made-up panels of a known size.
+"""Measure the optimiser: processor seconds, gaps and peak memory on panels of a known size.
 
-    python benchmarks/plan.py --case sides --case national --case slsqp [--json figures.json]
+    python benchmarks/plan.py --case sides --case national --case slsqp [--json]
 
-Each case runs in its own process, so that peak memory (VmHWM) is its own. The panels are drawn
-here: households differ in appetite (Gamma) and in taste (a repertoire of networks, drawn by
-popularity, and a profile over dayparts).
+Each case runs in its own process on one thread, so that its peak memory (VmHWM) is its own. The
+panels are drawn here: households differ in appetite (Gamma) and in taste (a repertoire of
+networks, drawn by popularity, and a profile over dayparts).
 """
 
 from __future__ import annotations
 
+import argparse
+import datetime as dt
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from daypart.planning.flight import DaypartClock
+from daypart.planning.brief import Brief, Limit, Limits
+from daypart.planning.flight import DaypartClock, broadcast_weeks
+from daypart.planning.objective import reach_objective
+from daypart.planning.optimiser import CuttingPlanes
 from daypart.planning.panel import Market, Panel
+from daypart.planning.problem import Problem, build_problem
+from daypart.planning.surrogate import fit_surrogate
+from daypart.planning.whole import find_whole_spots
 from daypart.viewing import STANDARD_DAYPARTS
 
 Floats = NDArray[np.float64]
 
 HISTORY_WEEKS = 26
 REPERTOIRE = 18
+FLIGHT_WEEKS = 4
+SLSQP_SECONDS = 180.0
 
 
 def draw_panel(
@@ -91,3 +109,189 @@ def _draw_market(
     a_week = total.sum(axis=(1, 2)) / HISTORY_WEEKS
     weekly = a_week[:, None] * rng.gamma(8.0, 1 / 8.0, (households, HISTORY_WEEKS))
     return cell[seen], total[seen], odd[seen], weekly, seen.sum(axis=(1, 2))
+
+
+def draw_problem(panel: Panel, limits: list[Limit], *, grp: float, seed: int = 5) -> Problem:
+    """Draw a rate card, and set a budget that buys about `grp` at the average price."""
+    rng = np.random.default_rng(seed)
+    markets, networks, dayparts = panel.shape
+    cpm = 8.0 * rng.gamma(10.0, 0.1, (markets, 1, 1)) * rng.gamma(6.0, 1 / 6, (1, networks, 1))
+    cpm = cpm * np.linspace(0.5, 2.0, dayparts) * rng.gamma(20.0, 0.05, panel.shape)
+    first = dt.date(2024, 3, 4)
+    weeks = broadcast_weeks(first, first + dt.timedelta(7 * FLIGHT_WEEKS - 1))
+    impressions = panel.impressions_per_spot()
+    price = (impressions * cpm.ravel() / 1000.0).sum()
+    price /= 100.0 * impressions.sum() / panel.universe_estimate.sum()
+    brief = Brief(
+        name="benchmark",
+        first_day=weeks[0].days[0],
+        last_day=weeks[-1].days[-1],
+        budget=grp * price,
+        rate_card=Path("drawn"),
+        limits=Limits(shares=tuple(limits)),
+    )
+    table = np.repeat(cpm.reshape(-1, 1), FLIGHT_WEEKS, axis=1)
+    return build_problem(brief, panel, weeks, table, impressions, impressions)
+
+
+def side_limits(panel: Panel) -> list[Limit]:
+    """Return 47 limits: 30 networks' shares, dayparts' least and most, a GRP floor."""
+    return [
+        *(Limit("network", name, max_percent=5) for name in panel.networks[:30]),
+        *(Limit("daypart", name, max_percent=30, min_percent=3) for name in panel.dayparts),
+        Limit("network", panel.networks[40], min_grp=3),
+    ]
+
+
+def measure_sides() -> dict[str, Any]:
+    """Solve 6,000 households x 960 cells with 47 side constraints, in fractions and whole."""
+    panel = draw_panel(1, 6000, 120)
+    warm_up()
+    figures: dict[str, Any] = {"fit_seconds": _timed(fit_surrogate, panel)[1]}
+    objective = reach_objective(fit_surrogate(panel))
+    for grp in (30, 100, 300):
+        problem = draw_problem(panel, side_limits(panel), grp=grp)
+        assert (problem.columns, len(problem.limits)) == (960, 47)
+        planes = CuttingPlanes(problem, objective)
+        found, seconds = _timed(lambda p=planes: p.solve(gap=1e-4))
+        whole, more = _timed(lambda p=planes, f=found: find_whole_spots(p, f, gap=3e-3))
+        assert problem.keeps_limits(whole.spots)
+        figures |= {
+            f"reach_at_{grp}": found.value,
+            f"continuous_gap_at_{grp}": found.gap,
+            f"continuous_seconds_at_{grp}": seconds,
+            f"whole_gap_at_{grp}": whole.gap,
+            f"whole_seconds_at_{grp}": more,
+        }
+    return figures
+
+
+def measure_national() -> dict[str, Any]:
+    """Plan 210 markets x 2,000 households x 165 networks x 8 dayparts on one budget."""
+    panel = draw_panel(210, 2000, 165)
+    warm_up()
+    surrogate, fitting = _timed(fit_surrogate, panel)
+    problem = draw_problem(panel, [], grp=30)
+    columns, entries = problem.columns, len(panel.minutes)
+    del panel
+    planes, setting_up = _timed(lambda: CuttingPlanes(problem, reach_objective(surrogate)))
+    found, seconds = _timed(lambda: planes.solve(gap=2.5e-3))
+    whole, more = _timed(lambda: find_whole_spots(planes, found, gap=5e-3))
+    assert problem.keeps_limits(whole.spots)
+    return {
+        "columns": columns,
+        "minutes_entries": entries,
+        "fit_seconds": fitting,
+        "continuous_seconds": setting_up + seconds,
+        "continuous_gap": found.gap,
+        "whole_seconds": more,
+        "whole_gap": whole.gap,
+        "reach": whole.value,
+        "spots": int(whole.spots.sum()),
+    }
+
+
+def measure_slsqp() -> dict[str, Any]:
+    """Solve the 960-cell problem with SciPy's SLSQP: exact gradients, from an even start."""
+    from scipy.optimize import minimize
+
+    from daypart.planning.interior import one_sided, tangent
+
+    panel = draw_panel(1, 6000, 120)
+    warm_up()
+    objective = reach_objective(fit_surrogate(panel))
+    problem = draw_problem(panel, side_limits(panel), grp=100)
+    planes = CuttingPlanes(problem, objective)
+    found, ours = _timed(lambda: planes.solve(gap=1e-4))
+    rows, bounds = one_sided(problem, problem.budget)
+    scale = np.abs(rows).max(axis=1)
+    rows, bounds = rows / scale[:, None], bounds / scale
+    start = np.full(problem.columns, 1.0) * problem.budget / problem.cost.sum()
+    start = np.minimum(start, problem.most)
+    begun, steps = time.process_time(), [start]
+
+    def watch(spots: Floats) -> None:
+        steps.append(spots.copy())
+        if time.process_time() - begun > SLSQP_SECONDS:
+            raise StopIteration
+
+    result = minimize(
+        lambda x: -objective.value(problem.by_cell(x)),
+        start,
+        jac=lambda x: -tangent(problem, objective, x)[1],
+        method="SLSQP",
+        bounds=list(zip(problem.least, problem.most, strict=True)),
+        constraints={
+            "type": "ineq",
+            "fun": lambda x: bounds - rows @ x,
+            "jac": lambda x: -rows,
+        },
+        callback=watch,
+    )
+    last = np.clip(steps[-1], problem.least, problem.most)
+    return {
+        "ours_seconds": ours,
+        "ours_reach": found.value,
+        "ours_bound": found.bound,
+        "slsqp_seconds": time.process_time() - begun,
+        "slsqp_iterations": len(steps) - 1,
+        "slsqp_reach": objective.value(problem.by_cell(last)),
+        "slsqp_start_reach": objective.value(problem.by_cell(start)),
+        "slsqp_keeps_limits": problem.keeps_limits(last, tolerance=1e-4),
+        "slsqp_said": str(getattr(result, "message", "")),
+    }
+
+
+CASES = {"sides": measure_sides, "national": measure_national, "slsqp": measure_slsqp}
+
+
+def warm_up() -> None:
+    """Compile the kernels on a panel that takes no time."""
+    panel = draw_panel(2, 50, 20)
+    planes = CuttingPlanes(draw_problem(panel, [], grp=50), reach_objective(fit_surrogate(panel)))
+    found = planes.solve()
+    assert found is not None
+    find_whole_spots(planes, found, gap=0.1)
+
+
+def _timed(work: Any, *given: Any) -> tuple[Any, float]:
+    """Return what some work gives and its processor seconds."""
+    before = time.process_time()
+    return work(*given), time.process_time() - before
+
+
+def _peak_mb() -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+
+
+def main() -> None:
+    """Measure the named cases, each in its own process."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--case", action="append", choices=CASES, help="all without it")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--here", choices=CASES, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.here:
+        figures = CASES[given.here]()
+        print(json.dumps(figures | {"peak_mb": _peak_mb()}))
+        return
+    one_thread = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    for case in given.case or CASES:
+        command = [sys.executable, __file__, "--here", case]
+        done = subprocess.run(command, env=os.environ | one_thread, stdout=-1, check=True)
+        figures = json.loads(done.stdout)
+        if given.json:
+            print(json.dumps({"case": case} | figures))
+            continue
+        print(case)
+        for name, value in figures.items():
+            print(
+                f"  {name:24s} {value:>14.5g}"
+                if isinstance(value, float)
+                else f"  {name:24s} {value}"
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -25,7 +25,9 @@ DEFINITIONS = {
     "reach on the other half, less one: how much of an optimum is owed to the sample.",
     "Even split": "The same budget with the same money in everything that can be bought.",
     "Limited by": "The limits that bind, and what one percent more budget (or one point more of a "
-    "share) would add to the objective.",
+    "share, or one GRP less of a floor) would add to the objective.",
+    "Shadow price": "What the objective gains at the best plan in fractions of spots: by one more "
+    "unit of money in all or in one market, or by a limit loosened by its own unit.",
 }
 
 

@@ -15,6 +15,7 @@ Floats = NDArray[np.float64]
 MONEY = 1000.0
 """Prices of money are told for so many of the brief's currency."""
 
+_BINDS = 1e-6
 _ROOM = 0.5
 """Spots below the most that a column must be for one more to count as being on offer."""
 
@@ -58,7 +59,7 @@ def tell_prices(
                 "worth": abs(float(price)) * limit.loosened,
             }
             for limit, price in zip(problem.limits, continuous.prices[1:], strict=True)
-            if abs(price) * limit.loosened > 1e-9
+            if abs(price) * limit.loosened > _BINDS
         ],
     }
 

@@ -169,11 +169,23 @@ class Driver:
         self.jobs.records.note(live.record, ended=True)
         for task in live.record.submission.tasks:
             if task in self.tasks and self.results.rows_left(task) > 0:
-                if standing.terminated and task not in self._to_mend:
-                    self._ended_by_user()
+                if task not in self._to_mend:
+                    self._left_without_reason(task, terminated=standing.terminated)
                 self._to_mend[task] = None
         if self._to_mend:
             self._mended_at = float("-inf")
+
+    def _left_without_reason(self, task: int, *, terminated: bool) -> None:
+        """Stop where a task ends well again and again, and its rows are not there."""
+        if terminated:
+            self._ended_by_user()
+        self._stuck[task] = self._stuck.get(task, 0) + 1
+        if self._stuck[task] >= _MOST_ROUNDS_WITHOUT_PROGRESS:
+            self._end_all("no progress")
+            raise DaypartError(
+                f"task {task} ended {self._stuck[task]} times without all its rows",
+                hint="see whether the containers write to the place where the run lies",
+            )
 
     def _tell_if_blocked(self, standing: dict[str, Standing]) -> None:
         """Show what Batch says, once nothing has run or moved for a while."""

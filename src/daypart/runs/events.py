@@ -24,6 +24,8 @@ class BlockFinished:
     failed: int
     skipped: int
     seconds: float
+    peak_bytes: int = 0
+    """The highest memory so far of the process that fitted it; 0 where not known."""
 
     @property
     def partitions(self) -> int:

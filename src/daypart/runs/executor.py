@@ -32,6 +32,7 @@ class Task:
     index : int
         The number that the plan gave the slice.
     region : str
+        Of its partitions, or the first of them where they are of several.
     partitions : int
     seconds : float or None
         Expected on one core; None where nothing was measured.
@@ -61,6 +62,10 @@ class TaskSize:
 
     minutes: float | None = None
     cores: int = 1
+
+
+BY_NUMBER = TaskSize()
+"""Tasks cut by the number of their partitions."""
 
 
 @dataclass(frozen=True)

@@ -179,7 +179,13 @@ def fit(
     with folder.lock():
         check_same_run(folder, settings)
         active = runner.active_tasks(folder.path)
-        write = partial(write_plan, retry_failed=retry_failed, active=active, progress=progress)
+        write = partial(
+            write_plan,
+            retry_failed=retry_failed,
+            active=active,
+            size=runner.task_size,
+            progress=progress,
+        )
         plan = write(folder, opened, settings)
         taken = 0
         if take_over is not None and plan.pending:
@@ -257,7 +263,9 @@ def fit_requests(
     )
     check_same_run(folder, settings)
     active = runner.active_tasks(folder.path) if folder.holds_run() else frozenset()
-    plan = draw_plan(folder, opened, settings, retry_failed=retry_failed, active=active)
+    plan = draw_plan(
+        folder, opened, settings, retry_failed=retry_failed, active=active, size=runner.task_size
+    )
     return runner.requests(plan.tasks)
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from daypart.progress import SILENT, Progress
-from daypart.runs.executor import Task
+from daypart.runs.executor import BY_NUMBER, Task, TaskSize
 from daypart.runs.folder import RunFolder, RunSettings
 from daypart.runs.identity import fit_hashes
+from daypart.runs.packing import TARGET_MINUTES, pack, tasks_wanted
 from daypart.runs.parents import prepare_parents
 from daypart.runs.parts import MISSING_STATUS, list_parts, standing_of
+from daypart.runs.pilot import Costs, costs_of
 from daypart.series import SeriesStore
 from daypart.storage import make_folder, read_table, remove_unfinished, write_table
 
@@ -55,6 +57,7 @@ def draw_plan(
     *,
     retry_failed: bool = False,
     active: frozenset[int] = frozenset(),
+    size: TaskSize = BY_NUMBER,
 ) -> Plan:
     """Plan what has no good row yet; nothing is written.
 
@@ -73,6 +76,9 @@ def draw_plan(
         Fit failed partitions again.
     active : frozenset of int
         Tasks of the former plan that run somewhere still: their slices stay as they are.
+    size : TaskSize
+        With minutes: partitions are packed into tasks that long by what they are expected to
+        take; without: cut in file order by their number.
 
     Returns
     -------
@@ -94,12 +100,20 @@ def draw_plan(
         pending |= status == "failed"
     before = _former_tasks(partitions, former)
     kept = pending & np.isin(before, sorted(active))
-    cut = _cut(partitions, pending & ~kept, first_task=_first_free_task(folder, former))
+    first_task, fresh = _first_free_task(folder, former), pending & ~kept
+    if size.minutes is None or not fresh.any():
+        costs = None
+        cut = _cut(partitions, fresh, first_task=first_task)
+    else:
+        costs = costs_of(folder, store, settings, standing, fresh)
+        cut = _pack(partitions, fresh, costs, size, first_task=first_task)
     task = np.where(kept, before, np.where(cut >= 0, cut, before))
     table = partitions.append_column("task", _int32(task, mask=task < 0))
     attempts = np.nan_to_num(standing.rows.column("attempt").to_numpy().astype(float)) + 1
     table = table.append_column("attempt", _int32(attempts))
     tasks = _tasks(folder, table, pending)
+    if costs is not None:
+        tasks = _with_costs(tasks, cut, fresh, costs)
     return Plan(len(partitions), int(pending.sum()), tasks, table)
 
 
@@ -110,6 +124,7 @@ def write_plan(
     *,
     retry_failed: bool = False,
     active: frozenset[int] = frozenset(),
+    size: TaskSize = BY_NUMBER,
     progress: Progress = SILENT,
 ) -> Plan:
     """Fit the parents, draw a plan, write it, then `run.json`.
@@ -120,7 +135,7 @@ def write_plan(
     for each in (folder.path, folder.parts):
         remove_unfinished(each)
     prepare_parents(folder, store, settings, progress)
-    plan = draw_plan(folder, store, settings, retry_failed=retry_failed, active=active)
+    plan = draw_plan(folder, store, settings, retry_failed=retry_failed, active=active, size=size)
     write_table(folder.plan, plan.table)
     folder.write_settings(settings)
     return plan
@@ -205,13 +220,47 @@ def _cut(
     return task
 
 
+def _pack(
+    partitions: pa.Table,
+    pending: np.ndarray[Any, Any],
+    costs: Costs,
+    size: TaskSize,
+    *,
+    first_task: int,
+) -> np.ndarray[Any, Any]:
+    """Pack what is pending into tasks of about one length, numbered longest first."""
+    minutes = size.minutes or TARGET_MINUTES
+    wanted = tasks_wanted(float(costs.seconds.sum()), minutes=minutes, cores=size.cores)
+    regions = partitions.column("region").to_numpy(zero_copy_only=False)[pending]
+    packing = pack(costs.seconds, regions.astype(str), wanted)
+    task = np.full(len(partitions), -1, np.int32)
+    task[pending] = first_task + packing.task
+    return task
+
+
+def _with_costs(
+    tasks: tuple[Task, ...],
+    cut: np.ndarray[Any, Any],
+    pending: np.ndarray[Any, Any],
+    costs: Costs,
+) -> tuple[Task, ...]:
+    """Add to new tasks what they are expected to take."""
+    numbers, place = np.unique(cut[pending], return_inverse=True)
+    seconds = dict(zip(numbers.tolist(), np.bincount(place, costs.seconds).tolist(), strict=True))
+    return tuple(
+        replace(task, seconds=seconds.get(task.index), memory_bytes=costs.memory_bytes)
+        for task in tasks
+    )
+
+
 def _tasks(folder: RunFolder, table: pa.Table, pending: np.ndarray[Any, Any]) -> tuple[Task, ...]:
     """Return the tasks of what is pending, in the order of their numbers."""
     planned = table.select(["task", "region"]).filter(_bools(pending))
-    counted = planned.group_by(["task", "region"]).aggregate([([], "count_all")])
+    counted = planned.group_by("task").aggregate([("region", "min"), ([], "count_all")])
+    names = counted.rename_columns(["task", "region", "partitions"]).sort_by("task")
     return tuple(
-        Task(folder.path, row["task"], row["region"], row["count_all"])
-        for row in counted.sort_by("task").to_pylist()
+        Task(folder.path, row["task"], row["region"], row["partitions"])
+        for row in names.to_pylist()
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -322,4 +323,5 @@ def _next_size(size: int, seconds: float) -> int:
 def _block_finished(task: int, rows: pa.Table, seconds: float) -> BlockFinished:
     status = rows.column("status").to_pylist()
     counts = {name: status.count(name) for name in ("ok", "failed", "skipped")}
-    return BlockFinished(task, **counts, seconds=seconds)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return BlockFinished(task, **counts, seconds=seconds, peak_bytes=peak)

@@ -150,6 +150,14 @@ class SeriesStore:
         """Return the key columns and `unique_id` of a region's partitions, in file order."""
         return read_table(self._file(region), [*self.key, "unique_id"])
 
+    def read_hours(self, region: str) -> np.ndarray[Any, Any]:
+        """Return how many hours each of a region's partitions has, in file order."""
+        import pyarrow.compute as pc
+
+        lengths = pc.list_value_length(read_table(self._file(region), ["counts"]).column(0))
+        hours: np.ndarray[Any, Any] = lengths.to_numpy().astype(np.int64)
+        return hours
+
     def read_region(self, region: str, rows: Sequence[int] | None = None) -> SeriesBlock:
         """Read a region's partitions, all or the rows given (positions in file order).
 

@@ -1,0 +1,242 @@
+"""The pilot: a few partitions fitted before a run, to know what all of them will take."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daypart.errors import Interrupted
+from daypart.runs.events import BlockFinished, Event
+from daypart.runs.folder import RunFolder, RunSettings
+from daypart.runs.packing import memory_request
+from daypart.runs.parts import MISSING_STATUS, Standing, standing_of
+from daypart.runs.stopping import Stop
+from daypart.series import SeriesStore
+from daypart.storage import make_folder, read_table, write_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SAMPLE = 20
+STRATA = 5
+BUDGET_SECONDS = 60.0
+"""A pilot ends then with what it has; a partition that took longer gets a task of its own."""
+
+_ENOUGH_KNOWN = 50
+_PARENTS = "parents.parquet"
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """What was measured.
+
+    Parameters
+    ----------
+    hours : int64 array, shape (sample,)
+        Sizes of the partitions fitted.
+    seconds : float64 array, shape (sample,)
+        Empty where none ended within the budget.
+    peak_bytes : int
+        Highest memory of the process that fitted them.
+    """
+
+    hours: NDArray[np.int64]
+    seconds: NDArray[np.float64]
+    peak_bytes: int
+
+
+def choose_sample(hours: NDArray[np.int64], most: int = SAMPLE) -> NDArray[np.int64]:
+    """Choose partitions of all sizes: evenly over their ranks, one of middle size first.
+
+    The first warms up what the model loads or compiles, and its seconds do not count.
+
+    Examples
+    --------
+    >>> choose_sample(np.array([10, 40, 20, 30]), 3).tolist()
+    [2, 0, 1]
+    """
+    order = np.argsort(hours, kind="stable")
+    ranks = np.unique(np.linspace(0, len(order) - 1, min(most, len(order))).round().astype(int))
+    chosen = order[ranks].tolist()
+    if not chosen:
+        return np.empty(0, np.int64)
+    middle = chosen.pop((len(chosen) - 1) // 2)
+    return np.array([middle, *chosen], np.int64)
+
+
+def expected_seconds(pilot: Pilot, hours: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return what partitions are expected to take, by their size.
+
+    The sample is divided into strata of about equal numbers by size; between the means of
+    strata seconds are interpolated, beyond them they stay.
+
+    Parameters
+    ----------
+    pilot : Pilot
+    hours : int64 array, shape (partitions,)
+
+    Returns
+    -------
+    float64 array, shape (partitions,)
+        `BUDGET_SECONDS` where nothing was measured.
+
+    Examples
+    --------
+    >>> pilot = Pilot(np.array([10, 20]), np.array([1.0, 2.0]), 0)
+    >>> expected_seconds(pilot, np.array([5, 15, 99])).tolist()
+    [1.0, 1.5, 2.0]
+    """
+    if len(pilot.seconds) == 0:
+        return np.full(len(hours), BUDGET_SECONDS)
+    order = np.argsort(pilot.hours, kind="stable")
+    strata = [each for each in np.array_split(order, STRATA) if len(each)]
+    sizes = np.array([pilot.hours[each].mean() for each in strata])
+    means = np.array([pilot.seconds[each].mean() for each in strata])
+    kinds, of_kind = np.unique(sizes, return_inverse=True)
+    joined = np.bincount(of_kind, means) / np.bincount(of_kind)
+    return np.interp(hours, kinds, joined)
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What partitions are expected to take.
+
+    Parameters
+    ----------
+    seconds : float64 array, shape (partitions,)
+    memory_bytes : int or None
+        Of one worker, with head room.
+    """
+
+    seconds: NDArray[np.float64]
+    memory_bytes: int | None
+
+
+def costs_of(
+    folder: RunFolder,
+    store: SeriesStore,
+    settings: RunSettings,
+    standing: Standing,
+    pending: NDArray[np.bool_],
+) -> Costs:
+    """Return what the pending partitions of a run are expected to take.
+
+    A partition that was fitted before counts with the seconds of then; the others go by size,
+    measured on rows that are there or, where these are few, on a pilot.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    store : SeriesStore
+    settings : RunSettings
+    standing : Standing
+        Of all partitions.
+    pending : bool array, shape (partitions of the standing,)
+    """
+    rows = standing.rows.filter(_mask(pending))
+    hours = _hours_of(store, rows)
+    before = rows.column("seconds").to_numpy().astype(float)
+    known = standing.rows.filter(_mask(standing.statuses() == "ok"))
+    if len(known) >= _ENOUGH_KNOWN:
+        sizes = known.column("hours").to_numpy().astype(np.int64)
+        pilot = Pilot(sizes, known.column("seconds").to_numpy().astype(float), 0)
+    else:
+        pilot = run_pilot(folder, store, settings, rows.take(choose_sample(hours)))
+    seconds = np.where(np.isnan(before), expected_seconds(pilot, hours), before)
+    memory = memory_request([pilot.peak_bytes], base=0.0, workers=1) if pilot.peak_bytes else None
+    return Costs(seconds, memory)
+
+
+def run_pilot(
+    folder: RunFolder,
+    store: SeriesStore,
+    settings: RunSettings,
+    sample: pa.Table,
+    budget: float | None = None,
+) -> Pilot:
+    """Fit a sample, partition by partition, in a worker process and a folder of its own.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        Of the run; nothing is written there.
+    store : SeriesStore
+    settings : RunSettings
+    sample : pyarrow.Table
+        Rows of a plan.
+    budget : float, optional
+        Seconds; `BUDGET_SECONDS` when left out.
+    """
+    from daypart.runs.executors.crew import Crew
+    from daypart.runs.task import Slice
+
+    stop, peaks = Stop(), [0]
+
+    def tell(event: Event) -> None:
+        if isinstance(event, BlockFinished):
+            peaks.append(event.peak_bytes)
+
+    with tempfile.TemporaryDirectory(prefix="daypart-pilot-") as temporary:
+        place = RunFolder.at(temporary)
+        make_folder(place.parts)
+        if (folder.path / _PARENTS).exists():
+            parents = read_table(folder.path / _PARENTS)
+            write_table(place.path / _PARENTS, parents)
+        place.write_settings(replace(settings, store=place.relative_store(store.folder)))
+        plan = _plan_of(sample)
+        write_table(place.plan, plan)
+        clock = threading.Timer(
+            BUDGET_SECONDS if budget is None else budget, stop.request, ("pilot",)
+        )
+        clock.start()
+        try:
+            with suppress(Interrupted):
+                pieces = [Slice(task) for task in range(len(plan))]
+                Crew(place.path, pieces, 1, tell, stop, name="pilot", one_by_one=1).work()
+        finally:
+            clock.cancel()
+        standing = standing_of(place, plan)
+        return _measured(standing, max(peaks))
+
+
+def _measured(standing: Standing, peak: int) -> Pilot:
+    done = standing.rows.filter(_mask(standing.statuses() != MISSING_STATUS)).sort_by("task")
+    hours = done.column("hours").to_numpy().astype(np.int64)
+    seconds = done.column("seconds").to_numpy().astype(float)
+    warm = slice(1, None) if len(seconds) > 2 else slice(None)
+    return Pilot(hours[warm], seconds[warm], peak)
+
+
+def _plan_of(sample: pa.Table) -> pa.Table:
+    """Return a plan with a task for each partition of a sample."""
+    import pyarrow as pa
+
+    count = len(sample)
+    plan = sample.select(["unique_id", "region", "row"])
+    plan = plan.append_column("task", pa.array(range(count), pa.int32()))
+    plan = plan.append_column("attempt", pa.array([1] * count, pa.int32()))
+    return plan.append_column("content_hash", pa.nulls(count, pa.string()))
+
+
+def _hours_of(store: SeriesStore, rows: pa.Table) -> NDArray[np.int64]:
+    """Return the hours of partitions, reading no more than the lengths of their counts."""
+    regions = rows.column("region").to_numpy(zero_copy_only=False).astype(str)
+    place = rows.column("row").to_numpy()
+    hours = np.zeros(len(rows), np.int64)
+    for region in np.unique(regions).tolist():
+        own = regions == region
+        hours[own] = store.read_hours(region)[place[own]]
+    return hours
+
+
+def _mask(values: NDArray[Any] | Sequence[bool]) -> pa.Array:
+    import pyarrow as pa
+
+    return pa.array(np.asarray(values, bool))

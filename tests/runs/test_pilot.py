@@ -1,0 +1,101 @@
+"""The pilot: what partitions take, by size; plans of tasks of about one length from it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from counted_stores import FIRST_HOUR, POISSON, make_store
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daypart.runs import TaskSize, fit, read_results
+from daypart.runs.attempt import attempt_task
+from daypart.runs.folder import RunFolder
+from daypart.runs.pilot import BUDGET_SECONDS, Pilot, choose_sample, expected_seconds, run_pilot
+from daypart.runs.plan import draw_plan, write_plan
+from daypart.runs.settings import settings_of_call
+from daypart.series import SeriesStore, block_from_arrays
+
+SIZES = st.lists(st.integers(0, 10_000), max_size=80).map(lambda sizes: np.array(sizes, np.int64))
+
+
+@given(SIZES, st.integers(1, 30))
+def test_a_sample_holds_the_smallest_and_the_largest_and_nobody_twice(hours, most):
+    chosen = choose_sample(hours, most)
+    assert len(set(chosen.tolist())) == len(chosen) == min(most, len(hours))
+    if most > 1 and len(hours):
+        assert {hours.min(), hours.max()} <= set(hours[chosen].tolist())
+
+
+@given(st.lists(st.tuples(st.integers(0, 5000), st.floats(0, 100)), min_size=1, max_size=40), SIZES)
+def test_expectations_lie_within_what_was_measured(sample, hours):
+    sizes, seconds = (np.array(values) for values in zip(*sample, strict=True))
+    expected = expected_seconds(Pilot(sizes, seconds, 0), hours)
+    assert expected.shape == hours.shape
+    assert np.all(expected >= seconds.min() - 1e-9)
+    assert np.all(expected <= seconds.max() + 1e-9)
+
+
+def test_seconds_that_grow_with_size_are_expected_to():
+    hours = np.arange(100, 2100, 100)
+    expected = expected_seconds(Pilot(hours, hours / 1000, 0), np.array([400, 1000, 1700]))
+    assert expected == pytest.approx([0.4, 1.0, 1.7], rel=0.15)
+
+
+def test_what_did_not_end_in_time_counts_as_long():
+    none = Pilot(np.empty(0, np.int64), np.empty(0), 0)
+    assert expected_seconds(none, np.array([1, 2])).tolist() == [BUDGET_SECONDS] * 2
+
+
+@pytest.fixture
+def uneven(tmp_path):
+    """Forty partitions of 24 to 960 hours in two regions."""
+    blocks = []
+    for region in ("501", "803"):
+        names = [f"n{i:02d}" for i in range(20)]
+        ids = [f"{region}/{name}" for name in names]
+        keys = pa.table({"market": [region] * 20, "network": names, "unique_id": ids})
+        counts = [np.ones(48 * (i + 1), np.int32) for i in range(20)]
+        blocks.append((region, block_from_arrays(keys, ["UTC"] * 20, [FIRST_HOUR] * 20, counts)))
+    store = SeriesStore.create(tmp_path / "store", key=["market", "network"])
+    return store.replace_regions(blocks)
+
+
+def test_a_pilot_measures_seconds_and_memory_and_leaves_the_run_s_folder_alone(uneven, tmp_path):
+    folder = RunFolder.at(tmp_path / "run")
+    settings = settings_of_call(folder, uneven, model=POISSON, parameters={"seconds": 0.02})
+    plan = draw_plan(folder, uneven, settings)
+    sample = plan.table.select(["unique_id", "region", "row"]).take([3, 0, 10, 19])
+    pilot = run_pilot(folder, uneven, settings, sample)
+    assert pilot.hours.tolist() == [48, 11 * 48, 20 * 48]
+    assert np.all(pilot.seconds >= 0.02)
+    assert pilot.peak_bytes > 20e6
+    assert not folder.path.exists()
+
+
+def test_a_plan_by_minutes_packs_partitions_over_regions_and_its_tasks_fit_all(uneven, tmp_path):
+    folder = RunFolder.at(tmp_path / "run")
+    settings = settings_of_call(folder, uneven, model=POISSON)
+    plan = write_plan(folder, uneven, settings, size=TaskSize(minutes=10, cores=1))
+    (task,) = plan.tasks
+    assert task.partitions == 40
+    assert 0 < task.seconds < 60
+    assert task.memory_bytes > 20e6
+    assert attempt_task(folder.path, task.index, cores=2).ok == 40
+    fit(uneven.folder, run=tmp_path / "inline", model=POISSON, executor="inline")
+    kept = ["seconds", "attempt"]
+    left, right = (read_results(tmp_path / n).drop_columns(kept) for n in ("run", "inline"))
+    assert left.equals(right)
+
+
+def test_seconds_of_earlier_fits_stand_in_for_a_pilot(tmp_path, monkeypatch):
+    store = make_store(tmp_path / "store", {"501": 60, "803": 20})
+    run = tmp_path / "run"
+    fit(store.folder, run=run, model=POISSON, executor="inline", parameters={"raise_on": "n0003"})
+    monkeypatch.setattr("daypart.runs.pilot.run_pilot", lambda *_: pytest.fail("a pilot"))
+    folder = RunFolder.open(run)
+    plan = draw_plan(
+        folder, store, folder.read_settings(), retry_failed=True, size=TaskSize(minutes=10)
+    )
+    assert (plan.pending, len(plan.tasks)) == (2, 1)

@@ -68,6 +68,8 @@ bench: $(VENV)/developed ## measure, and write docs/benchmarks.md's figures
 	$(BIN)/python benchmarks/storage.py
 	$(BIN)/python benchmarks/batch.py
 	$(BIN)/python benchmarks/reach.py
+	$(BIN)/python benchmarks/fit.py
+	$(BIN)/python benchmarks/calibration.py
 
 # `make image PLATFORMS=linux/amd64,linux/arm64 PUSH=--push IMAGE=...` builds for both at once.
 comma := ,
@@ -79,8 +81,6 @@ SECRETS := $(if $(wildcard /etc/pip.conf),--secret id=pip$(comma)src=/etc/pip.co
 image: ## the container image that tasks run in
 	DOCKER_BUILDKIT=1 docker $(if $(PLATFORMS),buildx) build --network=host $(SECRETS) \
 	  $(if $(PLATFORMS),--platform $(PLATFORMS)) $(PUSH) -t $(IMAGE) .
-	$(BIN)/python benchmarks/fit.py
-	$(BIN)/python benchmarks/calibration.py
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache

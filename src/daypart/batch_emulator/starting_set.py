@@ -1,4 +1,4 @@
-"""What an emulated account has from its start: the names that `daypart deploy aws` gives."""
+"""What an emulated account has from its start: the names that the executor looks for."""
 
 from __future__ import annotations
 

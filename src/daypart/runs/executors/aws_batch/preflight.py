@@ -59,9 +59,9 @@ def _check_queue(name: str, region: str, calls: BatchCalls) -> None:
         there = [queue["jobQueueName"] for queue in calls.read("describe_job_queues")["jobQueues"]]
         raise DaypartError(
             f"no job queue {name!r} in region {region}",
-            hint=f"{did_you_mean(name, there)}; daypart deploy aws makes one"
+            hint=did_you_mean(name, there)
             if there
-            else "set region, or make the queue with daypart deploy aws",
+            else "set region, or make the queue in AWS Batch",
         )
     _check_state(f"job queue {name!r}", found[0])
     order = found[0].get("computeEnvironmentOrder", [])
@@ -98,5 +98,5 @@ def _check_definition(name: str, region: str, calls: BatchCalls) -> None:
             f"no active job definition {name!r} in region {region}",
             hint=f"active revisions: {', '.join(sorted(revisions))}"
             if revisions
-            else "set job_definition, or make it with daypart deploy aws",
+            else "set job_definition, or register it in AWS Batch",
         )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from daypart.insights import insights
     from daypart.planning import measure, plan, reach
     from daypart.report import report
+    from daypart.runs.audit import audit
     from daypart.runs.backtest import backtest
     from daypart.runs.compaction import compact
     from daypart.runs.fit import fit
@@ -39,6 +40,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "DaypartError",
+    "audit",
     "backtest",
     "cancel",
     "compact",
@@ -62,6 +64,7 @@ __all__ = [
 
 _ROOM_OF = {
     "DaypartError": "errors",
+    "audit": "runs",
     "backtest": "runs",
     "cancel": "runs",
     "compact": "runs",

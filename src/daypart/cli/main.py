@@ -30,6 +30,7 @@ _VERBS = {
     "cancel": ("daypart.cli.following", "End the work on a run; what is saved stays."),
     "compact": ("daypart.cli.following", "One table of results per region."),
     "task": ("daypart.cli.runs", "Run one task of a run's plan (for schedulers)."),
+    "audit": ("daypart.cli.runs", "Judge a run's posteriors by the No-U-Turn sampler."),
     "posterior": ("daypart.cli.runs", "Tell the posterior of every fitted hour."),
     "predict": ("daypart.cli.runs", "Forecast every partition, or totals of them."),
     "backtest": ("daypart.cli.runs", "Score forecasts of held-back weeks."),

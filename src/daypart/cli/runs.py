@@ -1,4 +1,4 @@
-"""The verbs `fit`, `status`, `task`, `posterior`, `predict` and `backtest`."""
+"""The verbs `fit`, `status`, `task`, `audit`, `posterior`, `predict` and `backtest`."""
 
 from __future__ import annotations
 
@@ -168,6 +168,32 @@ def task_command(
     code = EXIT_PARTITIONS_FAILED if done.failed else EXIT_DONE
     line = f"task {index}: {done.ok:,} ok, {done.failed:,} failed, {done.skipped:,} skipped"
     return Outcome([line], done, code)
+
+
+@verb("audit", "daypart audit run --sample 20 --draws 500 --out audit.csv")
+@click.argument("run", type=_PATH)
+@click.option("--sample", default=200, show_default=True, help="Partitions.")
+@click.option("--draws", default=1000, show_default=True, help="Of each of four chains.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--out", type=_PATH, help="A .parquet or .csv file of all of them.")
+def audit_command(
+    progress: Progress, run: str, sample: int, draws: int, seed: int, out: str | None
+) -> Outcome:
+    """Judge RUN's posteriors by the No-U-Turn sampler, on a sample of its partitions.
+
+    Exit code 3 when some of them disagree. Needs the extra nuts; some seconds a partition.
+    """
+    from daypart import audit
+
+    found = audit(run, sample=sample, draws=draws, seed=seed, out=out, progress=progress)
+    told = {
+        "run": found.run,
+        "agree": found.agree,
+        "disagree": found.disagree,
+        "undecided": found.undecided,
+        "partitions": found.table.to_pylist(),
+    }
+    return Outcome(found.lines(), told, EXIT_PARTITIONS_FAILED if found.disagree else EXIT_DONE)
 
 
 @verb("posterior", "daypart posterior run --out posterior.parquet")

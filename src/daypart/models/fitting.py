@@ -71,6 +71,9 @@ class Workspace:
     pairs: int = 0
     used: int = 0
     """Rows of `nodes` that the last fit filled."""
+    table: Series | None = None
+    fitted_with: Structure | None = None
+    """What the last fit was of, and its prior."""
 
     def reserve(self, weeks: int, hours: int, effects: int, pairs: int) -> None:
         """Grow to a partition of such a size, where it is the largest yet."""
@@ -177,8 +180,9 @@ def _fit_one(
     fine = space.fine if sparse else space.rule
     space.search[TRIAL] = np.cbrt(model.configuration.start)
     space.steps[:] = 0
+    space.table, space.fitted_with = table, space.structure if prior is None else prior.structure
     code = fit_series(
-        space.structure if prior is None else prior.structure,
+        space.fitted_with,
         table,
         space.scratch,
         INFERENCES.index(model.parameters["inference"]),

@@ -1,5 +1,6 @@
 """The many-model engine: plan, tasks, executors, resume; fit, status, predict, backtest."""
 
+from daypart.runs.audit import Audit, audit
 from daypart.runs.backtest import Backtest, backtest
 from daypart.runs.compaction import CompactReport, compact
 from daypart.runs.events import (
@@ -24,6 +25,7 @@ from daypart.runs.task import TaskResult, run_task
 
 __all__ = [
     "EXECUTORS",
+    "Audit",
     "Backtest",
     "BlockFinished",
     "CancelReport",
@@ -48,6 +50,7 @@ __all__ = [
     "TaskSize",
     "TaskStarted",
     "Waiting",
+    "audit",
     "backtest",
     "cancel",
     "compact",

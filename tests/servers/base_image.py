@@ -39,6 +39,8 @@ def write_base_image(target: Path) -> None:
             _add(archive, path, _merged(path), written)
         for path in prefix.glob("lib/libpython3*.so*"):
             _add(archive, path, f"/usr/lib/{path.name}", written)  # where no cache is asked
+        bundle = Path("/etc/ssl/certs/ca-certificates.crt")
+        _add(archive, bundle.resolve(), str(bundle), written)  # made at install, of no package
         for path in ("/etc/ld.so.conf", "/etc/passwd", "/etc/group", "/etc/nsswitch.conf"):
             _add(archive, Path(path), path, written)
 

@@ -260,8 +260,8 @@ def _reach(folder: S3Path, environment: Mapping[str, str]) -> S3Store:
         from obstore.exceptions import BaseError
     except ImportError:
         raise DaypartError(f"{folder}: needs obstore", hint="pip install 'daypart[s3]'") from None
-    first = _store(folder.bucket, environment, **_FIRST_TRY)
     try:
+        first = _store(folder.bucket, environment, **_FIRST_TRY)
         next(iter(obstore.list(first, folder.key or None, chunk_size=1)), None)
     except BaseError as error:
         if not (is_passing(error) or is_cut_short(error)):

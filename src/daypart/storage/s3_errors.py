@@ -46,6 +46,10 @@ def describe(error: Exception, path: S3Path) -> DaypartError:
             f"{bucket}: no AWS credentials",
             hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
         )
+    if "client error: builder error" in text:
+        return DaypartError(
+            f"{bucket}: no TLS certificates are installed", hint="install ca-certificates"
+        )
     if code == "NoSuchBucket":
         return DaypartError(f"{bucket}: no such bucket", hint="make it, or mend the name")
     if code in _WRONG_KEY:

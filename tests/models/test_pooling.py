@@ -106,3 +106,32 @@ def test_the_log_score_of_quantiles_is_near_the_exact_one(mean, size):
     )
     exact = log_score(observed, [mean], [size])
     assert close.mean() == pytest.approx(exact.mean(), abs=0.02)
+
+
+def test_a_year_of_hours_is_read_off_near_what_each_hour_would_have(monkeypatch):
+    import pyarrow as pa
+
+    from daypart.models import Window, get_model, predict
+    from daypart.series import block_from_arrays
+
+    rng = np.random.default_rng(5)
+    wave = 1.5 * np.sin(np.arange(168 * 8) / 24 * 2 * np.pi)
+    counts = [rng.poisson(level * np.exp(wave)) for level in (0.3, 5.0, 300.0)]
+    ids = [f"s{i}" for i in range(3)]
+    block = block_from_arrays(pa.table({"unique_id": ids}), ["UTC"] * 3, [0] * 3, counts)
+    model = get_model("negbin", pooling=False)
+    state = model.fit(block).append_column("unique_id", pa.array(ids))
+    for name, values in (("timezone", ["UTC"] * 3), ("hours", [1344] * 3), ("exposure", [1.0] * 3)):
+        state = state.append_column(name, pa.array(values))
+    first_hour = pa.array([0] * 3, pa.timestamp("us", tz="UTC"))
+    state = state.append_column("first_hour", first_hour)
+    window, probabilities = Window(1344, 168 * 26), (0.025, 0.1, 0.5, 0.9, 0.975)
+    quick = model.forecast(state, window, probabilities)
+    monkeypatch.setattr(predict, "HOURS_EACH", 10**9)
+    each = model.forecast(state, window, probabilities)
+    assert quick.mean == pytest.approx(each.mean, rel=1e-9)
+    assert quick.sd == pytest.approx(each.sd, rel=1e-9)
+    off = np.abs(quick.quantiles - each.quantiles) / np.maximum(each.sd, 0.5)[..., None]
+    assert off.mean() < 0.01
+    assert np.quantile(off, 0.999) < 0.1
+    assert (np.diff(quick.quantiles, axis=-1) >= 0).all()

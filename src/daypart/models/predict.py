@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from daypart.models.negbin import NegativeBinomial
 
 _STRATA = 4
+HOURS_EACH = 1344
+"""Quantiles of up to so many hours are found one by one, those of more read off a table."""
+NODE_WIDTH, DEVIATION_NODES = 0.1, 11
 ABSCISSAE, ABSCISSA_WEIGHTS = np.polynomial.hermite_e.hermegauss(7)
 ABSCISSA_WEIGHTS = ABSCISSA_WEIGHTS / ABSCISSA_WEIGHTS.sum()
 
@@ -115,6 +118,14 @@ def forecast_block(
         level = level_of(model, row, clock)
         weight, week_variance, r = strata_of(row)
         innovations = week_innovations(model, clock.steps)
+        laws = level.mean, level.variance, innovations.astype(np.float64), weight, week_variance, r
+        if window.hours > HOURS_EACH:
+            quantiles_of_hours = np.empty((window.hours, len(ascending)))
+            moments_of_hours = np.stack([result.mean[i], result.sd[i]], axis=1)
+            _read_off(laws, ascending, moments_of_hours, quantiles_of_hours)
+            result.mean[i], result.sd[i] = moments_of_hours.T
+            result.quantiles[i][:, order] = quantiles_of_hours
+            continue
         # hours of one hour of week, week and events share a predictive distribution
         code = innovations * 168 + clock.hour_of_week
         for effect in np.unique(clock.events.effect):
@@ -141,6 +152,46 @@ def forecast_block(
         result.sd[i] = moments[inverse, 1]
         result.quantiles[i][:, order] = quantiles[inverse]
     return result
+
+
+def _read_off(
+    laws: tuple[NDArray[np.float64], ...],
+    probabilities: NDArray[np.float64],
+    moments: NDArray[np.float64],
+    quantiles: NDArray[np.float64],
+) -> None:
+    """Forecast many hours from the quantiles of a few laws that lie between theirs.
+
+    Quantiles follow log mean and standard deviation smoothly: straight lines between nodes
+    0.1 apart, and 11 standard deviations, are off by less than 0.01 in probability.
+    """
+    from daypart.models.predictive import forecast_cells, read_off_cells
+
+    mean, variance, innovations, weight, week_variance, r = laws
+    average = float(weight @ week_variance)
+    deviation = np.sqrt(variance + innovations * average)
+    means = _nodes(mean, max(int(np.ptp(mean) / NODE_WIDTH) + 2, 3))
+    deviations = _nodes(deviation, DEVIATION_NODES)
+    x, z = (each.ravel() for each in np.meshgrid(means, deviations, indexing="ij"))
+    # later weeks have more innovations and are wider: so are the nodes
+    share = np.clip((z - deviations[0]) / (deviations[-1] - deviations[0]), 0.0, 1.0)
+    ahead = np.minimum(share * innovations.max(), z**2 / max(average, 1e-12))
+    table = np.empty((len(x), len(probabilities)))
+    own = np.maximum(z**2 - ahead * average, 1e-12)
+    rule = ABSCISSAE, ABSCISSA_WEIGHTS
+    scratch = np.empty((len(x), 2))
+    forecast_cells(x, own, ahead, weight, week_variance, r, *rule, probabilities, scratch, table)
+    shaped = table.reshape(len(means), len(deviations), len(probabilities))
+    strata = weight, week_variance, r
+    read_off_cells(
+        mean, variance, innovations, *strata, means, deviations, shaped, moments, quantiles
+    )
+
+
+def _nodes(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Return evenly spaced numbers that enclose all values."""
+    low, high = float(values.min()), float(values.max())
+    return np.linspace(low, max(high, low + 1e-3), count)
 
 
 def strata_of(

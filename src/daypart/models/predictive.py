@@ -7,7 +7,7 @@ import math
 import numba
 import numpy as np
 
-from daypart.models.kernels import F1, F2, FloatMatrix, FloatVector, kernel
+from daypart.models.kernels import F1, F2, FloatCube, FloatMatrix, FloatVector, kernel
 
 SUMMED = 600
 """Probabilities are summed count by count up to here."""
@@ -183,3 +183,74 @@ def forecast_cells(
         moments[h, 1] = math.sqrt(max(second - first * first, 0.0))
         if len(probabilities) > 0:
             mixture_quantiles(means, sizes, weights, probabilities, work, quantiles[h])
+
+
+@kernel(
+    numba.void,
+    F1,
+    F1,
+    F1,
+    F1,
+    F1,
+    F1,
+    F1,
+    F1,
+    numba.types.Array(numba.float64, 3, "C"),
+    numba.types.Array(numba.float64, 2, "A"),
+    numba.types.Array(numba.float64, 2, "A"),
+    door=True,
+)
+def read_off_cells(
+    mean: FloatVector,
+    variance: FloatVector,
+    innovations: FloatVector,
+    weight: FloatVector,
+    week_variance: FloatVector,
+    r: FloatVector,
+    means: FloatVector,
+    deviations: FloatVector,
+    table: FloatCube,
+    moments: FloatMatrix,
+    quantiles: FloatMatrix,
+) -> None:
+    """Write exact moments, and quantiles between those of a table, of the counts of many hours.
+
+    Parameters
+    ----------
+    mean, variance, innovations, weight, week_variance, r
+        As in `forecast_cells`.
+    means, deviations : float64 arrays
+        Evenly spaced: the table's log means, and standard deviations of log mu.
+    table : float64 array, shape (means, deviations, probabilities)
+        Quantiles.
+    moments : float64 array, shape (hours, 2)
+    quantiles : float64 array, shape (hours, probabilities)
+    """
+    strata = len(weight)
+    average = 0.0
+    for a in range(strata):
+        average += weight[a] * week_variance[a]
+    across = 1.0 / (means[1] - means[0])
+    along = 1.0 / (deviations[1] - deviations[0])
+    for h in range(len(mean)):
+        median = math.exp(min(mean[h], 300.0))
+        first = 0.0
+        second = 0.0
+        for a in range(strata):
+            total = variance[h] + innovations[h] * week_variance[a]
+            growth = math.exp(min(0.5 * total, 300.0))
+            centre = median * growth
+            first += weight[a] * centre
+            second += weight[a] * (centre + (1.0 + r[a]) * (centre * growth) ** 2)
+        moments[h, 0] = first
+        moments[h, 1] = math.sqrt(max(second - first * first, 0.0))
+        x = (mean[h] - means[0]) * across
+        z = (math.sqrt(variance[h] + innovations[h] * average) - deviations[0]) * along
+        i = min(max(int(x), 0), len(means) - 2)
+        j = min(max(int(z), 0), len(deviations) - 2)
+        x -= i
+        z -= j
+        for q in range(quantiles.shape[1]):
+            low = table[i, j, q] + x * (table[i + 1, j, q] - table[i, j, q])
+            high = table[i, j + 1, q] + x * (table[i + 1, j + 1, q] - table[i, j + 1, q])
+            quantiles[h, q] = low + z * (high - low)

@@ -65,6 +65,8 @@ bench: $(VENV)/developed ## measure, and write docs/benchmarks.md's figures
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/pipeline.py
 	$(BIN)/python benchmarks/plan.py
+	$(BIN)/python benchmarks/forecasts.py
+	$(BIN)/python benchmarks/forecasts.py --year 1000
 	$(BIN)/python benchmarks/storage.py
 	$(BIN)/python benchmarks/batch.py
 	$(BIN)/python benchmarks/reach.py

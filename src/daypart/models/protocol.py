@@ -96,7 +96,7 @@ class Model(Protocol):
     ) -> NDArray[np.int32]:
         """Draw joint paths of counts, shape (partitions, draws, hours).
 
-        Each partition's draws depend on `seed` and its `unique_id` alone. Rows of a partition
+        Each row's draws depend on `seed` and that row alone. Rows of a partition
         without a posterior are all -1.
         """
 

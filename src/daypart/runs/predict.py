@@ -128,10 +128,9 @@ def predict(
     -----
     An interval of a total is taken from the total's own draws: paths of the partitions added up
     draw by draw, never intervals added up. The paths of one partition carry its own uncertainty
-    from hour to hour and week to week. Different partitions are drawn independently, given
-    their posteriors: what would move many of them together in the weeks ahead (a storm, an
-    election) is not in the model, so intervals of large totals are narrower than the truth.
-    `backtest` measures by how much, as the coverage of each level of aggregation.
+    from hour to hour and week to week. Partitions of a pooled model also share what moves the
+    sums over them (by network, by market, of all): weeks, days and hours. What no earlier week
+    held is in no interval; `backtest` measures the coverage of each level of aggregation.
 
     Examples
     --------

@@ -93,7 +93,7 @@ def draw_totals(
 ) -> Iterator[Totals]:
     """Draw the totals of groups, some groups at a time so that memory is bounded.
 
-    Partitions are drawn independently of each other, each from its own posterior.
+    Each partition is drawn on its own, with what it shares with others drawn by its parents' names.
 
     Parameters
     ----------

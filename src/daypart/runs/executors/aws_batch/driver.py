@@ -157,6 +157,8 @@ class Driver:
         more_failed = standing.counts.get("FAILED", 0) > len(live.failed)
         live.counts = standing.counts
         if more_failed or standing.status == "FAILED":
+            # A child that failed flushed first: without its last rows it would look like a fault.
+            self._look(now=True)
             tasks = live.record.submission.tasks
             array = len(tasks) > 1
             for child in self.jobs.failed_children(live.record.job_id, array=array):

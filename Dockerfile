@@ -38,8 +38,8 @@ RUN tools/bin/python -m hatchling build -t wheel -d wheel \
 # What no verb ever loads: tests and headers of libraries, the servers of Arrow Flight.
 RUN cd /opt/daypart/lib/python3*/site-packages \
     && rm -rf pyarrow/tests pyarrow/include pyarrow/src numpy/*/tests numpy/tests numba/tests \
-       numba/cuda/tests pyarrow/libarrow_flight* pyarrow/_flight* pyarrow/libarrow_substrait* \
-       pyarrow/_substrait* pyarrow/libarrow_python_flight* pyarrow/flight.py pyarrow/*.pyx pyarrow/*.pxi \
+       numba/cuda/tests pyarrow/libarrow_flight* pyarrow/_flight* \
+       pyarrow/libarrow_python_flight* pyarrow/flight.py pyarrow/*.pyx pyarrow/*.pxi \
     && find . -name '*.lib' -delete
 
 # Layers keep whole seconds, and numba compares times: so sources get such before it compiles.

@@ -60,7 +60,7 @@ def choose_sample(hours: NDArray[np.int64], most: int = SAMPLE) -> NDArray[np.in
     Examples
     --------
     >>> choose_sample(np.array([10, 40, 20, 30]), 3).tolist()
-    [2, 0, 1]
+    [3, 0, 1]
     """
     order = np.argsort(hours, kind="stable")
     ranks = np.unique(np.linspace(0, len(order) - 1, min(most, len(order))).round().astype(int))

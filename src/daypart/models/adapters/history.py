@@ -42,7 +42,7 @@ class Partition:
     Examples
     --------
     >>> p = Partition("a", {}, "UTC", 96, np.ones(200), np.ones(200), 10, EventCalendar(False))
-    >>> p.hour_of_week[:2].tolist(), p.week[-1], len(p.hour_of_week)
+    >>> p.hour_of_week[:2].tolist(), int(p.week[-1]), len(p.hour_of_week)
     ([0, 1], 1, 210)
     """
 

@@ -63,7 +63,7 @@ docs: $(VENV)/developed ## build the documentation into site/
 
 bench: $(VENV)/developed ## measure, and write docs/benchmarks.md's figures
 	$(BIN)/python benchmarks/ingest.py
-	$(BIN)/python benchmarks/pipeline.py
+	$(BIN)/python benchmarks/pipeline.py --size small --size medium
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/plan.py
 	$(BIN)/python benchmarks/forecasts.py

@@ -98,7 +98,7 @@ def draw_plan(
     pending = status == MISSING_STATUS
     if retry_failed:
         pending |= status == "failed"
-    before = _former_tasks(partitions, former)
+    before = _former(partitions, former, "task")
     kept = pending & np.isin(before, sorted(active))
     first_task, fresh = _first_free_task(folder, former), pending & ~kept
     if size.minutes is None or not fresh.any():
@@ -110,6 +110,9 @@ def draw_plan(
     task = np.where(kept, before, np.where(cut >= 0, cut, before))
     table = partitions.append_column("task", _int32(task, mask=task < 0))
     attempts = np.nan_to_num(standing.rows.column("attempt").to_numpy().astype(float)) + 1
+    # The slice of a task that is at work stays as it was: rows it has flushed are its own.
+    same = np.isin(before, sorted(active)) & ~pending
+    attempts = np.where(same, _former(partitions, former, "attempt"), attempts)
     table = table.append_column("attempt", _int32(attempts))
     tasks = _tasks(folder, table, pending)
     if costs is not None:
@@ -189,16 +192,16 @@ def _first_free_task(folder: RunFolder, former: pa.Table | None) -> int:
     return max(flushed, -1 if planned is None else planned) + 1
 
 
-def _former_tasks(partitions: pa.Table, former: pa.Table | None) -> np.ndarray[Any, Any]:
-    """Return the task that each partition had in the former plan, -1 where none."""
+def _former(partitions: pa.Table, former: pa.Table | None, column: str) -> np.ndarray[Any, Any]:
+    """Return what each partition had in a column of the former plan, -1 where nothing."""
     import pyarrow.compute as pc
 
     if former is None:
         return np.full(len(partitions), -1, np.int32)
     place = pc.index_in(partitions.column("unique_id"), value_set=former.column("unique_id"))
-    before = former.column("task").take(place.combine_chunks())
-    tasks: np.ndarray[Any, Any] = pc.fill_null(before, -1).to_numpy()
-    return tasks
+    before = former.column(column).take(place.combine_chunks())
+    values: np.ndarray[Any, Any] = pc.fill_null(before, -1).to_numpy()
+    return values
 
 
 def _cut(

@@ -87,6 +87,8 @@ class Driver:
         """Run until every task has all its rows; see `Executor.execute`."""
         self._tell(self.results.finished_before())
         self._attach()
+        # A job that ended since the results were read has its rows now: not to be done twice.
+        self._look(now=True)
         held = {task for live in self.live.values() for task in live.record.submission.tasks}
         self._submit([task for task in self.results.unfinished() if task not in held])
         while self.live or self._to_mend:

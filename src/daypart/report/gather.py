@@ -16,7 +16,7 @@ from daypart.report.reached_sections import delivery_section
 from daypart.report.sources import Sources
 from daypart.report.spending_section import spending_section
 
-_GIVES_WAY = ("hour-of-week", "by-market", "network-index")
+_GIVES_WAY = ("coverage", "hour-of-week", "by-market", "network-index")
 """Charts that become a sentence where there are more than a report holds, the first one first."""
 
 

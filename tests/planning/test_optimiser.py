@@ -332,10 +332,9 @@ def test_what_keeps_money_from_being_spent_is_named():
 
 
 def test_many_columns_are_climbed_on_some_of_them_and_still_proven(monkeypatch):
-    from daypart.planning import optimiser, rounding
+    from daypart.planning import problem
 
-    monkeypatch.setattr(optimiser, "_MANY", 10)
-    monkeypatch.setattr(rounding, "_MANY", 10)
+    monkeypatch.setattr(problem, "_LARGE", 10)
     rng = np.random.default_rng(5)
     households, cells, markets = 240, 20, 3
     minutes = np.floor(rng.gamma(0.3, 60.0, size=(households, cells)))

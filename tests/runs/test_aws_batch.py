@@ -18,10 +18,12 @@ from daypart.batch_emulator import EmulatorSettings
 from daypart.cli.terminal import LogProgress
 from daypart.errors import DaypartError
 from daypart.runs import TaskFailed, Waiting, fit, get_executor, read_results
+from daypart.runs.attempt import attempt_task
 from daypart.runs.callbacks import tell_waiting
 from daypart.runs.executor import Task
 from daypart.runs.executors.aws_batch import AwsBatchSettings
 from daypart.runs.executors.aws_batch.rehearsal import rehearse
+from daypart.runs.executors.aws_batch.results import PartResults
 from daypart.runs.executors.aws_batch.submission import plan_submissions, submit_request
 
 ONE_VCPU = AwsBatchSettings(vcpus=1)
@@ -33,6 +35,15 @@ def emulated(**settings):
 
 def tasks_of(count, **fields):
     return [Task(Path("/run"), index, partitions=1, **fields) for index in range(count)]
+
+
+def test_what_a_task_printed_last_is_found_where_its_workers_wrote_it(tmp_path):
+    store = make_store(tmp_path / "store", {"501": 4}).folder
+    tasks = planned(store, tmp_path / "run", model="poisson_model:TalkingModel")
+    results = PartResults(tmp_path / "run", tasks, "aws-batch")
+    assert results.last_words(tasks[0].index) == ""
+    attempt_task(tmp_path / "run", tasks[0].index, cores=1)
+    assert results.last_words(tasks[0].index) == "fitting 4 partitions"
 
 
 # What is submitted.

@@ -28,8 +28,6 @@ _WARM_ROUNDS = 3
 _FINER = 0.2
 """How much finer than the gap asked for a climb ends, so that its cut proves it."""
 _HALVINGS = 30
-_MANY = 6000
-"""Columns above which the climb is on some of them, and the master tells markets apart only."""
 _CLIMBS = 4
 _GREEDY_ROUNDS = 16
 _GREEDY_PARTS = 6
@@ -86,7 +84,7 @@ class CuttingPlanes:
         self.objective = objective
         surrogate = objective.surrogate
         markets, per_market = surrogate.markets, surrogate.cluster_rate.shape[1]
-        self._large = problem.columns > _MANY
+        self._large = problem.is_large
         start = np.searchsorted(problem.cell, per_market * np.arange(markets + 1))
         columns = [np.arange(a, b) for a, b in itertools.pairwise(start)]
         # One variable per cluster is tighter; where there are many, one per market is lighter.

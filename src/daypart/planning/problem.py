@@ -13,10 +13,13 @@ from daypart.errors import DaypartError, did_you_mean
 from daypart.planning.average_frequency import AverageFrequency
 from daypart.planning.brief import EVERY, Brief, Limit
 from daypart.planning.flight import Week
-from daypart.planning.panel import ALL, Panel
+from daypart.planning.panel import Panel
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+_LARGE = 6000
+"""Columns above which solvers look at some of them, and tell markets apart only."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,11 @@ class Problem:
     def columns(self) -> int:
         """How many columns there are."""
         return len(self.cell)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it has so many columns that solvers look at some of them only."""
+        return self.columns > _LARGE
 
     def by_cell(self, spots: NDArray[np.floating] | Ints) -> Floats:
         """Sum spots over periods [cells]."""
@@ -385,8 +393,3 @@ def _label(dimension: str, number: int, panel: Panel) -> str:
     if dimension == "market":
         return panel.markets[number].name
     return (panel.networks if dimension == "network" else panel.dayparts)[number]
-
-
-def all_markets(brief: Brief) -> bool:
-    """Tell whether the brief takes every market of the store."""
-    return brief.markets == (ALL,)

@@ -15,9 +15,8 @@ Ints = NDArray[np.int64]
 
 _ROUNDS = 6
 _MOVES = 20_000
-_MANY = 6000
 _BEST = 100
-"""Of more columns than that, only so many unused ones of each market are looked at."""
+"""Of a large problem, only so many unused columns of each market are looked at."""
 _TOLL = 100.0
 """What one overdrawn spot's worth of a limit costs, in best slopes: more than any spot brings."""
 _TOLERANCE = 1e-9
@@ -88,7 +87,7 @@ def _search(
     for m in np.unique(market):
         columns = np.arange(*np.searchsorted(market, [m, m + 1]))
         room += (anchor - found)[columns] @ rows[columns]
-        if problem.columns > _MANY:
+        if problem.is_large:
             columns = _worth_a_look(problem, columns, slopes, found + anchor)
         cells, cell = np.unique(problem.cell[columns] % per_market, return_inverse=True)
         lower = objective.surrogate.bend(int(m), curvature, cells)

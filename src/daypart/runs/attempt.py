@@ -31,6 +31,17 @@ class _Tally:
             self.counts.update(ok=event.ok, failed=event.failed, skipped=event.skipped)
 
 
+def attempt_name(task: int) -> str:
+    """Return what the logs of a task's workers begin with.
+
+    Examples
+    --------
+    >>> attempt_name(7)
+    'task-000007'
+    """
+    return f"task-{task:06d}"
+
+
 def attempt_task(
     run: PathLike,
     index: int,
@@ -87,7 +98,7 @@ def attempt_task(
             count,
             tell,
             stop or Stop(),
-            name=f"task-{index:06d}",
+            name=attempt_name(index),
             one_by_one=sys.maxsize if one_by_one else 0,
         ).work()
         history(TaskFinished(index, 0.0))

@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from types import FrameType
 
 from daypart.errors import DaypartError
+from daypart.runs.process_memory import process_memory
 from daypart.storage import parse_size
 
 _GRACE_SECONDS = 2.0
@@ -146,8 +146,4 @@ def _memory(limit: int | None) -> Iterator[None]:
 @lru_cache(maxsize=1)
 def _memory_at_first() -> int:
     """Return the private memory of this process when first asked (0 where it can't be told)."""
-    with suppress(OSError):
-        for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
-            if line.startswith("VmData:"):
-                return int(line.split()[1]) * 1024
-    return 0
+    return process_memory("VmData")

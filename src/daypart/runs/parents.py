@@ -10,7 +10,8 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from daypart.errors import DaypartError
 from daypart.progress import SILENT, Progress
@@ -19,7 +20,10 @@ from daypart.runs.registry import load_model
 from daypart.runs.run_model import RunModel
 from daypart.runs.threads import in_order
 from daypart.series import SeriesBlock, SeriesStore, block_from_arrays
-from daypart.storage import make_folder, read_table, write_table
+from daypart.storage import Location, make_folder, read_table, write_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SAMPLE = 128
 """Partitions of each family of parents that tell how partitions deviate from them."""
@@ -51,7 +55,10 @@ def prepare_parents(
     settings : RunSettings
     progress : Progress
     """
-    if settings.parents is None or _hash_of(folder) == settings.parents:
+    if settings.parents is None:
+        return
+    there = _parents_at(folder)
+    if there is not None and _hash_of(there) == settings.parents:
         return
     model: Any = load_model(settings.model, settings.parameters)
     with progress.step("fitting parents", total=len(store.regions), unit="regions") as step:
@@ -87,22 +94,32 @@ def model_to_fit(folder: RunFolder, settings: RunSettings) -> RunModel:
     model = RunModel.of_run(settings)
     if settings.parents is None:
         return model
-    if _hash_of(folder) != settings.parents:
+    parents = _parents_at(folder)
+    if parents is None or _hash_of(parents) != settings.parents:
         raise DaypartError(
             f"{folder.parents}: not the parents that the run was planned with",
             hint="run the same daypart fit again",
         )
-    parents = read_table(folder.parents)
     if len(parents) == 0:
         return model
     prior = parents, settings.key, settings.overlapping
     return replace(model, prior=prior, _models={})
 
 
-def _hash_of(folder: RunFolder) -> str | None:
+def _parents_at(folder: RunFolder) -> pa.Table | None:
     if not folder.parents.exists():
         return None
-    found = (read_table(folder.parents).schema.metadata or {}).get(_HASH)
+    return _read_parents(folder.parents, folder.parents.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _read_parents(path: Location, _modified: int) -> pa.Table:
+    """Read the parents; kept, because a worker runs many slices of one plan."""
+    return read_table(path)
+
+
+def _hash_of(parents: pa.Table) -> str | None:
+    found = (parents.schema.metadata or {}).get(_HASH)
     return found.decode() if found is not None else None
 
 

@@ -30,7 +30,6 @@ BUDGET_SECONDS = 60.0
 """A pilot ends then with what it has; a partition that took longer gets a task of its own."""
 
 _ENOUGH_KNOWN = 50
-_PARENTS = "parents.parquet"
 
 
 @dataclass(frozen=True)
@@ -186,9 +185,8 @@ def run_pilot(
     with tempfile.TemporaryDirectory(prefix="daypart-pilot-") as temporary:
         place = RunFolder.at(temporary)
         make_folder(place.parts)
-        if (folder.path / _PARENTS).exists():
-            parents = read_table(folder.path / _PARENTS)
-            write_table(place.path / _PARENTS, parents)
+        if folder.parents.exists():
+            write_table(place.parents, read_table(folder.parents))
         place.write_settings(replace(settings, store=place.relative_store(store.folder)))
         plan = _plan_of(sample)
         write_table(place.plan, plan)

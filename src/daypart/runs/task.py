@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from daypart.runs.folder import RunFolder, RunSettings
 from daypart.runs.parents import model_to_fit
 from daypart.runs.parts import list_parts, list_tables, write_part
 from daypart.runs.printed import PrintedLog
+from daypart.runs.process_memory import process_memory
 from daypart.runs.rows import failed_rows, result_rows
 from daypart.runs.run_model import RunModel
 from daypart.runs.stopping import Stop
@@ -323,5 +323,5 @@ def _next_size(size: int, seconds: float) -> int:
 def _block_finished(task: int, rows: pa.Table, seconds: float) -> BlockFinished:
     status = rows.column("status").to_pylist()
     counts = {name: status.count(name) for name in ("ok", "failed", "skipped")}
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = process_memory("VmHWM")
     return BlockFinished(task, **counts, seconds=seconds, peak_bytes=peak)

@@ -139,7 +139,11 @@ class Driver:
         self.polls += 1
         standing = self.jobs.standing(list(self.live))
         ended = [job_id for job_id, each in standing.items() if each.ended]
-        self._look(now=bool(ended))
+        # A child that ended flushed first: without its last rows it would look like a fault.
+        more_failed = [
+            job_id for job_id, each in standing.items() if self._more_failed(job_id, each)
+        ]
+        self._look(now=bool(ended or more_failed))
         for job_id, each in standing.items():
             self._take_in(self.live[job_id], each)
         for job_id in ended:
@@ -152,15 +156,17 @@ class Driver:
             self._tell(self.results.news())
             self._look_at = self.clock.now() + _LOOKING_SHARE * (self.clock.now() - started)
 
+    def _more_failed(self, job_id: str, standing: Standing) -> bool:
+        failed = standing.counts.get("FAILED", 0) > len(self.live[job_id].failed)
+        return failed or standing.status == "FAILED"
+
     def _take_in(self, live: _Live, standing: Standing) -> None:
         """Look closer at a job whose counts changed; list its failed children if more failed."""
         if standing.counts != live.counts:
             self._moved_at = self.clock.now()
-        more_failed = standing.counts.get("FAILED", 0) > len(live.failed)
+        more_failed = self._more_failed(live.record.job_id, standing)
         live.counts = standing.counts
-        if more_failed or standing.status == "FAILED":
-            # A child that failed flushed first: without its last rows it would look like a fault.
-            self._look(now=True)
+        if more_failed:
             tasks = live.record.submission.tasks
             array = len(tasks) > 1
             for child in self.jobs.failed_children(live.record.job_id, array=array):

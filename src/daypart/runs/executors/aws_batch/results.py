@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from daypart.runs.attempt import attempt_name
 from daypart.runs.events import Event
 from daypart.runs.executor import Task
+from daypart.runs.folder import RunFolder
 from daypart.runs.part_watch import PartWatch
 from daypart.runs.task import fail_first_partition
 from daypart.storage import Location
@@ -66,10 +68,10 @@ class PartResults:
         return self.watch.events()
 
     def last_words(self, task: int) -> str:
-        """Return the last line of the task's log; empty where there is none."""
-        logs = self.run / "logs"
-        for path in (logs / f"task-{task:06d}.log", logs / f"{task:06d}.log"):
-            if path.exists():
-                lines = path.read_text(encoding="utf-8").strip().splitlines()
-                return lines[-1] if lines else ""
-        return ""
+        """Return the last line of the task's newest log; empty where there is none."""
+        logs: list[Location] = list(RunFolder.at(self.run).logs.glob(f"{attempt_name(task)}-*.log"))
+        if not logs:
+            return ""
+        modified = [path.stat().st_mtime_ns for path in logs]
+        lines = logs[modified.index(max(modified))].read_text(encoding="utf-8").strip().splitlines()
+        return lines[-1] if lines else ""

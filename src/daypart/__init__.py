@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from daypart.runs.following import cancel, cost, logs
     from daypart.runs.posterior import posterior
     from daypart.runs.predict import predict
+    from daypart.runs.prices import prices
     from daypart.runs.status import status
     from daypart.series import import_series
     from daypart.synthetic import simulate, simulate_counts
@@ -55,6 +56,7 @@ __all__ = [
     "plan",
     "posterior",
     "predict",
+    "prices",
     "reach",
     "report",
     "simulate",
@@ -79,6 +81,7 @@ _ROOM_OF = {
     "plan": "planning",
     "posterior": "runs",
     "predict": "runs",
+    "prices": "runs",
     "reach": "planning",
     "report": "report",
     "simulate": "synthetic",

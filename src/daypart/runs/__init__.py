@@ -19,6 +19,7 @@ from daypart.runs.following import CancelReport, PartitionLog, RunCost, cancel, 
 from daypart.runs.parts import read_results
 from daypart.runs.posterior import PosteriorReport, PosteriorTables, posterior
 from daypart.runs.predict import PredictReport, predict
+from daypart.runs.prices import PriceTable, prices
 from daypart.runs.status import RunStatus, status
 from daypart.runs.stopping import Stop
 from daypart.runs.task import TaskResult, run_task
@@ -37,6 +38,7 @@ __all__ = [
     "PosteriorReport",
     "PosteriorTables",
     "PredictReport",
+    "PriceTable",
     "Request",
     "RunCost",
     "RunReport",
@@ -61,6 +63,7 @@ __all__ = [
     "logs",
     "posterior",
     "predict",
+    "prices",
     "read_results",
     "run_task",
     "status",

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from planning_stores import brief_of, panel_of, problem_of
 
@@ -22,7 +22,7 @@ from daypart.planning.prices import tell_prices
 from daypart.planning.problem import LinearLimit
 from daypart.planning.rounding import round_spots
 from daypart.planning.surrogate import fit_surrogate
-from daypart.planning.whole import find_whole_spots, spread_over_weeks
+from daypart.planning.whole import find_whole_spots, some_whole_spots, spread_over_weeks
 
 
 def random_panel(seed, cells, households=12):
@@ -131,6 +131,7 @@ def test_a_climb_without_room_inside_the_limits_gives_up_and_the_cutting_planes_
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**6), st.floats(20, 200), st.floats(0.2, 0.8))
+@example(30135, 81.0, 0.2)
 def test_rounding_keeps_the_limits_and_loses_little(seed, budget, share):
     rng = np.random.default_rng(seed)
     cost = rng.uniform(1, 3, 12)
@@ -142,6 +143,39 @@ def test_rounding_keeps_the_limits_and_loses_little(seed, budget, share):
     assert problem.keeps_limits(spots)
     assert planes.value(spots) >= 0.93 * found.value
     assert planes.value(spots) <= found.bound + 1e-6
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6))
+@example(60)
+@example(324)
+def test_whole_spots_never_break_a_limit_whatever_the_limits(seed):
+    rng = np.random.default_rng(seed)
+    cost, budget = rng.uniform(1, 3, 12), rng.uniform(10, 150)
+    limits = []
+    for name in map(str, range(rng.integers(0, 7))):
+        inside = rng.random(12) < rng.uniform(0.1, 0.6)
+        most = cost / budget * (inside - rng.uniform(0.1, 0.6))
+        least = cost / budget * (inside - rng.uniform(0.05, 0.3))
+        grp, floor = inside * rng.uniform(0.1, 2, 12), rng.uniform(0.5, 8)
+        span = LinearLimit(name, cost / budget * inside, floor / 40, floor / 40 + 0.05)
+        kinds = [LinearLimit(name, most, upper=0.0), LinearLimit(name, least, lower=0.0)]
+        kinds += [LinearLimit(name, grp, lower=floor), span]
+        limits.append(kinds[rng.integers(0, 4)])
+    problem = replace(problem_of(cost, [6] * 12, budget, limits), least=rng.integers(0, 2, 12))
+    panel = random_panel(seed, 12, 40)
+    brief = brief_of(limits=Limits(max_average_frequency=rng.uniform(1.2, 8)))
+    objective = make_objective(brief, fit_surrogate(panel), panel)
+    problem = replace(problem, impressions=panel.impressions_per_spot())
+    planes = CuttingPlanes(limit_frequency(problem, brief, objective), objective)
+    continuous = planes.solve(gap=1e-3)
+    if continuous is None:
+        return
+    rounded = round_spots(planes.problem, objective, continuous.spots)
+    found = some_whole_spots(planes, continuous)
+    assert rounded is None or planes.problem.keeps_limits(rounded)
+    assert found is None or planes.problem.keeps_limits(found)
+    assert (rounded is None) or (found is not None)
 
 
 def test_effective_reach_agrees_with_the_frequency_distribution():

@@ -15,8 +15,8 @@ from daypart.planning.objective import make_objective
 from daypart.planning.optimiser import CuttingPlanes
 from daypart.planning.panel import Panel
 from daypart.planning.problem import Problem
-from daypart.planning.rounding import round_spots
 from daypart.planning.surrogate import fit_surrogate
+from daypart.planning.whole import some_whole_spots
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -88,7 +88,9 @@ def find_curve(
         found = planes.solve(gap=gap, budget=budget)
         if found is None:
             continue
-        spots = round_spots(planes.problem, planes.objective, found.spots, budget=budget)
+        spots = some_whole_spots(planes, found, budget=budget)
+        if spots is None:
+            continue
         spent = planes.problem.spent(spots)
         if points and spent <= points[-1].spent * (1 + 1e-6):
             break
@@ -134,7 +136,7 @@ def measure_sampling_gap(
 
     Returns
     -------
-    SamplingGap, or None where a market is too small to be halved
+    SamplingGap, or None where a market is too small to be halved, or a half has no plan
     """
     halves = _halve(panel, seed)
     if halves is None:
@@ -146,7 +148,9 @@ def measure_sampling_gap(
         found = planes.solve(gap=gap)
         if found is None:
             return None
-        spots = round_spots(planes.problem, objective, found.spots)
+        spots = some_whole_spots(planes, found)
+        if spots is None:
+            return None
         by_cell = problem.by_cell(spots).astype(np.int64)
         own.append(count_frequency(here, by_cell).reach_percent())
         other.append(count_frequency(there, by_cell).reach_percent())

@@ -18,7 +18,7 @@ _MOVES = 20_000
 _BEST = 100
 """Of a large problem, only so many unused columns of each market are looked at."""
 _TOLL = 100.0
-"""What one overdrawn spot's worth of a limit costs, in best slopes: more than any spot brings."""
+"""What mending one overdrawn spot's worth of a limit is worth, in best slopes."""
 _TOLERANCE = 1e-9
 _MARGIN = 2e-5
 """How far inside the limit on average frequency to stay, since its row underrates it."""
@@ -26,11 +26,12 @@ _MARGIN = 2e-5
 
 def round_spots(
     problem: Problem, objective: Objective, spots: Floats | Ints, *, budget: float | None = None
-) -> Ints:
+) -> Ints | None:
     """Round a schedule to whole spots near it that keep the limits, and improve those.
 
     Adds, drops and trades single spots while the quadratic model of the objective rises, and then
-    takes the model anew where that ended. Limits that the rounding breaks come first.
+    takes the model anew where that ended. Limits that the rounding breaks come first; where single
+    steps from the nearest whole spots can't mend them, they start from those below.
 
     Parameters
     ----------
@@ -42,29 +43,37 @@ def round_spots(
 
     Returns
     -------
-    int array [columns]
-        The best that was found; it may break limits where they leave no whole spots nearby.
+    int array [columns], or None where no whole spots were found that keep every limit
     """
     money = problem.budget if budget is None else budget
+    anchor = np.asarray(spots, dtype=np.float64)
+    for start in (np.rint(anchor), np.floor(anchor + _TOLERANCE)):
+        whole = np.clip(start.astype(np.int64), problem.least, problem.most)
+        found = _improve(problem, objective, whole, anchor, money)
+        if found is not None:
+            return found
+    return None
+
+
+def _improve(
+    problem: Problem, objective: Objective, whole: Ints, anchor: Floats, budget: float
+) -> Ints | None:
+    """Search from some whole spots until no search finds better ones that keep the limits."""
     best: Ints | None = None
     best_value = -np.inf
-    whole = np.clip(np.rint(spots).astype(np.int64), problem.least, problem.most)
-    anchor = np.asarray(spots, dtype=np.float64)
     for _ in range(_ROUNDS):
-        before = whole.copy()
-        whole = _search(problem, objective, whole, anchor, money)
-        kept = problem.keeps_limits(whole, budget=money)
-        if not kept and problem.frequency is not None and best is None:
-            anchor = whole.astype(np.float64)
-            continue
-        value = objective.value(problem.by_cell(whole)) if kept else -np.inf
+        whole = _search(problem, objective, whole, anchor, budget)
+        anchor = whole.astype(np.float64)
+        if not problem.keeps_limits(whole, budget=budget):
+            # The row that stands for average frequency fits where it was taken: take it anew.
+            if best is None and problem.frequency is not None:
+                continue
+            break
+        value = objective.value(problem.by_cell(whole))
         if value <= best_value + 1e-9 * max(1.0, abs(best_value)):
             break
-        if best is not None and np.array_equal(before, whole):
-            break
         best, best_value = whole, value
-        anchor = whole.astype(np.float64)
-    return whole if best is None else best
+    return best
 
 
 def _search(

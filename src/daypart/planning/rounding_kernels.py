@@ -59,37 +59,37 @@ def improve(
     """Make the best move while there is one that helps; return how many were made.
 
     The objective is quadratic: `slope` in each column and `bend` [cells, cells], minus its second
-    derivative. `rows` [columns, rows] use up `room` [rows]; what is overdrawn costs `toll` a unit.
-    `spots`, `slope` and `room` are changed in place.
+    derivative. `rows` [columns, rows] use up `room` [rows]. While they are overdrawn, moves
+    that overdraw them less are made at any price: `toll` is what one unit less, or all of the last
+    one, is worth when they are compared. `spots`, `slope` and `room` are changed in place.
     """
     columns = len(spots)
     for made in range(moves):
         excess = _excess(room, rows, -1, -1)
-        best, best_add, best_drop = 1e-9, -1, -1
+        mending = excess > 0.0
+        worth = toll / min(excess, 1.0) if mending else 0.0
+        best, best_add, best_drop = -np.inf if mending else 1e-9, -1, -1
         for drop in range(-1, columns):
             gain_out = 0.0
             if drop >= 0:
                 if spots[drop] <= least[drop]:
                     continue
                 gain_out = -slope[drop] - 0.5 * bend[cell[drop], cell[drop]]
-                saved = gain_out
-                if excess > 0.0:
-                    saved += toll * (excess - _excess(room, rows, -1, drop))
-                if saved > best and _excess(room, rows, -1, drop) <= excess:
-                    best, best_add, best_drop = saved, -1, drop
+                after = _excess(room, rows, -1, drop)
+                gain = gain_out + worth * (excess - after)
+                if gain > best and (after < excess or (not mending and after == 0.0)):
+                    best, best_add, best_drop = gain, -1, drop
             for add in range(columns):
                 if add == drop or spots[add] >= most[add]:
                     continue
                 gain = gain_out + slope[add] - 0.5 * bend[cell[add], cell[add]]
                 if drop >= 0:
                     gain += bend[cell[add], cell[drop]]
-                if excess <= 0.0 and gain <= best:
+                if not mending and gain <= best:
                     continue
                 after = _excess(room, rows, add, drop)
-                if after > excess:
-                    continue
-                gain += toll * (excess - after)
-                if gain > best:
+                gain += worth * (excess - after)
+                if gain > best and (after < excess or (not mending and after == 0.0)):
                     best, best_add, best_drop = gain, add, drop
         if best_add < 0 and best_drop < 0:
             return made

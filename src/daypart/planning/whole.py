@@ -16,6 +16,8 @@ Ints = NDArray[np.int64]
 
 NODES = 2000
 SECONDS = 60.0
+_ANY = 1e6
+"""A gap that any schedule is within."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def find_whole_spots(
     planes.master.set_budget(problem.budget if budget is None else budget)
     best: Ints | None = None
     best_value, bound = -np.inf, continuous.bound
-    tried = [round_spots(problem, objective, continuous.spots, budget=budget)]
+    tried: list[Ints | None] = [round_spots(problem, objective, continuous.spots, budget=budget)]
     for turn in range(rounds + 1):
         if turn > 0:
             found = planes.master.solve_whole(best, gap=gap / 2, nodes=NODES, seconds=SECONDS)
@@ -84,6 +86,8 @@ def find_whole_spots(
             bound = min(bound, found[1])
             tried = [found[0], round_spots(problem, objective, found[0], budget=budget)]
         for spots in tried:
+            if spots is None:
+                continue
             value = planes.cut_at(spots.astype(np.float64))
             if value > best_value + 1e-12 and problem.keeps_limits(spots, budget=budget):
                 best, best_value = spots, value
@@ -92,6 +96,30 @@ def find_whole_spots(
     if best is None:
         return None
     return Whole(best, planes.honest_value(best), max(bound, best_value))
+
+
+def some_whole_spots(
+    planes: CuttingPlanes, continuous: Continuous, *, budget: float | None = None
+) -> Ints | None:
+    """Find good whole spots that keep the limits, without proof of how good.
+
+    Parameters
+    ----------
+    planes : CuttingPlanes
+    continuous : Continuous
+        Whose spots are rounded.
+    budget : float, optional
+        Instead of the problem's.
+
+    Returns
+    -------
+    int array [columns], or None where no whole spots keep the limits
+    """
+    spots = round_spots(planes.problem, planes.objective, continuous.spots, budget=budget)
+    if spots is not None:
+        return spots
+    found = find_whole_spots(planes, continuous, gap=_ANY, budget=budget)
+    return None if found is None else found.spots
 
 
 def spread_over_weeks(problem: Problem, spots: Ints) -> Ints:

@@ -21,10 +21,11 @@ from daypart.runs import TaskFailed, Waiting, fit, get_executor, read_results
 from daypart.runs.attempt import attempt_task
 from daypart.runs.callbacks import tell_waiting
 from daypart.runs.executor import Task
+from daypart.runs.executors.array_jobs.results import PartResults
+from daypart.runs.executors.array_jobs.submission import plan_submissions
 from daypart.runs.executors.aws_batch import AwsBatchSettings
 from daypart.runs.executors.aws_batch.rehearsal import rehearse
-from daypart.runs.executors.aws_batch.results import PartResults
-from daypart.runs.executors.aws_batch.submission import plan_submissions, submit_request
+from daypart.runs.executors.aws_batch.request import submit_request
 
 ONE_VCPU = AwsBatchSettings(vcpus=1)
 

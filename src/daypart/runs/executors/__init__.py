@@ -1,1 +1,1 @@
-"""Where tasks run: in this process, or in processes of this machine."""
+"""Where tasks run: in this process, in processes of this machine, or as array jobs of a cluster."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from daypart.errors import DaypartError
-from daypart.runs.executors.aws_batch.clock import Clock
+from daypart.runs.executors.array_jobs.clock import Clock
 
 _THROTTLED = {
     "TooManyRequestsException",

@@ -7,15 +7,17 @@ from typing import Any, ClassVar
 
 from daypart.runs.events import OnEvent
 from daypart.runs.executor import Request, Task, TaskSize
+from daypart.runs.executors.array_jobs.clock import WallClock
+from daypart.runs.executors.array_jobs.driver import Driver, cancel_jobs
+from daypart.runs.executors.array_jobs.records import Records
+from daypart.runs.executors.array_jobs.results import PartResults
+from daypart.runs.executors.array_jobs.run_check import check_run
+from daypart.runs.executors.array_jobs.submission import plan_submissions
 from daypart.runs.executors.aws_batch.calls import BatchCalls, make_client
-from daypart.runs.executors.aws_batch.clock import WallClock
-from daypart.runs.executors.aws_batch.driver import Driver
 from daypart.runs.executors.aws_batch.jobs import Jobs
-from daypart.runs.executors.aws_batch.preflight import check_account, check_run
-from daypart.runs.executors.aws_batch.records import Records
-from daypart.runs.executors.aws_batch.results import PartResults
+from daypart.runs.executors.aws_batch.preflight import check_account
+from daypart.runs.executors.aws_batch.request import submit_request
 from daypart.runs.executors.aws_batch.settings import AwsBatchSettings
-from daypart.runs.executors.aws_batch.submission import plan_submissions, submit_request
 from daypart.runs.stopping import Stop
 from daypart.storage import Location
 
@@ -48,18 +50,14 @@ class AwsBatchExecutor:
         if not tasks:
             return []
         run = tasks[0].run
-        rounds: dict[int, int] = {}
-        for record in Records(run).read():
-            for task in record.submission.tasks if record.job_id else ():
-                rounds[task] = rounds.get(task, 0) + 1
         return [
             Request("SubmitJob", submit_request(each, run, self.settings), each.tasks)
-            for each in plan_submissions(tasks, self.settings, rounds=rounds)
+            for each in plan_submissions(tasks, self.settings, rounds=Records(run).rounds())
         ]
 
     def active_tasks(self, run: Location) -> frozenset[int]:
         """Return the tasks of arrays that still run in Batch; see `Executor`."""
-        if all(record.ended for record in Records(run).read()):
+        if Records(run).all_ended():
             return frozenset()
         live = self._jobs(run, lambda: False).recover()
         return frozenset(task for record in live for task in record.submission.tasks)
@@ -78,13 +76,9 @@ class AwsBatchExecutor:
 
     def cancel(self, run: Location) -> int:
         """End the arrays that an earlier driver left running; see `Executor`."""
-        if all(record.ended for record in Records(run).read()):
+        if Records(run).all_ended():
             return 0
-        jobs = self._jobs(run, lambda: False)
-        live = jobs.recover()
-        for record in live:
-            jobs.terminate(record.job_id, "daypart: cancelled")
-        return sum(len(record.submission.tasks) for record in live)
+        return cancel_jobs(self._jobs(run, lambda: False))
 
     def _jobs(self, run: Location, in_a_hurry: Callable[[], bool]) -> Jobs:
         client: Any = make_client(self.settings.region, self.settings.endpoint_url)

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from dataclasses import dataclass
 
 from daypart.errors import EXIT_INTERRUPTED
-from daypart.runs.executors.aws_batch.jobs import FailedChild
+from daypart.runs.executors.array_jobs.scheduler import Cause
 
 
-class Cause(Enum):
-    """Why a child failed."""
+@dataclass(frozen=True)
+class EndedChild:
+    """What Batch tells of a child that it has given up.
 
-    MEMORY = "out of memory"
-    LOST = "lost"
-    TIMEOUT = "timeout"
-    CRASH = "crash"
-    ENDED_BY_USER = "ended by a user"
-    FAULT = "fault"
+    Parameters
+    ----------
+    exit_code : int or None
+    reason : str
+        The container's.
+    status_reason : str
+        The job's.
+    """
+
+    exit_code: int | None
+    reason: str
+    status_reason: str
 
 
-def cause_of(child: FailedChild, *, terminated: bool) -> Cause:
+def cause_of(child: EndedChild) -> Cause:
     """Tell a failed child's cause.
 
     Out of memory is told by the reason, never by the exit code.
@@ -27,17 +34,15 @@ def cause_of(child: FailedChild, *, terminated: bool) -> Cause:
     Examples
     --------
     >>> oom = "OutOfMemoryError: Container killed due to memory usage"
-    >>> cause_of(FailedChild(0, 137, oom, "Essential container in task exited"), terminated=False)
+    >>> cause_of(EndedChild(137, oom, "Essential container in task exited"))
     <Cause.MEMORY: 'out of memory'>
-    >>> cause_of(FailedChild(0, None, "", "Host EC2 (instance i-1) terminated."), terminated=False)
+    >>> cause_of(EndedChild(None, "", "Host EC2 (instance i-1) terminated."))
     <Cause.LOST: 'lost'>
     """
     if child.reason.startswith("OutOfMemoryError"):
         return Cause.MEMORY
     if "exceeded timeout" in child.status_reason:
         return Cause.TIMEOUT
-    if terminated:
-        return Cause.ENDED_BY_USER
     lost = ("Host EC2", "Task failed to start")
     if child.status_reason.startswith(lost) or child.exit_code == EXIT_INTERRUPTED:
         return Cause.LOST
@@ -46,14 +51,14 @@ def cause_of(child: FailedChild, *, terminated: bool) -> Cause:
     return Cause.FAULT
 
 
-def describe(child: FailedChild) -> str:
+def describe(child: EndedChild) -> str:
     """Return how a child ended, for people.
 
     Examples
     --------
-    >>> describe(FailedChild(3, 2, "", "Essential container in task exited"))
+    >>> describe(EndedChild(2, "", "Essential container in task exited"))
     'exit code 2'
-    >>> describe(FailedChild(3, None, "CannotPullContainerError: no such image", "Task failed"))
+    >>> describe(EndedChild(None, "CannotPullContainerError: no such image", "Task failed"))
     'CannotPullContainerError: no such image'
     """
     if child.reason:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from daypart.errors import DaypartError
+from daypart.runs.executors.array_jobs.records import Record, Records
+from daypart.runs.executors.array_jobs.scheduler import FailedChild, Standing
+from daypart.runs.executors.array_jobs.submission import Submission
 from daypart.runs.executors.aws_batch.calls import BatchCalls, NoAnswer
-from daypart.runs.executors.aws_batch.records import Record, Records
+from daypart.runs.executors.aws_batch.failures import EndedChild, cause_of, describe
+from daypart.runs.executors.aws_batch.request import submit_request
 from daypart.runs.executors.aws_batch.settings import AwsBatchSettings
-from daypart.runs.executors.aws_batch.submission import Submission, submit_request
 from daypart.storage import Location
 
 IDS_A_CALL = 100
@@ -19,57 +21,8 @@ _LOOKS_FOR_A_JOB = 4
 ENDED = frozenset({"SUCCEEDED", "FAILED"})
 
 
-@dataclass(frozen=True)
-class Standing:
-    """How a job stands: a parent by the counts of its children, a plain job by its own state.
-
-    Parameters
-    ----------
-    status, status_reason : str
-    counts : dict of str to int
-        Children by state; they lag behind `status`.
-    terminated : bool
-        Whether somebody ended it.
-    """
-
-    status: str
-    status_reason: str
-    counts: dict[str, int]
-    terminated: bool
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing of it runs any more."""
-        return self.status in ENDED
-
-    @property
-    def at_work(self) -> int:
-        """Children that have a host."""
-        return self.counts.get("STARTING", 0) + self.counts.get("RUNNING", 0)
-
-
-@dataclass(frozen=True)
-class FailedChild:
-    """A child that Batch has given up.
-
-    Parameters
-    ----------
-    index : int
-    exit_code : int or None
-    reason : str
-        The container's.
-    status_reason : str
-        The job's.
-    """
-
-    index: int
-    exit_code: int | None
-    reason: str
-    status_reason: str
-
-
 class Jobs:
-    """The jobs of one run.
+    """The jobs of one run; a `Scheduler`.
 
     Parameters
     ----------
@@ -77,6 +30,8 @@ class Jobs:
     calls : BatchCalls
     settings : AwsBatchSettings
     """
+
+    title = "AWS Batch"
 
     def __init__(self, run: Location, calls: BatchCalls, settings: AwsBatchSettings) -> None:
         self.run = run
@@ -163,18 +118,18 @@ class Jobs:
                     found[job["jobId"]] = _standing(job)
         return found
 
-    def failed_children(self, job_id: str, *, array: bool) -> list[FailedChild]:
+    def failed_children(self, record: Record) -> list[FailedChild]:
         """Return the children that Batch has given up; of a plain job, itself."""
-        if array:
-            pages = self._pages("list_jobs", arrayJobId=job_id, jobStatus="FAILED")
+        if len(record.submission.tasks) > 1:
+            pages = self._pages("list_jobs", arrayJobId=record.job_id, jobStatus="FAILED")
             return [_failed(summary) for summary in pages]
-        jobs = self.calls.read("describe_jobs", jobs=[job_id])["jobs"]
+        jobs = self.calls.read("describe_jobs", jobs=[record.job_id])["jobs"]
         return [_failed(job) for job in jobs if job["status"] == "FAILED"]
 
     def why_waiting(self, record: Record, standing: Standing | None) -> str:
         """Return what Batch says holds a job up; empty where it says nothing."""
-        if standing is not None and standing.status_reason:
-            return standing.status_reason
+        if standing is not None and standing.reason:
+            return standing.reason
         if len(record.submission.tasks) > 1:
             children = self.calls.read(
                 "list_jobs", arrayJobId=record.job_id, jobStatus="RUNNABLE", maxResults=100
@@ -188,6 +143,10 @@ class Jobs:
         """End a job with all its children."""
         self.calls.read("terminate_job", jobId=job_id, reason=reason)
 
+    def where_it_told(self, record: Record, child: int) -> str:
+        """Return where to look for what a child printed."""
+        return "see its log stream in CloudWatch"
+
     def _pages(self, operation: str, **request: Any) -> Iterator[dict[str, Any]]:
         token: str | None = None
         while True:
@@ -199,20 +158,24 @@ class Jobs:
 
 
 def _standing(job: dict[str, Any]) -> Standing:
-    counts = job.get("arrayProperties", {}).get("statusSummary")
+    """Read a parent by the counts of its children, a plain job by its own state."""
+    counts = dict(job.get("arrayProperties", {}).get("statusSummary") or {job["status"]: 1})
+    # The counts lag behind the status: when the job has failed, any of its children may have.
+    failed = sum(counts.values()) if job["status"] == "FAILED" else counts.get("FAILED", 0)
     return Standing(
-        job["status"],
-        job.get("statusReason", ""),
-        dict(counts) if counts else {job["status"]: 1},
-        bool(job.get("isTerminated")) or bool(job.get("isCancelled")),
+        ended=job["status"] in ENDED,
+        at_work=counts.get("STARTING", 0) + counts.get("RUNNING", 0),
+        failed=failed,
+        terminated=bool(job.get("isTerminated")) or bool(job.get("isCancelled")),
+        counts=counts,
+        reason=job.get("statusReason", ""),
     )
 
 
 def _failed(job: dict[str, Any]) -> FailedChild:
     container = job.get("container", {})
-    return FailedChild(
-        job.get("arrayProperties", {}).get("index", 0),
-        container.get("exitCode"),
-        container.get("reason", ""),
-        job.get("statusReason", ""),
+    ended = EndedChild(
+        container.get("exitCode"), container.get("reason", ""), job.get("statusReason", "")
     )
+    index = job.get("arrayProperties", {}).get("index", 0)
+    return FailedChild(index, cause_of(ended), describe(ended))

@@ -8,26 +8,9 @@ from urllib.parse import urlsplit
 from daypart.errors import DaypartError, did_you_mean
 from daypart.runs.executors.aws_batch.calls import BatchCalls
 from daypart.runs.executors.aws_batch.settings import AwsBatchSettings
-from daypart.runs.folder import RunFolder
-from daypart.runs.run_model import RunModel
-from daypart.runs.task import store_as_planned
 from daypart.storage import Location
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-
-
-def check_run(run: Location) -> None:
-    """Look at the run's own things: the store as planned, and the model.
-
-    Raises
-    ------
-    DaypartError
-        For a store that is gone or changed, and a model that can't be imported.
-    """
-    folder = RunFolder.open(run)
-    settings = folder.read_settings()
-    store_as_planned(folder, settings, sorted(settings.regions))
-    RunModel.of_run(settings)
 
 
 def check_account(run: Location, calls: BatchCalls, settings: AwsBatchSettings) -> None:

@@ -15,8 +15,8 @@ from daypart.errors import EXIT_DONE
 from daypart.runs.arrays import read_array
 from daypart.runs.events import BlockFinished, Event, OnEvent, TaskFinished
 from daypart.runs.executor import Task
+from daypart.runs.executors.array_jobs.driver import Driver
 from daypart.runs.executors.aws_batch.calls import BatchCalls
-from daypart.runs.executors.aws_batch.driver import Driver
 from daypart.runs.executors.aws_batch.jobs import Jobs
 from daypart.runs.executors.aws_batch.settings import AwsBatchSettings
 from daypart.runs.stopping import Stop

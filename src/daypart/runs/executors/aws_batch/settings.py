@@ -78,6 +78,16 @@ class AwsBatchSettings:
             raise DaypartError(f"memory_mib is {self.memory_mib}", hint="give MiB, or 0")
 
     @property
+    def cores(self) -> int:
+        """Of a child."""
+        return self.vcpus
+
+    @property
+    def largest_array(self) -> int:
+        """Most children of an array."""
+        return LARGEST_ARRAY
+
+    @property
     def memory(self) -> int:
         """MiB that a child asks for at first."""
         return self.memory_mib or MEMORY_MIB_A_VCPU * self.vcpus

@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from daypart.errors import DaypartError, Interrupted
 from daypart.runs.events import Event, OnEvent, Submitted, TaskFailed, TaskFinished, Waiting
 from daypart.runs.executor import Task
-from daypart.runs.executors.aws_batch.clock import Clock
-from daypart.runs.executors.aws_batch.failures import Cause, cause_of, describe
-from daypart.runs.executors.aws_batch.jobs import FailedChild, Jobs, Standing
-from daypart.runs.executors.aws_batch.records import Record
-from daypart.runs.executors.aws_batch.results import Results
-from daypart.runs.executors.aws_batch.settings import AwsBatchSettings
-from daypart.runs.executors.aws_batch.submission import (
+from daypart.runs.executors.array_jobs.clock import Clock
+from daypart.runs.executors.array_jobs.records import Record
+from daypart.runs.executors.array_jobs.results import Results
+from daypart.runs.executors.array_jobs.scheduler import Cause, FailedChild, Scheduler, Standing
+from daypart.runs.executors.array_jobs.submission import (
     MOST_ESCALATIONS,
+    ArraySettings,
     first_memory,
     plan_submissions,
 )
@@ -24,6 +23,7 @@ from daypart.runs.stopping import Stop
 _MEND_EVERY_SECONDS = 600.0
 _MOST_ROUNDS_WITHOUT_PROGRESS = 3
 _SECONDS_TO_END = 300.0
+_COULD_BE_A_USER = frozenset({Cause.LOST, Cause.CRASH, Cause.FAULT})
 _LOOKING_SHARE = 20.0
 """Looking for new parts may take one part in so many of the time."""
 
@@ -43,10 +43,10 @@ class Driver:
     Parameters
     ----------
     tasks : sequence of Task
-    jobs : Jobs
+    jobs : Scheduler
     results : Results
-        What has rows; the truth, where Batch only tells what ended.
-    settings : AwsBatchSettings
+        What has rows; the truth, where a scheduler only tells what ended.
+    settings : ArraySettings
     clock : Clock
     on_event : callable
     stop : Stop
@@ -55,9 +55,9 @@ class Driver:
     def __init__(
         self,
         tasks: Sequence[Task],
-        jobs: Jobs,
+        jobs: Scheduler,
         results: Results,
-        settings: AwsBatchSettings,
+        settings: ArraySettings,
         clock: Clock,
         on_event: OnEvent,
         stop: Stop,
@@ -103,10 +103,7 @@ class Driver:
 
     def _attach(self) -> None:
         """Go on with the jobs of a driver that is gone."""
-        records = self.jobs.records.read()
-        for record in records:
-            for task in record.submission.tasks if record.job_id else ():
-                self._rounds[task] = self._rounds.get(task, 0) + 1
+        self._rounds = self.jobs.records.rounds()
         for record in self.jobs.recover():
             if set(record.submission.tasks) & set(self.tasks):
                 self._watch(record)
@@ -135,7 +132,7 @@ class Driver:
     # Looking.
 
     def _poll(self) -> None:
-        """Ask Batch for the parents, and the run's folder for new parts."""
+        """Ask the scheduler for the arrays, and the run's folder for new parts."""
         self.polls += 1
         standing = self.jobs.standing(list(self.live))
         ended = [job_id for job_id, each in standing.items() if each.ended]
@@ -157,8 +154,7 @@ class Driver:
             self._look_at = self.clock.now() + _LOOKING_SHARE * (self.clock.now() - started)
 
     def _more_failed(self, job_id: str, standing: Standing) -> bool:
-        failed = standing.counts.get("FAILED", 0) > len(self.live[job_id].failed)
-        return failed or standing.status == "FAILED"
+        return standing.failed > len(self.live[job_id].failed)
 
     def _take_in(self, live: _Live, standing: Standing) -> None:
         """Look closer at a job whose counts changed; list its failed children if more failed."""
@@ -167,9 +163,7 @@ class Driver:
         more_failed = self._more_failed(live.record.job_id, standing)
         live.counts = standing.counts
         if more_failed:
-            tasks = live.record.submission.tasks
-            array = len(tasks) > 1
-            for child in self.jobs.failed_children(live.record.job_id, array=array):
+            for child in self.jobs.failed_children(live.record):
                 if child.index not in live.failed:
                     live.failed.add(child.index)
                     self._child_failed(live.record, child, terminated=standing.terminated)
@@ -194,11 +188,11 @@ class Driver:
             self._end_all("no progress")
             raise DaypartError(
                 f"task {task} ended {self._stuck[task]} times without all its rows",
-                hint="see whether the containers write to the place where the run lies",
+                hint="see whether the tasks write to the place where the run lies",
             )
 
     def _tell_if_blocked(self, standing: dict[str, Standing]) -> None:
-        """Show what Batch says, once nothing has run or moved for a while."""
+        """Show what the scheduler says, once nothing has run or moved for a while."""
         at_work = any(each.at_work for each in standing.values())
         if at_work or not self.live:
             self._moved_at, self._told_waiting = self.clock.now(), ""
@@ -219,20 +213,20 @@ class Driver:
         task = record.submission.tasks[child.index]
         if task not in self.tasks or self.results.rows_left(task) <= 0:
             return
-        cause = cause_of(child, terminated=terminated)
-        if cause is Cause.ENDED_BY_USER:
+        cause = child.cause
+        if cause is Cause.ENDED_BY_USER or (terminated and cause in _COULD_BE_A_USER):
             self._ended_by_user()
         if cause is Cause.FAULT:
             self._end_all(f"task {task} failed")
             raise DaypartError(
-                f"{record.submission.name}: task {task} ended with {describe(child)}",
-                hint=self.results.last_words(task) or "see its log stream in CloudWatch",
+                f"{record.submission.name}: task {task} ended with {child.description}",
+                hint=self.results.last_words(task) or self.jobs.where_it_told(record, child.index),
             )
         gives_up = self._prepare_another_try(task, record, cause)
-        self.tell(TaskFailed(task, describe(child), will_retry=not gives_up))
+        self.tell(TaskFailed(task, child.description, will_retry=not gives_up))
         if gives_up:
             self._tell(
-                self.results.give_up(task, describe(child), everything=cause is Cause.MEMORY)
+                self.results.give_up(task, child.description, everything=cause is Cause.MEMORY)
             )
         if self.results.rows_left(task) > 0:
             self._to_mend[task] = None
@@ -252,9 +246,8 @@ class Driver:
             if self._stuck[task] >= _MOST_ROUNDS_WITHOUT_PROGRESS:
                 self._end_all("no progress")
                 raise DaypartError(
-                    f"task {task} lost {self._stuck[task] * self.settings.attempts} hosts "
-                    "without a row",
-                    hint="shorten task_minutes, or use a queue on demand",
+                    f"task {task} lost its hosts in {self._stuck[task]} rounds without a row",
+                    hint="shorten task_minutes, or use a queue that nobody takes hosts from",
                 )
             return False
         alone = task in self._one_by_one
@@ -276,7 +269,7 @@ class Driver:
         """Stop as asked: the children flush what they have, unless they are to go on alone."""
         if self.settings.leave_running:
             raise Interrupted(
-                f"stopped by {self.stop.reason}; {len(self.live)} jobs go on in AWS Batch",
+                f"stopped by {self.stop.reason}; {len(self.live)} jobs go on in {self.jobs.title}",
                 hint="run the same command again to attach to them",
             )
         self._end_all(f"stopped by {self.stop.reason}")
@@ -300,7 +293,8 @@ class Driver:
     def _ended_by_user(self) -> None:
         self._end_all("cancelled")
         raise Interrupted(
-            "the run was cancelled in AWS Batch", hint="run the same command again to go on"
+            f"the run was cancelled in {self.jobs.title}",
+            hint="run the same command again to go on",
         )
 
     def _tell(self, events: Sequence[Event]) -> None:
@@ -308,3 +302,11 @@ class Driver:
             self.tell(event)
             if isinstance(event, TaskFinished):
                 self._to_mend.pop(event.task, None)
+
+
+def cancel_jobs(jobs: Scheduler) -> int:
+    """End what an earlier driver left running; return how many tasks that were."""
+    live = jobs.recover()
+    for record in live:
+        jobs.terminate(record.job_id, "daypart: cancelled")
+    return sum(len(record.submission.tasks) for record in live)

@@ -6,11 +6,12 @@ them. What a dead driver meant to submit and did not is planned anew.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from daypart.runs.arrays import read_array, write_array
-from daypart.runs.executors.aws_batch.submission import Submission
+from daypart.runs.executors.array_jobs.submission import Submission
 from daypart.runs.folder import RunFolder
 from daypart.storage import Location, make_folder, read_json, write_json
 
@@ -47,6 +48,15 @@ class Records:
             return []
         names = sorted(path.name for path in self.folder.glob("*.json"))
         return [self._read(self.folder / name) for name in names]
+
+    def all_ended(self) -> bool:
+        """Tell whether nothing that was ever submitted runs or waits still, without asking."""
+        return all(record.ended for record in self.read())
+
+    def rounds(self) -> dict[int, int]:
+        """Return, for each task, how often it was submitted."""
+        submitted = [record for record in self.read() if record.job_id]
+        return dict(Counter(task for record in submitted for task in record.submission.tasks))
 
     def intend(self, submission: Submission) -> Record:
         """Write what is about to be submitted: the children's tasks, then the record."""

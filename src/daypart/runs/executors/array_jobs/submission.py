@@ -1,4 +1,4 @@
-"""From tasks to SubmitJob requests: arrays, their memory, their names. Nothing is sent here."""
+"""From tasks to array jobs: their sizes, their memory, their names. Nothing is sent here."""
 
 from __future__ import annotations
 
@@ -6,30 +6,49 @@ import hashlib
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
-from daypart.errors import EXIT_INTERRUPTED, DaypartError
 from daypart.runs.executor import Task
-from daypart.runs.executors.aws_batch.settings import LARGEST_ARRAY, AwsBatchSettings
-from daypart.storage import Location
 
-LARGEST_OVERRIDES = 1_024
 MOST_ESCALATIONS = 3
 _MEBIBYTE = 1 << 20
 
-RETRY_RULES = (
-    {"onStatusReason": "Host EC2*", "action": "RETRY"},
-    {"onStatusReason": "Task failed to start*", "action": "RETRY"},
-    {"onReason": "CannotPullContainer*", "action": "RETRY"},
-    {"onExitCode": str(EXIT_INTERRUPTED), "action": "RETRY"},
-    {"onReason": "*", "action": "EXIT"},
-)
-"""What no partition is to blame for is tried again; everything else ends the child."""
+
+class ArraySettings(Protocol):
+    """What the settings of any executor of array jobs tell."""
+
+    @property
+    def cores(self) -> int:
+        """Of a child; it fits on all of them."""
+
+    @property
+    def memory(self) -> int:
+        """MiB that a child asks for at first."""
+
+    @property
+    def queues(self) -> tuple[tuple[str, float], ...]:
+        """The queues with the share of the fits that each one gets."""
+
+    @property
+    def largest_array(self) -> int:
+        """Most children of an array."""
+
+    @property
+    def poll_seconds(self) -> float:
+        """Longest pause between polls."""
+
+    @property
+    def blocked_seconds(self) -> float:
+        """Nothing runs for so long: the scheduler's reason is shown."""
+
+    @property
+    def leave_running(self) -> bool:
+        """Ctrl-C leaves the arrays running instead of ending them."""
 
 
 @dataclass(frozen=True)
 class Submission:
-    """One job to submit: an array, or a plain job where there is a single task.
+    """One job to submit.
 
     Parameters
     ----------
@@ -56,19 +75,19 @@ class Submission:
 
 def plan_submissions(
     tasks: Sequence[Task],
-    settings: AwsBatchSettings,
+    settings: ArraySettings,
     *,
     rounds: dict[int, int] | None = None,
     least_memory: dict[int, int] | None = None,
     one_by_one: Collection[int] = (),
 ) -> list[Submission]:
-    """Cut tasks into as few jobs as Batch allows.
+    """Cut tasks into as few jobs as the scheduler allows.
 
     Parameters
     ----------
     tasks : sequence of Task
         Of one run; their order is kept.
-    settings : AwsBatchSettings
+    settings : ArraySettings
     rounds : dict of int to int, optional
         Task to how often it was submitted before.
     least_memory : dict of int to int, optional
@@ -80,7 +99,7 @@ def plan_submissions(
     -------
     list of Submission
         Tasks of one need of memory together, split over the queues by their shares, in arrays of
-        2 to 10,000 of about one size.
+        about one size.
     """
     groups: dict[tuple[int, int, bool], list[Task]] = {}
     for task in tasks:
@@ -93,58 +112,13 @@ def plan_submissions(
         _submission(chunk, queue, *kind)
         for kind, members in groups.items()
         for queue, share in _by_queue(members, settings.queues)
-        for chunk in _chunks(share)
+        for chunk in _chunks(share, settings.largest_array)
     ]
 
 
-def submit_request(
-    submission: Submission, run: Location, settings: AwsBatchSettings
-) -> dict[str, Any]:
-    """Return the parameters of SubmitJob.
-
-    Raises
-    ------
-    DaypartError
-        Where the run's path makes the overrides longer than Batch takes safely.
-    """
-    command = ["daypart", "task", str(run.resolve()), "--quiet"]
-    request: dict[str, Any] = {
-        "jobName": submission.name,
-        "jobQueue": submission.queue,
-        "jobDefinition": settings.job_definition,
-        "retryStrategy": {
-            "attempts": settings.attempts,
-            "evaluateOnExit": [dict(rule) for rule in RETRY_RULES],
-        },
-    }
-    if len(submission.tasks) > 1:
-        request["arrayProperties"] = {"size": len(submission.tasks)}
-        command += ["--array", submission.name]
-    else:
-        command.insert(3, str(submission.tasks[0]))
-    command += ["--cores", str(settings.vcpus)]
-    if submission.one_by_one:
-        command.append("--one-by-one")
-    if settings.timeout_minutes:
-        request["timeout"] = {"attemptDurationSeconds": round(settings.timeout_minutes * 60)}
-    overrides = {
-        "command": command,
-        "resourceRequirements": [
-            {"type": "VCPU", "value": str(settings.vcpus)},
-            {"type": "MEMORY", "value": str(submission.memory)},
-        ],
-    }
-    if len(json.dumps(overrides).encode()) > LARGEST_OVERRIDES:
-        raise DaypartError(
-            f"{run}: too long a path for a job's overrides ({LARGEST_OVERRIDES} bytes)",
-            hint="name a shorter one",
-        )
-    return request | {"containerOverrides": overrides}
-
-
-def first_memory(task: Task, settings: AwsBatchSettings) -> int:
+def first_memory(task: Task, settings: ArraySettings) -> int:
     """Return the MiB to ask for at first: what is set, doubled until it holds what was measured."""
-    measured = -(-(task.memory_bytes or 0) * settings.vcpus // _MEBIBYTE)
+    measured = -(-(task.memory_bytes or 0) * settings.cores // _MEBIBYTE)
     memory = settings.memory
     while memory < measured:
         memory *= 2
@@ -166,9 +140,9 @@ def _by_queue(
     return [(queue, share) for queue, share in dealt.items() if share]
 
 
-def _chunks(tasks: Sequence[Task]) -> list[Sequence[Task]]:
-    """Cut into arrays of at most 10,000, of about one size."""
-    count = -(-len(tasks) // LARGEST_ARRAY)
+def _chunks(tasks: Sequence[Task], most: int) -> list[Sequence[Task]]:
+    """Cut into arrays of at most so many, of about one size."""
+    count = -(-len(tasks) // most)
     size = -(-len(tasks) // count)
     return [tasks[start : start + size] for start in range(0, len(tasks), size)]
 

@@ -1,0 +1,22 @@
+"""What is looked at of a run before any scheduler is asked."""
+
+from __future__ import annotations
+
+from daypart.runs.folder import RunFolder
+from daypart.runs.run_model import RunModel
+from daypart.runs.task import store_as_planned
+from daypart.storage import Location
+
+
+def check_run(run: Location) -> None:
+    """Look at the run's own things: the store as planned, and the model.
+
+    Raises
+    ------
+    DaypartError
+        For a store that is gone or changed, and a model that can't be imported.
+    """
+    folder = RunFolder.open(run)
+    settings = folder.read_settings()
+    store_as_planned(folder, settings, sorted(settings.regions))
+    RunModel.of_run(settings)

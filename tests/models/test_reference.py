@@ -11,7 +11,8 @@ from nuts_reference import FILE, REASON
 from daypart.models import get_model
 from daypart.models.events import EventHours
 from daypart.models.field import Series, make_scratch
-from daypart.models.fitting import FINE_BELOW, structure_of
+from daypart.models.fit_rows import FINE_BELOW
+from daypart.models.fitting import structure_of
 from daypart.models.layout import HISTOGRAM
 from daypart.models.mixture import AUTO, DONE, FULL, fit_series
 from daypart.models.negbin import CROSSED

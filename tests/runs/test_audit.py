@@ -14,6 +14,7 @@ from daypart.cli.main import main
 from daypart.errors import DaypartError
 from daypart.models import get_model
 from daypart.models.fitting import fit_partitions
+from daypart.models.hyperparameters import summarise
 from daypart.models.nuts import Density, sample_posterior, split_rhat
 from daypart.series import block_from_arrays
 
@@ -28,9 +29,8 @@ def density_of(name: str, mean: float) -> Density:
     block = block_from_arrays(pa.table({"unique_id": ["a"]}), ["UTC"], [473_352], [counts])
     calendar = [{"name": "a", "from": "2024-01-10", "to": "2024-01-11"}]
     model = get_model(name, inference="full", calendar=calendar)
-    posterior, space = next(iter(fit_partitions(model, block)))
-    scales = [posterior.columns[f"{each}_mean"] for each in model.hyperparameters[:-1]]
-    return Density(space.fitted_with, space.table, np.array(scales))
+    fitted = next(iter(fit_partitions(model, block)))
+    return Density(fitted.structure, fitted.table, summarise(fitted.nodes)[:-1, 0])
 
 
 @pytest.mark.parametrize("name", ["crossed", "negbin"])

@@ -21,6 +21,7 @@ from daypart.models.kernels import F1, F2, FloatMatrix, FloatVector, kernel
 from daypart.models.predictive import gamma_cdf
 from daypart.models.summary import DENSE, HOUR
 
+PIT_COLUMNS = ("pit_mean", "pit_sd", "pit_distance")
 PIT_HOURS = 64
 """Hours of a partition that are looked at, spread evenly over those observed."""
 _SUMMED = 60

@@ -45,16 +45,16 @@ def fitted_spans(model: NegativeBinomial, block: SeriesBlock) -> Iterator[Fitted
     """Fit each partition anew, with the scales integrated out in full, and yield its span."""
     full = replace(model, parameters={**model.parameters, "inference": "full"})
     empty = np.empty(0)
-    for i, (posterior, space) in enumerate(fit_partitions(full, block)):
-        if posterior.status != "ok":
+    for i, fitted in enumerate(fit_partitions(full, block)):
+        if fitted.status != "ok":
             nothing = np.full((len(model.configuration.hyperparameters), 7), np.nan)
-            yield FittedSpan(posterior.status, posterior.reason, empty, empty, nothing)
+            yield FittedSpan(fitted.status, fitted.reason, empty, empty, nothing)
             continue
         clock = local_hours(int(block.first_hours[i]), block.hours_of(i), block.timezones[i])
         exposure = block.hourly_exposure_of(i).astype(np.float64)
         shown = exposure > 0
-        first, second = space.scratch.fitted[:, clock.week, clock.hour_of_week]
-        offset = space.offset[clock.week, clock.hour_of_week]
+        first, second = fitted.scratch.fitted[:, clock.week, clock.hour_of_week]
+        offset = fitted.offset[clock.week, clock.hour_of_week]
         log_exposure = np.log(exposure, out=np.full(len(exposure), np.nan), where=shown)
         deviation = np.sqrt(np.maximum(second - first**2, 0.0))
         deviation[~shown] = np.nan
@@ -63,5 +63,5 @@ def fitted_spans(model: NegativeBinomial, block: SeriesBlock) -> Iterator[Fitted
             None,
             first + log_exposure + offset,
             deviation,
-            summarise(space.nodes[: space.used]),
+            summarise(fitted.nodes),
         )

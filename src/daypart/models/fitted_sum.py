@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from daypart.models import layout
 from daypart.models.field import Series, Structure
-from daypart.models.fitting import Workspace
+from daypart.models.fit_rows import Buffers, make_buffers
 from daypart.models.mixture import AUTO, DONE, fit_series
+from daypart.models.quadrature import integration_rule
 from daypart.models.search import TRIAL
 from daypart.models.summary import DENSE, DENSE_SQUARE, HOUR, HOUR_SQUARE
 from daypart.models.sums import Sum
@@ -51,51 +52,52 @@ class FittedSum:
 
 
 def fit_sum(
-    model: NegativeBinomial, structure: Structure, space: Workspace, table: Sum, offset: Floats
+    model: NegativeBinomial, structure: Structure, table: Sum, offset: Floats
 ) -> FittedSum | None:
     """Fit one sum as deviations from an offset of log mu, shape (weeks, 168)."""
     weeks = len(table.counts)
     cells = table.event_cells()
     present, effect = np.unique(cells[2], return_inverse=True)
-    space.reserve(weeks, weeks * 168, len(present), cells.shape[1])
-    space.counts[:weeks] = table.counts
-    space.exposure[:weeks] = table.exposure * np.exp(offset)
-    space.places[:, : cells.shape[1]] = cells[0], cells[1], effect
+    rule = integration_rule(len(structure.hyper_scales))
+    buffers = make_buffers(
+        structure,
+        weeks=weeks,
+        hours=weeks * 168,
+        effects=len(present),
+        pairs=cells.shape[1],
+        nodes=len(rule),
+    )
     seen = table.exposure > 0
     counts = table.counts[seen].astype(np.int64)
-    for y in range(layout.HISTOGRAM):
-        space.over[y] = float((counts > y).sum())
     large = counts[counts > layout.HISTOGRAM]
-    space.large[: len(large)] = large
     series = Series(
         weeks,
         len(present),
         cells.shape[1],
-        space.counts,
-        space.exposure,
-        space.places,
-        space.over,
-        space.large,
+        np.array(table.counts, np.float64),
+        table.exposure * np.exp(offset),
+        np.array([cells[0], cells[1], effect], np.int64),
+        np.array([(counts > y).sum() for y in range(layout.HISTOGRAM)], np.float64),
+        np.array(large, np.float64),
         len(large),
     )
-    space.search[TRIAL] = np.cbrt(model.configuration.start)
-    space.steps[:] = 0
-    arguments = space.rule, space.rule, space.search, space.nodes, space.sums, space.steps
-    code = fit_series(structure, series, space.scratch, AUTO, *arguments)
-    if code != DONE or not np.isfinite(space.sums).all():
+    buffers.search[TRIAL] = np.cbrt(model.configuration.start)
+    arguments = rule, rule, buffers.search, buffers.nodes, buffers.sums, np.zeros(2, np.int64)
+    code = fit_series(structure, series, buffers.scratch, AUTO, *arguments)
+    if code != DONE or not np.isfinite(buffers.sums).all():
         return None
-    return _read_sum(model, structure, space, table, offset, present)
+    return _read_sum(model, structure, buffers, table, offset, present)
 
 
 def _read_sum(
     model: NegativeBinomial,
     structure: Structure,
-    space: Workspace,
+    buffers: Buffers,
     table: Sum,
     offset: Floats,
     present: NDArray[np.int64],
 ) -> FittedSum:
-    weeks, sums = len(table.counts), space.sums
+    weeks, sums = len(table.counts), buffers.sums
     variance = np.maximum(sums[HOUR_SQUARE] - sums[HOUR] ** 2, 1e-12)
     dense = np.maximum(sums[DENSE_SQUARE] - sums[DENSE] ** 2, 1e-12)
     event_mean = np.zeros(len(model.calendar.effects))
@@ -106,7 +108,7 @@ def _read_sum(
     week = sums[DENSE, :weeks].copy()
     usual = table.exposure * np.exp(offset + profile + _event_shift(event_mean, table))
     mean = usual * np.exp(week[:, None])
-    inv_phi = float(space.nodes[:, 0] @ space.nodes[:, -1] ** 6)
+    inv_phi = float(buffers.nodes[:, 0] @ buffers.nodes[:, -1] ** 6)
     information = (mean / (1.0 + inv_phi * mean)).sum(axis=1)
     seen = np.log((table.counts.sum(axis=1) + 0.5) / (usual.sum(axis=1) + 0.5))
     return FittedSum(

@@ -313,13 +313,13 @@ def judge_partition(
         (2.5 and 97.5 % of hours), for each hyperparameter `NAME_difference` (in sd) and
         `NAME_sd_ratio`, `rhat`, `divergences`. None where the fast fit has no posterior.
     """
-    posterior, space = next(iter(fit_partitions(model, block)))
+    near = next(iter(fit_partitions(model, block)))
     full = replace(model, parameters={**model.parameters, "inference": "full"})
-    _, wide = next(iter(fit_partitions(full, block)))
-    if posterior.status != "ok" or wide.table is None or wide.fitted_with is None:
+    wide = next(iter(fit_partitions(full, block)))
+    if near.status != "ok" or wide.status != "ok":
         return None
-    fast = summarise(space.nodes[: space.used])
-    density = Density(wide.fitted_with, wide.table, fast[:-1, 0])
+    fast = summarise(near.nodes)
+    density = Density(wide.structure, wide.table, fast[:-1, 0])
     judge = sample_posterior(density, draws=draws, tune=tune, seed=seed)
     mean, square = wide.scratch.fitted[:, : wide.table.weeks]
     ratio = np.sqrt(np.maximum(square - mean**2, 0.0)) / judge.log_mu_sd

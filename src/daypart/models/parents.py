@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,8 +23,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from daypart.models.field import Structure
-    from daypart.models.negbin import Configuration
+    from daypart.models.pooled import Pooled
 
 Floats = NDArray[np.float64]
 
@@ -87,33 +87,6 @@ class Parent:
     hyper_centre: Floats
     hyper_spread: Floats
     deviation_sd: float
-
-
-@dataclass(frozen=True)
-class Prior:
-    """What parents say of one partition, on its own weeks.
-
-    Parameters
-    ----------
-    structure : Structure
-    offset : float64 array, shape (weeks, 168)
-        Log mean per unit of exposure, without events.
-    origin, origin_variance : float64 array, shape (168,)
-        The same at the forecast's origin.
-    week : float64 array, shape (weeks,)
-    event_mean, event_variance : float64 array, shape (effects,)
-    columns : mapping
-        What the state keeps of it: the parents' names, what they share.
-    """
-
-    structure: Structure
-    offset: Floats
-    origin: Floats
-    origin_variance: Floats
-    week: Floats
-    event_mean: Floats
-    event_variance: Floats
-    columns: Mapping[str, Any]
 
 
 def parent_names(
@@ -191,73 +164,17 @@ class Parents:
                 return []
         return found
 
-    def prior_of(
-        self,
-        configuration: Configuration,
-        values: Mapping[str, str],
-        counts: float,
-        first_monday: int,
-        weeks: int,
-    ) -> Prior | None:
-        """Return the prior of one partition, None where it has no parents.
+    @cached_property
+    def tables(self) -> Pooled:
+        """Return the parents as the kernels read them, in the order of `by_name`."""
+        from daypart.models.pooled import lay_out_parents
 
-        Parameters
-        ----------
-        configuration : Configuration
-        values : mapping of str to str
-            The partition's key.
-        counts : float
-            Their sum over the partition's hours.
-        first_monday, weeks : int
-            Of the partition's table, in local days since 1970.
-        """
-        parents = self.of(values, counts)
-        if not parents:
-            return None
-        place = np.arange(weeks) + (first_monday - parents[0].first_monday) // 7
-        week = np.zeros(weeks)
-        for parent in parents:
-            week += parent.week[np.clip(place, 0, len(parent.week) - 1)]
-        path = np.sum([parent.profile for parent in parents], axis=0)
-        top = parents[0]
-        return Prior(
-            structure=deviating_structure(
-                configuration, top.hyper_centre, top.hyper_spread, top.deviation_sd
-            ),
-            offset=path[None, :] + week[:, None],
-            origin=path + sum(parent.origin for parent in parents),
-            origin_variance=np.sum([parent.profile_variance for parent in parents], axis=0),
-            week=week,
-            event_mean=np.sum([parent.event_mean for parent in parents], axis=0),
-            event_variance=np.sum([parent.event_sd**2 for parent in parents], axis=0),
-            columns={
-                "parents": [parent.parent for parent in parents],
-                "shared_sd": [getattr(parent, name) for parent in parents for name in SHARED],
-                "shared_event_sd": np.concatenate([parent.event_sd for parent in parents]),
-            },
-        )
+        return lay_out_parents(self)
 
-
-def deviating_structure(
-    configuration: Configuration, centre: Floats, spread: Floats, level_sd: float
-) -> Structure:
-    """Return the structure of a model whose effects are deviations from an offset.
-
-    Parameters
-    ----------
-    configuration : Configuration
-    centre, spread : float64 array, shape (hyperparameters,)
-        Normal law of theta, beside its half-normal prior; empty for none.
-    level_sd : float
-    """
-    from daypart.models.fitting import structure_of
-
-    structure = structure_of(configuration)._replace(
-        event_precision=EVENT_SD**-2.0, level_precision=level_sd**-2.0
-    )
-    if len(centre) == 0:
-        return structure
-    return structure._replace(centre=np.array(centre), pull=np.array(spread) ** -2.0)
+    @cached_property
+    def numbers(self) -> dict[str, int]:
+        """Return each parent's row in `tables`."""
+        return {name: row for row, name in enumerate(self.by_name)}
 
 
 def to_table(parents: Sequence[Parent]) -> pa.Table:

@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daypart.models.fitted_sum import FittedSum, fit_sum, offset_of
-from daypart.models.fitting import Workspace, fit_partitions, structure_of
+from daypart.models.fitting import BlockFit, deviating_structure, structure_of
 from daypart.models.loading import loadings
 from daypart.models.negbin import MOST_WEEKS
-from daypart.models.parents import Parent, Parents, deviating_structure
-from daypart.models.quadrature import integration_rule
+from daypart.models.parents import Parent, Parents
+from daypart.models.rows import OK, THETA_MEAN, THETA_SD
 from daypart.models.shared_shocks import Summed, common_variances
 from daypart.models.sums import Sum, Sums, add_series
 from daypart.models.week_law import week_law
@@ -77,15 +77,13 @@ def fit_parents(model: NegativeBinomial, sums: Sums, sample: SeriesBlock) -> lis
 def _fit_family(
     model: NegativeBinomial, sums: Sums, whole: Sum, parts: Sequence[Sum], sample: SeriesBlock
 ) -> list[Parent]:
-    rule = integration_rule(len(model.configuration.hyper_scales))
-    space = Workspace(structure_of(model.configuration), rule, rule)
-    nothing = np.zeros_like(whole.counts)
-    top = fit_sum(model, space.structure, space, whole, nothing)
+    structure = structure_of(model.configuration)
+    top = fit_sum(model, structure, whole, np.zeros_like(whole.counts))
     if top is None:
         return []
-    below = deviating_structure(model.configuration, np.zeros(0), np.zeros(0), 3.0)
+    below = deviating_structure(structure, structure.centre, structure.pull, 3.0)
     offset = offset_of(top, whole)
-    fitted = [(part, fit_sum(model, below, space, part, offset)) for part in parts]
+    fitted = [(part, fit_sum(model, below, part, offset)) for part in parts]
     kinds: dict[str, list[tuple[Sum, FittedSum]]] = {"": [(whole, top)]}
     for part, found in fitted:
         if found is not None and part.total > 0:
@@ -242,17 +240,13 @@ def _with_hyperpriors(
     family = replace(family, by_name={**family.by_name, top.parent: top})
     order = sorted(leaves, key=lambda leaf: (-leaf.counts.sum(), leaf.place))[:PILOTS]
     block = sample.take([leaf.place for leaf in order])
-    found = [
-        posterior.columns
-        for posterior, _ in fit_partitions(replace(model, parents=family), block)
-        if posterior.status == "ok"
-    ]
+    pilots = BlockFit(replace(model, parents=family), block)
+    pilots.fit(0, len(pilots))
+    ok = pilots.rows.status == OK
     typical = 0.0
-    if len(found) >= FEWEST_PARTITIONS:
-        centre, spread = _population(
-            np.array([each["theta_mean"] for each in found]),
-            np.array([each["theta_sd"] for each in found]),
-        )
+    if ok.sum() >= FEWEST_PARTITIONS:
+        theta = pilots.rows.hyper[:, ok]
+        centre, spread = _population(theta[THETA_MEAN], theta[THETA_SD])
         top = replace(top, hyper_centre=centre, hyper_spread=spread)
         typical = float(centre[-1] ** 6)
     by_name = {**family.by_name, top.parent: top}

@@ -1,0 +1,260 @@
+"""The kernel of a block: one partition after the other is laid out, fitted and written down.
+
+The field's posterior at a mode of theta is what a further diagnostic of a partition starts from:
+see `fit_row`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+from daypart.models import layout
+from daypart.models.diagnostics import PIT_HOURS, pit_summary
+from daypart.models.field import (
+    SCRATCH,
+    STRUCTURE,
+    Scratch,
+    Series,
+    Structure,
+    make_scratch,
+)
+from daypart.models.kernels import (
+    F1,
+    F2,
+    I1,
+    I2,
+    FloatMatrix,
+    FloatVector,
+    IntMatrix,
+    IntVector,
+    kernel,
+)
+from daypart.models.mixture import DONE, fit_series
+from daypart.models.negbin import FEWEST_WEEKS, MOST_WEEKS
+from daypart.models.parents import EVENT_SD
+from daypart.models.placed import PLACED, Placed
+from daypart.models.pooled import POOLED, Pooled, apply_prior, choose_parents
+from daypart.models.rows import (
+    CONTRADICTED,
+    EMPTY,
+    LONG,
+    LOST,
+    OK,
+    ROWS,
+    SHORT,
+    UNOBSERVED,
+    Rows,
+    write_field,
+    write_field_with_prior,
+    write_scales,
+)
+from daypart.models.search import TRIAL, VECTORS
+from daypart.models.summary import CHECKS, SUM_ROWS
+
+FINE_BELOW = 2.0
+"""Mean count an hour under which FULL takes the finer rule."""
+
+
+class Buffers(NamedTuple):
+    """What one thread fits in: each partition overwrites what the one before it left."""
+
+    counts: FloatMatrix
+    exposure: FloatMatrix
+    offset: FloatMatrix
+    """Log mean that the parents expect, [weeks, 168]."""
+    over: FloatVector
+    large: FloatVector
+    places: IntMatrix
+    """Week, hour and effect of each event; see `field.Series.event`."""
+    search: FloatMatrix
+    nodes: FloatMatrix
+    sums: FloatMatrix
+    transforms: FloatVector
+    """Room for the randomised transforms and for 168 hours."""
+    scratch: Scratch
+
+
+BUFFERS = numba.types.NamedTuple([F2, F2, F2, F1, F1, I2, F2, F2, F2, F1, SCRATCH], Buffers)
+
+
+def make_buffers(
+    structure: Structure, *, weeks: int, hours: int, effects: int, pairs: int, nodes: int
+) -> Buffers:
+    """Allocate for partitions of up to so many weeks, hours, effects and pairs of event hours."""
+    d = len(structure.hyper_scales)
+    table = (weeks, 168)
+    return Buffers(
+        counts=np.zeros(table),
+        exposure=np.zeros(table),
+        offset=np.zeros(table),
+        over=np.zeros(layout.HISTOGRAM),
+        large=np.zeros(hours + 1),
+        places=np.zeros((3, pairs + 1), np.int64),
+        search=np.zeros((VECTORS + 5 * d + 2, d)),
+        nodes=np.zeros((nodes, d + 1)),
+        sums=np.zeros((SUM_ROWS, max(168, weeks + effects))),
+        transforms=np.zeros(max(168, PIT_HOURS)),
+        scratch=make_scratch(weeks, effects, len(structure.parents), d - 2, hours + 1),
+    )
+
+
+@kernel(numba.int64, PLACED, numba.int64, BUFFERS, I1)
+def lay_out_row(placed: Placed, i: int, b: Buffers, report: IntVector) -> int:
+    """Fill the buffers' tables from a partition's series; return why it can't be fitted, or OK."""
+    start, end = placed.count_start[i], placed.count_start[i + 1]
+    if start == end:
+        return EMPTY
+    clock, members = placed.clock[i], placed.events[i]
+    hours = slice(placed.clock_start[clock], placed.clock_start[clock + 1])
+    weeks = placed.week[placed.clock_start[clock + 1] - 1] + 1
+    if weeks > MOST_WEEKS:
+        return LONG
+    pairs = slice(placed.event_start[members], placed.event_start[members + 1])
+    layout.lay_out(
+        placed.counts[start:end],
+        placed.exposures[placed.exposure_start[i] : placed.exposure_start[i + 1]],
+        placed.week[hours],
+        placed.hour_of_week[hours],
+        placed.event_hour[pairs],
+        placed.event_effect[pairs],
+        b.counts[:weeks],
+        b.exposure[:weeks],
+        b.over,
+        b.large,
+        b.places,
+        report,
+    )
+    if report[layout.CONTRADICTED] > 0:
+        return CONTRADICTED
+    if end - start < FEWEST_WEEKS * 168:
+        return SHORT
+    return OK if report[layout.OBSERVED] > 0 else UNOBSERVED
+
+
+@kernel(
+    numba.int64,
+    *(STRUCTURE, PLACED, POOLED, BUFFERS, numba.int64, F2, F2, F1, numba.int64, ROWS),
+)
+def fit_row(
+    structure: Structure,
+    placed: Placed,
+    pooled: Pooled,
+    b: Buffers,
+    inference: int,
+    rule: FloatMatrix,
+    fine: FloatMatrix,
+    start: FloatVector,
+    i: int,
+    rows: Rows,
+) -> int:
+    """Fit one partition and write its row; return how that ended.
+
+    A diagnostic of the fit belongs before the rows are written. There `b.search[BEST]` is the
+    mode of theta, `b.nodes` are its nodes and `b.sums` the moments over them; the scratch's point
+    is the mode of the field at the node visited last, and its rows CHOL, PIVOT, KEEP and SCALED
+    are the factor of the Hessian there (`elimination`). `response.jump` to `b.search[BEST]` and
+    `marginal.log_posterior` there bring both back to theta's mode.
+    """
+    report = rows.report[i]
+    code = lay_out_row(placed, i, b, report)
+    if code != OK:
+        return code
+    weeks = rows.week_start[i + 1] - rows.week_start[i]
+    members = placed.events[i]
+    effect = placed.effect[placed.effect_start[members] : placed.effect_start[members + 1]]
+    table = Series(
+        weeks,
+        len(effect),
+        report[layout.EVENTS],
+        b.counts,
+        b.exposure,
+        b.places,
+        b.over,
+        b.large,
+        report[layout.LARGE],
+    )
+    for k in range(weeks):
+        for c in range(168):
+            b.offset[k, c] = 0.0
+    monday = placed.monday[placed.clock[i]]
+    chosen = rows.parent[i]
+    chosen = chosen[: choose_parents(pooled, i, float(report[layout.TOTAL]), chosen)]
+    if len(chosen) > 0:
+        top = chosen[0]
+        structure = Structure(
+            structure.parents,
+            structure.levels,
+            structure.walk,
+            structure.hyper_scales,
+            pooled.level_precision[top],
+            EVENT_SD**-2.0,
+            structure.skewed,
+            pooled.centre[top],
+            pooled.pull[top],
+        )
+        apply_prior(pooled, chosen, monday, effect, table, b.offset, b.transforms)
+    sparse = report[layout.TOTAL] < FINE_BELOW * report[layout.OBSERVED]
+    if not sparse:
+        fine = rule
+    for j in range(len(start)):
+        b.search[TRIAL, j] = start[j]
+    steps = rows.steps[i]
+    steps[:] = 0
+    found = fit_series(
+        structure, table, b.scratch, inference, rule, fine, b.search, b.nodes, b.sums, steps
+    )
+    if found != DONE or not np.isfinite(b.sums).all():
+        return LOST
+    used = len(fine) if b.sums[CHECKS, 2] > 0.0 else len(rule)
+    write_scales(rows, i, b.nodes, used)
+    if len(chosen) > 0:
+        write_field_with_prior(rows, i, b.sums, effect, pooled, chosen, monday)
+    else:
+        write_field(rows, i, b.sums, effect)
+    inv_phi = rows.hyper[2, i, len(start) - 1]
+    transforms = b.transforms[:PIT_HOURS]
+    pit_summary(table, structure.walk, b.sums, inv_phi, placed.seed[i], transforms, rows.pit[i])
+    return OK
+
+
+@kernel(
+    numba.void,
+    *(STRUCTURE, PLACED, POOLED, BUFFERS, numba.int64, F2, F2, F1, numba.int64, numba.int64, ROWS),
+    door=True,
+)
+def fit_rows(
+    structure: Structure,
+    placed: Placed,
+    pooled: Pooled,
+    b: Buffers,
+    inference: int,
+    rule: FloatMatrix,
+    fine: FloatMatrix,
+    start: FloatVector,
+    first: int,
+    end: int,
+    rows: Rows,
+) -> None:
+    """Fit the partitions from `first` until before `end`, one after the other.
+
+    Parameters
+    ----------
+    structure : Structure
+        Of a partition without parents.
+    placed, pooled, b, rows
+        The block, its parents, the buffers to work in, and the rows to fill.
+    inference : int
+        `mixture.FAST`, AUTO or FULL.
+    rule, fine : float64 array, shape (nodes, 1 + d)
+        See `mixture.fit_series`; `fine` serves sparse series only.
+    start : float64 array, shape (d,)
+        Where the search for theta's mode begins.
+    first, end : int
+    """
+    for i in range(first, end):
+        rows.status[i] = fit_row(
+            structure, placed, pooled, b, inference, rule, fine, start, i, rows
+        )

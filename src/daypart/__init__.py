@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from daypart.runs.audit import audit
     from daypart.runs.backtest import backtest
     from daypart.runs.compaction import compact
+    from daypart.runs.cost import cost
+    from daypart.runs.estimate import estimate
     from daypart.runs.fit import fit
-    from daypart.runs.following import cancel, cost, logs
+    from daypart.runs.following import cancel, logs
     from daypart.runs.posterior import posterior
     from daypart.runs.predict import predict
     from daypart.runs.prices import prices
@@ -47,6 +49,7 @@ __all__ = [
     "compact",
     "cost",
     "demo",
+    "estimate",
     "fit",
     "import_series",
     "ingest",
@@ -72,6 +75,7 @@ _ROOM_OF = {
     "compact": "runs",
     "cost": "runs",
     "demo": "demo",
+    "estimate": "runs",
     "fit": "runs",
     "import_series": "series",
     "ingest": "viewing",

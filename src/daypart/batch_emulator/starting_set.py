@@ -10,6 +10,7 @@ QUEUES = {
     "daypart-spot": ("SPOT", ("c7i", "c6i", "m7i")),
     "daypart-spot-arm64": ("SPOT", ("c7g", "c6g", "m7g")),
     "daypart-on-demand": ("EC2", ("c7i", "c6i", "m7i")),
+    "daypart-on-demand-arm64": ("EC2", ("c7g", "c6g", "m7g")),
 }
 
 

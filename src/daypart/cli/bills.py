@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from daypart.cli.faces import Outcome, Progress, comma_list, verb
+from daypart.cli.amounts import dollars, spell_seconds
+from daypart.cli.faces import Outcome, Progress, comma_list, settings_of, verb
+
+if TYPE_CHECKING:
+    from daypart.runs.estimate import Estimate
 
 
 @verb("prices", "daypart prices --region us-east-1")
@@ -42,3 +48,80 @@ def prices_command(
         *(f"warning: {each}" for each in table.warnings()),
     ]
     return Outcome(lines, {**vars(table), "age_days": table.age_days, "warnings": table.warnings()})
+
+
+@verb("estimate", "daypart estimate store --model negbin --on local")
+@click.argument("store", type=click.Path())
+@click.option("--model", default="negbin", show_default=True)
+@click.option("--parameters", type=click.Path(), help="TOML, as for fit.")
+@click.option("--set", "pairs", multiple=True, help="One parameter: name=value.")
+@click.option("--calendar", type=click.Path(), help="As for fit.")
+@click.option("--timeout", type=float, help="Seconds that one partition may take.")
+@click.option("--memory", help="What a worker's fits may take: 2GB ...")
+@click.option("--on", "--executor", "executor", default="local", show_default=True)
+@click.option("--settings", "--executor-settings", "executor_settings", type=click.Path())
+@click.option("--workers", type=int, help="Processes; all cores by default.")
+@click.option("--earlier", type=click.Path(), help="A run whose seconds count, for a pilot.")
+@click.option("--seed", default=0, show_default=True)
+def estimate_command(
+    progress: Progress,
+    store: str,
+    model: str,
+    parameters: str | None,
+    pairs: tuple[str, ...],
+    calendar: str | None,
+    timeout: float | None,
+    memory: str | None,
+    executor: str,
+    executor_settings: str | None,
+    workers: int | None,
+    earlier: str | None,
+    seed: int,
+) -> Outcome:
+    """Tell what fitting STORE will take: tasks, hours and, on aws-batch, dollars.
+
+    A pilot of twenty partitions is fitted here; a run on aws-batch is rehearsed on a virtual
+    clock (needs the extra emulator). Nothing is submitted.
+    """
+    from daypart.runs.estimate import estimate
+
+    found = estimate(
+        store,
+        model=model,
+        parameters=[*([parameters] if parameters else []), settings_of(pairs)],
+        calendar=calendar,
+        timeout=timeout,
+        memory=memory,
+        executor=executor,
+        executor_settings=executor_settings,
+        workers=workers,
+        earlier=earlier,
+        seed=seed,
+        progress=progress,
+    )
+    return Outcome(_estimate_lines(found), found)
+
+
+def _estimate_lines(found: Estimate) -> list[str]:
+    outlook = found.outlook
+    lines = [
+        f"{found.partitions:,} partitions, {found.core_seconds / 3600:,.2f} core-hours "
+        f"(+-{found.error:.0%}; measured on {found.measured_on:,} partitions of cores like these)",
+        f"{found.tasks:,} tasks of {spell_seconds(found.task_seconds)}, the longest "
+        f"{spell_seconds(found.longest_task_seconds)}"
+        + (f", in {outlook.arrays:,} array jobs" if outlook.arrays else "")
+        + (f", {outlook.memory_mib:,} MiB each" if outlook.memory_mib else ""),
+        f"{spell_seconds(outlook.seconds)} expected, {spell_seconds(outlook.p95_seconds)} in 95 "
+        "of 100 runs",
+        f"{outlook.cores:,} cores at once, limited by {outlook.limited_by}",
+    ]
+    if outlook.bills:
+        lines.append(
+            f"Spot losses: {outlook.interruptions:,.1f} expected, {outlook.lost_share:.2%} of "
+            "the work done again"
+        )
+    lines += [
+        f"{bill.name}: {dollars(bill.dollars)}, {dollars(bill.p95_dollars)} in 95 of 100 runs"
+        for bill in outlook.bills
+    ]
+    return lines + [f"warning: {each}" for each in outlook.warnings]

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
+from daypart.cli.amounts import dollars
 from daypart.cli.faces import Outcome, Progress, verb
+
+if TYPE_CHECKING:
+    from daypart.runs import RunCost
+    from daypart.runs.history import Execution
 
 _PATH = click.Path()
 
@@ -31,7 +38,11 @@ def logs_command(progress: Progress, run: str, partition: str) -> Outcome:
 @verb("cost", "daypart cost run")
 @click.argument("run", type=_PATH)
 def cost_command(progress: Progress, run: str) -> Outcome:
-    """Tell the core-seconds that RUN used, lost to interruptions, and let idle."""
+    """Tell what RUN used, lost to interruptions and let idle, and what that cost.
+
+    Dollars are those of the vCPUs that children held on AWS Batch, at the prices of when it was
+    submitted; the estimate was kept with the run.
+    """
     from daypart import cost
 
     found = cost(run)
@@ -43,7 +54,33 @@ def cost_command(progress: Progress, run: str) -> Outcome:
     ]
     each = f", {found.used / found.partitions:.4f} each" if found.partitions else ""
     lines.append(f"{found.partitions:,} partitions in {len(found.executions):,} executions{each}")
-    return Outcome(lines, found)
+    lines += _dollar_lines(found)
+    told = {**vars(found), "executions": [_without_blocks(each) for each in found.executions]}
+    return Outcome(lines, told)
+
+
+def _dollar_lines(found: RunCost) -> list[str]:
+    lines = []
+    if found.dollars is not None:
+        lines.append(
+            f"cost: {dollars(found.dollars)}, of which lost {dollars(found.dollars_lost or 0)}, "
+            f"idle {dollars(found.dollars_idle or 0)}"
+        )
+        if found.expected is None:
+            lines.append("no estimate was kept (fit makes one with daypart[emulator])")
+    if found.expected is not None:
+        outlook = found.expected["outlook"]
+        bills = [f"{each['name']} {dollars(each['dollars'])}" for each in outlook["bills"]]
+        expected = [f"{found.expected['core_seconds']:,.1f} core-seconds", *bills]
+        lines.append(f"expected: {', '.join(expected)}")
+    return lines
+
+
+def _without_blocks(execution: Execution) -> dict[str, Any]:
+    """Return what is told of an execution; its single blocks are for rates."""
+    told = dict(vars(execution))
+    del told["finished"]
+    return told
 
 
 @verb("cancel", "daypart cancel run")

@@ -23,6 +23,7 @@ _VERBS = {
     "simulate-counts": ("daypart.cli.simulation", "Simulate hourly counts of the full grid."),
     "ingest": ("daypart.cli.stores", "Credit viewing events into a store."),
     "import": ("daypart.cli.stores", "Make a store from any table of key, instant, number."),
+    "estimate": ("daypart.cli.bills", "Tell what a fit will take and cost."),
     "prices": ("daypart.cli.bills", "Show or refresh what Amazon asks for."),
     "fit": ("daypart.cli.runs", "Fit a model to every partition of a store."),
     "status": ("daypart.cli.runs", "Tell how far a run is."),

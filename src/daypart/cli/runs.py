@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from daypart.cli.amounts import dollars
 from daypart.cli.faces import Outcome, Progress, comma_list, plain, settings_of, verb
 from daypart.errors import EXIT_DONE, EXIT_PARTITIONS_FAILED
 
@@ -130,6 +131,11 @@ def _status_lines(found: RunStatus) -> list[str]:
         ),
         *(f"failure: {kind}: {count:,}" for kind, count in found.failures.items()),
         *(f"slowest: {name} {seconds:.3f} s" for name, seconds in found.slowest[:3]),
+        *(
+            f"slowest task: {task} {seconds:.1f} core-seconds of fits"
+            for task, seconds in found.slowest_tasks[:1]
+        ),
+        *([f"so far: {dollars(found.dollars)}"] if found.dollars is not None else []),
     ]
 
 

@@ -3,6 +3,8 @@
 from daypart.runs.audit import Audit, audit
 from daypart.runs.backtest import Backtest, backtest
 from daypart.runs.compaction import CompactReport, compact
+from daypart.runs.cost import RunCost, cost
+from daypart.runs.estimate import Estimate, estimate
 from daypart.runs.events import (
     BlockFinished,
     Event,
@@ -15,7 +17,7 @@ from daypart.runs.events import (
 from daypart.runs.executor import EXECUTORS, Executor, Request, Task, TaskSize, get_executor
 from daypart.runs.fit import RunReport, fit, fit_requests
 from daypart.runs.fitted import FittedRun
-from daypart.runs.following import CancelReport, PartitionLog, RunCost, cancel, cost, logs
+from daypart.runs.following import CancelReport, PartitionLog, cancel, logs
 from daypart.runs.parts import read_results
 from daypart.runs.posterior import PosteriorReport, PosteriorTables, posterior
 from daypart.runs.predict import PredictReport, predict
@@ -31,6 +33,7 @@ __all__ = [
     "BlockFinished",
     "CancelReport",
     "CompactReport",
+    "Estimate",
     "Event",
     "Executor",
     "FittedRun",
@@ -57,6 +60,7 @@ __all__ = [
     "cancel",
     "compact",
     "cost",
+    "estimate",
     "fit",
     "fit_requests",
     "get_executor",

@@ -38,6 +38,8 @@ class Task:
         Expected on one core; None where nothing was measured.
     memory_bytes : int or None
         What one worker is expected to need at its peak, with head room.
+    longest_seconds : float or None
+        Expected of its longest partition, which no number of cores makes shorter.
     """
 
     run: Location
@@ -46,6 +48,7 @@ class Task:
     partitions: int = 0
     seconds: float | None = None
     memory_bytes: int | None = None
+    longest_seconds: float | None = None
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from daypart.progress import SILENT, Progress, Step
 from daypart.runs.calendar_file import Calendar
 from daypart.runs.callbacks import ProgressBar, tell_all, tell_waiting
 from daypart.runs.compaction import LEAST_SHARE, compact_regions
+from daypart.runs.cost import keep_estimate
 from daypart.runs.executor import Executor, Request, executor_of_call, get_executor
 from daypart.runs.folder import RunFolder
 from daypart.runs.following import note_executor
@@ -279,6 +280,7 @@ def _execute(
         try:
             if plan.tasks:
                 note_executor(folder, runner)
+                keep_estimate(folder, runner, plan)
                 with recorded(folder, runner.name, cores) as history:
                     runner.execute(plan.tasks, tell_all([counter, history, waiting]), stop)
         except Interrupted:

@@ -214,6 +214,11 @@ class RunFolder:
         """Which executor the run's tasks were given to."""
         return self.path / "execution.json"
 
+    @property
+    def estimate(self) -> Location:
+        """What the run was expected to take."""
+        return self.path / "estimate.json"
+
     def is_locked(self) -> bool:
         """Tell whether a driver holds the run right now (of a run on disk: on this machine)."""
         return is_held(self.path / _LOCK_FILE)

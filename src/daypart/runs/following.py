@@ -1,4 +1,4 @@
-"""Following a run from anywhere: what a partition printed, what the work cost, and ending it."""
+"""Following a run from anywhere: what a partition printed, and ending the work on it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import json
 import os
 import signal
 import socket
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from daypart.errors import DaypartError, did_you_mean
+from daypart.runs.cost import RATES
 from daypart.runs.executor import EXECUTORS, Executor, get_executor
 from daypart.runs.folder import RunFolder
-from daypart.runs.history import Execution, read_history
+from daypart.runs.outlook import Priced
 from daypart.runs.parts import read_rows, standing_of
 from daypart.runs.printed import parse_place
 from daypart.storage import PathLike, read_json, read_table, write_json
@@ -93,63 +93,16 @@ def _text_at(folder: RunFolder, place: str) -> str:
     return text.decode("utf-8", errors="replace")
 
 
-@dataclass(frozen=True)
-class RunCost:
-    """What a run's work took, from its history.
-
-    Parameters
-    ----------
-    used : float
-        Core-seconds of blocks whose rows were kept.
-    lost : float
-        Core-seconds broken off by crashes, losses of machines and stops.
-    idle : float
-        Core-seconds held by executions and attempts beside that: starts, waiting, planning.
-    partitions : int
-        In the blocks kept.
-    executions : sequence of Execution
-        A row per call of `fit` that fitted something, and per attempt of a task on a cluster.
-    """
-
-    used: float
-    lost: float
-    idle: float
-    partitions: int
-    executions: Sequence[Execution]
-
-
-def cost(run: PathLike) -> RunCost:
-    """Tell the core-seconds that a run used, lost and let idle.
-
-    Parameters
-    ----------
-    run : path
-
-    Returns
-    -------
-    RunCost
-
-    Raises
-    ------
-    DaypartError
-        Where there is no run.
-    """
-    # A driver whose tasks keep histories of their own holds no cores; counting both would
-    # count their blocks twice.
-    kept = [each for each in read_history(RunFolder.open(run)) if each.cores > 0]
-    return RunCost(
-        used=sum(each.used for each in kept),
-        lost=sum(each.lost for each in kept),
-        idle=sum(each.idle for each in kept),
-        partitions=sum(each.partitions for each in kept),
-        executions=kept,
-    )
-
-
 def note_executor(folder: RunFolder, executor: Executor) -> None:
-    """Write which executor a run's tasks are given to, so that `cancel` finds them."""
-    settings = asdict(executor.settings)
-    write_json(folder.execution, {"executor": executor.name, "settings": settings})
+    """Write which executor a run's tasks are given to, and at what price.
+
+    `cancel` finds the tasks by it, `cost` the dollars.
+    """
+    noted = {"executor": executor.name, "settings": asdict(executor.settings)}
+    if isinstance(executor, Priced):
+        before = read_json(folder.execution).get(RATES, {}) if folder.execution.exists() else {}
+        noted[RATES] = {**before, **executor.dollars_per_vcpu_hour()}
+    write_json(folder.execution, noted)
 
 
 @dataclass(frozen=True)

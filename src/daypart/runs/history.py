@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import secrets
 import socket
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -22,7 +24,9 @@ from daypart.runs.events import BlockFinished, Event, TaskFailed, TaskFinished, 
 from daypart.runs.folder import RunFolder
 from daypart.storage import make_folder, write_text
 
+QUEUE_VARIABLE = "AWS_BATCH_JQ_NAME"
 _WRITE_SECONDS = 10.0
+_READ_AT_ONCE = 16
 
 
 class History:
@@ -38,7 +42,13 @@ class History:
 
     def __init__(self, folder: RunFolder, executor: str, cores: int) -> None:
         self.file = folder.history / f"{time.time_ns():020d}-{secrets.token_hex(3)}.jsonl"
-        head = {"executor": executor, "cores": cores, "host": socket.gethostname()}
+        head = {
+            "executor": executor,
+            "cores": cores,
+            "host": socket.gethostname(),
+            "machine": platform.machine(),
+            "queue": os.environ.get(QUEUE_VARIABLE, ""),
+        }
         self.lines = [json.dumps({**head, "pid": os.getpid(), "at": time.time()})]
         self._written = 0.0
 
@@ -95,6 +105,10 @@ class Execution:
         Core-seconds of blocks that were broken off, as far as was told.
     partitions : int
         In the blocks kept.
+    queue : str
+        The job queue of AWS Batch that it came from; empty elsewhere.
+    finished : tuple of (float, int)
+        When each block was kept, and its partitions.
     """
 
     executor: str
@@ -106,6 +120,8 @@ class Execution:
     used: float
     lost: float
     partitions: int
+    queue: str = ""
+    finished: tuple[tuple[float, int], ...] = ()
 
     @property
     def held(self) -> float:
@@ -121,13 +137,14 @@ class Execution:
 def read_history(folder: RunFolder) -> list[Execution]:
     """Return what a run's history holds, the oldest first."""
     files = sorted(folder.history.glob("*.jsonl"), key=lambda file: file.name)
-    return [_execution(file) for file in files]
+    with ThreadPoolExecutor(_READ_AT_ONCE) as readers:  # a run on S3 has one a task and attempt
+        return list(readers.map(_execution, files))
 
 
 def _execution(file: Any) -> Execution:
     head, *records = (json.loads(line) for line in file.read_text("utf-8").splitlines())
     used = lost = 0.0
-    partitions, outcome = 0, None
+    outcome, finished = None, []
     since: dict[int, float] = {}
     for record in records:
         kind, task = record.get("event"), record.get("task", -1)
@@ -135,7 +152,8 @@ def _execution(file: Any) -> Execution:
             since[task] = record["at"]
         if kind == BlockFinished.__name__:
             used += record["seconds"]
-            partitions += record["ok"] + record["failed"] + record["skipped"]
+            count = record["ok"] + record["failed"] + record["skipped"]
+            finished.append((record["at"], count))
         if kind in (TaskFailed.__name__, TaskFinished.__name__) and task in since:
             began = since.pop(task)
             lost += record["at"] - began if kind == TaskFailed.__name__ else 0.0
@@ -144,10 +162,17 @@ def _execution(file: Any) -> Execution:
     if outcome != "finished":
         lost += sum(last - began for began in since.values())
     return Execution(
-        **_head(head), last=last, outcome=outcome, used=used, lost=lost, partitions=partitions
+        **_head(head),
+        last=last,
+        outcome=outcome,
+        used=used,
+        lost=lost,
+        partitions=sum(count for _, count in finished),
+        finished=tuple(finished),
     )
 
 
 def _head(head: Mapping[str, Any]) -> dict[str, Any]:
     names = ("executor", "cores", "host")
-    return {**{name: head[name] for name in names}, "started": head["at"]}
+    told = {name: head[name] for name in names}
+    return {**told, "started": head["at"], "queue": head.get("queue", "")}

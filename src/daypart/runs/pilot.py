@@ -112,10 +112,16 @@ class Costs:
     seconds : float64 array, shape (partitions,)
     memory_bytes : int or None
         Of one worker, with head room.
+    sample : int
+        Partitions whose seconds this is told from; 0 where nothing was measured.
+    spread : float
+        Standard deviation of a partition's seconds, relative to what was expected of it.
     """
 
     seconds: NDArray[np.float64]
     memory_bytes: int | None
+    sample: int = 0
+    spread: float = 0.0
 
 
 def costs_of(
@@ -140,7 +146,7 @@ def costs_of(
     pending : bool array, shape (partitions of the standing,)
     """
     rows = standing.rows.filter(_mask(pending))
-    hours = _hours_of(store, rows)
+    hours = hours_of(store, rows)
     before = rows.column("seconds").to_numpy().astype(float)
     known = standing.rows.filter(_mask(standing.statuses() == "ok"))
     if len(known) >= _ENOUGH_KNOWN:
@@ -150,7 +156,23 @@ def costs_of(
         pilot = run_pilot(folder, store, settings, rows.take(choose_sample(hours)))
     seconds = np.where(np.isnan(before), expected_seconds(pilot, hours), before)
     memory = memory_request([pilot.peak_bytes], base=0.0, workers=1) if pilot.peak_bytes else None
-    return Costs(seconds, memory)
+    return Costs(seconds, memory, len(pilot.seconds), spread_of(pilot))
+
+
+def spread_of(pilot: Pilot) -> float:
+    """Return the relative standard deviation of seconds around those expected by size.
+
+    Examples
+    --------
+    >>> spread_of(Pilot(np.array([10, 10, 10]), np.array([1.0, 2.0, 3.0]), 0))
+    0.5
+    """
+    if len(pilot.seconds) < 2:
+        return 0.0
+    expected = np.maximum(expected_seconds(pilot, pilot.hours), np.finfo(float).tiny)
+    mean = pilot.seconds.mean()
+    # Relative to the mean, so that a partition that takes next to nothing does not count most.
+    return float(np.std((pilot.seconds - expected) / max(mean, 1e-9), ddof=1))
 
 
 def run_pilot(
@@ -187,6 +209,8 @@ def run_pilot(
         make_folder(place.parts)
         if folder.parents.exists():
             write_table(place.parents, read_table(folder.parents))
+        else:  # nothing was fitted yet: their prior takes no longer, whatever it says
+            settings = replace(settings, parents=None)
         place.write_settings(replace(settings, store=place.relative_store(store.folder)))
         plan = _plan_of(sample)
         write_table(place.plan, plan)
@@ -223,7 +247,7 @@ def _plan_of(sample: pa.Table) -> pa.Table:
     return plan.append_column("content_hash", pa.nulls(count, pa.string()))
 
 
-def _hours_of(store: SeriesStore, rows: pa.Table) -> NDArray[np.int64]:
+def hours_of(store: SeriesStore, rows: pa.Table) -> NDArray[np.int64]:
     """Return the hours of partitions, reading no more than the lengths of their counts."""
     regions = rows.column("region").to_numpy(zero_copy_only=False).astype(str)
     place = rows.column("row").to_numpy()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +14,15 @@ from daypart.runs.folder import RunFolder, RunSettings
 from daypart.runs.identity import fit_hashes
 from daypart.runs.packing import TARGET_MINUTES, pack, tasks_wanted
 from daypart.runs.parents import prepare_parents
-from daypart.runs.parts import MISSING_STATUS, list_parts, standing_of
+from daypart.runs.parts import MISSING_STATUS, Standing, list_parts, standing_of
 from daypart.runs.pilot import Costs, costs_of
 from daypart.series import SeriesStore
 from daypart.storage import make_folder, read_table, remove_unfinished, write_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+Measure = Callable[[RunFolder, SeriesStore, RunSettings, Standing, np.ndarray[Any, Any]], Costs]
 
 LARGEST_TASK = 1024
 SMALLEST_TASK = 32
@@ -42,12 +44,15 @@ class Plan:
         In the order in which they should start: longest first.
     table : pyarrow.Table
         What `plan.parquet` holds.
+    costs : Costs or None
+        What the partitions of new tasks are expected to take; None where nothing was measured.
     """
 
     partitions: int
     pending: int
     tasks: tuple[Task, ...]
     table: pa.Table
+    costs: Costs | None = None
 
 
 def draw_plan(
@@ -58,6 +63,7 @@ def draw_plan(
     retry_failed: bool = False,
     active: frozenset[int] = frozenset(),
     size: TaskSize = BY_NUMBER,
+    measure: Measure = costs_of,
 ) -> Plan:
     """Plan what has no good row yet; nothing is written.
 
@@ -79,6 +85,8 @@ def draw_plan(
     size : TaskSize
         With minutes: partitions are packed into tasks that long by what they are expected to
         take; without: cut in file order by their number.
+    measure : callable
+        Tells what partitions are expected to take, where tasks are packed by that.
 
     Returns
     -------
@@ -105,7 +113,7 @@ def draw_plan(
         costs = None
         cut = _cut(partitions, fresh, first_task=first_task)
     else:
-        costs = costs_of(folder, store, settings, standing, fresh)
+        costs = measure(folder, store, settings, standing, fresh)
         cut = _pack(partitions, fresh, costs, size, first_task=first_task)
     task = np.where(kept, before, np.where(cut >= 0, cut, before))
     table = partitions.append_column("task", _int32(task, mask=task < 0))
@@ -117,7 +125,7 @@ def draw_plan(
     tasks = _tasks(folder, table, pending)
     if costs is not None:
         tasks = _with_costs(tasks, cut, fresh, costs)
-    return Plan(len(partitions), int(pending.sum()), tasks, table)
+    return Plan(len(partitions), int(pending.sum()), tasks, table, costs)
 
 
 def write_plan(
@@ -249,11 +257,17 @@ def _with_costs(
 ) -> tuple[Task, ...]:
     """Add to new tasks what they are expected to take."""
     numbers, place = np.unique(cut[pending], return_inverse=True)
-    seconds = dict(zip(numbers.tolist(), np.bincount(place, costs.seconds).tolist(), strict=True))
-    return tuple(
-        replace(task, seconds=seconds.get(task.index), memory_bytes=costs.memory_bytes)
-        for task in tasks
-    )
+    sums, longest = np.bincount(place, costs.seconds), np.zeros(len(numbers))
+    np.maximum.at(longest, place, costs.seconds)
+    expected = zip(numbers.tolist(), sums.tolist(), longest.tolist(), strict=True)
+    of_task = {number: (whole, most) for number, whole, most in expected}
+    told = []
+    for task in tasks:
+        whole, most = of_task.get(task.index, (None, None))
+        told.append(
+            replace(task, seconds=whole, longest_seconds=most, memory_bytes=costs.memory_bytes)
+        )
+    return tuple(told)
 
 
 def _tasks(folder: RunFolder, table: pa.Table, pending: np.ndarray[Any, Any]) -> tuple[Task, ...]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from daypart.runs.cost import dollars_so_far
 from daypart.runs.folder import RunFolder
+from daypart.runs.history import Execution, read_history
 from daypart.runs.parts import MISSING_STATUS, Standing, standing_of
 from daypart.storage import Location, PathLike, read_table
 
@@ -34,12 +38,16 @@ class RunStatus:
         Kinds of failure (the reason up to its first colon), the most frequent first.
     slowest : sequence of (str, float)
         `unique_id` and seconds.
+    slowest_tasks : sequence of (int, float)
+        Task and the seconds of its fits together.
     fit_seconds : float
         Seconds of all fits together.
     rate : float or None
         Partitions a second over the last minute of work; None where that can't be told yet.
     seconds_left : float or None
         At that rate.
+    dollars : float or None
+        So far, as `cost` tells it; None where no price is known.
     running : bool
         Whether a driver holds the run (where it lies on disk: on this machine).
     """
@@ -54,9 +62,11 @@ class RunStatus:
     by_region: Mapping[str, Mapping[str, int]]
     failures: Mapping[str, int]
     slowest: Sequence[tuple[str, float]]
+    slowest_tasks: Sequence[tuple[int, float]]
     fit_seconds: float
     rate: float | None
     seconds_left: float | None
+    dollars: float | None
     running: bool
 
 
@@ -96,7 +106,8 @@ def status(run: PathLike) -> RunStatus:
     standing = standing_of(folder, read_table(folder.plan))
     states = standing.statuses()
     counts = Counter(states.tolist())
-    rate = _rate(standing)
+    executions = read_history(folder)
+    rate = _recorded_rate(executions) or _rate_of_parts(standing)
     missing = counts[MISSING_STATUS]
     seconds = standing.rows.column("seconds").to_numpy()
     return RunStatus(
@@ -110,9 +121,11 @@ def status(run: PathLike) -> RunStatus:
         by_region=_by_region(standing),
         failures=_failures(standing),
         slowest=_slowest(standing),
+        slowest_tasks=_slowest_tasks(standing),
         fit_seconds=float(np.nansum(seconds.astype(np.float64))),
         rate=rate,
         seconds_left=missing / rate if rate and missing else (None if missing else 0.0),
+        dollars=dollars_so_far(folder, executions),
         running=folder.is_locked(),
     )
 
@@ -138,13 +151,31 @@ def _slowest(standing: Standing) -> list[tuple[str, float]]:
     return [(row["unique_id"], row["seconds"]) for row in rows]
 
 
-def _rate(standing: Standing) -> float | None:
+def _slowest_tasks(standing: Standing) -> list[tuple[int, float]]:
+    fitted = standing.rows.filter(standing.rows.column("seconds").is_valid())
+    by_task = fitted.group_by("task").aggregate([("seconds", "sum")])
+    by_task = by_task.sort_by([("seconds_sum", "descending"), ("task", "ascending")])
+    rows = by_task.slice(0, _SLOWEST_NAMED).to_pylist()
+    return [(row["task"], row["seconds_sum"]) for row in rows if row["task"] is not None]
+
+
+def _recorded_rate(executions: Sequence[Execution]) -> float | None:
+    """Return partitions a second, from what attempts recorded: it outlives their parts."""
+    blocks = [block for each in executions if each.cores > 0 for block in each.finished]
+    return _rate(np.array([at for at, _ in blocks]), np.array([count for _, count in blocks]))
+
+
+def _rate_of_parts(standing: Standing) -> float | None:
     """Return partitions a second, from the times at which parts were written."""
     written = np.array([path.stat().st_mtime for path in standing.parts])
+    parts = standing.rows.column("part").drop_null().to_numpy()
+    return _rate(written, np.bincount(parts, minlength=len(written)))
+
+
+def _rate(written: NDArray[Any], rows: NDArray[Any]) -> float | None:
+    """Return rows a second over the last minute in which some were written."""
     if len(written) < 2:
         return None
-    parts = standing.rows.column("part").drop_null().to_numpy()
-    rows = np.bincount(parts, minlength=len(written))
     order = np.argsort(written)
     written, rows = written[order], rows[order]
     recent = written >= written[-1] - _RATE_WINDOW_SECONDS

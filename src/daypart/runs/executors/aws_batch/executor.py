@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
+from daypart.errors import DaypartError
+from daypart.progress import Progress
 from daypart.runs.events import OnEvent
 from daypart.runs.executor import Request, Task, TaskSize
 from daypart.runs.executors.array_jobs.clock import WallClock
@@ -15,9 +17,12 @@ from daypart.runs.executors.array_jobs.run_check import check_run
 from daypart.runs.executors.array_jobs.submission import plan_submissions
 from daypart.runs.executors.aws_batch.calls import BatchCalls, make_client
 from daypart.runs.executors.aws_batch.jobs import Jobs
+from daypart.runs.executors.aws_batch.outlook import outlook_of
 from daypart.runs.executors.aws_batch.preflight import check_account
+from daypart.runs.executors.aws_batch.pricing import Rates, with_price_ratio
 from daypart.runs.executors.aws_batch.request import submit_request
 from daypart.runs.executors.aws_batch.settings import AwsBatchSettings
+from daypart.runs.outlook import Outlook, Uncertainty
 from daypart.runs.stopping import Stop
 from daypart.storage import Location
 
@@ -45,14 +50,32 @@ class AwsBatchExecutor:
         """Tasks of some minutes, on all the cores of a child."""
         return TaskSize(self.settings.task_minutes, self.settings.vcpus)
 
+    def outlook(
+        self,
+        tasks: Sequence[Task],
+        uncertainty: Uncertainty,
+        progress: Progress,
+        rehearsals: int | None = None,
+    ) -> Outlook:
+        """Rehearse tasks on a virtual clock, and price them; see `Foretells`."""
+        settings = with_price_ratio(self.settings)
+        return outlook_of(tasks, settings, uncertainty, progress, rehearsals)
+
+    def dollars_per_vcpu_hour(self) -> Mapping[str, float]:
+        """Return the price by queue, of today's table; see `Priced`."""
+        try:
+            return Rates.of(self.settings).by_queue(self.settings)
+        except DaypartError:
+            return {}
+
     def requests(self, tasks: Sequence[Task]) -> list[Request]:
         """Return the SubmitJob calls, without making them; see `Executor`."""
         if not tasks:
             return []
-        run = tasks[0].run
+        run, settings = tasks[0].run, with_price_ratio(self.settings)
         return [
-            Request("SubmitJob", submit_request(each, run, self.settings), each.tasks)
-            for each in plan_submissions(tasks, self.settings, rounds=Records(run).rounds())
+            Request("SubmitJob", submit_request(each, run, settings), each.tasks)
+            for each in plan_submissions(tasks, settings, rounds=Records(run).rounds())
         ]
 
     def active_tasks(self, run: Location) -> frozenset[int]:
@@ -72,7 +95,8 @@ class AwsBatchExecutor:
         check_account(run, jobs.calls, self.settings)
         results = PartResults(run, tasks, self.name)
         clock = jobs.calls.clock
-        Driver(tasks, jobs, results, self.settings, clock, on_event, stop).work()
+        settings = with_price_ratio(self.settings)
+        Driver(tasks, jobs, results, settings, clock, on_event, stop).work()
 
     def cancel(self, run: Location) -> int:
         """End the arrays that an earlier driver left running; see `Executor`."""

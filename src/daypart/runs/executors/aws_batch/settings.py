@@ -23,7 +23,11 @@ class AwsBatchSettings:
     queue, arm64_queue : str
         Job queues for x86-64, and for Graviton beside it; either may be empty.
     arm64_price_ratio : float
-        Price of a fit on the Graviton queue over that on the other.
+        Price of a fit on the Graviton queue over that on the other; 0: by the table of prices.
+    arm64_seconds_ratio : float
+        Seconds of a fit there over those on the other queue.
+    spot, families, arm64_families, max_vcpus, spot_losses_per_hour, vcpus_per_second
+        What the queues' compute environments are, for `daypart estimate` and the bill.
     """
 
     region: str | None = field(
@@ -38,7 +42,25 @@ class AwsBatchSettings:
         default="", metadata={"help": "second job queue (Graviton); empty: none"}
     )
     arm64_price_ratio: float = field(
-        default=0.8, metadata={"help": "price of a fit on arm64_queue over that on queue"}
+        default=0.0,
+        metadata={"help": "price of a fit on arm64_queue over that on queue; 0: by daypart prices"},
+    )
+    arm64_seconds_ratio: float = field(
+        default=1.0, metadata={"help": "seconds of a fit on arm64_queue over those on queue"}
+    )
+    spot: bool = field(default=True, metadata={"help": "the queues are of Spot (for the bill)"})
+    families: tuple[str, ...] = field(
+        default=("c7i", "c6i", "c6a", "m7i"), metadata={"help": "of queue (for the bill)"}
+    )
+    arm64_families: tuple[str, ...] = field(
+        default=("c8g", "c7g", "c6g", "m7g"), metadata={"help": "of arm64_queue (for the bill)"}
+    )
+    max_vcpus: int = field(default=4_096, metadata={"help": "of a queue (for daypart estimate)"})
+    spot_losses_per_hour: float = field(
+        default=0.02, metadata={"help": "of a host: assumed by daypart estimate"}
+    )
+    vcpus_per_second: float = field(
+        default=14.0, metadata={"help": "new ones while jobs wait: assumed by daypart estimate"}
     )
     job_definition: str = field(default="daypart", metadata={"help": "name or name:revision"})
     vcpus: int = field(default=4, metadata={"help": "of a child; it fits on all of them"})
@@ -67,12 +89,23 @@ class AwsBatchSettings:
             raise DaypartError(
                 f"timeout_minutes is {self.timeout_minutes}", hint="Batch takes 1 or more, or 0"
             )
-        for name in ("vcpus", "task_minutes", "calls_per_second", "poll_seconds"):
+        above_zero = ("vcpus", "task_minutes", "calls_per_second", "poll_seconds")
+        for name in (*above_zero, "arm64_seconds_ratio", "vcpus_per_second"):
             if getattr(self, name) <= 0:
                 raise DaypartError(f"{name} is {getattr(self, name)}", hint="give more than 0")
-        if not 0 < self.arm64_price_ratio < 100:
+        if not 0 <= self.arm64_price_ratio < 100:
             raise DaypartError(
-                f"arm64_price_ratio is {self.arm64_price_ratio}", hint="give a ratio such as 0.8"
+                f"arm64_price_ratio is {self.arm64_price_ratio}",
+                hint="give a ratio such as 0.8, or 0 for that of daypart prices",
+            )
+        if self.spot_losses_per_hour < 0:
+            raise DaypartError(
+                f"spot_losses_per_hour is {self.spot_losses_per_hour}", hint="give 0 or more"
+            )
+        if self.max_vcpus < self.vcpus:
+            raise DaypartError(
+                f"max_vcpus is {self.max_vcpus}, less than a child's {self.vcpus}",
+                hint="give maxvCpus of the queue's compute environment",
             )
         if self.memory_mib < 0:
             raise DaypartError(f"memory_mib is {self.memory_mib}", hint="give MiB, or 0")
@@ -96,9 +129,10 @@ class AwsBatchSettings:
     def queues(self) -> tuple[tuple[str, float], ...]:
         """The queues with the share of the fits that each one gets.
 
-        A queue's share is in inverse proportion to the price of a fit on it.
+        A queue's share is in inverse proportion to the price of a fit on it, and equal where no
+        ratio is known (`pricing.with_price_ratio` looks it up).
         """
-        weights = {self.queue: 1.0, self.arm64_queue: 1.0 / self.arm64_price_ratio}
+        weights = {self.queue: 1.0, self.arm64_queue: 1.0 / (self.arm64_price_ratio or 1.0)}
         weights.pop("", None)
         total = sum(weights.values())
         return tuple((queue, weight / total) for queue, weight in weights.items())

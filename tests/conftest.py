@@ -11,10 +11,22 @@ import pytest
 
 from servers.docker import running_docker
 from servers.seaweedfs import ServerMissingError, running_s3
+from servers.slurm import running_slurm
 
 # A busy machine may stop for a moment in any example; what must be fast has a test of its own.
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """Fail what is skipped for want of a server where DAYPART_TEST_SERVERS=required, as in CI."""
+    outcome = yield
+    report = outcome.get_result()
+    required = os.environ.get("DAYPART_TEST_SERVERS") == "required"
+    if required and report.skipped and item.get_closest_marker("server"):
+        report.outcome = "failed"
+        report.longrepr = f"DAYPART_TEST_SERVERS=required, and {report.longrepr[2]}"
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +59,24 @@ def docker():
             yield daemon
     except ServerMissingError as error:
         pytest.skip(f"no Docker: {error}")
+
+
+@pytest.fixture(scope="session")
+def slurm_cluster():
+    """A Slurm cluster on this machine; mark tests that use it with `server`."""
+    try:
+        with running_slurm() as cluster:
+            yield cluster
+    except ServerMissingError as error:
+        pytest.skip(f"no Slurm: {error}")
+
+
+@pytest.fixture
+def slurm(slurm_cluster, monkeypatch):
+    """The cluster, with the environment that reaches it."""
+    for name, value in slurm_cluster.environment().items():
+        monkeypatch.setenv(name, value)
+    return slurm_cluster
 
 
 @pytest.fixture(scope="session")

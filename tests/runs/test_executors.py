@@ -39,7 +39,7 @@ def comparable(run):
     ]
 )
 def executor(request, tmp_path):
-    with MAKERS[request.param](tmp_path) as made:
+    with MAKERS[request.param](tmp_path, request.getfixturevalue) as made:
         yield made
 
 

@@ -16,6 +16,7 @@ from daypart.storage import Location, PathLike
 EXECUTORS: Mapping[str, str] = {
     "inline": "daypart.runs.executors.inline:InlineExecutor",
     "local": "daypart.runs.executors.local:LocalExecutor",
+    "slurm": "daypart.runs.executors.slurm:SlurmExecutor",
     "aws-batch": "daypart.runs.executors.aws_batch:AwsBatchExecutor",
 }
 """Name to `module:class`. A class takes its settings, a dataclass named by `settings_type`."""
@@ -138,7 +139,8 @@ def get_executor(
     ----------
     name : str
         One of `EXECUTORS`: `inline` (in this process, for debugging and for little work),
-        `local` (processes of this machine), `aws-batch` (array jobs of AWS Batch).
+        `local` (processes of this machine), `slurm` (arrays of Slurm), `aws-batch` (array jobs
+        of AWS Batch).
     settings : mapping, optional
         Its settings by name; each has a default.
     source : str, optional

@@ -122,7 +122,8 @@ def fit(
         Processes of `local`, before its settings; one for each core when left out.
     executor : str
         `local` (worker processes; a model of daypart's own and up to 512 partitions are fitted
-        in this process, which is faster than starting workers) or `inline` (always here).
+        in this process, which is faster than starting workers), `inline` (always here), `slurm`
+        or `aws-batch` (array jobs).
     executor_settings : mapping or path, optional
         The executor's settings by name, or a TOML file with them under `[executor.NAME]`.
     seed : int

@@ -250,6 +250,8 @@ class Driver:
                     hint="shorten task_minutes, or use a queue that nobody takes hosts from",
                 )
             return False
+        if cause is Cause.TIMEOUT and progress:
+            return False
         alone = task in self._one_by_one
         self._one_by_one.add(task)
         return alone and not progress

@@ -1,0 +1,86 @@
+"""The Slurm executor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import ClassVar
+
+from daypart.runs.events import OnEvent
+from daypart.runs.executor import Request, Task, TaskSize
+from daypart.runs.executors.array_jobs.clock import WallClock
+from daypart.runs.executors.array_jobs.driver import Driver, cancel_jobs
+from daypart.runs.executors.array_jobs.records import Records
+from daypart.runs.executors.array_jobs.results import PartResults
+from daypart.runs.executors.array_jobs.run_check import check_run
+from daypart.runs.executors.array_jobs.submission import plan_submissions
+from daypart.runs.executors.slurm.commands import Commands
+from daypart.runs.executors.slurm.jobs import Jobs
+from daypart.runs.executors.slurm.preflight import check_cluster
+from daypart.runs.executors.slurm.request import sbatch_request
+from daypart.runs.executors.slurm.settings import SlurmSettings
+from daypart.runs.folder import RunFolder
+from daypart.runs.stopping import Stop
+from daypart.storage import Location, make_folder
+
+
+class SlurmExecutor:
+    """Runs tasks as arrays of Slurm, by its command line tools.
+
+    Tasks that are preempted or lose their node are requeued by Slurm itself and go on after what
+    they flushed. A driver that died is replaced by running the same command, which attaches to
+    the arrays that still run.
+
+    Examples
+    --------
+    >>> SlurmExecutor().task_size
+    TaskSize(minutes=10.0, cores=4)
+    """
+
+    name: ClassVar[str] = "slurm"
+    settings_type: ClassVar[type[SlurmSettings]] = SlurmSettings
+
+    def __init__(self, settings: SlurmSettings | None = None) -> None:
+        self.settings = settings or SlurmSettings()
+
+    @property
+    def task_size(self) -> TaskSize:
+        """Tasks of some minutes, on all the CPUs of a child."""
+        return TaskSize(self.settings.task_minutes, self.settings.cpus)
+
+    def requests(self, tasks: Sequence[Task]) -> list[Request]:
+        """Return the calls of sbatch with their scripts, without making them; see `Executor`."""
+        if not tasks:
+            return []
+        run = tasks[0].run
+        return [
+            Request("sbatch", asdict(sbatch_request(each, run, self.settings)), each.tasks)
+            for each in plan_submissions(tasks, self.settings, rounds=Records(run).rounds())
+        ]
+
+    def active_tasks(self, run: Location) -> frozenset[int]:
+        """Return the tasks of arrays that still run in Slurm; see `Executor`."""
+        if Records(run).all_ended():
+            return frozenset()
+        live = self._jobs(run).recover()
+        return frozenset(task for record in live for task in record.submission.tasks)
+
+    def execute(self, tasks: Sequence[Task], on_event: OnEvent, stop: Stop | None = None) -> None:
+        """Submit tasks and see them through; see `Executor`."""
+        if not tasks:
+            return
+        run, stop = tasks[0].run, stop or Stop()
+        check_run(run)
+        jobs = self._jobs(run, lambda: stop.requested)
+        check_cluster(run, jobs.commands, self.settings, plan_submissions(tasks, self.settings)[0])
+        make_folder(RunFolder.at(run).logs)
+        results = PartResults(run, tasks, self.name)
+        Driver(tasks, jobs, results, self.settings, jobs.clock, on_event, stop).work()
+
+    def cancel(self, run: Location) -> int:
+        """End the arrays that an earlier driver left running; see `Executor`."""
+        return 0 if Records(run).all_ended() else cancel_jobs(self._jobs(run))
+
+    def _jobs(self, run: Location, in_a_hurry: Callable[[], bool] = lambda: False) -> Jobs:
+        clock = WallClock(in_a_hurry)
+        return Jobs(run, Commands(clock.sleep), clock, self.settings)

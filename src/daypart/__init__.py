@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from daypart.demo import demo
+    from daypart.deployment import deploy
     from daypart.errors import DaypartError
     from daypart.insights import insights
     from daypart.planning import measure, plan, reach
@@ -49,6 +50,7 @@ __all__ = [
     "compact",
     "cost",
     "demo",
+    "deploy",
     "estimate",
     "fit",
     "import_series",
@@ -75,6 +77,7 @@ _ROOM_OF = {
     "compact": "runs",
     "cost": "runs",
     "demo": "demo",
+    "deploy": "deployment",
     "estimate": "runs",
     "fit": "runs",
     "import_series": "series",

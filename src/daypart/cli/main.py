@@ -36,6 +36,7 @@ _VERBS = {
     "posterior": ("daypart.cli.runs", "Tell the posterior of every fitted hour."),
     "predict": ("daypart.cli.runs", "Forecast every partition, or totals of them."),
     "backtest": ("daypart.cli.runs", "Score forecasts of held-back weeks."),
+    "deploy": ("daypart.cli.deployment", "Create what AWS Batch needs, as one stack."),
     "batch-emulator": ("daypart.cli.batch", "Serve an AWS Batch of your own on this machine."),
     "insights": ("daypart.cli.decisions", "Ratings, share, index and heat map, with uncertainty."),
     "reach": ("daypart.cli.decisions", "Reach and frequency of a schedule of spots."),

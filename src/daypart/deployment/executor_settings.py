@@ -1,0 +1,36 @@
+"""The executor's settings that answer to a stack, as TOML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+def settings_toml(region: str, outputs: Mapping[str, str]) -> str:
+    """Return `[executor.aws-batch]` for a stack's outputs.
+
+    Parameters
+    ----------
+    region : str
+    outputs : mapping of str to str
+        The stack's.
+
+    Examples
+    --------
+    >>> told = {"Queue": "tv-spot", "Arm64Queue": "tv-spot-arm64", "JobDefinition": "tv"}
+    >>> told |= {"JobvCpus": "4", "JobMemory": "7600", "MaxvCpus": "4096"}
+    >>> print(settings_toml("us-east-1", told).splitlines()[2])
+    queue = "tv-spot"
+    """
+    return "\n".join(
+        [
+            "[executor.aws-batch]",
+            f'region = "{region}"',
+            f'queue = "{outputs["Queue"]}"',
+            f'arm64_queue = "{outputs["Arm64Queue"]}"   # "" where the image is not of both',
+            f'job_definition = "{outputs["JobDefinition"]}"',
+            f"vcpus = {int(outputs['JobvCpus'])}",
+            f"memory_mib = {int(outputs['JobMemory'])}",
+            f"max_vcpus = {int(outputs['MaxvCpus'])}",
+            "spot = true",
+        ]
+    )

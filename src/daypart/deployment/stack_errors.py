@@ -1,0 +1,41 @@
+"""What went wrong with a stack, in one line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from daypart.errors import DaypartError
+
+_DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
+
+
+def as_user_error(error: Exception, region: str) -> Exception:
+    """Return AWS's refusal as an error that the user can act on; others as they are."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    if isinstance(error, ClientError):
+        told = error.response.get("Error", {})
+        message = told.get("Message") or told.get("Code")
+        denied = told.get("Code") in _DENIED
+        hint = f"allow {error.operation_name} to the role of these credentials" if denied else None
+        return DaypartError(f"AWS refuses {error.operation_name}: {message}", hint=hint)
+    if isinstance(error, BotoCoreError):
+        return DaypartError(
+            f"AWS can't be reached in {region} ({error})", hint="check the region and the network"
+        )
+    return error
+
+
+def first_failure(cloudformation: Any, stack: str) -> str | None:
+    """Return the resource that failed first since the last start, and why."""
+    pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack)
+    reason = None
+    for page in pages:
+        for event in page["StackEvents"]:  # the newest first
+            own = event["LogicalResourceId"] == stack
+            if own and event["ResourceStatus"] in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"):
+                return reason
+            told = event.get("ResourceStatusReason", "")
+            if event["ResourceStatus"].endswith("_FAILED") and "cancelled" not in told:
+                reason = f"{event['LogicalResourceId']}: {told}"
+    return reason

@@ -106,7 +106,9 @@ def exposure_chances(panel: Panel, spots: NDArray[np.int64]) -> NDArray[np.float
     """
     from daypart.planning.kernels import household_chances
 
-    return _over_households(household_chances, panel, *_checked(panel, spots), TOP)
+    minutes, spots, history = _checked(panel, spots)
+    place, places = _places(panel, spots)
+    return _over_households(household_chances, panel, minutes, spots, history, place, places)
 
 
 def misses_by_group(
@@ -148,6 +150,13 @@ def _over_households(kernel: Callable[..., Any], panel: Panel, *settings: Any) -
         return np.concatenate(
             list(threads.map(lambda half: kernel(half, panel.cell, *settings), halves))
         )
+
+
+def _places(panel: Panel, spots: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+    """Return each bought cell's number within its market, else -1, and the most cells of one."""
+    bought = spots.reshape(len(panel.markets), -1) > 0
+    number = bought.cumsum(axis=1)
+    return np.where(bought, number - 1, -1).ravel(), int(number[:, -1].max(initial=0))
 
 
 def _checked(
@@ -204,7 +213,9 @@ def project(panel: Sample, chances: NDArray[np.float64], *, seed: int = 0) -> Fr
     -------
     Frequency
     """
-    at_least = chances[:, ::-1].cumsum(axis=1)[:, ::-1]
+    at_least = chances.copy()
+    for k in range(chances.shape[1] - 2, -1, -1):
+        at_least[:, k] += at_least[:, k + 1]
     return Frequency(
         probability=chances,
         households=panel.weight @ chances,
@@ -246,14 +257,10 @@ def jackknife_error(
         if len(rows) < 2:
             return np.full(values.shape[1], np.nan)
         groups = min(JACKKNIFE_GROUPS, len(rows))
-        group = np.empty(len(rows), dtype=np.int64)
-        group[rng.permutation(len(rows))] = np.arange(len(rows)) % groups
-        weight = panel.weight[rows]
-        weighted = np.column_stack([weight[:, None] * values[rows], weight])
-        order = np.argsort(group, kind="stable")
-        starts = np.searchsorted(group[order], np.arange(groups))
-        sums = np.add.reduceat(weighted[order], starts, axis=0)
-        totals, weights = sums[:, :-1], sums[:, -1]
+        dealt = rng.permutation(rows)
+        members = [dealt[g::groups] for g in range(groups)]
+        totals = np.array([panel.weight[group] @ values[group] for group in members])
+        weights = np.array([panel.weight[group].sum() for group in members])
         left = (totals.sum(axis=0) - totals) / (weights.sum() - weights)[:, None]
         spread = ((left - left.mean(axis=0)) ** 2).sum(axis=0)
         variance += estimate**2 * (groups - 1) / groups * spread

@@ -13,8 +13,15 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from daypart.planning.frequency import TOP
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+TABULATED = 256
+"""Minutes below which chances are tabulated: there are few households with more in a cell."""
+NEGLIGIBLE = 1e-17
+"""A chance that moves no count."""
 
 
 @numba.njit(cache=True)
@@ -105,30 +112,94 @@ def _write_chances(
 
 
 @numba.njit(cache=True, nogil=True)
+def _tabulate(
+    low: int, x: int, history: float, coefficient: Floats, table: Floats, spare: Floats
+) -> int:
+    """Write the chances of `low` and of `low + 1` minutes to two rows; return how many matter."""
+    used = 1
+    for m in range(2):
+        _write_chances(float(low + m), x, history, coefficient, table[m], spare)
+        n = min(x + 1, table.shape[1])
+        while n > used and table[m, n - 1] < NEGLIGIBLE:
+            n -= 1
+        used = max(used, n)
+    return used
+
+
+@numba.njit(cache=True, nogil=True)
+def _convolve(row: Floats, chance: Floats, used: int) -> None:
+    """Convolve a row, TOP zeros and TOP counts, with the first `used` chances, in place."""
+    if used <= 6:
+        # Unrolled by hand: nearly all cells have few spots, and this loop is where time goes.
+        for b in range(used, 6):
+            chance[b] = 0.0
+        c0, c1, c2, c3, c4, c5 = chance[0], chance[1], chance[2], chance[3], chance[4], chance[5]
+        for n in range(2 * TOP - 1, TOP - 1, -1):
+            few = c0 * row[n] + c1 * row[n - 1] + c2 * row[n - 2]
+            row[n] = few + c3 * row[n - 3] + c4 * row[n - 4] + c5 * row[n - 5]
+        return
+    for n in range(2 * TOP - 1, TOP - 1, -1):
+        total = 0.0
+        for b in range(used):
+            total += chance[b] * row[n - b]
+        row[n] = total
+
+
+@numba.njit(cache=True, nogil=True)
 def household_chances(
-    row_start: Ints, cell: Ints, minutes: Floats, spots: Ints, history: Floats, top: int
+    row_start: Ints,
+    cell: Ints,
+    minutes: Floats,
+    spots: Ints,
+    history: Floats,
+    place: Ints,
+    places: int,
 ) -> Floats:
-    """Return each household's chances of 0 .. top - 1 and of top or more exposures."""
+    """Return each household's chances of 0 .. 9 and of 10 or more exposures.
+
+    Chances of few whole minutes are tabulated as they come up: households of one market share
+    them. `place` numbers the cells with spots of a market from 0 and is -1 for the others.
+    """
     households = len(row_start) - 1
-    coefficient = _coefficients(spots, history, top)
-    result = np.zeros((households, top + 1))
-    chance, spare = np.zeros(top), np.zeros(top)
+    coefficient = _coefficients(spots, history, TOP)
+    table = np.empty((places, TABULATED + 1, min(int(spots.max()) + 1, TOP)))
+    used_of = np.zeros((places, TABULATED), dtype=np.int64)
+    cell_of = np.full(places, -1)
+    below = np.zeros(places)
+    result = np.zeros((households, TOP + 1))
+    chance, spare = np.zeros(TOP), np.zeros(TOP)
+    row = np.zeros(2 * TOP)
     for h in range(households):
-        row = result[h]
-        row[0] = 1.0
+        row[:] = 0.0
+        row[TOP] = 1.0
         for entry in range(row_start[h], row_start[h + 1]):
-            c = cell[entry]
-            if spots[c] == 0 or minutes[entry] <= 0.0:
+            c, k = cell[entry], minutes[entry]
+            p = place[c]
+            if p < 0 or k <= 0.0:
                 continue
-            _write_chances(minutes[entry], spots[c], history[c], coefficient[c], chance, spare)
-            for n in range(top):
-                spare[n] = row[n]
-                row[n] *= chance[0]
-            for b in range(1, min(spots[c] + 1, top)):
-                more = chance[b]
-                for n in range(top - b):
-                    row[n + b] += spare[n] * more
-        row[top] = max(0.0, 1.0 - row[:top].sum())
+            if cell_of[p] != c:
+                cell_of[p] = c
+                used_of[p, :] = 0
+                below[p] = 0.0
+                if coefficient[c, 0] > 0.0:
+                    below[p] = min(float(TABULATED), history[c] - spots[c] - 1.0)
+            if k < below[p]:
+                low = int(k)
+                used = used_of[p, low]
+                if used == 0:
+                    rows = table[p, low : low + 2]
+                    used = _tabulate(low, spots[c], history[c], coefficient[c], rows, spare)
+                    used_of[p, low] = used
+                part = k - low
+                for b in range(used):
+                    fewer = table[p, low, b]
+                    chance[b] = fewer + part * (table[p, low + 1, b] - fewer)
+            else:
+                used = min(spots[c] + 1, TOP)
+                _write_chances(k, spots[c], history[c], coefficient[c], chance, spare)
+            _convolve(row, chance, used)
+        result[h, :TOP] = row[TOP:]
+        result[h, TOP] = max(0.0, 1.0 - row[TOP:].sum())
     return result
 
 

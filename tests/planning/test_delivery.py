@@ -108,8 +108,14 @@ def plan(tmp_path_factory):
         "grp": {"mean": 110.0, "lo_80": 90.0, "hi_80": 130.0}, "average_frequency": 1.8,
         "brief": {"first_day": "2025-03-03", "last_day": "2025-03-16", "spot_length": 30},
         "by_week": [{"name": "2025-03-03", "cumulative_reach_percent": 40.0, "lo_80": 30.0,
-                     "hi_80": 50.0}],
-        "by_market": [{"code": "501"}, {"code": "803"}],
+                     "hi_80": 50.0, "impressions_lo_80": 50.0, "impressions_hi_80": 70.0}],
+        "by_market": [
+            {"code": "501", "name": "New York"},
+            {"code": "803", "name": "Los Angeles", "impressions_lo_80": 30.0,
+             "impressions_hi_80": 45.0, "reach_percent": 90.0},
+        ],
+        "by_network": [{"name": "N1", "impressions_lo_80": 95.0, "impressions_hi_80": 105.0,
+                        "reach_percent": 55.0}],
     }  # fmt: skip
     (folder / "plan.json").write_text(json.dumps(content))
     return folder
@@ -133,11 +139,26 @@ def test_delivered_impressions_and_reach_are_those_who_watched(store, plan, tmp_
     first, second = found.by_week
     assert (first["name"], second["name"]) == ("2025-03-03", "2025-03-10")
     assert first["cumulative_reach"] == pytest.approx(30.0)
-    assert (first["lo_80"], first["hi_80"]) == (30.0, 50.0)
+    assert (first["cumulative_reach_lo_80"], first["cumulative_reach_hi_80"]) == (30.0, 50.0)
     assert second["cumulative_reach"] == pytest.approx(found.reach["1+"]["delivered"])
     assert {row["name"] for row in found.by_daypart} == {"Prime", "Overnight"}
     written = json.loads((tmp_path / "out" / "delivery.json").read_text())
     assert written == json.loads(json.dumps(found.to_dict()))
+
+
+def test_each_network_market_and_week_shows_the_plans_interval_beside_the_outcome(store, plan):
+    found = measure(store, plan=plan, asrun=log_rows(LOG), min_households=1)
+    rows = {(by, row["name"]): row for by in ("network", "market", "week")
+            for row in getattr(found, f"by_{by}")}  # fmt: skip
+    network, market = rows["network", "N1"], rows["market", "Los Angeles"]
+    week = rows["week", "2025-03-03"]
+    assert (network["lo_80"], network["delivered"], network["hi_80"]) == (95.0, 90.0, 105.0)
+    assert (market["lo_80"], market["delivered"], market["hi_80"]) == (30.0, 40.0, 45.0)
+    assert (week["lo_80"], week["delivered"], week["hi_80"]) == (50.0, 60.0, 70.0)
+    assert (network["inside"], market["inside"], week["inside"]) == (False, True, True)
+    assert rows["network", "N2"]["inside"] is None
+    assert (market["reach_planned"], market["reach"], market["grp"]) == (90.0, 100.0, 100.0)
+    assert (network["reach"], network["average_frequency"]) == (70.0, pytest.approx(90 / 70))
 
 
 def test_a_segment_counts_its_own_households(store, plan, tmp_path):

@@ -224,11 +224,19 @@ def write_measured(folder: Path, networks: list[str]) -> dict[str, Path]:
     write_json(folder / "plan.json", make_plan(networks) | {"by_network": by_network})
     figure = {"planned": 100.0, "lo_80": 90.0, "hi_80": 110.0, "delivered": 96.04}
     weeks = [
-        {"name": f"2025-02-{day:02d}", "cumulative_reach_planned": reach, "lo_80": reach - 2,
-         "hi_80": reach + 2, "cumulative_reach": reach - 3}
+        {"name": f"2025-02-{day:02d}", "cumulative_reach_planned": reach,
+         "cumulative_reach_lo_80": reach - 2, "cumulative_reach_hi_80": reach + 2,
+         "cumulative_reach": reach - 3}
         for day, reach in ((3, 30.0), (10, 52.04))
     ]  # fmt: skip
-    row = {"spots_planned": 50, "spots_aired": 48, "planned": 1000.0, "delivered": 890.0}
+    row = {
+        "spots_planned": 50,
+        "spots_aired": 48,
+        "planned": 1000.0,
+        "delivered": 890.0,
+        "lo_80": 900.0,
+        "hi_80": 1100.0,
+    }
     write_json(
         folder / "delivery.json",
         {

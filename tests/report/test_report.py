@@ -121,7 +121,7 @@ def test_a_measured_plan_shows_what_was_delivered_and_still_has_nine_charts(
     assert "Under-delivered (index below 95): New York." in made.text
     assert "101 rows of the as-run log: 98 measured, 3 set aside (bad_instant 2," in made.text
     table = made.downloads()["delivery_by_market.csv"]
-    assert "Los Angeles,50,48,1000,suppressed,suppressed" in table
+    assert "Los Angeles,50,48,1000,900,1100,suppressed,suppressed" in table
 
 
 def test_the_waterfall_ends_at_the_plans_reach(inputs, make_measured, tmp_path):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daypart.planning.counting import AudienceCounter
-from daypart.planning.frequency import jackknife_error, misses_by_group
+from daypart.planning.frequency import jackknife_error, jackknife_variances, misses_by_group
 from daypart.planning.publication import SUPPRESSED, Published, interval_80, markets_shown
 
 Floats = NDArray[np.float64]
@@ -79,9 +79,47 @@ class Misses:
         if calibration is not None:
             seen = self.counter.impressions * np.where(self.group == g, self.spots, 0)
             relative = calibration.impressions_error(seen) / max(float(seen.sum()), 1e-12)
-            once = float(panel.weight @ (-missed * np.log(np.maximum(missed, 1e-300))))
+            once = float(panel.weight @ _exactly_once(missed))
             error = float(np.hypot(error, relative * once))
         return 100.0 * error / float(panel.universe_estimate.sum())
+
+
+def reach_by_stratum(
+    counter: AudienceCounter, spots: Ints, missed: Floats
+) -> list[tuple[float, float]]:
+    """Return each market's reach 1+ and its standard error, in percent of its own universe.
+
+    Parameters
+    ----------
+    counter : AudienceCounter
+    spots : int array [cells]
+    missed : float array [households]
+        Chance to miss all spots.
+    """
+    panel, calibration = counter.panel, counter.calibration
+    markets = len(panel.markets)
+    variance = jackknife_variances(
+        panel, lambda rows: 1.0 - missed[rows][:, None], seed=counter.seed
+    )[:, 0]
+    reached, once = (
+        np.bincount(panel.market, weights=panel.weight * values, minlength=markets)
+        for values in (1.0 - missed, _exactly_once(missed))
+    )
+    if calibration is not None:
+        market = np.arange(panel.cells) // (panel.cells // markets)
+        seen = counter.impressions * spots
+        error = calibration.impressions_errors(seen, market, markets)
+        total = np.bincount(market, weights=seen, minlength=markets)
+        variance = variance + (error / np.maximum(total, 1e-12) * once) ** 2
+    percent = 100.0 / panel.universe_estimate
+    return list(
+        zip((reached * percent).tolist(), (np.sqrt(variance) * percent).tolist(), strict=True)
+    )
+
+
+def _exactly_once(missed: Floats) -> Floats:
+    """Return -m log m: what a relative change of rare chances does to reach, by household."""
+    return np.asarray(-missed * np.log(np.maximum(missed, 1e-300)))
 
 
 def reach_by_group(misses: Misses, names: Sequence[str]) -> list[dict[str, Any]]:

@@ -57,6 +57,14 @@ class Calibration:
         """Return the standard deviation of total impressions, from impressions by cell."""
         return float((impressions @ self.spread).std())
 
+    def impressions_errors(self, impressions: Floats, group: Ints, groups: int) -> Floats:
+        """Return the standard deviations of impressions by group of cells [groups]."""
+        draws = [
+            np.bincount(group, weights=impressions * factor, minlength=groups)
+            for factor in self.spread.T
+        ]
+        return np.asarray(np.std(draws, axis=0))
+
 
 def calibrate(
     run: PathLike, store: PathLike, panel: Panel, weeks: Sequence[Week], *, seed: int = 0

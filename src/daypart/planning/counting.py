@@ -8,7 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daypart.planning.calibration import Calibration
-from daypart.planning.frequency import TOP, Frequency, count_frequency, jackknife_error, project
+from daypart.planning.frequency import (
+    TOP,
+    Frequency,
+    count_frequency,
+    jackknife_variances,
+    project,
+)
 from daypart.planning.panel import Panel
 from daypart.planning.surrogate import Surrogate
 
@@ -66,26 +72,34 @@ class AudienceCounter:
 
     def count_impressions(self, spots: Ints) -> tuple[float, float]:
         """Return impressions of spots by cell, and their standard error, in households."""
-        by_cell = self.impressions * spots
-        error = impressions_error(self.panel, spots, seed=self.seed)
+        everything = np.zeros(self.panel.cells, dtype=np.int64)
+        error = self.impressions_errors(spots, everything, 1)[0]
+        return float(self.impressions @ spots), float(error)
+
+    def impressions_errors(self, spots: Ints, group: Ints, groups: int) -> Floats:
+        """Return the standard errors of impressions of groups of cells, in households [groups].
+
+        From the sampling of households (jackknife) and, where there is a calibration, from the
+        forecast, taken as independent.
+
+        Parameters
+        ----------
+        spots, group : int array [cells]
+        groups : int
+        """
+        panel = self.panel
+        seen = panel.chance_of_entry() * spots[panel.cell]
+
+        def exposures(rows: slice) -> Floats:
+            households = rows.stop - rows.start
+            entries = slice(panel.row_start[rows.start], panel.row_start[rows.stop])
+            lengths = np.diff(panel.row_start[rows.start : rows.stop + 1])
+            place = np.repeat(np.arange(households), lengths) * groups + group[panel.cell[entries]]
+            sums = np.bincount(place, weights=seen[entries], minlength=households * groups)
+            return sums.reshape(households, groups).astype(np.float64)
+
+        variance = jackknife_variances(panel, exposures, seed=self.seed).sum(axis=0)
         if self.calibration is not None:
-            error = float(np.hypot(error, self.calibration.impressions_error(by_cell)))
-        return float(by_cell.sum()), error
-
-
-def impressions_error(panel: Panel, spots: Ints, *, seed: int = 0) -> float:
-    """Return the standard error of a schedule's impressions from the sampling of households.
-
-    Parameters
-    ----------
-    panel : Panel
-    spots : int array [cells]
-    seed : int
-        Of the jackknife's groups.
-    """
-    exposures = np.bincount(
-        panel.household_of_entry(),
-        weights=panel.chance_of_entry() * spots[panel.cell],
-        minlength=panel.households,
-    ).astype(np.float64)
-    return float(jackknife_error(panel, exposures[:, None], seed=seed)[0])
+            by_cell = self.impressions * spots
+            variance += self.calibration.impressions_errors(by_cell, group, groups) ** 2
+        return np.asarray(np.sqrt(variance))

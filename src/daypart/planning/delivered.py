@@ -34,8 +34,9 @@ class Delivery:
     frequency_distribution : list of dict
         exposures, households, percent.
     by_network, by_market, by_week, by_daypart : list of dict
-        name, spots_planned, spots_aired, cost_planned, cost, planned, delivered (impressions),
-        delivery_index; weeks with cumulative reach, planned and delivered.
+        name, spots_planned, spots_aired, cost_planned, cost; planned (impressions) with lo_80 and
+        hi_80, delivered, delivery_index, inside; reach_planned; grp, reach and average_frequency
+        as delivered; weeks with cumulative_reach, planned with its interval and delivered.
     under, under_delivered : float, list of str
         The threshold, and the markets below it.
     rows_set_aside : list of dict

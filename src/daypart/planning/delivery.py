@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from daypart.errors import DaypartError
 from daypart.insights import crediting_text
@@ -196,19 +197,24 @@ def _tell(
     shown = markets_shown(seen.raw_households(), min_households)
     place_of = {place.code: place.name for place in flight.markets}
     market_shown = {place_of[code]: bool(shown[m]) for m, code in enumerate(seen.codes)}
-    names = {
+    columns = {
         "by_network": ("network", [a.network for a in log.airings]),
         "by_market": ("market_name", [place_of[a.market] for a in log.airings]),
         "by_week": ("week", [str(a.week) for a in log.airings]),
         "by_daypart": ("daypart", [a.daypart for a in log.airings]),
     }
-    groups = {
-        name: _by(
-            planned["lines"], column, of_airing, log, seen,
-            {} if name != "by_market" else market_shown, enough,
-        )
-        for name, (column, of_airing) in names.items()
-    }  # fmt: skip
+    groups = {}
+    for name, (column, of_airing) in columns.items():
+        may_show = market_shown if name == "by_market" else {}
+        rows = _by(planned["lines"], column, of_airing, log, seen, may_show, enough)
+        of_plan = {str(row["name"]): row for row in planned.get(name, ())}
+        for row in rows:
+            _hold_against(row, of_plan.get(row["name"], {}))
+        groups[name] = rows
+    universe_of = dict(zip(market_shown, seen.universe_estimate, strict=True))
+    for name, (_, of_airing) in columns.items():
+        base = universe_of if name == "by_market" else {}
+        _add_reach(groups[name], np.array(of_airing), seen, base)
     _add_weeks(groups["by_week"], planned, log, seen, enough)
     index = _index(total if enough else SUPPRESSED, planned["impressions"]["mean"])
     return Delivery(
@@ -321,6 +327,39 @@ def _by(
     return [rows[name] for name in sorted(rows)]
 
 
+def _hold_against(row: dict[str, Any], expected: Mapping[str, Any]) -> None:
+    """Put the plan's interval of a group's impressions beside what was delivered."""
+    row["lo_80"], row["hi_80"] = (expected.get(f"impressions_{end}_80") for end in ("lo", "hi"))
+    row["inside"] = None
+    figures = (row["lo_80"], row["delivered"], row["hi_80"])
+    if not any(isinstance(figure, str | None) for figure in figures):
+        row["inside"] = row["lo_80"] <= row["delivered"] <= row["hi_80"]
+    row["reach_planned"] = expected.get("reach_percent")
+
+
+def _add_reach(
+    rows: Sequence[dict[str, Any]],
+    of_airing: NDArray[np.str_],
+    seen: Exposures,
+    base: Mapping[str, float],
+) -> None:
+    """Add each group's delivered GRP, reach 1+ and average frequency.
+
+    `base` names the universe estimates that they refer to, where that is not the whole one.
+    """
+    for row in rows:
+        universe = float(base.get(row["name"], seen.universe_estimate.sum()))
+        reached = float(seen.weight @ (seen.counts(of_airing == row["name"]) > 0))
+        figures: dict[str, Any] = dict.fromkeys(("grp", "reach", "average_frequency"), SUPPRESSED)
+        if not isinstance(row["delivered"], str):
+            figures = {
+                "grp": 100.0 * row["delivered"] / universe,
+                "reach": 100.0 * reached / universe,
+                "average_frequency": row["delivered"] / reached if reached > 0 else None,
+            }
+        row |= figures
+
+
 def _add_weeks(
     rows: list[dict[str, Any]],
     planned: Mapping[str, Any],
@@ -336,5 +375,6 @@ def _add_weeks(
         until = np.array([str(airing.week) <= row["name"] for airing in log.airings])
         reached = float(seen.weight @ (seen.counts(until) > 0))
         row["cumulative_reach_planned"] = expected.get("cumulative_reach_percent")
-        row["lo_80"], row["hi_80"] = expected.get("lo_80"), expected.get("hi_80")
+        row["cumulative_reach_lo_80"] = expected.get("lo_80")
+        row["cumulative_reach_hi_80"] = expected.get("hi_80")
         row["cumulative_reach"] = 100.0 * reached / universe if enough else SUPPRESSED

@@ -250,18 +250,42 @@ def jackknife_error(
     ----------
     Kott, P. S. (2001). The delete-a-group jackknife. Journal of Official Statistics 17(4).
     """
-    variance = np.zeros(values.shape[1])
+    variances = jackknife_variances(panel, lambda rows: values[rows], seed=seed)
+    return np.asarray(np.sqrt(variances.sum(axis=0)))
+
+
+def jackknife_variances(
+    panel: Sample, values_of: Callable[[slice], Floats], *, seed: int = 0
+) -> Floats:
+    """Return the jackknife's variances of projected totals, market by market.
+
+    Parameters
+    ----------
+    panel : Panel or another sample of households
+    values_of : function
+        From the rows of a market's households to their values [households of it, columns].
+    seed : int
+        Of the deal into groups.
+
+    Returns
+    -------
+    float array [markets, columns]
+        NaN in a market with a single household. Totals over markets have the sum as variance.
+    """
+    variances = []
     rng = np.random.default_rng(seed)
-    for m, estimate in enumerate(panel.universe_estimate):
-        rows = np.flatnonzero(panel.market == m)
-        if len(rows) < 2:
-            return np.full(values.shape[1], np.nan)
-        groups = min(JACKKNIFE_GROUPS, len(rows))
-        dealt = rng.permutation(rows)
+    starts = np.searchsorted(panel.market, np.arange(len(panel.universe_estimate) + 1))
+    for start, stop, estimate in zip(starts, starts[1:], panel.universe_estimate, strict=False):
+        values, weight = values_of(slice(start, stop)), panel.weight[start:stop]
+        if len(weight) < 2:
+            variances.append(np.full(values.shape[1], np.nan))
+            continue
+        groups = min(JACKKNIFE_GROUPS, len(weight))
+        dealt = rng.permutation(len(weight))
         members = [dealt[g::groups] for g in range(groups)]
-        totals = np.array([panel.weight[group] @ values[group] for group in members])
-        weights = np.array([panel.weight[group].sum() for group in members])
+        totals = np.array([weight[group] @ values[group] for group in members])
+        weights = np.array([weight[group].sum() for group in members])
         left = (totals.sum(axis=0) - totals) / (weights.sum() - weights)[:, None]
         spread = ((left - left.mean(axis=0)) ** 2).sum(axis=0)
-        variance += estimate**2 * (groups - 1) / groups * spread
-    return np.asarray(np.sqrt(variance))
+        variances.append(estimate**2 * (groups - 1) / groups * spread)
+    return np.array(variances)

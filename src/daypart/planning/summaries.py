@@ -8,19 +8,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from daypart.planning.breakdown import Misses, reach_by_group
+from daypart.planning.breakdown import Misses, reach_by_group, reach_by_stratum
 from daypart.planning.counting import AudienceCounter
 from daypart.planning.flight import Week
 from daypart.planning.frequency import exposure_chances
 from daypart.planning.panel import Panel
 from daypart.planning.publication import (
     SUPPRESSED,
+    Published,
     interval_80,
     markets_shown,
     shares_of_100,
 )
 from daypart.planning.results import Line
 
+_ENDS = ("impressions_lo_80", "impressions_hi_80")
 _REACH_COLUMNS = ("reach_percent", "lo_80", "hi_80", "incremental_percent", "added_percent")
 
 Floats = NDArray[np.float64]
@@ -79,6 +81,7 @@ def sum_by(
     spots: Ints,
     spend: Floats,
     impressions: Floats,
+    errors: Floats,
     base: Floats,
     shown: NDArray[np.bool_],
 ) -> list[dict[str, Any]]:
@@ -91,6 +94,8 @@ def sum_by(
         Of the groups.
     group : int array
         The group of each element of `spots`, `spend` and `impressions` (of all its spots).
+    errors : float array [groups]
+        Standard errors of the groups' impressions.
     base : float array [groups]
         Universe estimate that the GRP of a group refers to.
     shown : bool array [groups]
@@ -102,17 +107,25 @@ def sum_by(
         for values in (spots, spend, impressions)
     ]
     shares = shares_of_100(of_group[1])
-    return [
-        {
-            "name": name,
-            "spots": int(of_group[0][g]),
-            "spend": round(float(of_group[1][g]), 2),
-            "share_percent": shares[g],
-            "grp": 100.0 * float(of_group[2][g]) / float(base[g]) if shown[g] else SUPPRESSED,
-            "impressions": float(of_group[2][g]) if shown[g] else SUPPRESSED,
-        }
-        for g, name in enumerate(names)
-    ]
+    rows = []
+    for g, name in enumerate(names):
+        seen = float(of_group[2][g])
+        audience: list[Published] = [
+            100.0 * seen / float(base[g]),
+            seen,
+            *interval_80(seen, float(errors[g])),
+        ]
+        audience = audience if shown[g] else [SUPPRESSED] * len(audience)
+        rows.append(
+            {
+                "name": name,
+                "spots": int(of_group[0][g]),
+                "spend": round(float(of_group[1][g]), 2),
+                "share_percent": shares[g],
+            }
+            | dict(zip(("grp", "impressions", *_ENDS), audience, strict=True))
+        )
+    return rows
 
 
 def summarise(
@@ -123,7 +136,7 @@ def summarise(
     *,
     min_households: int,
 ) -> dict[str, list[dict[str, Any]]]:
-    """Sum a schedule by market, network, daypart and week, with reach by market and week.
+    """Sum a schedule by market, network, daypart and week, with reach; intervals are of 80 %.
 
     Parameters
     ----------
@@ -139,58 +152,84 @@ def summarise(
     m, n, d = np.unravel_index(np.arange(panel.cells), panel.shape)
     spend = np.where(spots > 0, spots * np.nan_to_num(cost), 0.0)
     seen = spots * impressions[:, None]
+    sums = (spots.sum(axis=1), spend.sum(axis=1), seen.sum(axis=1))
     total = float(panel.universe_estimate.sum())
     enough = panel.households >= min_households
 
     def over_cells(names: Sequence[str], group: Ints) -> list[dict[str, Any]]:
-        shown = np.full(len(names), enough)
-        base = np.full(len(names), total)
-        sums = (spots.sum(axis=1), spend.sum(axis=1), seen.sum(axis=1))
-        rows = sum_by(panel, names, group, *sums, base, shown)
-        misses = Misses.count(counter, sums[0], group, len(names), unbiased=True)
+        groups = len(names)
+        errors = counter.impressions_errors(sums[0], group, groups)
+        base, shown = np.full(groups, total), np.full(groups, enough)
+        rows = sum_by(panel, names, group, *sums, errors, base, shown)
+        misses = Misses.count(counter, sums[0], group, groups, unbiased=True)
         reached = {row["name"]: row for row in reach_by_group(misses, names)}
         for row in rows:
             of_group = reached.get(row["name"], dict.fromkeys(_REACH_COLUMNS, 0.0))
             row |= {key: of_group[key] if enough else SUPPRESSED for key in _REACH_COLUMNS}
         return rows
 
+    return {
+        "by_market": _by_market(counter, m, *sums, min_households),
+        "by_network": over_cells(panel.networks, n),
+        "by_daypart": over_cells(panel.dayparts, d),
+        "by_week": _by_week(counter, weeks, spots, spend, seen, enough),
+    }
+
+
+def _by_market(
+    counter: AudienceCounter,
+    market: Ints,
+    spots: Ints,
+    spend: Floats,
+    seen: Floats,
+    min_households: int,
+) -> list[dict[str, Any]]:
+    panel = counter.panel
+    names = [place.name for place in panel.markets]
     may_show = markets_shown(panel.raw_households(), min_households)
-    by_market = sum_by(
-        panel,
-        [place.name for place in panel.markets],
-        m,
-        spots.sum(axis=1),
-        spend.sum(axis=1),
-        seen.sum(axis=1),
-        panel.universe_estimate,
-        may_show,
-    )
-    chances = exposure_chances(panel, spots.sum(axis=1))
-    for number, row in enumerate(by_market):
-        part = chances[panel.market == number]
-        weight = panel.weight[panel.market == number]
-        reached = 100.0 * float(weight @ (1.0 - part[:, 0])) / float(weight.sum())
+    errors = counter.impressions_errors(spots, market, len(names))
+    base = panel.universe_estimate
+    rows = sum_by(panel, names, market, spots, spend, seen, errors, base, may_show)
+    chances = exposure_chances(panel, spots)
+    reached = reach_by_stratum(counter, spots, chances[:, 0])
+    for number, row in enumerate(rows):
+        percent, error = reached[number]
+        figures = (percent, *interval_80(percent, error, 100.0))
         row["code"] = panel.markets[number].code
-        row["panel_households"] = len(part)
-        row["reach_percent"] = reached if may_show[number] else SUPPRESSED
-    by_week = sum_by(
+        row["panel_households"] = int((panel.market == number).sum())
+        for key, value in zip(("reach_percent", "lo_80", "hi_80"), figures, strict=True):
+            row[key] = value if may_show[number] else SUPPRESSED
+    return rows
+
+
+def _by_week(
+    counter: AudienceCounter,
+    weeks: Sequence[Week],
+    spots: Ints,
+    spend: Floats,
+    seen: Floats,
+    enough: bool,
+) -> list[dict[str, Any]]:
+    panel = counter.panel
+    together = np.zeros(panel.cells, dtype=np.int64)
+    errors = np.array([counter.impressions_errors(of, together, 1)[0] for of in spots.T])
+    rows = sum_by(
         panel,
         [str(week.monday) for week in weeks],
         np.tile(np.arange(len(weeks)), panel.cells),
         spots.ravel(),
         spend.ravel(),
         seen.ravel(),
-        np.full(len(weeks), total),
+        errors,
+        np.full(len(weeks), float(panel.universe_estimate.sum())),
         np.full(len(weeks), enough),
     )
-    for w, row in enumerate(by_week):
+    for w, row in enumerate(rows):
         so_far = counter.count(spots[:, : w + 1].sum(axis=1))
-        lo, hi = interval_80(so_far.reach_percent(), so_far.error_percent(), 100.0)
-        row["cumulative_reach_percent"] = so_far.reach_percent() if enough else SUPPRESSED
-        row["lo_80"], row["hi_80"] = (lo, hi) if enough else (SUPPRESSED, SUPPRESSED)
-    return {
-        "by_market": by_market,
-        "by_network": over_cells(panel.networks, n),
-        "by_daypart": over_cells(panel.dayparts, d),
-        "by_week": by_week,
-    }
+        figures = (
+            so_far.reach_percent(),
+            *interval_80(so_far.reach_percent(), so_far.error_percent(), 100.0),
+        )
+        for key, value in zip(("cumulative_reach_percent", "lo_80", "hi_80"), figures, strict=True):
+            row[key] = value if enough else SUPPRESSED
+    return rows

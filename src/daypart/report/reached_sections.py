@@ -120,8 +120,8 @@ def _weeks(delivery: Mapping[str, Any]) -> Panel | None:
         {
             "week": str(row["name"]),
             "planned": PERCENT.round(row.get("cumulative_reach_planned")),
-            "lo_80": PERCENT.round(row.get("lo_80")),
-            "hi_80": PERCENT.round(row.get("hi_80")),
+            "lo_80": PERCENT.round(row.get("cumulative_reach_lo_80")),
+            "hi_80": PERCENT.round(row.get("cumulative_reach_hi_80")),
             "delivered": PERCENT.round(row["cumulative_reach"]),
         }
         for row in delivery["by_week"]
@@ -131,7 +131,7 @@ def _weeks(delivery: Mapping[str, Any]) -> Panel | None:
         return None
     last = rows[-1]
     insight = f"After {counted(len(rows), 'week')} {PERCENT.text(last['delivered'])} were reached"
-    if is_number(last["planned"]):
+    if is_number(last["planned"]) and is_number(last["lo_80"]):
         inside = last["lo_80"] <= last["delivered"] <= last["hi_80"]
         insight += (
             f", {PERCENT.text(last['planned'])} were planned: "
@@ -160,6 +160,7 @@ def _markets_table(delivery: Mapping[str, Any]) -> Table:
         "Spots planned",
         "Spots aired",
         "Impressions planned (hh)",
+        "80 % interval",
         "Impressions delivered (hh)",
         "Delivery index",
     ]
@@ -169,6 +170,8 @@ def _markets_table(delivery: Mapping[str, Any]) -> Table:
             "spots_planned": row["spots_planned"],
             "spots_aired": row["spots_aired"],
             "planned": HOUSEHOLDS.round(row["planned"]),
+            "lo_80": HOUSEHOLDS.round(row.get("lo_80")),
+            "hi_80": HOUSEHOLDS.round(row.get("hi_80")),
             "delivered": HOUSEHOLDS.round(row["delivered"]),
             "delivery_index": INDEX.round(row["delivery_index"]),
         }
@@ -185,11 +188,12 @@ def _markets_table(delivery: Mapping[str, Any]) -> Table:
                 COUNT.number(row["spots_planned"]),
                 COUNT.number(row["spots_aired"]),
                 HOUSEHOLDS.number(row["planned"]),
+                HOUSEHOLDS.interval(row["lo_80"], row["hi_80"]),
                 HOUSEHOLDS.number(row["delivered"]),
                 INDEX.number(row["delivery_index"]),
             ]
             for row in shown
         ],
-        frozenset({1, 2, 3, 4, 5}),
+        frozenset({1, 2, 3, 4, 5, 6}),
         as_download("delivery_by_market.csv", plain),
     )

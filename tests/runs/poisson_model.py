@@ -105,7 +105,9 @@ class HourOfWeekPoisson:
         posterior = stats.nbinom(shape, rate / (rate + 1))
         quantiles = np.empty((*shape.shape, len(probabilities)))
         for place, probability in enumerate(probabilities):
-            quantiles[..., place] = posterior.ppf(probability)
+            count = posterior.ppf(probability)
+            beyond = (posterior.cdf(count) - probability) / posterior.pmf(count)
+            quantiles[..., place] = np.maximum(count + 0.5 - beyond, 0.0)
         return Forecast(posterior.mean(), posterior.std(), quantiles)
 
     def sample_paths(self, state, window, draws, seed):

@@ -73,7 +73,7 @@ def test_scores_follow_from_the_forecast_and_the_counts(scored, store, folder):
     error = np.abs(own["mean"].to_numpy() - observed)
     assert row["wape"] == pytest.approx(error.sum() / observed.sum())
     low, high = own["lo-80"].to_numpy(), own["hi-80"].to_numpy()
-    assert row["coverage_80"] == pytest.approx(((low <= observed) & (observed <= high)).mean())
+    assert row["inside_80"] == pytest.approx(((low <= observed) & (observed <= high)).mean())
     assert row["mean_per_hour"] == pytest.approx(observed.mean())
     assert row["mean_before"] == pytest.approx(block.counts_of(3)[:-336].mean())
     assert row["hours"] == 336
@@ -90,7 +90,7 @@ def test_the_score_of_a_total_is_that_of_paths_added_up(scored, folder, store):
     )
     low, high = total["lo-80"].to_numpy(), total["hi-80"].to_numpy()
     inside = ((low <= observed) & (observed <= high)).mean()
-    assert scored.of("total", NAIVE)["coverage_80"] == pytest.approx(inside)
+    assert scored.of("total", NAIVE)["inside_80"] == pytest.approx(inside)
     error = np.abs(total["mean"].to_numpy() - observed).sum()
     assert scored.of("total", NAIVE)["wape"] == pytest.approx(error / observed.sum())
 

@@ -31,9 +31,10 @@ def get_model(name: str, **parameters: Any) -> Model:
     **parameters
         `holidays` (bool) of `negbin` and `crossed`: United States federal holidays as event
         effects in American time zones; on by default for `negbin`. `inference`: `fast` (the
-        scales' posterior as normal), `full` (integrated over nodes) or `auto` (full where it is
-        skewed). `pooling` of `negbin` (on by default): partitions take a prior from sums over
-        them. `calendar`: named events, rows as `models.events.parse_events` reads them.
+        scales' posterior as normal), `full` (integrated over nodes), `auto` (full where it is
+        skewed) or `nuts` (sampled, with `draws` of each of four chains). `pooling` of `negbin`
+        (on by default): partitions take a prior from sums over them. `calendar`: named events,
+        rows as `models.events.parse_events` reads them.
 
     Returns
     -------
@@ -56,6 +57,8 @@ def get_model(name: str, **parameters: Any) -> Model:
     defaults = defaults if bayesian else {}
     if name == "negbin":
         defaults["pooling"] = True
+    if bayesian and parameters.get("inference") == "nuts":
+        defaults["draws"] = 1000
     for parameter, value in parameters.items():
         if parameter == "calendar":
             if not bayesian:
@@ -67,6 +70,8 @@ def get_model(name: str, **parameters: Any) -> Model:
             )
         if parameter in ("holidays", "pooling") and not isinstance(value, bool):
             raise DaypartError(f"{parameter}={value!r} is neither true nor false")
+        if parameter == "draws" and not (isinstance(value, int) and 100 <= value <= 100_000):
+            raise DaypartError(f"draws={value!r}", hint="give 100 to 100000")
         if parameter == "inference" and value not in INFERENCES:
             raise DaypartError(
                 f"inference={value!r} is not known", hint=did_you_mean(str(value), INFERENCES)

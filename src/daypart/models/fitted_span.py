@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,8 @@ from daypart.series import local_hours
 if TYPE_CHECKING:
     from daypart.models.negbin import NegativeBinomial
     from daypart.series import SeriesBlock
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -43,25 +45,36 @@ class FittedSpan:
 
 def fitted_spans(model: NegativeBinomial, block: SeriesBlock) -> Iterator[FittedSpan]:
     """Fit each partition anew, with the scales integrated out in full, and yield its span."""
-    full = replace(model, parameters={**model.parameters, "inference": "full"})
     empty = np.empty(0)
-    for i, fitted in enumerate(fit_partitions(full, block)):
+    for i, fitted in enumerate(fit_partitions(model.approximated("full"), block)):
         if fitted.status != "ok":
             nothing = np.full((len(model.configuration.hyperparameters), 7), np.nan)
             yield FittedSpan(fitted.status, fitted.reason, empty, empty, nothing)
             continue
-        clock = local_hours(int(block.first_hours[i]), block.hours_of(i), block.timezones[i])
-        exposure = block.hourly_exposure_of(i).astype(np.float64)
-        shown = exposure > 0
-        first, second = fitted.scratch.fitted[:, clock.week, clock.hour_of_week]
-        offset = fitted.offset[clock.week, clock.hour_of_week]
-        log_exposure = np.log(exposure, out=np.full(len(exposure), np.nan), where=shown)
+        first, second = fitted.scratch.fitted[:, : fitted.table.weeks]
         deviation = np.sqrt(np.maximum(second - first**2, 0.0))
-        deviation[~shown] = np.nan
-        yield FittedSpan(
-            "ok",
-            None,
-            first + log_exposure + offset,
-            deviation,
-            summarise(fitted.nodes),
-        )
+        yield span_of(block, i, fitted.offset, first, deviation, summarise(fitted.nodes))
+
+
+def span_of(
+    block: SeriesBlock, i: int, offset: Floats, mean: Floats, deviation: Floats, scales: Floats
+) -> FittedSpan:
+    """Lay one partition's posterior out along its hours.
+
+    Parameters
+    ----------
+    block : SeriesBlock
+    i : int
+    offset : float64 array, shape (weeks, 168)
+        Log of what its parents expect.
+    mean, deviation : float64 array, shape (weeks, 168)
+        Of log mu less log exposure and offset.
+    scales : float64 array, shape (hyperparameters, 7)
+    """
+    clock = local_hours(int(block.first_hours[i]), block.hours_of(i), block.timezones[i])
+    cell = clock.week, clock.hour_of_week
+    exposure = block.hourly_exposure_of(i).astype(np.float64)
+    shown = exposure > 0
+    log_exposure = np.log(exposure, out=np.full(len(exposure), np.nan), where=shown)
+    spread = np.where(shown, deviation[cell], np.nan)
+    return FittedSpan("ok", None, mean[cell] + log_exposure + offset[cell], spread, scales)

@@ -199,10 +199,11 @@ def fit_partitions(model: NegativeBinomial, block: SeriesBlock) -> Iterator[Fitt
     block_fit = BlockFit(model, block)
     for i in range(len(block_fit)):
         block_fit.fit(i, i + 1)
-        yield _fitted(block_fit, i)
+        yield fitted_of(block_fit, i)
 
 
-def _fitted(block_fit: BlockFit, i: int) -> Fitted:
+def fitted_of(block_fit: BlockFit, i: int) -> Fitted:
+    """Return the partition that was fitted last, as views of the buffers."""
     found, buffers, placed = block_fit.rows, block_fit.buffers, block_fit.placed
     status, reason = block_fit.outcome(i)
     weeks = int(found.week_start[i + 1] - found.week_start[i])

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from daypart.models.sums import Sums
     from daypart.series import SeriesBlock
 
-INFERENCES = ("fast", "auto", "full")
+INFERENCES = ("fast", "auto", "full", "nuts")
 FEWEST_WEEKS = 2
 MOST_WEEKS = 530
 
@@ -95,7 +95,8 @@ class NegativeBinomial:
     configuration : Configuration
     parameters : mapping
         What the user may set: `holidays` and `pooling` (True, False), `inference`
-        (`INFERENCES`) and `calendar` (rows as `events.parse_events` reads them).
+        (`INFERENCES`), `calendar` (rows as `events.parse_events` reads them), and with `nuts`
+        also `draws` of each of four chains.
 
     Examples
     --------
@@ -122,6 +123,32 @@ class NegativeBinomial:
         return EventCalendar(self.parameters["holidays"], parse_events(rows))
 
     @property
+    def samples(self) -> bool:
+        """Whether posteriors are sampled, by the No-U-Turn sampler."""
+        return self.parameters.get("inference") == "nuts"
+
+    @property
+    def one_by_one(self) -> bool:
+        """Whether the engine fits, times and fails each partition by itself."""
+        return self.samples
+
+    def check_can_fit(self) -> None:
+        """Raise where this machine lacks what a fit needs.
+
+        Raises
+        ------
+        DaypartError
+        """
+        if self.samples:
+            from daypart.models.nuts import check_sampler
+
+            check_sampler()
+
+    def approximated(self, inference: str) -> NegativeBinomial:
+        """Return the same model with its posteriors approximated: `fast`, `auto` or `full`."""
+        return replace(self, parameters={**self.parameters, "inference": inference})
+
+    @property
     def pools(self) -> bool:
         """Whether partitions take a prior from parents."""
         return bool(self.parameters.get("pooling", False))
@@ -138,7 +165,8 @@ class NegativeBinomial:
         from daypart.models.parents import to_table
         from daypart.models.pooling import fit_parents
 
-        return to_table(fit_parents(self, sums, sample))
+        fast = self.approximated("auto") if self.samples else self
+        return to_table(fit_parents(fast, sums, sample))
 
     def with_parents(
         self, parents: pa.Table, key: Sequence[str], overlapping: Mapping[str, str]
@@ -156,6 +184,10 @@ class NegativeBinomial:
     def fit(self, block: SeriesBlock) -> pa.Table:
         """Fit every partition of a block; see `Model.fit`."""
         compile_kernels()
+        if self.samples:
+            from daypart.models.nuts_fit import fit_block_by_nuts
+
+            return fit_block_by_nuts(self, block)
         from daypart.models.fitting import fit_block
 
         return fit_block(self, block)
@@ -163,6 +195,10 @@ class NegativeBinomial:
     def posterior(self, block: SeriesBlock) -> Iterator[FittedSpan]:
         """Yield each partition's posterior of log mu by hour; see `HasPosterior.posterior`."""
         compile_kernels()
+        if self.samples:
+            from daypart.models.nuts_fit import spans_by_nuts
+
+            return spans_by_nuts(self, block)
         from daypart.models.fitted_span import fitted_spans
 
         return fitted_spans(self, block)

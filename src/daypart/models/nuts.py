@@ -9,23 +9,19 @@ localization: an improved R-hat, Bayesian Analysis 16.
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from daypart.errors import DaypartError
 from daypart.models.field import Series, Structure
-from daypart.models.fitting import fit_partitions
-from daypart.models.hyperparameters import summarise
 from daypart.models.nuts_density import log_density
 
-if TYPE_CHECKING:
-    from daypart.models.negbin import NegativeBinomial
-    from daypart.series import SeriesBlock
-
+CHAINS = 4
 _DRAWS_AT_ONCE = 100
 
 
@@ -51,6 +47,22 @@ class NutsPosterior:
     hyperparameters: NDArray[np.float64]
     rhat: float
     divergences: int
+
+
+@dataclass(frozen=True)
+class NutsDraws:
+    """Points of one partition's posterior, in the coordinates of its density.
+
+    Parameters
+    ----------
+    points : float64 array, shape (chains, draws, size)
+    divergences, evaluations : int
+        Over all chains: paths that went astray; evaluations of the density.
+    """
+
+    points: NDArray[np.float64]
+    divergences: int
+    evaluations: int
 
 
 @dataclass(frozen=True)
@@ -162,10 +174,9 @@ class Density:
 
     def log_mu(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return log mu less log exposure at many points, shape (points, weeks, 168)."""
-        d, weeks = self.levels + 2, self.table.weeks
         paths, shifts = self.paths(x)
         eta = paths[:, None, :] + shifts[:, :, None]
-        effects = x[:, d + self.nodes + weeks - 1 :]
+        effects = self.effects(x)
         for week, hour, effect in self.table.event[:, : self.table.events].T:
             eta[:, week, hour] += effects[:, effect]
         return eta
@@ -186,24 +197,49 @@ class Density:
         unit = 1.0 if centred[-1] else scales[:, -1:]
         return path[:, :168], (free * unit) @ self.basis().T
 
+    def effects(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the events' effects, shape (points, effects)."""
+        return x[:, self.levels + 2 + self.nodes + self.table.weeks - 1 :]
 
-def sample_posterior(
-    density: Density, *, draws: int = 500, tune: int = 500, chains: int = 4, seed: int = 0
-) -> NutsPosterior:
-    """Sample one partition's posterior.
+    def shared_shift(
+        self, x: NDArray[np.float64], generator: np.random.Generator
+    ) -> NDArray[np.float64]:
+        """Draw what of the root shifts all weeks, shape (points,): the root holds it.
+
+        Given their sum, level and shift are normal; nothing else knows them apart.
+        """
+        d = self.levels + 2
+        root = x[:, d + self.nodes - 1]
+        shift = self.shared * np.exp(6.0 * x[:, d - 2])
+        share = shift / (shift + 1.0 / self.structure.level_precision)
+        noise = generator.standard_normal(len(x))
+        return np.asarray(share * root + np.sqrt(shift * (1.0 - share)) * noise)
+
+
+def check_sampler() -> None:
+    """Raise where nutpie is not installed.
+
+    Raises
+    ------
+    DaypartError
+    """
+    if importlib.util.find_spec("nutpie") is None:
+        raise DaypartError("the No-U-Turn sampler needs nutpie", hint="pip install 'daypart[nuts]'")
+
+
+def draw_points(
+    density: Density, *, draws: int = 500, tune: int = 500, chains: int = CHAINS, seed: int = 0
+) -> NutsDraws:
+    """Draw points of one partition's posterior; the same seed gives the same points.
 
     Raises
     ------
     DaypartError
         Where nutpie is not installed.
     """
-    try:
-        import nutpie  # type: ignore[import-untyped]
-        from nutpie.compiled_pyfunc import from_pyfunc  # type: ignore[import-untyped]
-    except ImportError:
-        raise DaypartError(
-            "the No-U-Turn sampler needs nutpie", hint="pip install 'daypart[nuts]'"
-        ) from None
+    check_sampler()
+    import nutpie  # type: ignore[import-untyped]
+    from nutpie.compiled_pyfunc import from_pyfunc  # type: ignore[import-untyped]
 
     def expand(_seed1: int, _seed2: int, _chain: int) -> Callable[..., Mapping[str, Any]]:
         return lambda x, **_: {"x": np.array(x)}
@@ -226,12 +262,27 @@ def sample_posterior(
         seed=seed,
         save_warmup=False,
         progress_bar=False,
+        target_accept=0.9,  # few divergences where scales reach down to 0
     )
-    x = np.asarray(trace.posterior["x"].values, dtype=np.float64)
-    return _summarised(density, x, int(trace.sample_stats["diverging"].values.sum()))
+    return NutsDraws(
+        np.asarray(trace.posterior["x"].values, dtype=np.float64),
+        int(trace.sample_stats["diverging"].values.sum()),
+        int(trace.sample_stats["n_steps"].values.sum()),
+    )
 
 
-def _summarised(density: Density, x: NDArray[np.float64], divergences: int) -> NutsPosterior:
+def sample_posterior(
+    density: Density, *, draws: int = 500, tune: int = 500, seed: int = 0
+) -> NutsPosterior:
+    """Sample one partition's posterior, and sum it up; see `draw_points`."""
+    return summarise_draws(
+        density, draw_points(density, draws=draws, tune=tune, chains=CHAINS, seed=seed)
+    )
+
+
+def summarise_draws(density: Density, drawn: NutsDraws) -> NutsPosterior:
+    """Sum up points of one partition's posterior."""
+    x = drawn.points
     chains, draws, _ = x.shape
     d, shape = density.levels + 2, (density.table.weeks, 168)
     sums = np.zeros((2, *shape))
@@ -254,7 +305,7 @@ def _summarised(density: Density, x: NDArray[np.float64], divergences: int) -> N
     watched = np.concatenate([flat[:, :d], paths, weeks], axis=1).reshape(chains, draws, -1)
     natural = np.exp(flat[:, :d] * np.append(np.full(d - 1, 3.0), 6.0))
     return NutsPosterior(
-        mean + centre, sd, noise, natural, float(split_rhat(watched).max()), divergences
+        mean + centre, sd, noise, natural, float(split_rhat(watched).max()), drawn.divergences
     )
 
 
@@ -289,48 +340,3 @@ def split_rhat(draws: NDArray[np.float64]) -> NDArray[np.float64]:
     between = split.mean(axis=1).var(axis=0, ddof=1)
     ratio: NDArray[np.float64] = np.sqrt((half - 1) / half + between / np.maximum(within, 1e-300))
     return ratio
-
-
-def judge_partition(
-    model: NegativeBinomial, block: SeriesBlock, *, draws: int, tune: int, seed: int
-) -> dict[str, Any] | None:
-    """Fit one partition both ways and say how far the fast posterior is from the sampled one.
-
-    Parameters
-    ----------
-    model : NegativeBinomial
-    block : SeriesBlock
-        Of one partition.
-    draws, tune : int
-        Of each of four chains.
-    seed : int
-
-    Returns
-    -------
-    dict or None
-        `difference` (largest of posterior means of log mu, in posterior sd, beyond the judge's
-        own noise), `judge_noise` (95 % of hours are below), `sd_ratio_low`, `sd_ratio_high`
-        (2.5 and 97.5 % of hours), for each hyperparameter `NAME_difference` (in sd) and
-        `NAME_sd_ratio`, `rhat`, `divergences`. None where the fast fit has no posterior.
-    """
-    near = next(iter(fit_partitions(model, block)))
-    full = replace(model, parameters={**model.parameters, "inference": "full"})
-    wide = next(iter(fit_partitions(full, block)))
-    if near.status != "ok" or wide.status != "ok":
-        return None
-    fast = summarise(near.nodes)
-    density = Density(wide.structure, wide.table, fast[:-1, 0])
-    judge = sample_posterior(density, draws=draws, tune=tune, seed=seed)
-    mean, square = wide.scratch.fitted[:, : wide.table.weeks]
-    ratio = np.sqrt(np.maximum(square - mean**2, 0.0)) / judge.log_mu_sd
-    away = np.abs(mean - judge.log_mu_mean) / judge.log_mu_sd - judge.noise
-    found = {
-        "difference": float(max(np.nanmax(away), 0.0)),
-        "judge_noise": float(np.nanquantile(judge.noise, 0.95)),
-        "sd_ratio_low": float(np.nanquantile(ratio, 0.025)),
-        "sd_ratio_high": float(np.nanquantile(ratio, 0.975)),
-    }
-    for name, own, drawn in zip(model.hyperparameters, fast, judge.hyperparameters.T, strict=True):
-        found[f"{name}_difference"] = float(abs(own[0] - drawn.mean()) / drawn.std())
-        found[f"{name}_sd_ratio"] = float(own[1] / drawn.std())
-    return {**found, "rhat": judge.rhat, "divergences": judge.divergences}

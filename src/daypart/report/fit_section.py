@@ -127,7 +127,7 @@ def _coverage(scores: Mapping[str, Any]) -> Panel | None:
         "Do intervals hold what they say?",
         insight,
         "On the dashed line, intervals hold as many held-back hours as they say; below it they "
-        "are too narrow, above it too wide. Small counts are held more often than asked.",
+        "are too narrow, above it too wide. A count that a band ends in counts by its share.",
         partial(charts.coverage, rows),
         as_download("coverage.csv", rows),
         wide=True,

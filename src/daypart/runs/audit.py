@@ -44,7 +44,7 @@ class Audit:
         Partitions by verdict; undecided where the sampler itself did not mix.
     table : pyarrow.Table
         A row per sampled partition: key, `unique_id`, `mean_count`, what
-        `models.nuts.judge_partition` says, and `verdict`.
+        `models.judge.judge_partition` says, and `verdict`.
     """
 
     run: Location
@@ -189,7 +189,7 @@ class _Work:
 
     def judge(self, place: int, mean_count: float) -> dict[str, Any] | None:
         """Return the row of one partition."""
-        from daypart.models.nuts import judge_partition
+        from daypart.models.judge import judge_partition
 
         row = self.rows.slice(place, 1).to_pylist()[0]
         block = self.store.read_region(row["region"], [row["row"]])

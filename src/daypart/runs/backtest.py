@@ -48,8 +48,8 @@ class Backtest:
         What `backtest.json` holds: `models`, `weeks`, `first_hour`, `partitions`,
         `not_scored`, `levels` and `sizes`; the last two are lists of one mapping per level (or
         class of size) and model, with `series`, `hours`, `mean_per_hour`, `crps`, `log_score`,
-        `pinball`, `wape`,
-        `coverage_50`, `coverage_80`, `coverage_95`.
+        `pinball`, `wape`, `coverage_50`, `coverage_80`, `coverage_95`, `inside_50` ... and
+        these `_over_one`: see `scoring.Scores.summary`.
     partitions : pyarrow.Table
         What `backtest.parquet` holds: a row per model and partition.
     """
@@ -143,9 +143,11 @@ def backtest(
 
     CRPS is that of the sample paths; the log score (minus the log probability of the count) and
     the pinball loss (mean of 19 evenly spread quantiles) are those of the forecast's quantiles.
-    WAPE takes the forecast mean, and an interval covers
-    when the count lies in it, borders included: small counts are covered more often than the
-    level says, whatever the model.
+    WAPE takes the forecast mean. Coverage is that of the randomised probability integral
+    transform (Czado, Gneiting and Held 2009): a count that an interval ends in is covered by the
+    share of it inside, so that a right forecast covers what its level says, however small the
+    counts. `inside_80` is the plain share of counts in the interval, borders included, which is
+    more where counts are small, whatever the model.
 
     References
     ----------

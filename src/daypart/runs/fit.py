@@ -19,7 +19,7 @@ from daypart.runs.callbacks import ProgressBar, tell_all, tell_waiting
 from daypart.runs.compaction import LEAST_SHARE, compact_regions
 from daypart.runs.cost import keep_estimate
 from daypart.runs.executor import Executor, Request, executor_of_call, get_executor
-from daypart.runs.folder import RunFolder
+from daypart.runs.folder import RunFolder, RunSettings
 from daypart.runs.following import note_executor
 from daypart.runs.history import recorded
 from daypart.runs.limits import Limits
@@ -193,7 +193,7 @@ def fit(
         if take_over is not None and plan.pending:
             taken = take_over_rows(folder, opened, settings, plan.table, take_over)
             plan = write(folder, opened, settings) if taken else plan
-        if runner.name == "local" and plan.pending <= SMALL_PLAN and not is_own_model(model):
+        if runner.name == "local" and plan.pending <= SMALL_PLAN and not _takes_long(settings):
             runner = get_executor("inline")
         if plan.pending and model in COMPILED_MODELS:
             # Said and done here, once, so that no worker compiles in silence.
@@ -290,6 +290,12 @@ def _execute(
                 f"{folder.path}: stopped with {done:,} of {plan.partitions:,} partitions saved",
                 hint="run the same command again to go on",
             ) from None
+
+
+def _takes_long(settings: RunSettings) -> bool:
+    """Tell whether few partitions may keep a process busy: own models, and sampling."""
+    sets = [settings.parameters, *(override.parameters for override in settings.overrides)]
+    return is_own_model(settings.model) or any(each.get("inference") == "nuts" for each in sets)
 
 
 def _report(folder: RunFolder, plan: Plan, standing: Standing, seconds: float) -> RunReport:

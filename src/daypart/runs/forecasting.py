@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daypart.errors import DaypartError, did_you_mean
+from daypart.models.scores import quantiles_of_draws
 from daypart.runs.fitted import FittedRun
 from daypart.runs.horizon import Horizon
 from daypart.runs.totals import (
@@ -18,7 +19,6 @@ from daypart.runs.totals import (
     Totals,
     draw_totals,
     group_partitions,
-    quantiles_of_draws,
 )
 from daypart.series import datetime_to_hour
 from daypart.storage import PathLike

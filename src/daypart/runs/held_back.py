@@ -102,7 +102,9 @@ class HeldBack:
             "wape": scores.absolute_error / observed,
         }
         for position, level in enumerate(LEVELS):
-            values[f"coverage_{level}"] = scores.inside[:, position] / scores.hours
+            values[f"coverage_{level}"] = scores.covered[:, position] / scores.hours
+        for position, level in enumerate(LEVELS):
+            values[f"inside_{level}"] = scores.inside[:, position] / scores.hours
         table = rows.select([*self.key, "unique_id", "status", "reason"])
         table = table.append_column("model", pa.array([model] * len(rows), pa.string()))
         table = table.append_column("mean_before", _nulls_for_nan(self.mean_before))

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from daypart.runs.totals import quantiles_of_draws
 
 LEVELS = (50, 80, 95)
 """Central intervals whose coverage is measured, in percent."""
@@ -44,12 +42,15 @@ class Scores:
     absolute_error : float array, shape (series,)
         Of the forecast mean.
     observed : float array, shape (series,)
+    covered : float array, shape (series, len(LEVELS))
+        Hours covered by the central intervals; of a count that an interval ends in, the share
+        of it that lies inside (see `models.scores.share_covered`).
     inside : int array, shape (series, len(LEVELS))
         Hours inside the central intervals, borders included.
     hours_over_one : int array, shape (series,)
         Counted hours with a forecast mean of `OVER_ONE` or more.
-    inside_over_one : int array, shape (series, len(LEVELS))
-        Those of them inside.
+    covered_over_one, inside_over_one : arrays, shape (series, len(LEVELS))
+        Those of them covered, and inside.
     """
 
     hours: NDArray[np.int64]
@@ -58,49 +59,38 @@ class Scores:
     pinball: NDArray[np.float64]
     absolute_error: NDArray[np.float64]
     observed: NDArray[np.float64]
+    covered: NDArray[np.float64]
     inside: NDArray[np.int64]
     hours_over_one: NDArray[np.int64]
+    covered_over_one: NDArray[np.float64]
     inside_over_one: NDArray[np.int64]
 
     @classmethod
     def join(cls, scores: Iterable[Scores]) -> Scores:
         """Put the series of several scores one after the other."""
         every = list(scores)
-        none_inside = np.zeros((0, len(LEVELS)), np.int64)
-        return cls(
-            np.concatenate([np.zeros(0, np.int64), *(each.hours for each in every)]),
-            np.concatenate([np.zeros(0), *(each.crps for each in every)]),
-            np.concatenate([np.zeros(0), *(each.log_score for each in every)]),
-            np.concatenate([np.zeros(0), *(each.pinball for each in every)]),
-            np.concatenate([np.zeros(0), *(each.absolute_error for each in every)]),
-            np.concatenate([np.zeros(0), *(each.observed for each in every)]),
-            np.concatenate([none_inside, *(each.inside for each in every)]),
-            np.concatenate([np.zeros(0, np.int64), *(each.hours_over_one for each in every)]),
-            np.concatenate([none_inside, *(each.inside_over_one for each in every)]),
-        )
+        if not every:
+            none = np.zeros((0, len(LEVELS)))
+            whole, parts = none[:, 0].astype(np.int64), none.astype(np.int64)
+            sums = none[:, 0]
+            return cls(whole, sums, sums, sums, sums, sums, none, parts, whole, none, parts)
+        names = [each.name for each in fields(cls)]
+        return cls(*(np.concatenate([getattr(e, name) for e in every]) for name in names))
 
     def take(self, chosen: NDArray[Any]) -> Scores:
         """Return the scores of some of the series (a mask or positions)."""
-        return Scores(
-            self.hours[chosen],
-            self.crps[chosen],
-            self.log_score[chosen],
-            self.pinball[chosen],
-            self.absolute_error[chosen],
-            self.observed[chosen],
-            self.inside[chosen],
-            self.hours_over_one[chosen],
-            self.inside_over_one[chosen],
-        )
+        return Scores(*(getattr(self, each.name)[chosen] for each in fields(self)))
 
     def summary(self) -> dict[str, Any]:
         """Return means over all hours of all series: what `backtest.json` holds of a level.
 
         `crps` and `pinball` in counts; `log_score` in nats; `wape` the absolute errors over the
-        counts; `coverage_80` the share of hours inside the interval of 80 percent,
-        `coverage_80_over_one` the same of the hours with a forecast mean of 1 or more: where
-        nearly every count is 0, an interval that holds 0 holds nearly all. None where nothing
-        was counted.
+        counts; `coverage_80` the share of hours that the interval of 80 percent covers, where
+        a count that the interval ends in counts by the share inside; `inside_80` the share of
+        hours whose whole count lies in it, which is more where counts are small: an interval
+        that holds 0 holds nearly all where nearly all are 0. `coverage_80_over_one` and
+        `inside_80_over_one` are those of the hours with a forecast mean of 1 or more. None
+        where nothing was counted.
         """
         hours, observed = int(self.hours.sum()), float(self.observed.sum())
         over_one = int(self.hours_over_one.sum())
@@ -112,9 +102,11 @@ class Scores:
             "log_score": _ratio(float(self.log_score.sum()), hours),
             "pinball": _ratio(float(self.pinball.sum()), hours),
             "wape": _ratio(float(self.absolute_error.sum()), observed),
-            **_shares("coverage_{}", self.inside, hours),
+            **_shares("coverage_{}", self.covered, hours),
+            **_shares("inside_{}", self.inside, hours),
             "hours_over_one": over_one,
-            **_shares("coverage_{}_over_one", self.inside_over_one, over_one),
+            **_shares("coverage_{}_over_one", self.covered_over_one, over_one),
+            **_shares("inside_{}_over_one", self.inside_over_one, over_one),
         }
 
 
@@ -140,16 +132,18 @@ def score_hours(
     -------
     Scores
     """
-    from daypart.models.scores import crps_from_samples, log_score_from_quantiles, pinball
+    from daypart.models import scores
 
-    crps = crps_from_samples(observed, np.moveaxis(draws, 1, -1))
-    log_score = log_score_from_quantiles(observed, quantiles, PROBABILITIES)
-    loss = pinball(observed, quantiles[..., _EVEN_PLACES], _EVEN).mean(axis=-1)
+    crps = scores.crps_from_samples(observed, np.moveaxis(draws, 1, -1))
+    log_score = scores.log_score_from_quantiles(observed, quantiles, PROBABILITIES)
+    loss = scores.pinball(observed, quantiles[..., _EVEN_PLACES], _EVEN).mean(axis=-1)
     error = np.abs(observed - mean)
     ends = quantiles[..., _PLACES]
     low, high = ends[..., 0::2], ends[..., 1::2]
-    there = observed[..., None]
-    inside = (low <= there) & (there <= high) & counted[..., None]
+    there, told = observed[..., None], counted[..., None]
+    inside = (low <= there) & (there <= high) & told
+    ends = scores.uncut_quantiles(quantiles, PROBABILITIES)[..., _PLACES]
+    covered = scores.share_covered(there, ends[..., 0::2], ends[..., 1::2]) * told
     over_one = counted & (mean >= OVER_ONE)
     return Scores(
         counted.sum(axis=1),
@@ -158,8 +152,10 @@ def score_hours(
         np.where(counted, loss, 0.0).sum(axis=1),
         np.where(counted, error, 0.0).sum(axis=1),
         np.where(counted, observed, 0).sum(axis=1).astype(np.float64),
+        covered.sum(axis=1),
         inside.sum(axis=1),
         over_one.sum(axis=1),
+        (covered * over_one[..., None]).sum(axis=1),
         (inside & over_one[..., None]).sum(axis=1),
     )
 
@@ -201,16 +197,18 @@ class TotalsTally:
 
     def scores(self) -> Scores:
         """Score the totals gathered so far."""
+        from daypart.models import scores
+
         every = []
         for place in range(len(self.place)):
             one = slice(place, place + 1)
-            quantiles = quantiles_of_draws(self.draws[place], PROBABILITIES)[None]
+            quantiles = scores.quantiles_of_draws(self.draws[place], PROBABILITIES)[None]
             hours = self.mean[one], quantiles, self.observed[one], self.counted[one]
             every.append(score_hours(self.draws[one], *hours))
         return Scores.join(every)
 
 
-def _shares(name: str, inside: NDArray[np.int64], hours: int) -> dict[str, float | None]:
+def _shares(name: str, inside: NDArray[Any], hours: int) -> dict[str, float | None]:
     counts = inside.sum(axis=0)
     return {
         name.format(level): _ratio(float(count), hours)

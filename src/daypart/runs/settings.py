@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from daypart.errors import DaypartError, did_you_mean
 from daypart.models.adapters.adapted import DEFAULTS
@@ -21,6 +21,9 @@ from daypart.runs.parameters import (
 from daypart.runs.parents import parents_hash
 from daypart.runs.registry import load_model, takes_any_parameter
 from daypart.series import SeriesStore
+
+if TYPE_CHECKING:
+    from daypart.models.protocol import Model
 
 _REST = ("fallback", "seed", "until_hour", "key")
 
@@ -48,7 +51,9 @@ def settings_of_call(
     given = _as_json(shared)
     if calendar is not None:
         given["calendar"] = read_calendar(calendar, store)
-    version = str(load_model(model, given).version)
+    made = load_model(model, given)
+    _check_can_fit(made)
+    version = str(made.version)
     check_overrides(overrides, store)
     for override in overrides:
         _check_override(model, given, override)
@@ -86,9 +91,16 @@ def _check_override(model: str, shared: Mapping[str, Any], override: Override) -
                     hint=did_you_mean(name, known),
                 )
     try:
-        load_model(model, {**shared, **override.parameters})
+        _check_can_fit(load_model(model, {**shared, **override.parameters}))
     except DaypartError as error:
         raise DaypartError(f"{override.place()}: {error.message}", hint=error.hint) from None
+
+
+def _check_can_fit(model: Model) -> None:
+    """Refuse a model that needs what is not installed."""
+    check = getattr(model, "check_can_fit", None)
+    if check is not None:
+        check()
 
 
 def _as_json(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -135,34 +135,6 @@ def draw_totals(
         yield totals
 
 
-def quantiles_of_draws(
-    draws: NDArray[np.integer], probabilities: Sequence[float]
-) -> NDArray[np.float64]:
-    """Return quantiles of drawn counts, each spread evenly over the unit around it, from 0 up.
-
-    As `Forecast.quantiles` of single partitions are: intervals of small counts then hold what
-    they say.
-
-    Parameters
-    ----------
-    draws : integer array, shape (..., draws, periods)
-    probabilities : sequence of float
-
-    Returns
-    -------
-    float64 array, shape (..., periods, probabilities)
-
-    Examples
-    --------
-    >>> quantiles_of_draws(np.array([[3]] * 101), [0.25, 0.5]).round(2).tolist()
-    [[2.75, 3.0]]
-    """
-    number = draws.shape[-2]
-    spread = (np.arange(number) + 0.5) / number - 0.5
-    found = np.quantile(draws + spread[:, None], probabilities, axis=-2)
-    return np.asarray(np.maximum(np.moveaxis(found, 0, -1), 0.0), dtype=np.float64)
-
-
 @dataclass(frozen=True)
 class _Chunk:
     """Some members of some groups, of one time zone."""

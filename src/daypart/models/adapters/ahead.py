@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from daypart.errors import DaypartError
 from daypart.models.adapters.history import Partition
 from daypart.models.protocol import Forecast, Window
+from daypart.models.scores import quantiles_of_draws
 from daypart.models.seeds import generator_of
 from daypart.series import datetime_to_hour
 
@@ -134,7 +135,7 @@ def forecast_ahead(
         if row["ahead_rate"] is None:
             paths = _kept_draws(row)[:, place].astype(np.float64)
             whole.mean[i], whole.sd[i] = paths.mean(axis=0), paths.std(axis=0)
-            whole.quantiles[i] = np.quantile(paths, probabilities, axis=0).T
+            whole.quantiles[i] = quantiles_of_draws(paths, probabilities)
             continue
         mean, sd = _moments(row, place)
         errors = np.asarray(row["held_out_errors"], dtype=np.float64)

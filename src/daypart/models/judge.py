@@ -1,0 +1,59 @@
+"""Hold a fast fit against the No-U-Turn sampler's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from daypart.models.fitting import fit_partitions
+from daypart.models.hyperparameters import summarise
+from daypart.models.nuts import Density, sample_posterior
+
+if TYPE_CHECKING:
+    from daypart.models.negbin import NegativeBinomial
+    from daypart.series import SeriesBlock
+
+
+def judge_partition(
+    model: NegativeBinomial, block: SeriesBlock, *, draws: int, tune: int, seed: int
+) -> dict[str, Any] | None:
+    """Fit one partition both ways and say how far the fast posterior is from the sampled one.
+
+    Parameters
+    ----------
+    model : NegativeBinomial
+    block : SeriesBlock
+        Of one partition.
+    draws, tune : int
+        Of each of four chains.
+    seed : int
+
+    Returns
+    -------
+    dict or None
+        `difference` (largest of posterior means of log mu, in posterior sd, beyond the judge's
+        own noise), `judge_noise` (95 % of hours are below), `sd_ratio_low`, `sd_ratio_high`
+        (2.5 and 97.5 % of hours), for each hyperparameter `NAME_difference` (in sd) and
+        `NAME_sd_ratio`, `rhat`, `divergences`. None where the fast fit has no posterior.
+    """
+    near = next(iter(fit_partitions(model, block)))
+    if near.status != "ok":
+        return None
+    fast = summarise(near.nodes)
+    wide = next(iter(fit_partitions(model.approximated("full"), block)))
+    density = Density(wide.structure, wide.table, fast[:-1, 0])
+    judge = sample_posterior(density, draws=draws, tune=tune, seed=seed)
+    mean, square = wide.scratch.fitted[:, : wide.table.weeks]
+    ratio = np.sqrt(np.maximum(square - mean**2, 0.0)) / judge.log_mu_sd
+    away = np.abs(mean - judge.log_mu_mean) / judge.log_mu_sd - judge.noise
+    found = {
+        "difference": float(max(np.nanmax(away), 0.0)),
+        "judge_noise": float(np.nanquantile(judge.noise, 0.95)),
+        "sd_ratio_low": float(np.nanquantile(ratio, 0.025)),
+        "sd_ratio_high": float(np.nanquantile(ratio, 0.975)),
+    }
+    for name, own, drawn in zip(model.hyperparameters, fast, judge.hyperparameters.T, strict=True):
+        found[f"{name}_difference"] = float(abs(own[0] - drawn.mean()) / drawn.std())
+        found[f"{name}_sd_ratio"] = float(own[1] / drawn.std())
+    return {**found, "rhat": judge.rhat, "divergences": judge.divergences}

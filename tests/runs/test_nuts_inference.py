@@ -25,7 +25,7 @@ def store(tmp_path_factory):
 def test_a_sampled_row_says_what_a_fast_one_does_and_twice_the_same(store):
     pytest.importorskip("nutpie")
     block = SeriesStore.open(store).read_region("501").take([0])
-    sampler = get_model("crossed", inference="nuts", draws=150)
+    sampler = get_model("crossed", inference="nuts", draws=100)
     once, again = sampler.fit(block), sampler.fit(block)
     assert once.equals(again)
     fast = get_model("crossed", inference="full").fit(block)

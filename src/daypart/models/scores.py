@@ -8,6 +8,7 @@ levels, draws or mixture parts.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -380,7 +381,7 @@ def uncut_quantiles(quantiles: ArrayLike, probabilities: Sequence[float]) -> Flo
 
 
 def quantiles_of_draws(
-    draws: NDArray[np.integer], probabilities: Sequence[float]
+    draws: NDArray[Any], probabilities: Sequence[float]
 ) -> NDArray[np.float64]:
     """Return quantiles of drawn counts, each spread evenly over the unit around it, from 0 up.
 

@@ -380,9 +380,7 @@ def uncut_quantiles(quantiles: ArrayLike, probabilities: Sequence[float]) -> Flo
     return np.asarray(np.where(above, q, np.minimum(levels / zero - 0.5, 0.0)))
 
 
-def quantiles_of_draws(
-    draws: NDArray[Any], probabilities: Sequence[float]
-) -> NDArray[np.float64]:
+def quantiles_of_draws(draws: NDArray[Any], probabilities: Sequence[float]) -> NDArray[np.float64]:
     """Return quantiles of drawn counts, each spread evenly over the unit around it, from 0 up.
 
     As `Forecast.quantiles` of single partitions are: intervals of small counts then hold what

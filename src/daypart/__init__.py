@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from daypart.demo import demo
     from daypart.deployment import deploy
     from daypart.errors import DaypartError
+    from daypart.ingest_on import OnExecutor
     from daypart.insights import insights
     from daypart.planning import measure, plan, reach
     from daypart.report import report
@@ -44,6 +45,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "DaypartError",
+    "OnExecutor",
     "audit",
     "backtest",
     "cancel",
@@ -71,6 +73,7 @@ __all__ = [
 
 _ROOM_OF = {
     "DaypartError": "errors",
+    "OnExecutor": "ingest_on",
     "audit": "runs",
     "backtest": "runs",
     "cancel": "runs",

@@ -34,6 +34,8 @@ _PATH = click.Path()
 @click.option("--panel-households", default=2000, show_default=True, help="A market.")
 @click.option("--first-day", type=_DAY)
 @click.option("--last-day", type=_DAY)
+@click.option("--on", "executor", help="A task a market: local, slurm, aws-batch ...")
+@click.option("--executor-settings", type=_PATH, help="TOML: [executor.slurm] cpus = 2")
 def ingest_command(
     progress: Progress,
     events: tuple[str, ...],
@@ -52,13 +54,15 @@ def ingest_command(
     panel_households: int,
     first_day: datetime | None,
     last_day: datetime | None,
+    executor: str | None,
+    executor_settings: str | None,
 ) -> Outcome:
     """Credit the viewing EVENTS (files, globs, folders) into a store.
 
     Every row is credited, below the minimum tune, or set aside with its reason. New days add
     to a store; a file that was ingested before changes nothing.
     """
-    from daypart import ingest
+    from daypart import OnExecutor, ingest
     from daypart.viewing import crediting_rules
 
     report = ingest(
@@ -78,6 +82,7 @@ def ingest_command(
         panel_households=panel_households,
         first_day=first_day.date() if first_day else None,
         last_day=last_day.date() if last_day else None,
+        on=OnExecutor(executor, executor_settings) if executor else None,
         progress=progress,
     )
     return Outcome([*_ingest_lines(report), f"store: {into}"], report)

@@ -12,16 +12,12 @@ import numpy as np
 
 from daypart.errors import DaypartError, Interrupted
 from daypart.runs.events import BlockFinished, Event, OnEvent
-from daypart.runs.fitting import fit_block, stand_in
-from daypart.runs.folder import RunFolder, RunSettings
-from daypart.runs.parents import model_to_fit
+from daypart.runs.folder import RunFolder
 from daypart.runs.parts import list_parts, list_tables, write_part
 from daypart.runs.printed import PrintedLog
 from daypart.runs.process_memory import process_memory
-from daypart.runs.rows import failed_rows, result_rows
-from daypart.runs.run_model import RunModel
 from daypart.runs.stopping import Stop
-from daypart.series import SeriesBlock, SeriesStore
+from daypart.runs.work import Work, open_work
 from daypart.storage import Location, PathLike, file_name_of, read_table, read_tables
 
 if TYPE_CHECKING:
@@ -93,11 +89,12 @@ def run_task(
     first_block: int | None = None,
     log: PrintedLog | None = None,
 ) -> TaskResult:
-    """Fit one slice of a run's plan, block by block; a second call starts where the first ended.
+    """Do one slice of a plan, block by block; a second call starts where the first ended.
 
-    A block's rows are flushed as one part before the next block starts. When a model raises, the
-    block is divided until the partitions that it fails on stand alone; they get a row with
-    status `failed`, the reason and the traceback, the others are fitted.
+    In a run its partitions are fitted; see `Work` for what else there is. A block's rows are
+    flushed as one part before the next block starts. When a model raises, the block is divided
+    until the partitions that it fails on stand alone; they get a row with status `failed`, the
+    reason and the traceback, the others are fitted.
 
     Parameters
     ----------
@@ -128,29 +125,19 @@ def run_task(
         Where the run has no such task, or the store is gone or changed since the plan.
     """
     work = TaskWork.open(run, piece)
-    model = model_to_fit(work.folder, work.settings)
     done = {"ok": 0, "failed": 0, "skipped": 0}
     position, size = 0, first_block or FIRST_BLOCK
     while position < len(work.rows):
         if stop is not None and stop.requested:
             raise Interrupted(f"task {work.task}: stopped by {stop.reason}")
         started = time.perf_counter()
-        stored = work.read(position, 1 if position < one_by_one else size)
-        fitted = fit_block(
-            model,
-            stored,
-            until_hour=work.settings.until_hour,
-            limits=work.settings.limits,
-            fallback=model.fallback,
-            log=log,
-        )
-        rows = work.flush(position, stored, fitted)
+        rows = work.do(position, 1 if position < one_by_one else size, log)
         seconds = time.perf_counter() - started
         event = _block_finished(work.task, rows, seconds)
         for status in done:
             done[status] += getattr(event, status)
-        position += len(stored)
-        size = _next_size(len(stored), seconds)
+        position += len(rows)
+        size = _next_size(len(rows), seconds)
         if on_event is not None:
             on_event(event)
     return TaskResult(**done, already_done=work.already_done, next_block=size)
@@ -169,12 +156,7 @@ def fail_first_partition(run: PathLike, piece: Slice | int, reason: str) -> Even
     work = TaskWork.open(run, piece)
     if len(work.rows) == 0:
         return None
-    stored, fitted = work.read(0, 1), failed_rows(1, reason)
-    fallback = RunModel.of_run(work.settings).fallback
-    if fallback is not None:
-        until = work.settings.until_hour
-        fitted = stand_in(fallback, stored if until is None else stored.before(until), fitted)
-    rows = work.flush(0, stored, fitted)
+    rows = work.give_up(reason)
     return _block_finished(work.task, rows, 0.0)
 
 
@@ -200,8 +182,7 @@ class TaskWork:
     """
 
     folder: RunFolder
-    settings: RunSettings
-    store: SeriesStore
+    work: Work
     task: int
     regions: np.ndarray[Any, Any]
     rows: np.ndarray[Any, Any]
@@ -215,10 +196,10 @@ class TaskWork:
         """Read the slice from the plan, less what its parts (and tables of regions) hold."""
         piece = Slice(piece) if isinstance(piece, int) else piece
         folder = RunFolder.open(run)
-        settings = folder.read_settings()
+        work = open_work(folder)
         planned = _planned(folder, piece)
         regions = planned.column("region").to_numpy(zero_copy_only=False)
-        store = store_as_planned(folder, settings, np.unique(regions).tolist())
+        work.check(np.unique(regions).tolist())
         parts = list_parts(folder, piece.task)
         files = [path for _, _, path in parts]
         names = {file_name_of(region) for region in np.unique(regions).tolist()}
@@ -226,8 +207,7 @@ class TaskWork:
         left = np.flatnonzero(~_has_row(planned, files))
         return cls(
             folder,
-            settings,
-            store,
+            work,
             piece.task,
             regions[left],
             planned.column("row").to_numpy()[left],
@@ -237,18 +217,26 @@ class TaskWork:
             piece.lanes,
         )
 
-    def read(self, position: int, most: int) -> SeriesBlock:
-        """Read the partitions from a position on: of one region, and no more than asked for."""
+    def do(self, position: int, most: int, log: PrintedLog | None) -> pa.Table:
+        """Do the partitions from a position on, and flush their rows: of one region, as one part.
+
+        They are no more than asked for.
+        """
+        block = self._block(position, min(most, self.work.most_at_once))
+        return self._flush(self.work.do(*block, log))
+
+    def give_up(self, reason: str) -> pa.Table:
+        """Flush the row of the first partition, which can't be done."""
+        return self._flush(self.work.give_up(*self._block(0, 1), reason))
+
+    def _block(self, position: int, most: int) -> tuple[str, list[int], np.ndarray[Any, Any]]:
         region = self.regions[position]
         some = self.regions[position : position + most]
         others = np.flatnonzero(some != region)
-        count = int(others[0]) if len(others) else len(some)
-        return self.store.read_region(region, self.rows[position : position + count].tolist())
+        stop = position + (int(others[0]) if len(others) else len(some))
+        return region, self.rows[position:stop].tolist(), self.attempts[position:stop]
 
-    def flush(self, position: int, stored: SeriesBlock, fitted: pa.Table) -> pa.Table:
-        """Write the rows of a block as a part of its own; return them."""
-        attempts = self.attempts[position : position + len(stored)]
-        rows = result_rows(stored, fitted, self.settings, attempts)
+    def _flush(self, rows: pa.Table) -> pa.Table:
         write_part(self.folder, self.task, self.next_block, rows)
         self.next_block += self.lanes
         return rows
@@ -291,27 +279,6 @@ def _has_row(planned: pa.Table, files: Sequence[Location]) -> np.ndarray[Any, An
 def _read_plan(path: Location, _modified: int) -> pa.Table:
     """Read the columns that tasks need; kept, because a worker runs many tasks of one plan."""
     return read_table(path, ["unique_id", "region", "row", "task", "attempt"])
-
-
-def store_as_planned(
-    folder: RunFolder, settings: RunSettings, regions: Sequence[str]
-) -> SeriesStore:
-    """Open a run's store, whose regions must hold what they held when the run was planned.
-
-    Raises
-    ------
-    DaypartError
-        Where the store is gone or a region changed.
-    """
-    store = SeriesStore.open(folder.store_of(settings))
-    for region in regions:
-        now = store.regions.get(region, {}).get("content_hash")
-        if now != settings.regions.get(region):
-            raise DaypartError(
-                f"{store.folder}: region {region!r} changed since the run was planned",
-                hint="run the same daypart fit again",
-            )
-    return store
 
 
 def _next_size(size: int, seconds: float) -> int:

@@ -27,9 +27,10 @@ from daypart.viewing.commit import (
 )
 from daypart.viewing.crediting import CreditingRules
 from daypart.viewing.dayparts import STANDARD_DAYPARTS, DaypartTable
+from daypart.viewing.elsewhere import Elsewhere, Given, Where
 from daypart.viewing.household_key import household_key, key_fingerprint
 from daypart.viewing.mapping import ColumnMapping, read_mapping
-from daypart.viewing.market_update import Update, update_market
+from daypart.viewing.market_update import MarketUpdate, Update, update_market
 from daypart.viewing.markets import Market
 from daypart.viewing.outcome import Tally, finish
 from daypart.viewing.quarantine import open_quarantine
@@ -49,6 +50,7 @@ from daypart.viewing.settings import (
 )
 from daypart.viewing.sources import Source, find_files, open_source
 from daypart.viewing.staging import (
+    StagedMarket,
     StagingRules,
     check_columns,
     nothing_valid,
@@ -83,6 +85,7 @@ def ingest(
     panel_households: int = 2000,
     first_day: date | None = None,
     last_day: date | None = None,
+    on: Where | None = None,
     progress: Progress = SILENT,
 ) -> IngestReport:
     r"""Credit tune events into a viewing store, new or there already.
@@ -125,6 +128,9 @@ def ingest(
         The most panel households of a market: those with the smallest hashes.
     first_day, last_day : date, optional
         Local days; events that start on others are set aside.
+    on : Where, optional
+        Where files are read and markets credited: `daypart.OnExecutor("slurm")` makes a task of
+        each market; in this process when left out. The store is the same.
     progress : Progress
 
     Returns
@@ -203,9 +209,15 @@ def ingest(
             more_markets=markets_in_events(workspace, sources, staging) if from_events else set(),
         )
         load_market_table(workspace, reference.markets, first_day, last_day)
-        _stage(workspace, sources, staging, progress)
         batch = Batch(workspace, store, previous, settings, reference, list(new_files), sources)
-        return _credit(batch, started, skipped, progress)
+        if on is None:
+            _stage(workspace, sources, staging, progress)
+            return _credit(batch, started, skipped, progress)
+        where_from = None if from_events else households
+        given = Given(where_from, first_day, last_day, memory, threads, key)
+        with on(batch, given, progress) as elsewhere:
+            elsewhere.stage(staging)
+            return _credit(batch, started, skipped, progress, elsewhere)
 
 
 def _new_files(
@@ -263,7 +275,11 @@ def _stage(
 
 
 def _credit(
-    batch: Batch, started: float, skipped: tuple[str, ...], progress: Progress
+    batch: Batch,
+    started: float,
+    skipped: tuple[str, ...],
+    progress: Progress,
+    elsewhere: Elsewhere | None = None,
 ) -> IngestReport:
     """Credit the staged rows market by market, and commit."""
     workspace = batch.workspace
@@ -307,18 +323,14 @@ def _credit(
         panel={**files_before.get("panel", {})},
     )
     viewing: dict[str, Any] = {}
+    if elsewhere is None:
+        updates = _credited_here(update, active, codes, staged, changed)
+    else:
+        updates = elsewhere.credit(update, active, staged, changed, segments)
     with progress.step("crediting", total=len(active), unit="markets") as step:
 
         def blocks() -> Iterator[tuple[str, SeriesBlock]]:
-            for code, market in active.items():
-                part = codes.index(code)
-                done = update_market(
-                    update,
-                    market,
-                    staged.get(code),
-                    staged_rows_sql(workspace, part) if code in staged else None,
-                    households_changed=code in changed,
-                )
+            for code, done in updates:
                 if done is not None:
                     tally.add(code, done)
                     yield code, done.block
@@ -338,6 +350,24 @@ def _credit(
         files_read=len(batch.sources),
         notes=batch.reference.notes,
     )
+
+
+def _credited_here(
+    update: Update,
+    active: Mapping[str, Market],
+    codes: Sequence[str],
+    staged: Mapping[str, StagedMarket],
+    changed: Sequence[str],
+) -> Iterator[tuple[str, MarketUpdate | None]]:
+    """Credit the markets one after the other in this process."""
+    for code, market in active.items():
+        rows = staged_rows_sql(update.workspace, codes.index(code)) if code in staged else None
+        yield (
+            code,
+            update_market(
+                update, market, staged.get(code), rows, households_changed=code in changed
+            ),
+        )
 
 
 def _report_of(store: SeriesStore, started: float, skipped: tuple[str, ...]) -> IngestReport:

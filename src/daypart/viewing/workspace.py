@@ -67,21 +67,38 @@ def open_workspace(
     DaypartError
         Where another ingest writes to the store, or the folder can't be written to.
     """
+    with _folder_for(store) as folder, _workspace_in(folder, memory, threads, key) as workspace:
+        yield workspace
+
+
+@contextmanager
+def open_task_workspace(*, memory: str, threads: int | None, key: bytes) -> Iterator[Workspace]:
+    """Open a workspace among this machine's temporary files, for a task that locks no store."""
+    with (
+        tempfile.TemporaryDirectory(prefix="daypart-ingest-") as folder,
+        _workspace_in(Path(folder), memory, threads, key) as workspace,
+    ):
+        yield workspace
+
+
+@contextmanager
+def _workspace_in(
+    folder: Path, memory: str, threads: int | None, key: bytes
+) -> Iterator[Workspace]:
     import duckdb
 
     limit = parse_size(memory)
-    with _folder_for(store) as folder:
-        connection = duckdb.connect(":memory:")
-        try:
-            _configure(connection, folder, limit, threads, key)
-            yield Workspace(connection, folder)
-        except duckdb.OutOfMemoryException as error:
-            raise DaypartError(
-                f"{memory} of memory do not suffice ({str(error).splitlines()[0][:120]})",
-                hint="give more with --memory",
-            ) from None
-        finally:
-            connection.close()
+    connection = duckdb.connect(":memory:")
+    try:
+        _configure(connection, folder, limit, threads, key)
+        yield Workspace(connection, folder)
+    except duckdb.OutOfMemoryException as error:
+        raise DaypartError(
+            f"{memory} of memory do not suffice ({str(error).splitlines()[0][:120]})",
+            hint="give more with --memory",
+        ) from None
+    finally:
+        connection.close()
 
 
 @contextmanager

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from daypart.runs.folder import RunFolder
-from daypart.runs.run_model import RunModel
-from daypart.runs.task import store_as_planned
+from daypart.runs.work import open_work
 from daypart.storage import Location
 
 
@@ -16,7 +15,4 @@ def check_run(run: Location) -> None:
     DaypartError
         For a store that is gone or changed, and a model that can't be imported.
     """
-    folder = RunFolder.open(run)
-    settings = folder.read_settings()
-    store_as_planned(folder, settings, sorted(settings.regions))
-    RunModel.of_run(settings)
+    open_work(RunFolder.open(run)).check()

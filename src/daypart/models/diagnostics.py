@@ -28,21 +28,22 @@ _SUMMED = 60
 _MODULUS, _FACTOR = 2_147_483_647, 48_271  # Park and Miller's generator, as revised in 1993
 
 
-@kernel(numba.float64, numba.float64, numba.float64, numba.float64)
-def count_cdf(y: float, mu: float, r: float) -> float:
-    """Return the negative binomial probability of at most y, by a gamma law where y is large."""
-    if y < 0.0:
-        return 0.0
+@kernel(numba.float64, numba.float64, numba.float64, numba.float64, numba.float64)
+def transform(y: float, u: float, mu: float, r: float) -> float:
+    """Return F(y - 1) + u (F(y) - F(y - 1)) of the negative binomial F.
+
+    Where y is large, F is a gamma law's, and what lies between two counts is read off it.
+    """
     if y > _SUMMED:
         shape = 1.0 / (r + 1.0 / mu)
-        return gamma_cdf(shape, shape * (y + 0.5) / mu)
+        return gamma_cdf(shape, shape * (y - 0.5 + u) / mu)
     term = math.exp(-math.log1p(r * mu) / r)
     share = r * mu / (1.0 + r * mu)
-    total = term
+    below = 0.0
     for k in range(int(y)):
+        below += term
         term *= share * (k + 1.0 / r) / (k + 1.0)
-        total += term
-    return min(total, 1.0)
+    return min(below + u * term, 1.0)
 
 
 @kernel(numba.void, SERIES, numba.int64, F2, numba.float64, numba.int64, F1, F1, door=True)
@@ -94,9 +95,7 @@ def pit_summary(
                     log_mu += sums[DENSE, t.weeks + t.event[2, e]]
             mu = t.exposure[k, c] * math.exp(min(log_mu, 40.0))
             state = state * _FACTOR % _MODULUS
-            below = count_cdf(t.counts[k, c] - 1.0, mu, r)
-            upto = count_cdf(t.counts[k, c], mu, r)
-            transforms[used] = below + state / _MODULUS * max(upto - below, 0.0)
+            transforms[used] = transform(t.counts[k, c], state / _MODULUS, mu, r)
             used += 1
     chosen = np.sort(transforms[:used])
     total = 0.0

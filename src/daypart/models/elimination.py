@@ -37,70 +37,107 @@ from daypart.models.field import (
     Scratch,
     Structure,
 )
-from daypart.models.kernels import F1, F2, FloatMatrix, FloatVector, kernel, log_of
+from daypart.models.kernels import F1, F2, FloatMatrix, FloatVector, kernel, log_of, unsigned
+
+
+@kernel(numba.void, F2, F2, F2, numba.int64)
+def subtract_products(cross: FloatMatrix, scaled: FloatMatrix, schur: FloatMatrix, m: int) -> None:
+    """Subtract cross scaled' from the lower triangle of `schur`, two by four rows at a time.
+
+    Rows of `cross` up to a multiple of 2, and of `scaled` of 4, hold zeros beyond m.
+    """
+    for i in range(0, m, 2):
+        x, y = cross[i], cross[i + 1]
+        for j in range(0, i + 2, 4):
+            a, b, c, d = scaled[j], scaled[j + 1], scaled[j + 2], scaled[j + 3]
+            xa, xb, xc, xd = 0.0, 0.0, 0.0, 0.0
+            ya, yb, yc, yd = 0.0, 0.0, 0.0, 0.0
+            for n in range(cross.shape[1]):
+                xa += x[n] * a[n]
+                xb += x[n] * b[n]
+                xc += x[n] * c[n]
+                xd += x[n] * d[n]
+                ya += y[n] * a[n]
+                yb += y[n] * b[n]
+                yc += y[n] * c[n]
+                yd += y[n] * d[n]
+            schur[i, j] -= xa
+            schur[i, j + 1] -= xb
+            schur[i, j + 2] -= xc
+            schur[i, j + 3] -= xd
+            schur[i + 1, j] -= ya
+            schur[i + 1, j + 1] -= yb
+            schur[i + 1, j + 2] -= yc
+            schur[i + 1, j + 3] -= yd
+
+
+@kernel(numba.void, STRUCTURE, SCRATCH)
+def eliminate_weights(structure: Structure, s: Scratch) -> None:
+    """Fill PIVOT, KEEP and the upper levels of WEIGHT; `line[0]` receives 1 / PIVOT."""
+    weight, keep, pivot, inverse = s.node[WEIGHT], s.node[KEEP], s.node[PIVOT], s.line[0]
+    width, segments = unsigned(structure.width), len(structure.parents)
+    root, nodes = unsigned(24 * segments), unsigned(len(weight))
+    for n in range(unsigned(168), nodes):
+        weight[n] = 0.0
+    for segment in range(segments):
+        first = unsigned(24 * segment)
+        precision = s.scales[0, structure.levels[segment]]
+        for n in range(first, first + width):
+            inverse[n] = 1.0 / (weight[n] + precision)
+        for n in range(first, first + width):
+            pivot[n] = weight[n] + precision
+            keep[n] = precision * inverse[n]
+        parent = structure.parents[segment]
+        if parent >= 0:
+            gap = unsigned(24 * parent) - first
+            for n in range(first, first + width):
+                weight[n + gap] += keep[n] * weight[n]
+        else:
+            total = 0.0
+            for n in range(first, first + width):
+                total += keep[n] * weight[n]
+            weight[root] += total
+    pivot[root] = weight[root] + structure.level_precision
+    keep[root] = 0.0
+    inverse[root] = 1.0 / pivot[root]
+    for n in range(root + unsigned(1), nodes):
+        pivot[n] = 1.0
+        inverse[n] = 1.0
 
 
 @kernel(numba.void, STRUCTURE, SCRATCH, numba.int64)
 def reduce_tree(structure: Structure, s: Scratch, m: int) -> None:
     """Eliminate the tree from CROSS, WEIGHT (filled for the cells) and SCHUR."""
-    weight, keep, pivot = s.node[WEIGHT], s.node[KEEP], s.node[PIVOT]
-    cross, scaled, schur = s.load[CROSS], s.load[SCALED], s.square[SCHUR]
-    precisions = s.scales[0]
-    segments = len(structure.parents)
-    root = 24 * segments
-    nodes = len(weight)
-    for n in range(168, nodes):
-        weight[n] = 0.0
-    for segment in range(segments):
-        first = 24 * segment
-        precision = precisions[structure.levels[segment]]
-        parent = structure.parents[segment]
-        above = 24 * parent if parent >= 0 else root
-        stride = 1 if parent >= 0 else 0
-        for n in range(24):
-            pivot[first + n] = weight[first + n] + precision
-            keep[first + n] = precision / pivot[first + n]
-            weight[above + stride * n] += keep[first + n] * weight[first + n]
-    pivot[root] = weight[root] + structure.level_precision
-    keep[root] = 0.0
-    for n in range(root + 1, nodes):
-        pivot[n] = 1.0
-    inverse = s.line[0]
-    for n in range(nodes):
-        inverse[n] = 1.0 / pivot[n]
+    eliminate_weights(structure, s)
+    keep, inverse = s.node[KEEP], s.line[0]
+    cross, scaled = s.load[CROSS], s.load[SCALED]
+    width, segments = unsigned(structure.width), len(structure.parents)
+    root, nodes = unsigned(24 * segments), unsigned(len(keep))
     for i in range(m):
-        row = cross[i]
-        for n in range(168, nodes):
+        row, target = cross[i], scaled[i]
+        for n in range(unsigned(168), nodes):
             row[n] = 0.0
+        top = 0.0
         for segment in range(segments):
-            first = 24 * segment
+            first = unsigned(24 * segment)
             parent = structure.parents[segment]
             if parent >= 0:
-                above = 24 * parent
-                for n in range(24):
-                    row[above + n] += keep[first + n] * row[first + n]
+                gap = unsigned(24 * parent) - first
+                for n in range(first, first + width):
+                    row[n + gap] += keep[n] * row[n]
             else:
-                total = 0.0
-                for n in range(24):
-                    total += keep[first + n] * row[first + n]
-                row[root] += total
-        target = scaled[i]
+                for n in range(first, first + width):
+                    top += keep[n] * row[n]
+        row[root] = top
         for n in range(nodes):
             target[n] = row[n] * inverse[n]
-        for j in range(0, i, 2):
-            left, right = scaled[j], scaled[j + 1]
-            total = 0.0
-            other = 0.0
-            for n in range(nodes):
-                total += row[n] * left[n]
-                other += row[n] * right[n]
-            schur[i, j] -= total
-            schur[i, j + 1] -= other
-        if i % 2 == 0:
-            total = 0.0
-            for n in range(nodes):
-                total += row[n] * target[n]
-            schur[i, i] -= total
+    for i in range(m, m + m % 2):
+        for n in range(nodes):
+            cross[i, n] = 0.0
+    for i in range(m, m + -m % 4):
+        for n in range(nodes):
+            scaled[i, n] = 0.0
+    subtract_products(cross, scaled, s.square[SCHUR], m)
 
 
 @kernel(numba.boolean, F2, F2, numba.int64)
@@ -109,7 +146,7 @@ def cholesky(matrix: FloatMatrix, lower: FloatMatrix, m: int) -> bool:
     for i in range(m):
         for j in range(i + 1):
             total = matrix[i, j]
-            for k in range(j):
+            for k in range(unsigned(j)):
                 total -= lower[i, k] * lower[j, k]
             if i == j:
                 if not total > 0.0:
@@ -127,13 +164,13 @@ def invert_factor(lower: FloatMatrix, work: FloatMatrix, inverse: FloatMatrix, m
         work[j, j] = 1.0 / lower[j, j]
         for i in range(j + 1, m):
             total = 0.0
-            for k in range(j, i):
+            for k in range(unsigned(j), unsigned(i)):
                 total += lower[i, k] * work[j, k]
             work[j, i] = -total / lower[i, i]
     for i in range(m):
         for j in range(i + 1):
             total = 0.0
-            for k in range(i, m):
+            for k in range(unsigned(i), unsigned(m)):
                 total += work[i, k] * work[j, k]
             inverse[i, j] = total
             inverse[j, i] = total
@@ -166,23 +203,27 @@ def solve(
     """Solve H z = rhs; `tree` and `dense` receive z, `path` the sums of z from the root."""
     carry, keep, pivot = s.node[CARRY], s.node[KEEP], s.node[PIVOT]
     scaled, chol = s.load[SCALED], s.square[CHOL]
-    segments = len(structure.parents)
-    root = 24 * segments
-    nodes = len(carry)
+    width, segments = unsigned(structure.width), len(structure.parents)
+    root, nodes = unsigned(24 * segments), unsigned(len(carry))
     for n in range(nodes):
         carry[n] = 0.0
         tree[n] = rhs_tree[n]
     for segment in range(segments):
-        first = 24 * segment
+        first = unsigned(24 * segment)
         parent = structure.parents[segment]
-        above = 24 * parent if parent >= 0 else root
-        stride = 1 if parent >= 0 else 0
-        for n in range(24):
-            tree[first + n] -= carry[first + n]
-            passed = carry[first + n] + (1.0 - keep[first + n]) * tree[first + n]
-            carry[above + stride * n] += passed
+        for n in range(first, first + width):
+            tree[n] -= carry[n]
+        if parent >= 0:
+            gap = unsigned(24 * parent) - first
+            for n in range(first, first + width):
+                carry[n + gap] += carry[n] + (1.0 - keep[n]) * tree[n]
+        else:
+            total = 0.0
+            for n in range(first, first + width):
+                total += carry[n] + (1.0 - keep[n]) * tree[n]
+            carry[root] += total
     tree[root] -= carry[root]
-    for n in range(root + 1, nodes):
+    for n in range(root + unsigned(1), nodes):
         tree[n] = 0.0
     for i in range(m):
         row = scaled[i]
@@ -208,15 +249,21 @@ def solve(
         for n in range(nodes):
             tree[n] -= row[n] * value
     path[root] = tree[root]
+    top = path[root]
     for segment in range(segments - 1, -1, -1):
-        first = 24 * segment
+        first = unsigned(24 * segment)
         parent = structure.parents[segment]
-        above = 24 * parent if parent >= 0 else root
-        stride = 1 if parent >= 0 else 0
-        for n in range(24):
-            higher = path[above + stride * n]
-            tree[first + n] -= (1.0 - keep[first + n]) * higher
-            path[first + n] = higher + tree[first + n]
+        if parent >= 0:
+            gap = unsigned(24 * parent) - first
+            for n in range(first, first + width):
+                tree[n] -= (1.0 - keep[n]) * path[n + gap]
+            for n in range(first, first + width):
+                path[n] = path[n + gap] + tree[n]
+        else:
+            for n in range(first, first + width):
+                tree[n] -= (1.0 - keep[n]) * top
+            for n in range(first, first + width):
+                path[n] = top + tree[n]
 
 
 @kernel(numba.void, STRUCTURE, SCRATCH, numba.int64)
@@ -224,34 +271,56 @@ def path_loads(structure: Structure, s: Scratch, m: int) -> None:
     """Fill LOAD, OWN and each node's own part of VARIANCE from the root down."""
     keep, pivot, own, variance = s.node[KEEP], s.node[PIVOT], s.node[OWN], s.node[VARIANCE]
     scaled, load = s.load[SCALED], s.load[LOAD]
-    segments = len(structure.parents)
-    root = 24 * segments
-    own[root] = 1.0 / pivot[root]
-    variance[root] = own[root]
+    width, segments = unsigned(structure.width), len(structure.parents)
+    root, nodes = unsigned(24 * segments), unsigned(len(keep))
+    for n in range(root, nodes):
+        own[n] = 1.0 / pivot[n]
+        variance[n] = own[n]
     for segment in range(segments - 1, -1, -1):
-        first = 24 * segment
+        first = unsigned(24 * segment)
         parent = structure.parents[segment]
-        above = 24 * parent if parent >= 0 else root
-        stride = 1 if parent >= 0 else 0
-        for n in range(first, first + 24):
-            higher = own[above + stride * (n - first)]
+        for n in range(first, first + width):
+            higher = own[unsigned(24 * parent) + n - first] if parent >= 0 else own[root]
             share = 1.0 - keep[n]
             variance[n] = 1.0 / pivot[n] + share * share * higher
             own[n] = 1.0 / pivot[n] + keep[n] * keep[n] * higher
     for i in range(m):
         row, source = load[i], scaled[i]
-        row[root] = source[root]
+        for n in range(root, nodes):
+            row[n] = source[n]
+        top = row[root]
         for segment in range(segments - 1, -1, -1):
-            first = 24 * segment
+            first = unsigned(24 * segment)
             parent = structure.parents[segment]
             if parent >= 0:
-                above = 24 * parent
-                for n in range(24):
-                    row[first + n] = source[first + n] + keep[first + n] * row[above + n]
+                gap = unsigned(24 * parent) - first
+                for n in range(first, first + width):
+                    row[n] = source[n] + keep[n] * row[n + gap]
             else:
-                top = row[root]
-                for n in range(24):
-                    row[first + n] = source[first + n] + keep[first + n] * top
+                for n in range(first, first + width):
+                    row[n] = source[n] + keep[n] * top
+
+
+@kernel(numba.void, F2, F2, F2, numba.int64)
+def multiply(cov: FloatMatrix, load: FloatMatrix, spread: FloatMatrix, m: int) -> None:
+    """Write cov times load, two by four rows at a time.
+
+    Rows and columns of `cov`, and rows of `load`, hold zeros beyond m, up to a multiple of 4.
+    """
+    nodes = unsigned(load.shape[1])
+    for i in range(0, m, 2):
+        x, y = spread[i], spread[i + 1]
+        for n in range(nodes):
+            x[n] = 0.0
+            y[n] = 0.0
+        for j in range(0, m, 4):
+            a, b, c, d = load[j], load[j + 1], load[j + 2], load[j + 3]
+            xa, xb, xc, xd = cov[i, j], cov[i, j + 1], cov[i, j + 2], cov[i, j + 3]
+            ya, yb = cov[i + 1, j], cov[i + 1, j + 1]
+            yc, yd = cov[i + 1, j + 2], cov[i + 1, j + 3]
+            for n in range(nodes):
+                x[n] += xa * a[n] + xb * b[n] + xc * c[n] + xd * d[n]
+                y[n] += ya * a[n] + yb * b[n] + yc * c[n] + yd * d[n]
 
 
 @kernel(numba.void, STRUCTURE, SCRATCH, numba.int64)
@@ -262,34 +331,32 @@ def path_covariances(structure: Structure, s: Scratch, m: int) -> None:
     """
     variance = s.node[VARIANCE]
     load, spread, cov = s.load[LOAD], s.load[SPREAD], s.square[COV]
-    nodes = len(variance)
-    segments = len(structure.parents)
-    root = 24 * segments
+    width, segments = unsigned(structure.width), len(structure.parents)
+    root, nodes = unsigned(24 * segments), unsigned(len(variance))
     invert_factor(s.square[CHOL], s.square[SCHUR], cov, m)
     path_loads(structure, s, m)
-    for i in range(m):
-        target = spread[i]
+    padded = m + -m % 4
+    for i in range(m, padded):
         for n in range(nodes):
-            target[n] = 0.0
-        for j in range(0, m - 1, 2):
-            one, two = load[j], load[j + 1]
-            a, b = cov[i, j], cov[i, j + 1]
-            for n in range(nodes):
-                target[n] += a * one[n] + b * two[n]
-        if m % 2 == 1:
-            one, a = load[m - 1], cov[i, m - 1]
-            for n in range(nodes):
-                target[n] += a * one[n]
-        row = load[i]
+            load[i, n] = 0.0
+    for i in range(padded):
+        for j in range(m, padded):
+            cov[i, j] = 0.0
+    for i in range(m, padded):
+        for j in range(padded):
+            cov[i, j] = 0.0
+    multiply(cov, load, spread, m)
+    for i in range(m):
+        row, target = load[i], spread[i]
         top, top_spread = row[root], target[root]
         variance[root] += top * top_spread
         for segment in range(segments):
-            first = 24 * segment
+            first = unsigned(24 * segment)
             parent = structure.parents[segment]
             if parent >= 0:
-                gap = 24 * parent - first
-                for n in range(first, first + 24):
+                gap = unsigned(24 * parent) - first
+                for n in range(first, first + width):
                     variance[n] += (row[n] - row[n + gap]) * (target[n] - target[n + gap])
             else:
-                for n in range(first, first + 24):
+                for n in range(first, first + width):
                     variance[n] += (row[n] - top) * (target[n] - top_spread)

@@ -63,6 +63,8 @@ class Structure(NamedTuple):
     """Where theta is expected, beside its half-normal prior: what partitions like it have."""
     pull: FloatVector
     """Precision of that expectation, 0 for none."""
+    width: int = 24
+    """Nodes of a segment: loops whose length the compiler knows are not made vector loops."""
 
 
 class Series(NamedTuple):
@@ -124,6 +126,7 @@ def padded_nodes(segments: int) -> int:
 def make_scratch(weeks: int, effects: int, segments: int, levels: int, large: int) -> Scratch:
     """Allocate what one thread needs for partitions of up to so many weeks and effects."""
     m = weeks + effects
+    m += -m % 4  # kernels take four rows at a time
     nodes = padded_nodes(segments)
     return Scratch(
         node=np.zeros((NODE_ROWS, nodes)),
@@ -141,7 +144,7 @@ def make_scratch(weeks: int, effects: int, segments: int, levels: int, large: in
 
 
 STRUCTURE = numba.types.NamedTuple(
-    [I1, I1, numba.int64, F1, numba.float64, numba.float64, numba.float64, F1, F1], Structure
+    [I1, I1, numba.int64, F1, *3 * (numba.float64,), F1, F1, numba.int64], Structure
 )
 SERIES = numba.types.NamedTuple(
     [numba.int64, numba.int64, numba.int64, F2, F2, I2, F1, F1, numba.int64], Series

@@ -194,6 +194,7 @@ def fit_row(
             structure.skewed,
             pooled.centre[top],
             pooled.pull[top],
+            structure.width,
         )
         apply_prior(pooled, chosen, monday, effect, table, b.offset, b.transforms)
     sparse = report[layout.TOTAL] < FINE_BELOW * report[layout.OBSERVED]

@@ -32,6 +32,11 @@ I1 = numba.types.Array(numba.int64, 1, "C")
 I2 = numba.types.Array(numba.int64, 2, "C")
 
 
+unsigned = np.uint64
+"""An index that can't be negative: without a check for counting from the end of an array in its
+every access, a loop uses vector instructions."""
+
+
 def forget_stale_kernels(folder: Path) -> None:
     """Remove compiled kernels that any change of a source file in a folder may have made stale.
 

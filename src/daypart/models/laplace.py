@@ -41,10 +41,20 @@ from daypart.models.field import (
     Series,
     Structure,
 )
-from daypart.models.kernels import F1, F2, FloatMatrix, FloatVector, inlined, kernel, log_of
+from daypart.models.kernels import (
+    F1,
+    F2,
+    FloatMatrix,
+    FloatVector,
+    inlined,
+    kernel,
+    log_of,
+    unsigned,
+)
 
-ENOUGH = 1e-7
-"""A Newton step of this squared length, in posterior standard deviations, ends the search."""
+ENOUGH = 3e-4
+"""A Newton step of this squared length, in posterior standard deviations, is the last: what it
+leaves is of its square, and its effect on the determinant is known to first order."""
 MOST_STEPS = 60
 LONGEST_STEP = 3.0
 """In log mu."""
@@ -94,13 +104,19 @@ def sum_table(
             tree[c] += row[c]
             total += row[c]
         dense[k] = total
+    width = unsigned(structure.width)
     for segment in range(segments):
         parent = structure.parents[segment]
-        first = 24 * segment
-        above = 24 * parent if parent >= 0 else root
-        stride = 1 if parent >= 0 else 0
-        for n in range(24):
-            tree[above + stride * n] += tree[first + n]
+        first = unsigned(24 * segment)
+        if parent >= 0:
+            gap = unsigned(24 * parent) - first
+            for n in range(first, first + width):
+                tree[n + gap] += tree[n]
+        else:
+            total = 0.0
+            for n in range(first, first + width):
+                total += tree[n]
+            tree[root] += total
     for j in range(t.effects):
         dense[t.weeks + j] = 0.0
     for e in range(t.events):
@@ -157,11 +173,12 @@ def subtract_prior_slope(structure: Structure, t: Series, s: Scratch) -> None:
     tree, dense = s.node[POINT], s.dense[POINT]
     rhs_tree, rhs_dense = s.node[RHS], s.dense[RHS]
     precisions = s.scales[0]
-    segments = len(structure.parents)
+    width, segments = unsigned(structure.width), len(structure.parents)
     root = 24 * segments
     for segment in range(segments):
         precision = precisions[structure.levels[segment]]
-        for n in range(24 * segment, 24 * segment + 24):
+        first = unsigned(24 * segment)
+        for n in range(first, first + width):
             rhs_tree[n] -= precision * tree[n]
     rhs_tree[root] -= structure.level_precision * tree[root]
     week_precision = precisions[len(precisions) - 1]
@@ -181,13 +198,14 @@ def subtract_prior_slope(structure: Structure, t: Series, s: Scratch) -> None:
 def prior_energy(structure: Structure, t: Series, s: Scratch) -> float:
     """Return the fixed priors' energy; `scales[1]` receives each scale's sum of squares."""
     tree, dense, squares = s.node[POINT], s.dense[POINT], s.scales[1]
-    segments = len(structure.parents)
+    width, segments = unsigned(structure.width), len(structure.parents)
     root = 24 * segments
     for i in range(len(squares)):
         squares[i] = 0.0
     for segment in range(segments):
         total = 0.0
-        for n in range(24 * segment, 24 * segment + 24):
+        first = unsigned(24 * segment)
+        for n in range(first, first + width):
             total += tree[n] * tree[n]
         squares[structure.levels[segment]] += total
     last = len(squares) - 1
@@ -241,13 +259,17 @@ def move(s: Scratch, m: int, length: float) -> None:
 
 
 @inlined
-def find_mode(structure: Structure, t: Series, s: Scratch, r: float) -> int:
-    """Move the point to the field's mode; leaves the Hessian there factorised.
+def find_mode(structure: Structure, t: Series, s: Scratch, r: float) -> tuple[int, float]:
+    """Find the field's mode: the point plus STEP, one last Newton step that is not yet taken.
+
+    The Hessian, factorised, and the tables are those at the point.
 
     Returns
     -------
     int
         Newton steps, negative where the search did not end (or the Hessian was not positive).
+    float
+        Squared length of the last step in posterior standard deviations.
     """
     step_tree, step_path, step_dense = s.node[STEP], s.node[STEP_PATH], s.dense[STEP]
     rhs_tree, rhs_dense = s.node[RHS], s.dense[RHS]
@@ -266,7 +288,7 @@ def find_mode(structure: Structure, t: Series, s: Scratch, r: float) -> int:
                 continue
             best = height
         if not factorise(structure, t, s):
-            return -iteration - 1
+            return -iteration - 1, 0.0
         sum_table(structure, t, s.table[RESIDUAL], rhs_tree, rhs_dense)
         subtract_prior_slope(structure, t, s)
         solve(structure, s, rhs_tree, rhs_dense, step_tree, step_dense, step_path, m)
@@ -279,7 +301,7 @@ def find_mode(structure: Structure, t: Series, s: Scratch, r: float) -> int:
             decrement += rhs_dense[i] * step_dense[i]
             longest = max(longest, abs(step_dense[i]))
         if decrement < ENOUGH:
-            return iteration + 1
+            return iteration + 1, decrement
         length = 1.0 if longest <= LONGEST_STEP else LONGEST_STEP / longest
         move(s, m, length)
-    return -MOST_STEPS
+    return -MOST_STEPS, 0.0

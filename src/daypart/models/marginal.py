@@ -35,6 +35,8 @@ from daypart.models.field import (
     SERIES,
     SHRINK,
     SPREAD,
+    STEP,
+    STEP_PATH,
     STRUCTURE,
     TABLE_VARIANCE,
     THIRD,
@@ -43,8 +45,8 @@ from daypart.models.field import (
     Series,
     Structure,
 )
-from daypart.models.kernels import F1, FloatVector, IntVector, inlined, kernel, log_of
-from daypart.models.laplace import find_mode, log_likelihood, prior_energy, sum_table
+from daypart.models.kernels import F1, FloatVector, IntVector, inlined, kernel, log_of, unsigned
+from daypart.models.laplace import find_mode, log_likelihood, move, prior_energy, sum_table
 
 
 @kernel(numba.float64, numba.float64)
@@ -128,7 +130,11 @@ def table_variances(t: Series, s: Scratch) -> None:
 
 @kernel(numba.float64, STRUCTURE, SERIES, SCRATCH, numba.float64)
 def adjoint(structure: Structure, t: Series, s: Scratch, r: float) -> float:
-    """Solve for lambda; return the slope in r of -1/2 log |H|, that of the mode included."""
+    """Solve for lambda; return the slope in r of -1/2 log |H|, that of the mode included.
+
+    The tables are those of a point one small STEP before the mode; what that step adds to the
+    slope of the log likelihood is returned, too.
+    """
     means, shrinks, residuals = s.table[MEAN], s.table[SHRINK], s.table[RESIDUAL]
     variances, thirds = s.table[TABLE_VARIANCE], s.table[THIRD]
     lambda_path, lambda_dense = s.node[LAMBDA_PATH], s.dense[LAMBDA]
@@ -147,16 +153,19 @@ def adjoint(structure: Structure, t: Series, s: Scratch, r: float) -> float:
     m = t.weeks + t.effects
     solve(structure, s, rhs_tree, rhs_dense, s.node[LAMBDA], lambda_dense, lambda_path, m)
     through_mode = 0.0
+    moved, step_path, step_dense = s.line[0], s.node[STEP_PATH], s.dense[STEP]
+    for c in range(168):
+        moved[c] = 0.5 * lambda_path[c] - step_path[c]
     for k in range(t.weeks):
         mean, shrink, residual = means[k], shrinks[k], residuals[k]
-        week = lambda_dense[k]
+        week = 0.5 * lambda_dense[k] - step_dense[k]
         for c in range(168):
-            through_mode += (lambda_path[c] + week) * residual[c] * mean[c] * shrink[c]
+            through_mode += (moved[c] + week) * residual[c] * mean[c] * shrink[c]
     for e in range(t.events):
-        k, c = t.event[0, e], t.event[1, e]
-        effect = lambda_dense[t.weeks + t.event[2, e]]
+        k, c, j = t.event[0, e], t.event[1, e], t.weeks + t.event[2, e]
+        effect = 0.5 * lambda_dense[j] - step_dense[j]
         through_mode += effect * residuals[k, c] * means[k, c] * shrinks[k, c]
-    return 0.5 * (through_mode - direct)
+    return through_mode - 0.5 * direct
 
 
 @kernel(numba.void, STRUCTURE, SERIES, SCRATCH, F1)
@@ -165,14 +174,15 @@ def scale_slopes(structure: Structure, t: Series, s: Scratch, slopes: FloatVecto
     tree, lam, variance = s.node[POINT], s.node[LAMBDA], s.node[VARIANCE]
     dense, lam_dense, cov = s.dense[POINT], s.dense[LAMBDA], s.square[COV]
     precisions = s.scales[0]
-    segments = len(structure.parents)
+    width, segments = unsigned(structure.width), len(structure.parents)
     last = len(precisions) - 1
     for i in range(last + 1):
         slopes[i] = 0.0
     for segment in range(segments):
         level = structure.levels[segment]
         total = 0.0
-        for n in range(24 * segment, 24 * segment + 24):
+        first = unsigned(24 * segment)
+        for n in range(first, first + width):
             total += tree[n] * (tree[n] - lam[n]) + variance[n]
         slopes[level] += precisions[level] * total - 24.0
     total = 0.0
@@ -197,7 +207,9 @@ def log_posterior(
 ) -> float:
     """Return the log posterior density of theta (up to a constant) and fill its slope.
 
-    Starts from the point in the scratch and leaves the mode there, with every covariance.
+    Starts from the point in the scratch and leaves the mode there, with every covariance. The
+    tables are those of a point one last small step before, whose effect on the determinant and
+    on the slope is taken in to first order.
     `steps[0]` grows by the Newton steps taken, `steps[1]` by 1; -inf where no mode was found.
     """
     m = t.weeks + t.effects
@@ -206,14 +218,14 @@ def log_posterior(
     for i in range(last):
         precisions[i] = theta[i] ** -6.0
     r = theta[last] ** 6.0
-    taken = find_mode(structure, t, s, r)
+    taken, decrement = find_mode(structure, t, s, r)
     steps[0] += abs(taken)
     steps[1] += 1
     if taken < 0:
         return -np.inf
     likelihood, likelihood_slope = log_likelihood(t, s, r)
     counts, counts_slope = count_terms(t, s, r)
-    value: float = likelihood + counts - prior_energy(structure, t, s)
+    value: float = likelihood + counts - prior_energy(structure, t, s) + 0.5 * decrement
     value -= 0.5 * log_determinant(s, m)
     for i in range(last):
         value -= 0.5 * precisions[i] * squares[i]
@@ -223,6 +235,11 @@ def log_posterior(
     path_covariances(structure, s, m)
     table_variances(t, s)
     r_slope = likelihood_slope + counts_slope + adjoint(structure, t, s, r)
+    for n in range(s.node.shape[1]):
+        value -= 0.5 * s.node[RHS, n] * s.node[STEP, n]
+    for i in range(m):
+        value -= 0.5 * s.dense[RHS, i] * s.dense[STEP, i]
+    move(s, m, 1.0)
     scale_slopes(structure, t, s, slope[:last])
     slope[last] = 2.0 * r * r_slope
     for i in range(last + 1):

@@ -3,8 +3,9 @@
 FAST takes theta as bent normal around its mode and the field's answer to it as linear. FULL visits
 1 + 2 d axis and 2^d (d = 3) or 2^(d - 1) (d = 5) corner nodes of a degree-5 rule, at distance
 sqrt(d + 2) in standardised coordinates; each axis is bent so that the density falls along it as
-a normal one would, and a node's weight is corrected by density over normal. The tails of sparse
-series' scales need more nodes: those of a product rule (`quadrature.product_rule`).
+a normal one would (visited for that where FULL is asked for, else as its skewness says), and a
+node's weight is corrected by density over normal. The tails of sparse series' scales need more
+nodes: those of a product rule (`quadrature.product_rule`).
 
 References
 ----------
@@ -23,7 +24,7 @@ from daypart.models.elimination import cholesky
 from daypart.models.field import SCRATCH, SERIES, STRUCTURE, Scratch, Series, Structure, start_field
 from daypart.models.kernels import F1, F2, I1, FloatMatrix, FloatVector, IntVector, kernel
 from daypart.models.marginal import log_posterior, second_order
-from daypart.models.response import jump, respond
+from daypart.models.response import follow, jump, respond
 from daypart.models.search import (
     BEST,
     DIRECTION,
@@ -104,6 +105,15 @@ def find_bend(
     bends[1, axis] = math.sqrt(above * below) * (
         reach / math.sinh(reach) if abs(reach) > 1e-6 else 1.0
     )
+
+
+@kernel(numba.void, F2, numba.int64)
+def bend_by_skewness(w: FloatMatrix, axis: int) -> None:
+    """Bend an axis as the skewness found along it says, which the bends' first row holds."""
+    bends = w[VECTORS + 5 * w.shape[1] :]
+    tilt = bends[0, axis] * SKEW_DISTANCE**3 / 6.0
+    half = 0.5 * SKEW_DISTANCE**2
+    find_bend(bends, axis, SKEW_DISTANCE, half + tilt, half - tilt)
 
 
 @kernel(numba.float64, F2, numba.int64)
@@ -218,9 +228,7 @@ def finish_fast(
     root, bends = w[VECTORS + 4 * d : VECTORS + 5 * d], w[VECTORS + 5 * d :]
     centre, offset = w[SLOPE], w[TRIAL]
     for i in range(d):
-        tilt = bends[0, i] * SKEW_DISTANCE**3 / 6.0
-        half = 0.5 * SKEW_DISTANCE**2
-        find_bend(bends, i, SKEW_DISTANCE, half + tilt, half - tilt)
+        bend_by_skewness(w, i)
         centre[i] = w[BEST, i] + offset[i]
         offset[i] = 0.0
         for j in range(d):
@@ -248,6 +256,45 @@ def finish_fast(
     return True
 
 
+@kernel(numba.void, SERIES, SCRATCH)
+def clear_fitted(t: Series, s: Scratch) -> None:
+    """Set the sums over nodes of log mu to 0."""
+    for k in range(t.weeks):
+        for c in range(168):
+            s.fitted[0, k, c] = 0.0
+            s.fitted[1, k, c] = 0.0
+
+
+@kernel(numba.int64, SERIES, SCRATCH, F2, F2, F2, F2)
+def begin_nodes(
+    t: Series,
+    s: Scratch,
+    rule: FloatMatrix,
+    w: FloatMatrix,
+    nodes: FloatMatrix,
+    sums: FloatMatrix,
+) -> int:
+    """Begin the sums over a rule's nodes; return how many are done.
+
+    The sums hold the field at the mode: where the rule's first node lies there, it is done.
+    """
+    here = 0.0
+    for j in range(1, rule.shape[1]):
+        here = max(here, abs(rule[0, j]))
+    weight = rule[0, 0] if here == 0.0 else 0.0
+    nodes[0, 0] = weight
+    for i in range(w.shape[1]):
+        nodes[0, 1 + i] = w[BEST, i]
+    for i in range(CHECKS):
+        for j in range(sums.shape[1]):
+            sums[i, j] *= weight
+    for k in range(t.weeks):
+        for c in range(168):
+            s.fitted[0, k, c] *= weight
+            s.fitted[1, k, c] *= weight
+    return 1 if weight > 0.0 else 0
+
+
 @kernel(numba.void, STRUCTURE, SERIES, SCRATCH, numba.int64, numba.float64, F2, F2, F2, F2)
 def learn_node(
     structure: Structure,
@@ -263,14 +310,6 @@ def learn_node(
     """Take in one node of the rule; after the last, make the weights sum to 1."""
     excess = value - w[STATE, VALUE] + w[STATE, LENGTH]
     weight = rule[node, 0] * math.exp(min(excess, 5.0)) if value > -np.inf else 0.0
-    if node == 0:
-        for i in range(CHECKS):
-            for j in range(sums.shape[1]):
-                sums[i, j] = 0.0
-        for k in range(t.weeks):
-            for c in range(168):
-                s.fitted[0, k, c] = 0.0
-                s.fitted[1, k, c] = 0.0
     nodes[node, 0] = weight
     for i in range(w.shape[1]):
         nodes[node, 1 + i] = w[TRIAL, i]
@@ -334,7 +373,6 @@ def fit_series(
         for j in range(sums.shape[1]):
             sums[i, j] = 0.0
     guess_theta(structure, t, s, w)
-    start_field(structure, t, s)
     begin_search(w)
     phase, index = SEARCH, 0
     expected = 0.0
@@ -350,14 +388,20 @@ def fit_series(
         if phase == SEARCH:
             if value == -np.inf:
                 start_field(structure, t, s)
+            best = w[STATE, VALUE]
             if not learn(w, value) or index == MOST_VISITS:
                 phase = CENTRE if w[STATE, VALUE] > -np.inf else LOST
                 there = phase == CENTRE and value > -np.inf and at_best(w)
+            elif w[STATE, VALUE] == value and value > best:
+                follow(structure, t, s, w[BEST], w[TRIAL])
         if there:
             w[STATE, VALUE] = value
             expected = second_order(t, s, w[TRIAL, w.shape[1] - 1] ** 6.0)
             respond(structure, t, s, w[BEST])
             add_field(structure, t, s, 1.0, sums)
+            if inference != FAST:
+                clear_fitted(t, s)
+                add_fitted(t, s, 1.0)
             phase, index = SLOPES, 0
         elif phase == SLOPES:
             learn_slope(w, index - 1, value, sums)
@@ -365,8 +409,14 @@ def fit_series(
                 phase = LOST
             elif index == w.shape[1]:
                 skewed = sums[CHECKS, 1] > structure.skewed
-                full = inference == FULL or (inference == AUTO and skewed)
-                phase, index = AXES if full else DONE, 0
+                if inference == FULL:
+                    phase, index = AXES, 0
+                elif inference == AUTO and skewed:
+                    for axis in range(w.shape[1]):
+                        bend_by_skewness(w, axis)
+                    phase, index = NODES, begin_nodes(t, s, fine, w, nodes, sums)
+                else:
+                    phase = DONE
         elif phase == AXES:
             fall = w[STATE, VALUE] - value
             if index % 2 == 1:
@@ -377,11 +427,11 @@ def fit_series(
                 bends = w[VECTORS + 5 * w.shape[1] :]
                 find_bend(bends, axis, distance, w[STATE, HALVINGS], fall)
             if index == axes:
-                phase, index = NODES, 0
+                phase, index = NODES, begin_nodes(t, s, fine, w, nodes, sums)
         elif phase == NODES:
             learn_node(structure, t, s, index - 1, value, fine, w, nodes, sums)
             phase = DONE if index == len(fine) else NODES
-    sums[CHECKS, 2] = 1.0 if index == len(fine) else 0.0
+            sums[CHECKS, 2] = 1.0
     if phase == DONE and sums[CHECKS, 2] == 0.0:
         phase = DONE if finish_fast(structure, t, s, rule, w, nodes, sums) else LOST
     return phase

@@ -113,7 +113,7 @@ class NegativeBinomial:
     name: str
     configuration: Configuration
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    version: str = "4"
+    version: str = "5"
     parents: Parents | None = None
 
     @cached_property

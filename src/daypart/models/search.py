@@ -15,7 +15,7 @@ from daypart.models.kernels import F2, FloatMatrix, kernel
 LOWEST, HIGHEST = 0.05, 4.0
 """Where theta may go: scales from 0.0001 to 64."""
 LONGEST = 0.25
-ENOUGH = 2e-3
+ENOUGH = 0.02
 """The search ends where a quasi-Newton step promises less than this in log density."""
 MOST_VISITS, MOST_HALVINGS = 60, 10
 

@@ -11,7 +11,19 @@ import math
 
 import numba
 
-from daypart.models.field import RHS, SCRATCH, SERIES, START, STRUCTURE, Scratch, Series, Structure
+from daypart.models.field import (
+    PATH,
+    POINT,
+    RHS,
+    SCRATCH,
+    SERIES,
+    START,
+    STRUCTURE,
+    Scratch,
+    Series,
+    Structure,
+    start_field,
+)
 from daypart.models.kernels import F1, F2, FloatMatrix, FloatVector, kernel
 from daypart.models.search import HIGHEST, LOWEST, TRIAL, VECTORS
 
@@ -43,23 +55,46 @@ def relative_variance(
 @kernel(numba.float64, SERIES, SCRATCH, numba.float64)
 def residual_variance(t: Series, s: Scratch, rate: float) -> float:
     """Return sum((y - m)^2 - y) / sum(m^2) around m, the product of hour and week shares."""
-    hours, hour_exposures = s.node[RHS], s.node[START]
+    hours, hour_exposures, share = s.node[RHS], s.node[START], s.line[0]
     weeks, week_exposures = s.dense[RHS], s.dense[START]
+    for c in range(168):
+        share[c] = hours[c] / max(hour_exposures[c], 1e-300)
     above = 0.0
     below = 1e-300
     for k in range(t.weeks):
         week = weeks[k] / max(week_exposures[k] * rate, 1e-300)
         counts, exposure = t.counts[k], t.exposure[k]
         for c in range(168):
-            mean = exposure[c] * week * hours[c] / max(hour_exposures[c], 1e-300)
-            above += (counts[c] - mean) ** 2 - counts[c]
+            mean = exposure[c] * week * share[c]
+            above += (counts[c] - mean) * (counts[c] - mean) - counts[c]
             below += mean * mean
     return above / below
 
 
+@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, numba.float64)
+def start_at_shares(structure: Structure, t: Series, s: Scratch, rate: float) -> None:
+    """Put the point where sums by hour and by week suggest, from where fewer steps are taken.
+
+    One count more and one count more expected keep hours and weeks with few counts near the rest.
+    """
+    tree, path, dense = s.node[POINT], s.node[PATH], s.dense[POINT]
+    hours, hour_exposures = s.node[RHS], s.node[START]
+    weeks, week_exposures = s.dense[RHS], s.dense[START]
+    start_field(structure, t, s)
+    for c in range(168):
+        effect = math.log((hours[c] + 1.0) / (rate * hour_exposures[c] + 1.0))
+        tree[c] += effect
+        path[c] += effect
+    for k in range(t.weeks):
+        dense[k] = math.log((weeks[k] + 1.0) / (rate * week_exposures[k] + 1.0))
+
+
 @kernel(numba.void, STRUCTURE, SERIES, SCRATCH, F2)
 def guess_theta(structure: Structure, t: Series, s: Scratch, w: FloatMatrix) -> None:
-    """Move `w[TRIAL]` from the configuration's start to the table's moments; set the metric."""
+    """Move `w[TRIAL]` from the configuration's start to the table's moments; set the metric.
+
+    What theta is expected to be weighs in by its precision. The field starts at moments, too.
+    """
     hours, hour_exposures = s.node[RHS], s.node[START]
     weeks, week_exposures = s.dense[RHS], s.dense[START]
     for c in range(168):
@@ -69,17 +104,20 @@ def guess_theta(structure: Structure, t: Series, s: Scratch, w: FloatMatrix) -> 
     exposure = 1e-300
     cells = 0
     for k in range(t.weeks):
-        weeks[k] = 0.0
-        week_exposures[k] = 0.0
+        counts, exposures = t.counts[k], t.exposure[k]
+        counted = 0.0
+        shown = 0.0
         for c in range(168):
-            count, shown = t.counts[k, c], t.exposure[k, c]
-            hours[c] += count
-            hour_exposures[c] += shown
-            weeks[k] += count
-            week_exposures[k] += shown
-            cells += 1 if shown > 0.0 else 0
-        total += weeks[k]
-        exposure += week_exposures[k]
+            hours[c] += counts[c]
+            hour_exposures[c] += exposures[c]
+        for c in range(168):
+            counted += counts[c]
+            shown += exposures[c]
+            cells += 1 if exposures[c] > 0.0 else 0
+        weeks[k] = counted
+        week_exposures[k] = shown
+        total += counted
+        exposure += shown
     rate = total / exposure
     d = w.shape[1]
     trust = total / (total + TRUSTED)
@@ -111,7 +149,13 @@ def guess_theta(structure: Structure, t: Series, s: Scratch, w: FloatMatrix) -> 
         scale = math.exp(0.5 * (trust * math.log(variance) + (1.0 - trust) * math.log(square)))
         known = scale * scale / (scale * scale + noise)
         spread = min(1.0 / (known * math.sqrt(2.0 * groups)), 0.5)
-        w[TRIAL, i] = min(max(scale ** (1.0 / 3.0), LOWEST), HIGHEST)
+        guess = min(max(scale ** (1.0 / 3.0), LOWEST), HIGHEST)
+        precision = (guess * spread / 3.0) ** -2.0
+        guess = (precision * guess + structure.pull[i] * structure.centre[i]) / (
+            precision + structure.pull[i]
+        )
+        w[TRIAL, i] = min(max(guess, LOWEST), HIGHEST)
         for j in range(d):
             w[VECTORS + i, j] = 0.0
-        w[VECTORS + i, i] = (w[TRIAL, i] * spread / 3.0) ** 2
+        w[VECTORS + i, i] = 1.0 / (precision + structure.pull[i])
+    start_at_shares(structure, t, s, rate)

@@ -16,6 +16,7 @@ from daypart.models import get_model
 from daypart.models.fitting import fit_partitions
 from daypart.models.hyperparameters import summarise
 from daypart.models.nuts import Density, sample_posterior, split_rhat
+from daypart.runs.audit import _disagreeing
 from daypart.series import block_from_arrays
 
 
@@ -109,3 +110,34 @@ def test_a_run_of_another_model_or_a_missing_extra_is_named(tmp_path, monkeypatc
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(DaypartError, match=r"needs nutpie; pip install 'daypart\[nuts\]'"):
         daypart.audit(tmp_path / "run")
+
+
+def test_the_density_is_smooth_where_counts_are_all_but_poisson():
+    """The size's log gamma functions lose their digits far out; their difference must not."""
+    density = density_of("crossed", 2.0)
+    evaluate, x = density.function(), density.start(1)
+    values = []
+    for size in (0.9e8, 1.1e8, 1e14, 1e20):
+        x[2] = -np.log(size) / 6.0
+        value, slope = evaluate(x)
+        values.append(value - 3.0 * x[2])  # without the prior of the coordinate
+        assert slope[2] == pytest.approx(3.0, abs=0.01)
+    np.testing.assert_allclose(values, values[0], atol=0.01)
+
+
+def test_a_difference_counts_beyond_the_samplers_own_noise():
+    found = {
+        "difference": 0.2,
+        "difference_noise": 0.02,
+        "sd_ratio_low": 0.93,
+        "sd_ratio_high": 1.0,
+        "sd_ratio_noise": 0.01,
+        "hyper_noise": 0.05,
+        "sh_difference": 0.24,
+        "sw_difference": 0.26,
+    }
+    names = ("sh", "sw")
+    assert _disagreeing(found, names, 5.0) == ["log_mu", "sd", "sw"]
+    noisy = {**found, "difference_noise": 0.16, "sd_ratio_noise": 0.05, "hyper_noise": 0.1}
+    assert _disagreeing(noisy, names, 5.0) == []
+    assert _disagreeing(found, names, 0.5) == ["log_mu"]

@@ -32,10 +32,15 @@ def judge_partition(
     Returns
     -------
     dict or None
-        `difference` (largest of posterior means of log mu, in posterior sd, beyond the judge's
-        own noise), `judge_noise` (95 % of hours are below), `sd_ratio_low`, `sd_ratio_high`
-        (2.5 and 97.5 % of hours), for each hyperparameter `NAME_difference` (in sd) and
-        `NAME_sd_ratio`, `rhat`, `divergences`. None where the fast fit has no posterior.
+        `difference` (largest of posterior means of log mu, in posterior sd) and
+        `difference_noise`, `sd_ratio_low`, `sd_ratio_high` (2.5 and 97.5 % of hours) and
+        `sd_ratio_noise`, for each hyperparameter `NAME_difference` (in sd) and `NAME_sd_ratio`,
+        `hyper_noise`, `rhat`, `divergences`. None where the fast fit has no posterior.
+
+    Notes
+    -----
+    Each noise is what the sampler's two halves of the chains are apart, halved: the largest over
+    hours, 95 % over hours, and the largest over hyperparameters.
     """
     near = next(iter(fit_partitions(model, block)))
     if near.status != "ok":
@@ -46,12 +51,14 @@ def judge_partition(
     judge = sample_posterior(density, draws=draws, tune=tune, seed=seed)
     mean, square = wide.scratch.fitted[:, : wide.table.weeks]
     ratio = np.sqrt(np.maximum(square - mean**2, 0.0)) / judge.log_mu_sd
-    away = np.abs(mean - judge.log_mu_mean) / judge.log_mu_sd - judge.noise
+    away = np.abs(mean - judge.log_mu_mean) / judge.log_mu_sd
     found = {
-        "difference": float(max(np.nanmax(away), 0.0)),
-        "judge_noise": float(np.nanquantile(judge.noise, 0.95)),
+        "difference": float(np.nanmax(away)),
+        "difference_noise": float(np.nanmax(judge.noise)),
         "sd_ratio_low": float(np.nanquantile(ratio, 0.025)),
         "sd_ratio_high": float(np.nanquantile(ratio, 0.975)),
+        "sd_ratio_noise": float(np.nanquantile(judge.sd_noise, 0.95)),
+        "hyper_noise": float(judge.hyper_noise.max()),
     }
     for name, own, drawn in zip(model.hyperparameters, fast, judge.hyperparameters.T, strict=True):
         found[f"{name}_difference"] = float(abs(own[0] - drawn.mean()) / drawn.std())

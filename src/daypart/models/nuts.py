@@ -31,11 +31,15 @@ class NutsPosterior:
 
     Parameters
     ----------
-    log_mu_mean, log_mu_sd, noise : float64 array, shape (weeks, 168)
-        Of log mu less log exposure; NaN without exposure. The noise is half the difference of
-        the means of two halves of the chains, in sd: how far the judge itself may be off.
+    log_mu_mean, log_mu_sd : float64 array, shape (weeks, 168)
+        Of log mu less log exposure; NaN without exposure.
+    noise, sd_noise : float64 array, shape (weeks, 168)
+        How far the sampler itself may be off, in sd: half the difference of the means of two
+        halves of the chains, and of their standard deviations.
     hyperparameters : float64 array, shape (draws, d)
         Scales and 1 / size.
+    hyper_noise, hyper_sd_noise : float64 array, shape (d,)
+        The same of them.
     rhat : float
         Largest split R-hat of hyperparameters, paths and weeks.
     divergences : int
@@ -44,7 +48,10 @@ class NutsPosterior:
     log_mu_mean: NDArray[np.float64]
     log_mu_sd: NDArray[np.float64]
     noise: NDArray[np.float64]
+    sd_noise: NDArray[np.float64]
     hyperparameters: NDArray[np.float64]
+    hyper_noise: NDArray[np.float64]
+    hyper_sd_noise: NDArray[np.float64]
     rhat: float
     divergences: int
 
@@ -285,28 +292,51 @@ def summarise_draws(density: Density, drawn: NutsDraws) -> NutsPosterior:
     x = drawn.points
     chains, draws, _ = x.shape
     d, shape = density.levels + 2, (density.table.weeks, 168)
-    sums = np.zeros((2, *shape))
-    squares = np.zeros(shape)
+    sums, squares = np.zeros((2, 2, *shape))
     centre = density.log_mu(x[:1, :1].reshape(1, -1))[0]
     for half, points in _pieces(x):
         away = density.log_mu(points) - centre
         sums[half] += away.sum(axis=0)
-        squares += (away**2).sum(axis=0)
+        squares[half] += (away**2).sum(axis=0)
     number = chains * draws
     mean = sums.sum(axis=0) / number
-    sd = np.sqrt(np.maximum(squares / number - mean**2, 0.0))
-    halves = sums / np.array([chains // 2, chains - chains // 2])[:, None, None] / draws
-    noise = 0.5 * np.abs(halves[0] - halves[1]) / np.maximum(sd, 1e-12)
+    sd = np.sqrt(np.maximum(squares.sum(axis=0) / number - mean**2, 1e-24))
+    size = np.array([chains // 2, chains - chains // 2])[:, None, None] * draws
+    halves = sums / size
+    spreads = np.sqrt(np.maximum(squares / size - halves**2, 0.0))
+    noise, sd_noise = (0.5 * np.abs(each[0] - each[1]) / sd for each in (halves, spreads))
     hidden = ~(density.table.exposure[: shape[0]] > 0)
-    for values in (mean, sd, noise):
+    for values in (mean, sd, noise, sd_noise):
         values[hidden] = np.nan
     flat = x.reshape(number, -1)
     paths, weeks = density.paths(flat)
     watched = np.concatenate([flat[:, :d], paths, weeks], axis=1).reshape(chains, draws, -1)
     natural = np.exp(flat[:, :d] * np.append(np.full(d - 1, 3.0), 6.0))
-    return NutsPosterior(
-        mean + centre, sd, noise, natural, float(split_rhat(watched).max()), drawn.divergences
+    two = np.split(natural, [draws * (chains // 2)])
+    spread = 2.0 * np.maximum(natural.std(axis=0), 1e-12)
+    hyper_noise, hyper_sd_noise = (
+        np.abs(moment(two[0]) - moment(two[1])) / spread for moment in (_mean, _sd)
     )
+    rhat = float(split_rhat(watched).max())
+    return NutsPosterior(
+        mean + centre,
+        sd,
+        noise,
+        sd_noise,
+        natural,
+        hyper_noise,
+        hyper_sd_noise,
+        rhat,
+        drawn.divergences,
+    )
+
+
+def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(values.mean(axis=0))
+
+
+def _sd(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(values.std(axis=0))
 
 
 def _pieces(x: NDArray[np.float64]) -> Iterator[tuple[int, NDArray[np.float64]]]:

@@ -24,6 +24,9 @@ from daypart.models.field import SERIES, STRUCTURE, Series, Structure
 from daypart.models.kernels import F1, F2, I1, FloatMatrix, FloatVector, IntVector, kernel
 from daypart.models.marginal import digamma
 
+LARGE_SIZE = 1e8
+"""Sizes from which on the difference of log gamma functions is a series in 1 / size."""
+
 
 @kernel(
     numba.float64,
@@ -99,10 +102,16 @@ def log_density(
     phi = math.exp(-6.0 * x[d - 1])
     phi_slope = 0.0
     base, base_slope = math.lgamma(phi), digamma(phi)
-    for i in range(len(values)):
-        total += number[i] * (math.lgamma(values[i] + phi) - base)
-        phi_slope += number[i] * (digamma(values[i] + phi) - base_slope)
     log_phi = math.log(phi)
+    for i in range(len(values)):
+        y = values[i]
+        if phi > LARGE_SIZE:  # their difference would have no digits left
+            bend = 0.5 * y * (y - 1.0) / phi
+            total += number[i] * (y * log_phi + bend)
+            phi_slope += number[i] * (y - bend) / phi
+        else:
+            total += number[i] * (math.lgamma(y + phi) - base)
+            phi_slope += number[i] * (digamma(y + phi) - base_slope)
     for n in range(root + 1):
         pull[n] = 0.0
     for k in range(t.weeks):

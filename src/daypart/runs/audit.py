@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 SIZES = (0.1, 1.0, 10.0)
 """Bounds of the classes of mean count an hour that are sampled alike."""
 
-LIMITS = {True: (0.1, 0.07, 0.2), False: (0.2, 0.15, 0.3)}
+LIMITS = {True: (0.05, 0.05, 0.2), False: (0.15, 0.1, 0.4)}
 """For a mean of at least 1 an hour, and under it: the largest difference of log mu in posterior
-sd, how far its ratio of sds may be from 1, and the difference of a hyperparameter in sd."""
+sd, how far its ratio of sds may be from 1, and the difference of a hyperparameter in sd; each
+beyond what the sampler itself is sure of."""
 
 MOST_RHAT = 1.05
 """A judge that did not mix better than this does not judge."""
@@ -44,7 +45,8 @@ class Audit:
         Partitions by verdict; undecided where the sampler itself did not mix.
     table : pyarrow.Table
         A row per sampled partition: key, `unique_id`, `mean_count`, what
-        `models.judge.judge_partition` says, and `verdict`.
+        `models.judge.judge_partition` says, `verdict`, and what is `disagreeing`: `log_mu`,
+        `sd`, hyperparameters, joined by commas.
     """
 
     run: Location
@@ -55,11 +57,18 @@ class Audit:
 
     def lines(self) -> list[str]:
         """Return the audit as a few lines of text, the worst partitions first."""
-        rows = sorted(self.table.to_pylist(), key=lambda row: -row["difference"])
+        order = ("disagree", "undecided", "agree")
+        rows = sorted(
+            self.table.to_pylist(),
+            key=lambda row: (order.index(row["verdict"]), -row["difference"]),
+        )
         text = [
-            f"{row['unique_id']}: {row['verdict']}, log mu off by {row['difference']:.3f} sd, "
-            f"sd x {row['sd_ratio_low']:.2f} to {row['sd_ratio_high']:.2f}, R-hat "
-            f"{row['rhat']:.3f}, {row['divergences']} divergences"
+            f"{row['unique_id']}: {row['verdict']}"
+            + (f" ({row['disagreeing']})" if row["disagreeing"] else "")
+            + f", log mu off by {row['difference']:.3f} sd (noise {row['difference_noise']:.3f})"
+            f", sd x {row['sd_ratio_low']:.2f} to {row['sd_ratio_high']:.2f} (noise "
+            f"{row['sd_ratio_noise']:.2f}), R-hat {row['rhat']:.3f}, "
+            f"{row['divergences']} divergences"
             for row in rows[:10]
         ]
         number = len(rows)
@@ -109,8 +118,8 @@ def audit(
     -----
     The sampler has the same density in other coordinates: each level of effects centred where
     its data are many, and not where they are few (Papaspiliopoulos et al. 2007). A verdict is
-    `disagree` where a difference passes `LIMITS`, `undecided` where R-hat passes `MOST_RHAT` or
-    more than 1 % of the draws diverged.
+    `disagree` where a difference passes `LIMITS` and the sampler's own noise, `undecided` where
+    R-hat passes `MOST_RHAT` or more than 1 % of the draws diverged.
     """
     file = check_table_file(out) if out is not None else None
     if sample < 1 or draws < 100:
@@ -200,18 +209,21 @@ class _Work:
         if found is None:
             return None
         key = {name: row[name] for name in (*self.settings.key, "unique_id")}
-        verdict = _verdict(found, model.hyperparameters, mean_count, self.draws)
-        return {**key, "mean_count": mean_count, **found, "verdict": verdict}
+        beyond = _disagreeing(found, model.hyperparameters, mean_count)
+        verdict = "disagree" if beyond else "agree"
+        if found["rhat"] > MOST_RHAT or found["divergences"] > 0.01 * 4 * self.draws:
+            verdict, beyond = "undecided", []
+        told = {"verdict": verdict, "disagreeing": ",".join(beyond)}
+        return {**key, "mean_count": mean_count, **found, **told}
 
 
-def _verdict(found: Mapping[str, Any], names: Sequence[str], mean_count: float, draws: int) -> str:
-    if found["rhat"] > MOST_RHAT or found["divergences"] > 0.01 * 4 * draws:
-        return "undecided"
+def _disagreeing(found: Mapping[str, Any], names: Sequence[str], mean_count: float) -> list[str]:
+    """Return what is further from the sampler's than the limits and its own noise allow."""
     away, ratio, hyper = LIMITS[mean_count >= 1.0]
-    agrees = (
-        found["difference"] <= away
-        and found["sd_ratio_low"] >= 1.0 - ratio
-        and found["sd_ratio_high"] <= 1.0 + ratio
-        and all(found[f"{name}_difference"] <= hyper for name in names)
-    )
-    return "agree" if agrees else "disagree"
+    ratio += found["sd_ratio_noise"]
+    beyond = [name for name in names if found[f"{name}_difference"] > hyper + found["hyper_noise"]]
+    if not 1.0 - ratio <= found["sd_ratio_low"] <= found["sd_ratio_high"] <= 1.0 + ratio:
+        beyond.insert(0, "sd")
+    if found["difference"] > away + found["difference_noise"]:
+        beyond.insert(0, "log_mu")
+    return beyond

@@ -217,3 +217,33 @@ def test_a_store_without_hours_or_without_earlier_ones_is_named(store, tmp_path)
         backtest(empty.folder, model=NAIVE)
     with pytest.raises(DaypartError, match="nothing before the 8 weeks"):
         backtest(store, model=NAIVE, weeks=8)
+
+
+def test_a_sample_is_scored_alike_for_all_and_fitted_alone_by_models_of_others(store, tmp_path):
+    call = {"model": NAIVE, "against": ["four_week_mean", POISSON], "sample": 5}
+    scores = backtest(store, **call, out=tmp_path / "out", executor="inline")
+    assert [scores.of("partition", name)["series"] for name in scores.summary["models"]] == [5] * 3
+    assert scores.summary["not_scored"] == 7
+    assert len(scores.partitions) == 36
+    rows = {len(read_results(path.parent)) for path in (tmp_path / "out").glob("*/run.json")}
+    assert rows == {5, 12}
+    again = backtest(store, **call, out=tmp_path / "out", executor="inline")
+    assert again.summary == scores.summary
+    with pytest.raises(DaypartError, match="sample is 0; give 1 or more"):
+        backtest(store, sample=0)
+
+
+@pytest.mark.slow
+def test_exponential_smoothing_and_decomposition_are_peers_by_name(store, tmp_path):
+    pytest.importorskip("statsforecast")
+    peers = ["auto_ets", "mstl"]
+    scores = backtest(store, weeks=1, model=NAIVE, against=peers, sample=2)
+    for name in peers:
+        own = scores.of("partition", name)
+        assert own["series"] == 2
+        assert 0 < own["crps"] < 5.0 * scores.of("partition", NAIVE)["crps"]
+
+
+def test_a_name_that_no_model_has_is_answered_with_the_nearest_peer(store):
+    with pytest.raises(DaypartError, match=r"no model 'auto_et'; did you mean auto_ets"):
+        backtest(store, against=["auto_et"])

@@ -275,7 +275,13 @@ def predict_command(
 @click.option("--out", required=True, type=_PATH, help="Folder of the scores and runs.")
 @click.option("--weeks", default=2, show_default=True, help="Held back at the end.")
 @_MODEL
-@click.option("--against", default="seasonal_naive", show_default=True)
+@click.option(
+    "--against",
+    default="seasonal_naive",
+    show_default=True,
+    help="Also four_week_mean, auto_ets, mstl ...",
+)
+@click.option("--sample", type=int, help="Score so many partitions; others' models fit these.")
 @_PARAMETERS
 @_SET
 @_CALENDAR
@@ -288,6 +294,7 @@ def backtest_command(
     weeks: int,
     model: str,
     against: str,
+    sample: int | None,
     parameters: str | None,
     pairs: tuple[str, ...],
     calendar: str | None,
@@ -307,6 +314,7 @@ def backtest_command(
         weeks=weeks,
         model=model,
         against=comma_list(against),
+        sample=sample,
         parameters=_parameters(parameters, pairs),
         calendar=calendar,
         workers=workers,

@@ -19,7 +19,8 @@ from daypart.runs.fit import fit
 from daypart.runs.forecasting import check_draws
 from daypart.runs.held_back import HeldBack, score_runs
 from daypart.runs.parameters import GivenParameters, read_parameters
-from daypart.runs.registry import load_model, takes_calendar
+from daypart.runs.registry import is_own_model, load_model, takes_calendar
+from daypart.runs.sample import partition_names, sampled_store
 from daypart.runs.scoring import LEVELS, Scores
 from daypart.series import HOURS_PER_WEEK, SeriesStore, hour_to_datetime
 from daypart.storage import Location, PathLike, file_name_of, make_folder, write_json, write_table
@@ -94,6 +95,7 @@ def backtest(
     weeks: int = 2,
     model: str = "negbin",
     against: Sequence[str] = ("seasonal_naive",),
+    sample: int | None = None,
     parameters: GivenParameters | None = None,
     calendar: Calendar | None = None,
     out: PathLike | None = None,
@@ -112,7 +114,11 @@ def backtest(
         Held back: the weeks before the last hour of any partition.
     model : str
     against : sequence of str
-        Models to compare with, with their default parameters.
+        Models to compare with, with their default parameters: daypart's own, `auto_ets` and
+        `mstl` of statsforecast, or `module:name`.
+    sample : int, optional
+        Score so many partitions, chosen by their names, and fit models of others to these
+        alone: some take a second a partition.
     parameters : mapping, path or several of them, optional
         Of `model`, as in `fit`.
     calendar : path or rows, optional
@@ -171,6 +177,8 @@ def backtest(
     models = list(dict.fromkeys([model, *([against] if isinstance(against, str) else against)]))
     if weeks < 1:
         raise DaypartError(f"weeks is {weeks}", hint="give 1 or more")
+    if sample is not None and sample < 1:
+        raise DaypartError(f"sample is {sample}", hint="give 1 or more")
     check_draws(draws)
     opened = SeriesStore.open(store)
     events = read_calendar(calendar, opened) if calendar is not None else None
@@ -183,11 +191,14 @@ def backtest(
             if out is not None
             else Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="daypart-backtest-")))
         )
+        chosen = None
+        if sample is not None and sample < opened.partitions:
+            chosen = sampled_store(opened, sample, folder / "sample")
         runs = {}
         for name in models:
             runs[name] = folder / file_name_of(name)
             fit(
-                store,
+                chosen.folder if chosen is not None and is_own_model(name) else store,
                 run=runs[name],
                 model=name,
                 parameters=parameters if name == model else None,
@@ -199,7 +210,8 @@ def backtest(
                 progress=progress,
             )
         window = Window(until, weeks * HOURS_PER_WEEK)
-        held_back = score_runs(opened, runs, window, draws, seed, workers, progress)
+        names = partition_names(chosen) if chosen is not None else None
+        held_back = score_runs(opened, runs, window, draws, seed, workers, progress, only=names)
     return _finish(opened, held_back, models, weeks, until, folder if out is not None else None)
 
 

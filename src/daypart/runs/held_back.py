@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -124,6 +124,8 @@ def score_runs(
     seed: int,
     workers: int | None,
     progress: Progress,
+    *,
+    only: Collection[str] | None = None,
 ) -> HeldBack:
     """Score the hours of a window of runs that were fitted to the hours before it.
 
@@ -131,30 +133,49 @@ def score_runs(
     ----------
     store : SeriesStore
     runs : mapping of str to path
-        Model to run; all of this store.
+        Model to run: of this store, or of one with some of its partitions.
     window : Window
         The hours held back.
     draws, seed : int
     workers : int, optional
         Threads; sampling gives other threads room.
     progress : Progress
+    only : collection of str, optional
+        The `unique_id` of the partitions to score; all when left out.
 
     Returns
     -------
     HeldBack
     """
-    fitted = {name: FittedRun.open(run) for name, run in runs.items()}
-    first = next(iter(fitted.values()))
-    plans = [each.standing.rows.column("unique_id") for each in fitted.values()]
-    if any(plan != plans[0] for plan in plans):
-        raise DaypartError(f"{store.folder}: changed during the backtest", hint="run it again")
+    opened = {name: FittedRun.open(run) for name, run in runs.items()}
+    first = max(opened.values(), key=lambda run: len(run.standing.rows))
+    names = first.standing.rows.column("unique_id").to_pylist()
+    fitted = {name: _along(run, names, store) for name, run in opened.items()}
     ok = np.logical_and.reduce([each.standing.statuses() == "ok" for each in fitted.values()])
+    if only is not None:
+        ok &= np.array([name in only for name in names], bool)
     scoring = _Scoring(fitted, window, draws, seed, _levels_of(first, ok))
     observed = _observations(store, first.standing, ok, window)
     with progress.step("scoring", total=int(ok.sum()), unit="partitions") as step:
         for result in in_order(scoring.forecast, observed, workers):
             step.advance(scoring.take_in(*result))
     return scoring.result()
+
+
+def _along(run: FittedRun, names: Sequence[str], store: SeriesStore) -> FittedRun:
+    """Return a run with a row for each name, null where it has no such partition."""
+    import pyarrow as pa
+
+    own = run.standing.rows.column("unique_id").to_pylist()
+    if own == names:
+        return run
+    place = {name: i for i, name in enumerate(own)}
+    if len(own) == len(names) or not place.keys() <= set(names):
+        raise DaypartError(f"{store.folder}: changed during the backtest", hint="run it again")
+    rows = run.standing.rows.take(pa.array([place.get(name) for name in names], pa.int64()))
+    at = rows.column_names.index("unique_id")
+    rows = rows.set_column(at, "unique_id", [list(names)])
+    return replace(run, standing=replace(run.standing, rows=rows))
 
 
 class _Scoring:

@@ -1,4 +1,4 @@
-"""Models by name: those of `daypart.models`, and the user's own as `module:name`."""
+"""Models by name: those of `daypart.models`, peers of other libraries, and `module:name`."""
 
 from __future__ import annotations
 
@@ -14,16 +14,22 @@ if TYPE_CHECKING:
 
 _EXTRA_OF = {"sklearn": "forecasters", "statsforecast": "forecasters"}
 
+PEERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "auto_ets": ("statsforecast.models:AutoETS", {"season_length": 24}),
+    "mstl": ("statsforecast.models:MSTL", {"season_length": [24, 168]}),
+}
+"""Models of others that have a name here: where they are, and the seasons of hourly counts."""
+
 
 def is_own_model(name: str) -> bool:
-    """Tell whether a model's name names the user's own code.
+    """Tell whether a model's name names code that is not of daypart: the user's, or a peer.
 
     Examples
     --------
-    >>> is_own_model("my_package.models:Weekly"), is_own_model("negbin")
-    (True, False)
+    >>> is_own_model("my_package.models:Weekly"), is_own_model("mstl"), is_own_model("negbin")
+    (True, True, False)
     """
-    return ":" in name
+    return ":" in name or name in PEERS
 
 
 def takes_calendar(name: str) -> bool:
@@ -52,8 +58,8 @@ def load_model(name: str, parameters: Mapping[str, Any]) -> Model:
     Parameters
     ----------
     name : str
-        A model of `daypart.models`, or `module:name` of what `models.adapters.adapt` takes; the
-        module must be importable where the workers run.
+        A model of `daypart.models`, one of `PEERS`, or `module:name` of what
+        `models.adapters.adapt` takes; the module must be importable where the workers run.
     parameters : mapping
         Keyword arguments.
 
@@ -63,18 +69,23 @@ def load_model(name: str, parameters: Mapping[str, Any]) -> Model:
         For a model that is not there or does not take these parameters.
     """
     if not is_own_model(name):
-        from daypart.models import get_model
+        from daypart.models import MODEL_NAMES, get_model
 
+        if name not in MODEL_NAMES:
+            hint = did_you_mean(name, [*MODEL_NAMES, *PEERS])
+            raise DaypartError(f"there is no model {name!r}", hint=hint)
         known: Model = get_model(name, **parameters)
         return known
     from daypart.models.adapters import adapt
 
-    return adapt(name, _imported(name), parameters)
+    usual = PEERS[name][1] if name in PEERS else {}
+    return adapt(name, _imported(name), {**usual, **parameters})
 
 
 def _imported(name: str) -> Any:
     """Return the object that `module:name` names."""
-    module_name, attribute = name.split(":", 1)
+    target = PEERS[name][0] if name in PEERS else name
+    module_name, attribute = target.split(":", 1)
     hint = "write module:class, with the module on PYTHONPATH"
     try:
         if (library := module_name.partition(".")[0]) in _EXTRA_OF:

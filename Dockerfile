@@ -57,6 +57,6 @@ COPY --from=build /opt/daypart /opt/daypart
 ENV HOME=/home/daypart PYTHONUNBUFFERED=1
 USER daypart
 WORKDIR /work
-# No shell in between: SIGTERM reaches the process that flushes.
-ENTRYPOINT ["daypart"]
-CMD ["--help"]
+# No entry point: a job's command is the whole command, in this image and in any other that has
+# daypart on its path. No shell in between: SIGTERM reaches the process that flushes.
+CMD ["daypart", "--help"]

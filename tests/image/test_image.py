@@ -81,7 +81,7 @@ class CountedBytes:
 
 
 def test_nobody_in_it_is_root(docker, image):
-    done = docker.run("run", "--rm", "--entrypoint", "id", image, "-u")
+    done = docker.run("run", "--rm", image, "id", "-u")
     assert done.stdout.strip() == "10001"
 
 
@@ -97,7 +97,7 @@ def test_its_kernels_are_loaded_not_compiled(docker, image):
         "compile_kernels()\n"
         "print(len(compiled))\n"
     )
-    done = docker.run("run", "--rm", "--entrypoint", "python", image, "-c", code)
+    done = docker.run("run", "--rm", image, "python", "-c", code)
     assert done.stdout.strip() == "0"
 
 
@@ -105,7 +105,7 @@ def test_a_task_that_is_told_to_stop_flushes_and_a_second_attempt_completes_it(
     docker, image, run_options, bucket
 ):
     index = plan_run(bucket, 2200)[0]
-    command = [*run_options, image, "task", f"{bucket}/run", str(index)]
+    command = [*run_options, image, "daypart", "task", f"{bucket}/run", str(index)]
     name = docker.run("run", "-d", *command).stdout.strip()
     parts = location(bucket) / "run" / "parts"
     deadline = time.monotonic() + 120

@@ -20,15 +20,19 @@ ENVIRONMENT = {
 
 
 @contextmanager
-def emulated_batch(folder, executor_settings=None, **emulator_settings):
-    """Yield the executor and the emulator that it submits to."""
+def emulated_batch(folder, executor_settings=None, image=None, **emulator_settings):
+    """Yield the executor and the emulator that it submits to.
+
+    Where an S3 server is in the environment its credentials stay; the emulator takes any.
+    """
     logs = folder / "children"
     logs.mkdir(parents=True, exist_ok=True)
     path = os.pathsep.join(each for each in sys.path if each)
+    own = {} if "AWS_ENDPOINT_URL" in os.environ else ENVIRONMENT
     settings = EmulatorSettings.of({**QUICK, **emulator_settings})
     with (
-        mock.patch.dict(os.environ, ENVIRONMENT | {"PYTHONPATH": path}),
-        serve_batch(settings, logs) as (url, emulator),
+        mock.patch.dict(os.environ, own | {"PYTHONPATH": path}),
+        serve_batch(settings, logs, image=image) as (url, emulator),
     ):
         quick = {"endpoint_url": url, "poll_seconds": 0.2, "calls_per_second": 40.0}
         yield get_executor("aws-batch", {**quick, **(executor_settings or {})}), emulator

@@ -77,7 +77,7 @@ def test_the_script_and_the_command_are_shown_exactly_and_nothing_is_submitted(t
     )
     assert request.content["script"] == (
         "#!/bin/sh\nmodule load python\n"
-        f"exec /opt/python -m daypart task {tmp_path / 'run'} --array {name} --cores 4 --quiet\n"
+        f"exec /opt/python -m daypart task {tmp_path / 'run'} --array {name} --cores 4\n"
     )
     assert not (tmp_path / "run").exists()
 

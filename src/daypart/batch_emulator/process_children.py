@@ -1,4 +1,4 @@
-"""Children as real processes: started, stopped and watched for their memory."""
+"""Children as real processes or containers: started, stopped and watched for their memory."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from daypart.batch_emulator.containers import Containers
 from daypart.batch_emulator.jobs import Child
 from daypart.batch_emulator.machine import BatchMachine, Kill, Order, Start, Terminate
 
@@ -39,11 +40,16 @@ class ProcessChildren:
         Told how every process ended.
     logs : Path
         A folder for what children print, one file an attempt.
+    containers : Containers, optional
+        Each child's process is then a `docker run` of its image.
     """
 
-    def __init__(self, machine: BatchMachine, logs: Path) -> None:
+    def __init__(
+        self, machine: BatchMachine, logs: Path, containers: Containers | None = None
+    ) -> None:
         self.machine = machine
         self.logs = logs
+        self.containers = containers
         self.running: dict[Child, _Running] = {}
         self._memory_at = 0.0
 
@@ -63,8 +69,13 @@ class ProcessChildren:
     def end_all(self) -> None:
         """Kill what still runs."""
         for each in self.running.values():
-            _signal_group(each.process.pid, signal.SIGKILL)
+            if self.containers:
+                self.containers.signal(each.child, each.attempt, "KILL")
+            else:
+                _signal_group(each.process.pid, signal.SIGKILL)
             each.process.wait()
+            if self.containers:
+                self.containers.ending(each.child, each.attempt, each.process.returncode)
             each.log.close()
         self.running.clear()
 
@@ -75,18 +86,25 @@ class ProcessChildren:
         each = self.running.get(order.child)
         if each is None or each.attempt != order.attempt:
             return
-        if isinstance(order, Terminate):
+        if self.containers:
+            name = "TERM" if isinstance(order, Terminate) else "KILL"
+            self.containers.signal(each.child, each.attempt, name)
+        elif isinstance(order, Terminate):
             with suppress(ProcessLookupError):
                 each.process.send_signal(signal.SIGTERM)
         elif isinstance(order, Kill):
             _signal_group(each.process.pid, signal.SIGKILL)
 
     def _start(self, child: Child, attempt: int, now: float) -> None:
+        environment, command = _environment(child, attempt), child.job.request.command or ("true",)
+        if self.containers:
+            own = {**child.job.request.environment, **_batch_variables(child, attempt)}
+            command = tuple(self.containers.command(child, attempt, own))
         log = (self.logs / f"{child.id.replace(':', '-')}-{attempt}.log").open("wb")
         try:
             process = subprocess.Popen(  # noqa: S603 - the job's own command, as in Batch
-                child.job.request.command or ("true",),
-                env=_environment(child, attempt),
+                command,
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -100,6 +118,9 @@ class ProcessChildren:
         self.running[child] = _Running(child, attempt, process, log)
 
     def _note_end(self, each: _Running, code: int, now: float) -> None:
+        if self.containers:
+            self._note_end_of_container(self.containers, each, code, now)
+            return
         _signal_group(each.process.pid, signal.SIGKILL)
         each.log.close()
         del self.running[each.child]
@@ -112,9 +133,20 @@ class ProcessChildren:
             killed=code < 0 and not each.out_of_memory,
         )
 
+    def _note_end_of_container(
+        self, containers: Containers, each: _Running, code: int, now: float
+    ) -> None:
+        each.log.close()
+        del self.running[each.child]
+        told = containers.ending(each.child, each.attempt, code)
+        reason = OUT_OF_MEMORY if told.out_of_memory else told.reason
+        self.machine.ended(
+            each.child, each.attempt, told.exit_code, now, reason=reason, killed=told.killed
+        )
+
     def _watch_memory(self) -> None:
-        """Kill those whose processes together use more than was asked for."""
-        if not self.running:
+        """Kill those whose processes together use more than was asked for; Docker does so too."""
+        if not self.running or self.containers:
             return
         used: dict[int, int] = {}
         for session, size in _resident_by_session():
@@ -131,9 +163,14 @@ def _environment(child: Child, attempt: int) -> dict[str, str]:
 
     An image has its own PATH with `daypart` on it; here the folder of this Python stands for it.
     """
-    host = child.host
     own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_BATCH")}
     own["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), own.get("PATH", os.defpath)])
+    return {**own, **child.job.request.environment, **_batch_variables(child, attempt)}
+
+
+def _batch_variables(child: Child, attempt: int) -> dict[str, str]:
+    """Return what Batch itself sets."""
+    host = child.host
     batch = {
         "AWS_BATCH_JOB_ID": child.id,
         "AWS_BATCH_JOB_ATTEMPT": str(attempt),
@@ -143,7 +180,7 @@ def _environment(child: Child, attempt: int) -> dict[str, str]:
     if child.job.request.size is not None:
         batch["AWS_BATCH_JOB_ARRAY_INDEX"] = str(child.index)
         batch["AWS_BATCH_JOB_ARRAY_SIZE"] = str(child.job.request.size)
-    return {**own, **child.job.request.environment, **batch}
+    return batch
 
 
 def _signal_group(leader: int, number: signal.Signals) -> None:

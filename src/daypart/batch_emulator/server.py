@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from daypart.batch_emulator.containers import Containers
 from daypart.batch_emulator.faults import BatchFault, ClientFault, LostAnswer, UnsignedFault
 from daypart.batch_emulator.process_children import ProcessChildren
 from daypart.batch_emulator.requests import operations
@@ -36,11 +37,19 @@ class Emulator:
         A folder for what children print.
     region : str
         A request signed for another region finds an empty account.
+    containers : Containers, optional
+        Where children are to be containers.
     """
 
-    def __init__(self, settings: EmulatorSettings, logs: Path, region: str) -> None:
+    def __init__(
+        self,
+        settings: EmulatorSettings,
+        logs: Path,
+        region: str,
+        containers: Containers | None = None,
+    ) -> None:
         self.service = BatchService(settings, region)
-        self.children = ProcessChildren(self.service.machine, logs)
+        self.children = ProcessChildren(self.service.machine, logs, containers)
         self.lock = threading.Lock()
         self._epoch = time.time() - time.monotonic()
         self._ends = threading.Event()
@@ -141,6 +150,7 @@ def serve_batch(
     *,
     port: int = 0,
     region: str = "us-east-1",
+    image: str | None = None,
 ) -> Iterator[tuple[str, Emulator]]:
     """Serve Batch's calls while the block lasts, on the loopback interface only.
 
@@ -151,6 +161,8 @@ def serve_batch(
     port : int
         0 for a free one.
     region : str
+    image : str, optional
+        That of the job definition `daypart`; children are then containers.
 
     Yields
     ------
@@ -159,11 +171,11 @@ def serve_batch(
     Raises
     ------
     DaypartError
-        Where the port is taken or boto3 is missing.
+        Where the port is taken, boto3 is missing, or Docker is wanted and missing.
     """
     operations()
-    emulator = Emulator(settings, logs, region)
-    create_starting_set(emulator.service)
+    emulator = Emulator(settings, logs, region, Containers.found() if image else None)
+    create_starting_set(emulator.service, image=image or "daypart")
     try:
         server = _Server(port, emulator)
     except (OSError, OverflowError) as error:

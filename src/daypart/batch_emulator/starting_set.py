@@ -14,7 +14,9 @@ QUEUES = {
 }
 
 
-def create_starting_set(service: BatchService, max_vcpus: int = 1_000_000) -> None:
+def create_starting_set(
+    service: BatchService, max_vcpus: int = 1_000_000, image: str = "daypart"
+) -> None:
     """Create an environment and a queue of each kind, and the job definition `daypart`."""
     resources: Resources = service.resources
     for name, (kind, families) in QUEUES.items():
@@ -43,7 +45,7 @@ def create_starting_set(service: BatchService, max_vcpus: int = 1_000_000) -> No
             "jobDefinitionName": JOB_DEFINITION,
             "type": "container",
             "containerProperties": {
-                "image": "daypart",
+                "image": image,
                 "resourceRequirements": [
                     {"type": "VCPU", "value": "1"},
                     {"type": "MEMORY", "value": "1900"},

@@ -16,6 +16,7 @@ from daypart.cli.faces import Outcome, Progress, settings_of, verb
 @click.option("--region", default="us-east-1", show_default=True)
 @click.option("--quick", is_flag=True, help="Hosts, clocks and lags made quick, for trying out.")
 @click.option("--set", "pairs", multiple=True, help="One setting: name=value.")
+@click.option("--image", help="Children are containers of it, by docker; else processes.")
 @click.option("--logs", type=click.Path(), help="A folder for what children print.")
 @click.option("--seconds", type=float, help="End by itself after so long.")
 def batch_emulator_command(
@@ -24,10 +25,11 @@ def batch_emulator_command(
     region: str,
     quick: bool,
     pairs: tuple[str, ...],
+    image: str | None,
     logs: str | None,
     seconds: float | None,
 ) -> Outcome:
-    """Serve an AWS Batch of your own, whose children are processes on this machine.
+    """Serve an AWS Batch of your own, whose children are processes or containers here.
 
     It holds to Batch's limits, states, retries and rates. Queues daypart-spot,
     daypart-spot-arm64 and daypart-on-demand and the job definition daypart are there.
@@ -42,7 +44,7 @@ def batch_emulator_command(
     ends_at = time.monotonic() + seconds if seconds is not None else float("inf")
     with (
         stop_on_signals() as stop,
-        serve_batch(settings, folder, port=port, region=region) as (url, emulator),
+        serve_batch(settings, folder, port=port, region=region, image=image) as (url, emulator),
     ):
         click.echo(f"export AWS_ENDPOINT_URL_BATCH={url}", err=True)
         click.echo(f"children print to {folder}; Ctrl-C ends it", err=True)

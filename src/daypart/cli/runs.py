@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -158,7 +159,8 @@ def task_command(
     """Fit task INDEX of RUN's plan; a second attempt starts where the first stopped.
 
     INDEX may come from AWS_BATCH_JOB_ARRAY_INDEX or SLURM_ARRAY_TASK_ID. It uses all cores, or
-    those of --cores, DAYPART_CORES or SLURM_CPUS_PER_TASK. SIGTERM: flush, exit code 75.
+    those of --cores, DAYPART_CORES or SLURM_CPUS_PER_TASK. SIGTERM: flush, exit code 75. It
+    prints its start and a summary or why it stopped; what models print goes to the run's logs.
     """
     from daypart.errors import Interrupted
     from daypart.runs.arrays import task_of_child
@@ -167,15 +169,18 @@ def task_command(
 
     if array is not None:
         index = task_of_child(run, array, index)
-    with stop_on_signals() as stop, progress.step(f"task {index}"):
+    began = time.monotonic()
+    with stop_on_signals() as stop:
         try:
-            done = attempt_task(run, index, cores=cores, stop=stop, one_by_one=one_by_one)
+            done = attempt_task(
+                run, index, cores=cores, stop=stop, one_by_one=one_by_one, progress=progress
+            )
         except Interrupted as told:
             hint = "its finished blocks are saved: run it again to go on"
             raise Interrupted(f"task {index}: {told.message}", hint=hint) from None
     code = EXIT_PARTITIONS_FAILED if done.failed else EXIT_DONE
     line = f"task {index}: {done.ok:,} ok, {done.failed:,} failed, {done.skipped:,} skipped"
-    return Outcome([line], done, code)
+    return Outcome([f"{line}, {time.monotonic() - began:.1f} s"], done, code)
 
 
 @verb("audit", "daypart audit run --sample 20 --draws 500 --out audit.csv")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import sys
 from collections import Counter
 from dataclasses import dataclass
 
+from daypart.progress import SILENT, Progress
 from daypart.runs.callbacks import tell_all
 from daypart.runs.events import BlockFinished, Event, TaskFailed, TaskFinished, TaskStarted
 from daypart.runs.executors.crew import Crew
@@ -49,6 +52,7 @@ def attempt_task(
     cores: int | None = None,
     stop: Stop | None = None,
     one_by_one: bool = False,
+    progress: Progress = SILENT,
 ) -> TaskResult:
     """Fit one task of a run's plan with a worker process on each core.
 
@@ -65,6 +69,8 @@ def attempt_task(
     stop : Stop, optional
     one_by_one : bool
         Fit partitions alone, not in blocks.
+    progress : Progress
+        Told once, at the start: what a scheduler keeps of a task's output is short.
 
     Returns
     -------
@@ -84,6 +90,12 @@ def attempt_task(
     tally = _Tally(Counter())
     lanes = 1 if count == 1 else LANES_PER_CORE * count
     pieces = lanes_of(index, len(work.rows), lanes) if len(work.rows) else []
+    with progress.step(f"task {index} starts") as step:
+        number = os.environ.get("AWS_BATCH_JOB_ATTEMPT", "")
+        step.summarise(
+            f"{len(work.rows):,} partitions to fit, {work.already_done:,} done before, "
+            f"{count} cores of {socket.gethostname()}" + (f", attempt {number}" if number else "")
+        )
     with recorded(folder, "task", count) as history:
         history(TaskStarted(index, history.file.name))
 

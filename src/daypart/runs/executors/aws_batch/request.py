@@ -32,7 +32,7 @@ def submit_request(
     DaypartError
         Where the run's path makes the overrides longer than Batch takes safely.
     """
-    command = ["daypart", "task", str(run.resolve()), "--quiet"]
+    command = ["daypart", "task", str(run.resolve())]
     request: dict[str, Any] = {
         "jobName": submission.name,
         "jobQueue": submission.queue,

@@ -60,7 +60,7 @@ def sbatch_request(submission: Submission, run: Location, settings: SlurmSetting
     }
     options = [f"{name}={value}" for name, value in given.items() if value]
     task = [settings.python, "-m", "daypart", "task", str(run.resolve())]
-    task += ["--array", submission.name, "--cores", str(settings.cpus), "--quiet"]
+    task += ["--array", submission.name, "--cores", str(settings.cpus)]
     if submission.one_by_one:
         task.append("--one-by-one")
     script = ["#!/bin/sh", *settings.setup, f"exec {shlex.join(task)}", ""]

@@ -177,6 +177,8 @@ def test_why_nothing_runs_is_shown_to_the_user(capsys):
         ({"region": "eu-west-1"}, "no job queue 'daypart-spot' in region eu-west-1"),
         ({"job_definition": "other"}, "no active job definition 'other'"),
         ({"job_definition": "daypart:7"}, "active revisions: 1"),
+        ({"queue": "daypart-spot-arm64"}, "hosts of job queue 'daypart-spot-arm64' are arm64"),
+        ({"arm64_queue": "daypart-on-demand"}, "are x86_64; queue is for x86_64, arm64_queue"),
     ],
 )
 def test_what_is_missing_in_batch_is_told_before_anything_is_submitted(
@@ -223,7 +225,8 @@ def test_losses_throttling_and_lost_answers_leave_one_good_row_a_partition(tmp_p
     faults = {"spot_losses_per_hour": 900.0, "lost_answers": 0.1, "calls_per_second": 8.0}
     settings = {"vcpus": 1, "memory_mib": 1_900}
     with emulated_batch(tmp_path, settings, seed=seed, available_vcpus=4, **faults) as (made, _):
-        options = {name: getattr(made.settings, name) for name in ("endpoint_url", "poll_seconds")}
+        names = ("endpoint_url", "poll_seconds", "try_model")
+        options = {name: getattr(made.settings, name) for name in names}
         report = fit(
             folder,
             run=tmp_path / "run",
@@ -244,7 +247,7 @@ def test_a_driver_that_was_killed_is_replaced_by_the_same_command(tmp_path):
         settings = tmp_path / "batch.toml"
         settings.write_text(
             f'[executor.aws-batch]\nendpoint_url = "{made.settings.endpoint_url}"\n'
-            "poll_seconds = 0.2\n"
+            "poll_seconds = 0.2\ntry_model = false\n"
         )
         command = [sys.executable, "-m", "daypart", "fit", str(folder), "--run"]
         command += [str(tmp_path / "run"), "--model", POISSON, "--set", "seconds=0.05"]

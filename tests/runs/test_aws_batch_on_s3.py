@@ -22,7 +22,8 @@ def comparable(run):
 
 
 def options(executor, **settings):
-    chosen = {name: getattr(executor.settings, name) for name in ("endpoint_url", "poll_seconds")}
+    names = ("endpoint_url", "poll_seconds", "try_model")
+    chosen = {name: getattr(executor.settings, name) for name in names}
     return {"executor": "aws-batch", "executor_settings": {**chosen, **settings}}
 
 

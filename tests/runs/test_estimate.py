@@ -155,7 +155,8 @@ def test_the_verb_tells_tasks_hours_losses_and_dollars(tmp_path):
 def test_a_run_tells_its_dollars_against_the_estimate_that_was_kept_with_it(tmp_path):
     store = make_store(tmp_path / "store", {"501": 30}).folder
     with emulated_batch(tmp_path, {"vcpus": 1}, available_vcpus=4) as (made, _):
-        options = {name: getattr(made.settings, name) for name in ("endpoint_url", "poll_seconds")}
+        names = ("endpoint_url", "poll_seconds", "try_model")
+        options = {name: getattr(made.settings, name) for name in names}
         fit(
             store,
             run=tmp_path / "run",

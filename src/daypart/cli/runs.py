@@ -10,7 +10,7 @@ import click
 
 from daypart.cli.amounts import dollars
 from daypart.cli.faces import Outcome, Progress, comma_list, plain, settings_of, verb
-from daypart.errors import EXIT_DONE, EXIT_PARTITIONS_FAILED
+from daypart.errors import EXIT_DONE, EXIT_INPUT, EXIT_PARTITIONS_FAILED
 
 if TYPE_CHECKING:
     from daypart.runs import RunReport, RunStatus
@@ -148,6 +148,7 @@ def _status_lines(found: RunStatus) -> list[str]:
 @click.option("--array", help="INDEX counts the tasks of this array of the run, from 0.")
 @click.option("--cores", type=int, envvar=["DAYPART_CORES", "SLURM_CPUS_PER_TASK"])
 @click.option("--one-by-one", is_flag=True, help="Fit partitions alone, not in blocks.")
+@click.option("--check", help="Fit nothing: write whether it could to RUN/checks/CHECK.json.")
 def task_command(
     progress: Progress,
     run: str,
@@ -155,6 +156,7 @@ def task_command(
     array: str | None,
     cores: int | None,
     one_by_one: bool,
+    check: str | None,
 ) -> Outcome:
     """Fit task INDEX of RUN's plan; a second attempt starts where the first stopped.
 
@@ -167,6 +169,12 @@ def task_command(
     from daypart.runs.attempt import attempt_task
     from daypart.runs.stopping import stop_on_signals
 
+    if check is not None:
+        from daypart.runs.child_check import check_as_child
+
+        told = check_as_child(run, check)
+        line = told.fault or "it can be fitted here"
+        return Outcome([line], told, EXIT_INPUT if told.fault else EXIT_DONE)
     if array is not None:
         index = task_of_child(run, array, index)
     began = time.monotonic()

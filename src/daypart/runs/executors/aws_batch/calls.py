@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from daypart.errors import DaypartError
+from daypart.errors import DaypartError, did_you_mean
 from daypart.runs.executors.array_jobs.clock import Clock
 
 _THROTTLED = {
@@ -147,11 +147,23 @@ def make_client(region: str | None, endpoint_url: str | None) -> Any:
         credentials = session.get_credentials()
     except (BotoCoreError, ValueError) as error:
         raise _as_user_error(error) from None
+    if endpoint_url is None and not _is_region(session, "batch"):
+        raise DaypartError(
+            f"AWS Batch is in no region {session.region_name!r}",
+            hint=did_you_mean(session.region_name, session.get_available_regions("batch")),
+        )
     if credentials is None:
         raise DaypartError(
             "no AWS credentials", hint="run aws configure or aws sso login, or set AWS_PROFILE"
         )
     return client
+
+
+def _is_region(session: Any, service: str) -> bool:
+    """Tell whether a region's name is one that boto3 knows, or could be a newer one."""
+    known = session.get_available_regions(service)
+    name, beginnings = session.region_name, {each.rsplit("-", 1)[0] for each in known}
+    return name in known or name.rsplit("-", 1)[0] in beginnings
 
 
 def _raise_refusal(operation: str, error: Any) -> None:

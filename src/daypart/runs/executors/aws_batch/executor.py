@@ -22,7 +22,10 @@ from daypart.runs.executors.aws_batch.preflight import check_account
 from daypart.runs.executors.aws_batch.pricing import Rates, with_price_ratio
 from daypart.runs.executors.aws_batch.request import submit_request
 from daypart.runs.executors.aws_batch.settings import AwsBatchSettings
+from daypart.runs.executors.aws_batch.trial import try_in_containers
+from daypart.runs.folder import RunFolder
 from daypart.runs.outlook import Outlook, Uncertainty
+from daypart.runs.registry import is_own_model
 from daypart.runs.stopping import Stop
 from daypart.storage import Location
 
@@ -93,6 +96,9 @@ class AwsBatchExecutor:
         check_run(run)
         jobs = self._jobs(run, lambda: stop.requested)
         check_account(run, jobs.calls, self.settings)
+        model = RunFolder.at(run).read_settings().model
+        if self.settings.try_model and is_own_model(model) and not jobs.records.read():
+            try_in_containers(jobs, self.settings, on_event, stop)
         results = PartResults(run, tasks, self.name)
         clock = jobs.calls.clock
         settings = with_price_ratio(self.settings)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
 from daypart.errors import DaypartError, did_you_mean
 from daypart.runs.executors.aws_batch.calls import BatchCalls
+from daypart.runs.executors.aws_batch.image_check import check_image
+from daypart.runs.executors.aws_batch.pricing import ARM64, X86_64
 from daypart.runs.executors.aws_batch.settings import AwsBatchSettings
 from daypart.storage import Location
 
+_GRAVITON = re.compile(r"a1\b|[a-z]+\d+g")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -31,12 +35,25 @@ def check_account(run: Location, calls: BatchCalls, settings: AwsBatchSettings) 
             hint="put store and run under s3://, or mount the path and set shared_folder = true",
         )
     region = str(getattr(meta, "region_name", settings.region))
-    for queue, _ in settings.queues:
-        _check_queue(queue, region, calls)
-    _check_definition(settings.job_definition, region, calls)
+    hosts = {queue: _check_queue(queue, region, calls) for queue, _ in settings.queues}
+    for queue, wanted in ((settings.queue, X86_64), (settings.arm64_queue, ARM64)):
+        if queue and hosts[queue] not in (None, wanted):
+            raise DaypartError(
+                f"hosts of job queue {queue!r} are {hosts[queue]}",
+                hint="queue is for x86_64, arm64_queue for Graviton: exchange them, or empty one",
+            )
+    image = _check_definition(settings.job_definition, region, calls)
+    check_image(image, {queue: each for queue, each in hosts.items() if each}, _ecr)
 
 
-def _check_queue(name: str, region: str, calls: BatchCalls) -> None:
+def _ecr(region: str) -> Any:
+    import boto3
+
+    return boto3.client("ecr", region_name=region)
+
+
+def _check_queue(name: str, region: str, calls: BatchCalls) -> str | None:
+    """Look at a queue; return its hosts' architecture, None where it can't be told."""
     found = calls.read("describe_job_queues", jobQueues=[name])["jobQueues"]
     if not found:
         there = [queue["jobQueueName"] for queue in calls.read("describe_job_queues")["jobQueues"]]
@@ -56,6 +73,19 @@ def _check_queue(name: str, region: str, calls: BatchCalls) -> None:
         if environments and not usable:
             first = environments[0]
             _check_state(f"compute environment {first['computeEnvironmentName']!r}", first)
+        return _architecture(usable)
+    return None
+
+
+def _architecture(environments: list[dict[str, Any]]) -> str | None:
+    """Return the architecture of hosts, by their instance types."""
+    types = [
+        name
+        for each in environments
+        for name in each.get("computeResources", {}).get("instanceTypes", [])
+    ]
+    found = {ARM64 if _GRAVITON.match(name) else X86_64 for name in types}
+    return found.pop() if len(found) == 1 else None
 
 
 def _is_usable(each: dict[str, Any]) -> bool:
@@ -72,7 +102,8 @@ def _check_state(what: str, each: dict[str, Any]) -> None:
         )
 
 
-def _check_definition(name: str, region: str, calls: BatchCalls) -> None:
+def _check_definition(name: str, region: str, calls: BatchCalls) -> str:
+    """Look at a job definition; return the image of the revision that will be used."""
     short, _, revision = name.rsplit("/", 1)[-1].partition(":")
     found = calls.read("describe_job_definitions", jobDefinitionName=short, status="ACTIVE")
     revisions = {str(each["revision"]) for each in found["jobDefinitions"]}
@@ -83,3 +114,9 @@ def _check_definition(name: str, region: str, calls: BatchCalls) -> None:
             if revisions
             else "set job_definition, or register it in AWS Batch",
         )
+    used = max(
+        (each for each in found["jobDefinitions"] if str(each["revision"]) == revision),
+        key=lambda each: int(each["revision"]),
+        default=max(found["jobDefinitions"], key=lambda each: int(each["revision"])),
+    )
+    return str(used.get("containerProperties", {}).get("image", ""))

@@ -76,6 +76,10 @@ class AwsBatchSettings:
     leave_running: bool = field(
         default=False, metadata={"help": "Ctrl-C leaves the arrays running instead of ending them"}
     )
+    try_model: bool = field(
+        default=True,
+        metadata={"help": "a model of your own is tried in a container before arrays are made"},
+    )
     shared_folder: bool = field(
         default=False, metadata={"help": "the run's local path is mounted in the containers too"}
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from daypart.errors import DaypartError
+from daypart.runs.fit_work import FitWork
 from daypart.runs.folder import RunFolder
-from daypart.runs.registry import load_model
-from daypart.runs.task import store_as_planned
+from daypart.runs.registry import is_own_model, load_model
+from daypart.runs.work import open_work
 from daypart.storage import Location, PathLike, make_folder, read_json, write_json
 
 
@@ -47,11 +48,12 @@ def check_as_child(run: PathLike, name: str) -> ChildCheck:
     """
     folder = RunFolder.open(run)
     try:
-        settings = folder.read_settings()
-        load_model(settings.model, settings.parameters)
-        if settings.fallback is not None:
-            load_model(settings.fallback, {})
-        store_as_planned(folder, settings, sorted(settings.regions))
+        work = open_work(folder)
+        if isinstance(work, FitWork):
+            load_model(work.settings.model, work.settings.parameters)
+            if work.settings.fallback is not None:
+                load_model(work.settings.fallback, {})
+        work.check()
         found = ChildCheck("")
     except DaypartError as error:
         found = ChildCheck(error.message, error.hint)
@@ -65,6 +67,12 @@ def read_check(run: PathLike, name: str) -> ChildCheck | None:
     """Return what a child wrote; None where none did."""
     place = check_place(RunFolder.at(run), name)
     return ChildCheck(**read_json(place)) if place.exists() else None
+
+
+def fits_own_model(run: PathLike) -> bool:
+    """Tell whether a run's model is the user's own code."""
+    work = open_work(RunFolder.at(run))
+    return isinstance(work, FitWork) and is_own_model(work.settings.model)
 
 
 def check_place(folder: RunFolder, name: str) -> Location:

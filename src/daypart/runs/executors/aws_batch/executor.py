@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from daypart.errors import DaypartError
 from daypart.progress import Progress
+from daypart.runs.child_check import fits_own_model
 from daypart.runs.events import OnEvent
 from daypart.runs.executor import Request, Task, TaskSize
 from daypart.runs.executors.array_jobs.clock import WallClock
@@ -23,9 +24,7 @@ from daypart.runs.executors.aws_batch.pricing import Rates, with_price_ratio
 from daypart.runs.executors.aws_batch.request import submit_request
 from daypart.runs.executors.aws_batch.settings import AwsBatchSettings
 from daypart.runs.executors.aws_batch.trial import try_in_containers
-from daypart.runs.folder import RunFolder
 from daypart.runs.outlook import Outlook, Uncertainty
-from daypart.runs.registry import is_own_model
 from daypart.runs.stopping import Stop
 from daypart.storage import Location
 
@@ -96,8 +95,7 @@ class AwsBatchExecutor:
         check_run(run)
         jobs = self._jobs(run, lambda: stop.requested)
         check_account(run, jobs.calls, self.settings)
-        model = RunFolder.at(run).read_settings().model
-        if self.settings.try_model and is_own_model(model) and not jobs.records.read():
+        if self.settings.try_model and fits_own_model(run) and not jobs.records.read():
             try_in_containers(jobs, self.settings, on_event, stop)
         results = PartResults(run, tasks, self.name)
         clock = jobs.calls.clock

@@ -41,7 +41,7 @@ def sbatch_request(submission: Submission, run: Location, settings: SlurmSetting
     ('sbatch', '--parsable', '--job-name=daypart-7-c0ffee', '--array=0-1', '--partition=short')
     >>> print(made.script)
     #!/bin/sh
-    exec python3 -m daypart task /data/run --array daypart-7-c0ffee --cores 2 --quiet
+    exec python3 -m daypart task /data/run --array daypart-7-c0ffee --cores 2
     <BLANKLINE>
     """
     array = f"0-{len(submission.tasks) - 1}"

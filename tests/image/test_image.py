@@ -10,13 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from daypart import storage
+from daypart import cost, fit, storage
 from daypart.runs import read_results
 from daypart.runs.folder import RunFolder
 from daypart.runs.plan import write_plan
 from daypart.runs.settings import settings_of_call
 from daypart.series import SeriesStore, block_from_arrays
 from daypart.storage import location
+from runs.batch_under_test import emulated_batch
 
 pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -58,7 +59,7 @@ def run_options(s3_server):
 
 
 def comparable(run):
-    return read_results(run).drop_columns(["seconds", "attempt"])
+    return read_results(run).drop_columns(["seconds", "attempt", "log"])
 
 
 def test_it_is_small_enough_to_be_pulled_by_many_at_once(docker, image):
@@ -128,3 +129,45 @@ def test_a_task_that_is_told_to_stop_flushes_and_a_second_attempt_completes_it(
     plan = storage.read_table(f"{bucket}/run/plan.parquet")
     planned = plan.filter(pa.compute.equal(plan.column("task"), index)).column("unique_id")
     assert sorted(rows) == sorted(planned.to_pylist())
+
+
+PLAN = """
+import sys
+from daypart.runs.folder import RunFolder
+from daypart.runs.plan import write_plan
+from daypart.runs.settings import settings_of_call
+from daypart.series import SeriesStore
+store, folder = SeriesStore.open(sys.argv[1]), RunFolder.at(sys.argv[2])
+write_plan(folder, store, settings_of_call(folder, store, model="negbin"))
+"""
+
+
+def test_children_of_aws_batch_in_containers_give_what_the_image_gives_in_one_process(
+    docker, image, run_options, bucket, tmp_path, monkeypatch
+):
+    """The driver is outside; the plan, with its parents, is made inside, as a whole run makes it.
+
+    Kernels of another kind of processor give other last bits, in the parents too.
+    """
+    inside = ["run", "--rm", *run_options, image]
+    make_store(f"{bucket}/store", 64)
+    whole = ["daypart", "fit", f"{bucket}/store", "--run", f"{bucket}/whole"]
+    docker.run(*inside, *whole, "--executor", "inline")
+    docker.run(*inside, "python", "-c", PLAN, f"{bucket}/store", f"{bucket}/run")
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{docker.socket}")
+    faults = {"spot_losses_per_hour": 60.0, "seed": 3, "available_vcpus": 4}
+    with emulated_batch(tmp_path, image=image, **faults) as (executor, emulator):
+        settings = {"vcpus": 2, "memory_mib": 2_000, "task_minutes": 0.01, "poll_seconds": 0.2}
+        settings["endpoint_url"] = executor.settings.endpoint_url
+        told = fit(
+            f"{bucket}/store",
+            run=f"{bucket}/run",
+            executor="aws-batch",
+            executor_settings=settings,
+        )
+        jobs = emulator.service.machine.jobs.values()
+        assert {child.state for job in jobs for child in job.children} == {"SUCCEEDED"}
+    assert (told.ok, told.failed) == (64, 0)
+    assert comparable(f"{bucket}/run").equals(comparable(f"{bucket}/whole"))
+    assert cost(f"{bucket}/run").partitions == 64
+    assert docker.run("ps", "-aq").stdout.split() == []

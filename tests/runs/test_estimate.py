@@ -129,6 +129,15 @@ def test_on_this_machine_the_estimate_is_hours_only(tmp_path):
     assert told.outlook.seconds == pytest.approx(told.core_seconds / 2)
 
 
+def test_on_slurm_the_estimate_is_hours_of_tasks_at_once():
+    executor = get_executor("slurm", {"cpus": 4, "at_once": 2, "array_size": 10})
+    told = executor.outlook(tasks_of(40), KNOWN, SILENT)
+    assert (told.arrays, told.cores, told.limited_by) == (4, 32, "at_once")
+    assert told.seconds == 5 * 600.0
+    everything = get_executor("slurm", {"cpus": 4}).outlook(tasks_of(40), KNOWN, SILENT)
+    assert (everything.seconds, everything.bills) == (600.0, ())
+
+
 def test_an_earlier_run_tells_better_than_a_pilot_and_nothing_is_fitted(tmp_path):
     store = make_store(tmp_path / "store", {"501": 30}).folder
     fit(store, run=tmp_path / "run", model=POISSON, executor="inline")

@@ -124,4 +124,6 @@ def _estimate_lines(found: Estimate) -> list[str]:
         f"{bill.name}: {dollars(bill.dollars)}, {dollars(bill.p95_dollars)} in 95 of 100 runs"
         for bill in outlook.bills
     ]
+    if found.partitions and not found.measured_on:
+        lines.append("warning: no partition of the pilot ended in a minute; each counts as one")
     return lines + [f"warning: {each}" for each in outlook.warnings]

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from daypart.models import COMPILED_MODELS, compile_kernels
 from daypart.progress import SILENT, Progress
 from daypart.runs.calendar_file import Calendar
 from daypart.runs.executor import Executor, Task, TaskSize, executor_of_call
 from daypart.runs.folder import RunFolder, RunSettings
 from daypart.runs.limits import Limits
-from daypart.runs.outlook import Foretells, Outlook, Uncertainty, plain_outlook
+from daypart.runs.outlook import Foretells, Outlook, Uncertainty, outlook_of_workers, seconds_on
 from daypart.runs.packing import TARGET_MINUTES
 from daypart.runs.parameters import GivenParameters
 from daypart.runs.parts import Standing, standing_of
@@ -126,6 +127,9 @@ def estimate(
         size = runner.task_size
         if size.minutes is None:
             size = TaskSize(TARGET_MINUTES, size.cores)
+        if earlier is None and model in COMPILED_MODELS:
+            with progress.step("loading the model (compiled the first time)"):
+                compile_kernels()
         with progress.step("measuring a pilot" if earlier is None else "reading an earlier run"):
             plan = draw_plan(folder, opened, settings, size=size, measure=measure)
         told = estimate_of_tasks(runner, plan.tasks, plan.costs, size.cores, progress)
@@ -163,10 +167,8 @@ def estimate_of_tasks(
     if tasks and isinstance(runner, Foretells):
         outlook = runner.outlook(tasks, uncertainty, progress, rehearsals)
     else:
-        outlook = plain_outlook(tasks, uncertainty, getattr(runner, "cores", None))
-    on_cores = [
-        max((task.seconds or 0.0) / cores, task.longest_seconds or 0.0) for task in tasks
-    ] or [0.0]
+        outlook = outlook_of_workers(tasks, uncertainty, getattr(runner, "cores", 1))
+    on_cores = [seconds_on(task, cores) for task in tasks] or [0.0]
     return Estimate(
         executor=runner.name,
         partitions=sum(task.partitions for task in tasks),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -109,25 +110,62 @@ class Priced(Protocol):
         """Return the price by queue; empty where it is not known."""
 
 
-def plain_outlook(tasks: Sequence[Task], uncertainty: Uncertainty, cores: int | None) -> Outlook:
-    """Return what tasks take on so many cores, or all at once where that is not known.
+def outlook_of_workers(tasks: Sequence[Task], uncertainty: Uncertainty, workers: int) -> Outlook:
+    """Return what tasks take that some processes share, block by block.
 
     Examples
     --------
     >>> from pathlib import Path
     >>> tasks = [Task(Path("run"), i, seconds=60.0, longest_seconds=20.0) for i in range(3)]
-    >>> plain_outlook(tasks, Uncertainty(0.5, 25), 2).seconds
+    >>> outlook_of_workers(tasks, Uncertainty(0.5, 25), 2).seconds
     90.0
     """
     longest = max((task.longest_seconds or 0.0 for task in tasks), default=0.0)
-    if cores:
-        whole = max(sum(task.seconds or 0.0 for task in tasks) / cores, longest)
-    else:
-        whole = max((task.seconds or 0.0 for task in tasks), default=0.0)
+    whole = max(sum(task.seconds or 0.0 for task in tasks) / workers, longest)
     return Outlook(
         arrays=0,
         seconds=whole,
         p95_seconds=whole * (1 + _TAIL * uncertainty.of_total),
-        cores=cores or len(tasks),
-        limited_by="its number of workers" if cores else "the number of tasks",
+        cores=workers,
+        limited_by="its number of workers",
     )
+
+
+def outlook_of_cluster(
+    tasks: Sequence[Task], uncertainty: Uncertainty, *, cores: int, at_once: int, arrays: int
+) -> Outlook:
+    """Return what tasks take on a cluster that has room for so many of them at once.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+    uncertainty : Uncertainty
+    cores : int
+        Of a task.
+    at_once : int
+        Tasks; 0: all of them, which is as quick as it can be. Waiting for others is not in it.
+    arrays : int
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> tasks = [Task(Path("run"), i, seconds=60.0, longest_seconds=20.0) for i in range(3)]
+    >>> outlook_of_cluster(tasks, Uncertainty(0.5, 25), cores=2, at_once=2, arrays=1).seconds
+    60.0
+    """
+    room = [0.0] * min(at_once or len(tasks), len(tasks))
+    for seconds in sorted((seconds_on(task, cores) for task in tasks), reverse=True):
+        heapq.heapreplace(room, room[0] + seconds)
+    whole = max(room, default=0.0)
+    return Outlook(
+        arrays=arrays,
+        seconds=whole,
+        p95_seconds=whole * (1 + _TAIL * uncertainty.of_total),
+        cores=len(room) * cores,
+        limited_by="at_once" if len(room) < len(tasks) else "the number of tasks",
+    )
+
+
+def seconds_on(task: Task, cores: int) -> float:
+    """Return what a task takes on its cores: its longest partition is on one of them."""
+    return max((task.seconds or 0.0) / cores, task.longest_seconds or 0.0)

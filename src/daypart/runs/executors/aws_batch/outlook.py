@@ -17,7 +17,7 @@ from daypart.runs.executors.array_jobs.submission import first_memory, plan_subm
 from daypart.runs.executors.aws_batch.pricing import ARM64, X86_64, Rates
 from daypart.runs.executors.aws_batch.rehearsal import Rehearsal, rehearse
 from daypart.runs.executors.aws_batch.settings import MEMORY_MIB_A_VCPU, AwsBatchSettings
-from daypart.runs.outlook import Bill, Outlook, Uncertainty
+from daypart.runs.outlook import Bill, Outlook, Uncertainty, seconds_on
 from daypart.runs.prices import PriceTable
 
 REHEARSED_TASKS = 40_000
@@ -47,8 +47,7 @@ class _Work:
         for task in self.tasks:
             own = spread / max(task.partitions, 1) ** 0.5
             factor = whole if seed == 0 else whole * _factor(draw, own)
-            on_cores = (task.seconds or 0.0) / self.settings.vcpus
-            told.append(factor * max(on_cores, task.longest_seconds or 0.0))
+            told.append(factor * seconds_on(task, self.settings.vcpus))
         return told
 
     def rehearse(self, seed: int, *, spot: bool) -> Rehearsal:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import ClassVar
 
+from daypart.progress import Progress
 from daypart.runs.events import OnEvent
 from daypart.runs.executor import Request, Task, TaskSize
 from daypart.runs.executors.array_jobs.clock import WallClock
@@ -20,6 +21,7 @@ from daypart.runs.executors.slurm.preflight import check_cluster
 from daypart.runs.executors.slurm.request import sbatch_request
 from daypart.runs.executors.slurm.settings import SlurmSettings
 from daypart.runs.folder import RunFolder
+from daypart.runs.outlook import Outlook, Uncertainty, outlook_of_cluster
 from daypart.runs.stopping import Stop
 from daypart.storage import Location, make_folder
 
@@ -47,6 +49,19 @@ class SlurmExecutor:
     def task_size(self) -> TaskSize:
         """Tasks of some minutes, on all the CPUs of a child."""
         return TaskSize(self.settings.task_minutes, self.settings.cpus)
+
+    def outlook(
+        self,
+        tasks: Sequence[Task],
+        uncertainty: Uncertainty,
+        progress: Progress,
+        rehearsals: int | None = None,
+    ) -> Outlook:
+        """Return what tasks take once the cluster has room for them; see `Foretells`."""
+        arrays = len(plan_submissions(tasks, self.settings))
+        at_once = self.settings.at_once * arrays
+        cores = self.settings.cpus
+        return outlook_of_cluster(tasks, uncertainty, cores=cores, at_once=at_once, arrays=arrays)
 
     def requests(self, tasks: Sequence[Task]) -> list[Request]:
         """Return the calls of sbatch with their scripts, without making them; see `Executor`."""

@@ -13,28 +13,33 @@ import numpy as np
 
 from daypart.batch_emulator import EmulatorSettings
 from daypart.runs.executors.aws_batch import AwsBatchSettings
+from daypart.runs.executors.aws_batch.pricing import Rates
 from daypart.runs.executors.aws_batch.rehearsal import rehearse
 
 FITS = 200_000
 SLOTS = 50_000
+RATES = (0.005, 0.01, 0.02)
+"""Of Spot losses, a host and hour."""
 MEAN_SECONDS = 3 * 3_600.0
 SPREAD = 0.3
 """Standard deviation of the logarithm of a fit's seconds."""
-SPOT_DISCOUNT = 0.70
-"""Assumed: Spot costs so much less than on demand; a price table is not part of this."""
 
 
 def main() -> None:
     """Rehearse the reference run at three rates of loss and print what it took."""
     draw = np.random.default_rng(0).standard_normal(FITS) * SPREAD - SPREAD**2 / 2
     seconds = sorted((MEAN_SECONDS * np.exp(draw)).tolist(), reverse=True)
-    settings = AwsBatchSettings(vcpus=1)
-    for rate in (0.005, 0.01, 0.02):
+    settings = AwsBatchSettings(vcpus=1, region="us-east-1")
+    rates = Rates.of(settings)
+    for warning in rates.table.warnings():
+        print(f"warning: {warning}")
+    for rate in RATES:
         began = time.process_time()
         emulated = EmulatorSettings(spot_losses_per_hour=rate, vcpus_per_second=14.0)
         done = rehearse(seconds, settings, emulated, max_vcpus=SLOTS)
-        useful = sum(seconds)
-        saved = 1 - done.host_vcpu_seconds * (1 - SPOT_DISCOUNT) / useful
+        hours = done.host_vcpu_seconds / 3600
+        on_demand = sum(seconds) / 3600 * rates.on_demand["x86_64"]
+        spot, graviton = hours * rates.spot["x86_64"], hours * rates.spot["arm64"]
         full = done.usage.seconds_until(SLOTS) or float("nan")
         print(
             f"loss rate {rate} a host-hour: {done.seconds / 3600:.1f} h, "
@@ -43,7 +48,8 @@ def main() -> None:
             f"lost {done.usage.lost / done.usage.worked:.2%} of the work in "
             f"{done.usage.interruptions:,} interruptions, idle or booting "
             f"{1 - done.usage.worked / done.host_vcpu_seconds:.2%}, "
-            f"saving {saved:.0%} at a discount of {SPOT_DISCOUNT:.0%}, "
+            f"${on_demand:,.0f} on demand, ${spot:,.0f} on Spot ({1 - spot / on_demand:.0%} less), "
+            f"${graviton:,.0f} on Spot with Graviton, "
             f"unfinished {done.unfinished}, CPU {time.process_time() - began:.0f} s, "
             f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB"
         )

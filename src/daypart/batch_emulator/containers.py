@@ -89,12 +89,8 @@ class Containers:
         ]
 
     def signal(self, child: Child, attempt: int, name: str) -> None:
-        """Send a container SIGTERM or SIGKILL, without waiting for it."""
-        subprocess.Popen(  # noqa: S603
-            [self.docker, "kill", "--signal", name, name_of(child, attempt)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        """Send a container SIGTERM or SIGKILL; one that has just ended minds neither."""
+        _run([self.docker, "kill", "--signal", name, name_of(child, attempt)])
 
     def ending(self, child: Child, attempt: int, exit_code: int) -> ContainerEnding:
         """Ask how a container ended, and remove it."""

@@ -43,7 +43,10 @@ def _parameters(path: str | None, pairs: tuple[str, ...]) -> list[Any]:
 @click.option("--memory", help="What a worker's fits may take: 2GB ...")
 @_WORKERS
 @click.option(
-    "--executor", default="local", show_default=True, help="local, inline, slurm, aws-batch."
+    *("--on", "--executor", "executor"),
+    default="local",
+    show_default=True,
+    help="local, inline, slurm, aws-batch.",
 )
 @click.option("--executor-settings", type=_PATH, help="TOML: [executor.local] workers = 2")
 @click.option("--show-requests", is_flag=True, help="Print what would be submitted, and end.")

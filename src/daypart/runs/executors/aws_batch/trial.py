@@ -43,7 +43,7 @@ def try_in_containers(
             delete_files([place])
         submission = Submission(name, queue, (0,), settings.memory)
         waiting[_submit(jobs, settings, submission)] = name
-    on_event(Waiting("the model is tried in a container first"))
+    on_event(Waiting("the arrays wait until a container has tried the model"))
     pause = settings.poll_seconds / 16
     while waiting:
         jobs.calls.clock.sleep(pause)

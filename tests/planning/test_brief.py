@@ -90,6 +90,16 @@ def test_limits_that_clash_are_named_in_the_words_of_the_brief(store, write_brie
     assert "max_percent" not in str(caught.value)
 
 
+def test_limits_that_only_fractions_of_spots_can_keep_are_named(store, write_brief, tmp_path):
+    path = write_brief(("CNN = {min_percent = 5}", "CNN = {min_spend = 0.5, max_spend = 1}"))
+    with pytest.raises(DaypartError) as caught:
+        plan(store, brief=path, out=tmp_path / "out")
+    named = str(caught.value)
+    assert "no whole spots keep all of: limits.network.CNN max_spend = 1; limits." in named
+    assert "limits.network.CNN min_spend = 0.5 (fractions of spots would)" in named
+    assert "every" not in named
+
+
 def test_minimum_shares_that_add_up_to_more_than_all_are_named(store, write_brief, tmp_path):
     floors = "CNN = {min_percent = 40}\nTBS = {min_percent = 35}\nESPN = {min_percent = 30}"
     path = write_brief(("CNN = {min_percent = 5}", floors))

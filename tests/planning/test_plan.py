@@ -166,16 +166,21 @@ def test_a_given_schedule_is_evaluated_against_the_bound(made, store, content, t
     assert any(line.startswith("breaks campaign.budget") for line in judged.sentences())
 
 
-def test_a_given_spot_in_an_excluded_cell_is_refused(made, store, tmp_path):
-    row = {
-        "market": "501",
-        "network": "CNN",
-        "daypart": "Overnight",
-        "week": "2024-03-04",
-        "spots": 1,
-    }
-    with pytest.raises(DaypartError, match="CNN, Overnight is excluded or not sold"):
-        plan(store, brief=made[0] / "brief.toml", out=tmp_path, evaluate=[row])
+def test_a_given_spot_in_an_excluded_cell_is_evaluated_and_told(made, store, content, tmp_path):
+    row = {"market": "501", "network": "CNN", "daypart": "Overnight", "week": "2024-03-04"}
+    rows = [*content["lines"][::2], row | {"spots": 1}]
+    judged = plan(store, brief=made[0] / "brief.toml", out=tmp_path, evaluate=rows)
+    assert "limits.exclude_dayparts = Overnight" in judged.broken
+    assert [line.spots for line in judged.lines if line.daypart == "Overnight"] == [1]
+    assert judged.bound == pytest.approx(content["bound"], rel=2e-3)
+
+
+def test_a_given_spot_without_a_price_is_refused(made, store, tmp_path, write_brief, rate_card):
+    card = make_rate_card(tmp_path / "card.parquet", networks=["A&E", "ESPN", "Food", "HGTV"])
+    path = write_brief((str(rate_card), str(card)), ("CNN = {min_percent = 5}", ""))
+    row = {"market": "501", "network": "CNN", "daypart": "Prime", "week": "2024-03-04"}
+    with pytest.raises(DaypartError, match="CNN, Prime has no price in the week of 2024-03-04"):
+        plan(store, brief=path, out=tmp_path / "out", evaluate=[row | {"spots": 1}])
 
 
 def test_a_budget_that_cannot_be_spent_says_which_limits_bind(store, write_brief, tmp_path):

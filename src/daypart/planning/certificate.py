@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from daypart.planning.clashes import broken_limits, most_spend
 
 if TYPE_CHECKING:
@@ -58,11 +61,24 @@ def _envelope_gap(optimum: Optimum) -> float | None:
 
 
 def _broken(campaign: Campaign, optimum: Optimum, frequency: float) -> list[str]:
-    names = broken_limits(campaign.problem, optimum.by_week)
+    names = [*_barred(campaign, optimum.by_week), *broken_limits(campaign.problem, optimum.by_week)]
     most = campaign.brief.limits.max_average_frequency
     if frequency > most * (1 + 1e-6):
         names.append(f"limits.max_average_frequency = {most:g}")
     return names
+
+
+def _barred(campaign: Campaign, by_week: NDArray[np.int64]) -> list[str]:
+    """Name the lines of the brief that bar cells in which a given schedule has spots."""
+    problem, panel, limits = campaign.problem, campaign.counter.panel, campaign.brief.limits
+    used = problem.cell[by_week.sum(axis=1) > 0]
+    _, network, daypart = np.unravel_index(used, panel.shape)
+    networks = {panel.networks[n] for n in network}
+    dayparts = {panel.dayparts[d] for d in daypart}
+    return [
+        *(f"limits.exclude_networks = {n}" for n in limits.exclude_networks if n in networks),
+        *(f"limits.exclude_dayparts = {d}" for d in limits.exclude_dayparts if d in dayparts),
+    ]
 
 
 def limiting(campaign: Campaign, optimum: Optimum) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ _INFINITE = 1e30
 _ROUNDS = 200
 _SLACK = 1e-7
 _PLENTY = 1000
+_NODES = 2000
 BUDGET = "campaign.budget"
 ON_OFFER = "limits.max_spots_per_week"
 PINS = "limits.pins"
@@ -58,9 +59,14 @@ def most_spend(problem: Problem) -> tuple[float, tuple[str, ...]] | None:
 
 
 def name_clash(
-    problem: Problem, feasible: Callable[[Problem], bool] | None = None
+    problem: Problem,
+    feasible: Callable[[Problem], bool] | None = None,
+    *,
+    whole: bool = False,
 ) -> tuple[str, ...]:
     """Name the smallest set of limits that can't all be kept while anything is bought.
+
+    What one line of the brief sets for every network (or daypart, market) is one limit here.
 
     An elastic solve, in which limits may give way at a price, finds a set of limits to give up so
     that the rest can be kept. Each clash holds at least one of every such set, so a smallest set
@@ -73,11 +79,13 @@ def name_clash(
     feasible : callable, optional
         Tells whether a problem whose linear limits can be kept can be solved, where it has a limit
         that is not linear.
+    whole : bool
+        Whether spots must be whole.
 
     Returns
     -------
     tuple of str
-        Their settings; empty where nothing clashes.
+        The brief's lines; empty where nothing clashes, or no proof of it was found.
 
     References
     ----------
@@ -88,11 +96,11 @@ def name_clash(
     share = problem.cost / scale
     something = LinearLimit("", share, float(share.min()), np.inf)
     budget = LinearLimit(BUDGET, share, -np.inf, problem.budget / scale)
-    elastic = _Elastic(problem, [budget, *problem.limits], always=something)
+    elastic = _Elastic(problem, [budget, *problem.limits], always=something, whole=whole)
     everything = set(range(len(elastic.names)))
     if elastic.violated(everything) is None:
         return _smallest(elastic.names, elastic.violated)
-    if problem.frequency is None or feasible is None or feasible(problem):
+    if whole or problem.frequency is None or feasible is None or feasible(problem):
         return ()
     keeps = _with_frequency(problem, elastic, feasible)
     return (problem.frequency.setting, *_smallest(elastic.names, keeps))
@@ -126,6 +134,8 @@ def _smallest(
         broken = violated(chosen)
         if broken is None:
             break
+        if not broken:
+            return ()
         kept = set(range(len(names))) - broken
         for n in sorted(broken):
             still = violated(kept | {n})
@@ -153,20 +163,32 @@ def _hit_all(sets: Sequence[set[int]], count: int) -> set[int]:
 
 
 class _Elastic:
-    """A linear programme in which each limit can be enforced, or be broken at a price.
+    """A programme in which each line of the brief can be enforced, or be broken at a price.
 
-    Limits are the given rows, what is on offer and the pins, by name; the last two, which are
-    bounds of columns, break at no price.
+    Lines are those of the given rows, what is on offer and the pins, by name; the last two, which
+    are bounds of columns, break at no price.
     """
 
     def __init__(
-        self, problem: Problem, rows: Sequence[LinearLimit], always: LinearLimit | None = None
+        self,
+        problem: Problem,
+        rows: Sequence[LinearLimit],
+        always: LinearLimit | None = None,
+        *,
+        whole: bool = False,
     ) -> None:
         self.problem, self.given = problem, list(rows)
         self.highs = open_highs()
         columns = problem.columns
         self.highs.addVars(columns, np.zeros(columns), np.full(columns, _INFINITE))
-        self.names = [*(row.setting for row in rows), ON_OFFER, PINS]
+        if whole:
+            everything = np.arange(columns, dtype=np.int32)
+            self.highs.changeColsIntegrality(columns, everything, np.ones(columns, dtype=np.uint8))
+            self.highs.setOptionValue("mip_max_nodes", _NODES)
+        lines = list(dict.fromkeys(row.line for row in rows))
+        self.line_of_row = np.array([lines.index(row.line) for row in rows], dtype=np.int64)
+        self.on_offer, self.pins = len(lines), len(lines) + 1
+        self.names = [*lines, ON_OFFER, PINS]
         for row in rows:
             self._add(row, gives=True)
         if always is not None:
@@ -185,19 +207,21 @@ class _Elastic:
         self.highs.addRow(lower, upper, len(used), used, values)
 
     def enforce(self, kept: set[int]) -> None:
-        """Let all other limits give way."""
+        """Let all other lines give way."""
         problem, rows = self.problem, len(self.given)
-        most = problem.most if rows in kept else np.full(problem.columns, _INFINITE)
-        least = problem.least if rows + 1 in kept else np.zeros(problem.columns)
-        give = np.repeat([0.0 if n in kept else _INFINITE for n in range(rows)], 2)
+        most = problem.most if self.on_offer in kept else np.full(problem.columns, _INFINITE)
+        least = problem.least if self.pins in kept else np.zeros(problem.columns)
+        held = np.isin(self.line_of_row, list(kept))
         lower = np.concatenate([least.astype(np.float64), np.zeros(2 * rows)])
-        upper = np.concatenate([most.astype(np.float64), give])
+        upper = np.concatenate(
+            [most.astype(np.float64), np.repeat(np.where(held, 0, _INFINITE), 2)]
+        )
         self.highs.changeColsBounds(len(lower), np.arange(len(lower), dtype=np.int32), lower, upper)
 
     def violated(self, kept: set[int]) -> set[int] | None:
-        """Keep some limits and break the others as little as can be; return those broken.
+        """Keep some lines and break the others as little as can be; return those broken.
 
-        None where those to keep clash.
+        None where those to keep clash; nothing where a search for whole spots found no answer.
         """
         import highspy
 
@@ -206,26 +230,31 @@ class _Elastic:
         self.highs.changeColsCost(2 * rows, index, np.ones(2 * rows))
         self.enforce(kept)
         self.highs.run()
-        if self.highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-            return None
+        feasible = highspy.SolutionStatus.kSolutionStatusFeasible
+        if self.highs.getInfo().primal_solution_status != int(feasible):
+            stopped = self.highs.getModelStatus() == highspy.HighsModelStatus.kSolutionLimit
+            return set() if stopped else None
         values = np.array(self.highs.getSolution().col_value)
         spots, given_way = values[:columns], values[columns:].reshape(-1, 2).sum(axis=1)
-        broken = set(np.flatnonzero(given_way > _SLACK).tolist())
+        broken = set(self.line_of_row[given_way > _SLACK].tolist())
         if (spots > self.problem.most + _SLACK).any():
-            broken.add(rows)
+            broken.add(self.on_offer)
         if (spots < self.problem.least - _SLACK).any():
-            broken.add(rows + 1)
+            broken.add(self.pins)
         return broken - kept
 
     def relaxed(self, problem: Problem, kept: set[int]) -> Problem:
         """Return the problem with only some of its limits."""
-        limits = tuple(self.given[n] for n in range(1, len(self.given)) if n in kept)
+        lines = self.line_of_row.tolist()
+        held = [row for row, line in zip(self.given, lines, strict=True) if line in kept]
+        limits = tuple(row for row in held if row.setting != BUDGET)
         most, least = problem.most, problem.least
-        if len(self.given) not in kept:
+        if self.on_offer not in kept:
             most = np.maximum(most, _PLENTY)
-        if len(self.given) + 1 not in kept:
+        if self.pins not in kept:
             least = np.zeros_like(least)
-        budget = problem.budget if 0 in kept else float(problem.cost @ most)
+        free = all(row.setting != BUDGET for row in held)
+        budget = float(problem.cost @ most) if free else problem.budget
         return replace(problem, limits=limits, most=most, least=least, budget=budget)
 
 

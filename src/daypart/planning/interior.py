@@ -22,7 +22,7 @@ Ints = NDArray[np.int64]
 _STEPS = 60
 _INSIDE = 0.99
 _BLOCK = 96
-_KEPT = 1e-8
+_KEPT = 1e-7
 """How far a limit may be from kept, relative to what the spots can move it by."""
 
 

@@ -28,7 +28,7 @@ _WARM_ROUNDS = 3
 _FINER = 0.2
 """How much finer than the gap asked for a climb ends, so that its cut proves it."""
 _HALVINGS = 30
-_CLIMBS = 4
+_CLIMBS = 6
 _GREEDY_ROUNDS = 16
 _GREEDY_PARTS = 6
 _NEARLY = 0.9
@@ -125,7 +125,7 @@ class CuttingPlanes:
         if self.problem.frequency is not None and self.problem.keeps_limits(self._least):
             best_spots, best_value = self._least, self.value(self._least)
         rounds, climbs, stalled = 0, 0, False
-        climbed = not self.objective.bends and self.problem.frequency is None
+        due = self.objective.bends or self.problem.frequency is not None
         found: MasterSolution | None = None
         while bound - best_value > gap * max(best_value, 1e-12) and rounds < _ROUNDS:
             found = self.master.solve()
@@ -134,18 +134,19 @@ class CuttingPlanes:
             rounds += 1
             left = bound - best_value
             bound = min(bound, found.bound)
-            if not climbed and rounds > self._warm_rounds:
-                climbed = True
+            if rounds <= self._warm_rounds:
+                pass
+            elif due:
+                due, climbs = False, climbs + 1
                 inside = self._climb(money, gap)
                 if inside is not None:
                     value = self.cut_at(inside)
                     if value > best_value:
                         best_spots, best_value = inside, value
                     continue
-            elif self._large and best_spots is not None and climbs < _CLIMBS:
-                climbs += 1
-                climbed = not self._add_candidates(best_spots, found.prices)
-                if not climbed:
+            elif best_spots is not None and 0 < climbs < _CLIMBS:
+                due = self._add_candidates(best_spots, found.prices)
+                if due:
                     continue
             trials = [found.spots]
             if best_spots is not None and not stalled:
@@ -192,7 +193,22 @@ class CuttingPlanes:
             bought[best] = True
         ratio = self.slopes(spots) / problem.cost
         price = float(np.median(ratio[spots > self._least]))
-        return np.flatnonzero(bought | (ratio > _NEARLY * price))
+        bought |= ratio > _NEARLY * price
+        for coefficients, lower in zip(problem.coefficients, problem.lower, strict=True):
+            bought |= self._needed(coefficients, lower, spots, ratio)
+        return np.flatnonzero(bought)
+
+    def _needed(
+        self, coefficients: Floats, lower: float, spots: Floats, ratio: Floats
+    ) -> NDArray[np.bool_]:
+        """Return the best columns that could lift a limit to its least, twice over [columns]."""
+        needed = np.zeros(len(spots), dtype=np.bool_)
+        missing = lower - float(coefficients @ spots)
+        if np.isfinite(missing) and missing > 0:
+            order = np.argsort(-np.where(coefficients > 0, ratio, -np.inf), kind="stable")
+            lift = np.cumsum(np.maximum(coefficients * self.problem.most, 0.0)[order])
+            needed[order[: int(np.searchsorted(lift, 2 * missing)) + 1]] = True
+        return needed
 
     def _add_candidates(self, best: Floats, prices: Floats) -> bool:
         """Add columns that the master's prices make worth buying; tell whether there are any."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -16,9 +16,10 @@ from daypart.planning.calibration import calibrate
 from daypart.planning.clashes import name_clash
 from daypart.planning.cost import find_cheapest
 from daypart.planning.counting import AudienceCounter
-from daypart.planning.flight import broadcast_weeks
+from daypart.planning.flight import Week, broadcast_weeks
 from daypart.planning.objective import Objective, make_objective
 from daypart.planning.optimiser import CuttingPlanes
+from daypart.planning.panel import ALL, Panel
 from daypart.planning.panel_reader import read_panel
 from daypart.planning.problem import Problem, build_problem
 from daypart.planning.publication import MIN_HOUSEHOLDS
@@ -96,8 +97,9 @@ def plan(
     """
     asked = brief if isinstance(brief, Brief) else read_brief(brief)
     folder = make_folder(out)
-    campaign = _read_campaign(store, asked, run, seed, progress)
-    given = None if evaluate is None else _given_spots(campaign, read_schedule(evaluate))
+    schedule = None if evaluate is None else read_schedule(evaluate)
+    campaign = _read_campaign(store, asked, run, schedule, seed, progress)
+    given = None if schedule is None else _given_spots(campaign, schedule)
     with progress.step("optimising") as step:
         optimum = _optimise(campaign, gap, given)
         step.summarise(
@@ -114,7 +116,12 @@ def plan(
 
 
 def _read_campaign(
-    store: PathLike, brief: Brief, run: PathLike | None, seed: int, progress: Progress
+    store: PathLike,
+    brief: Brief,
+    run: PathLike | None,
+    schedule: Schedule | None,
+    seed: int,
+    progress: Progress,
 ) -> Campaign:
     weeks = broadcast_weeks(brief.first_day, brief.last_day)
     with progress.step("reading the panel") as step:
@@ -131,14 +138,18 @@ def _read_campaign(
             calibration = calibrate(run, store, target, weeks, seed=seed)
             target = target.calibrated(calibration.factor)
             impressions = target.impressions_per_spot()
-            priced = priced * calibrate(run, store, everyone, weeks, seed=seed).factor
+            of_everyone = calibration
+            if brief.segment != ALL:
+                of_everyone = calibrate(run, store, everyone, weeks, seed=seed)
+            priced = priced * of_everyone.factor
             step.summarise(
                 f"{len(impressions):,} cells, {calibration.without_forecast:,} without a forecast"
             )
     if brief.rate_card_basis == "target":
         priced = impressions
+    given = None if schedule is None else _by_cell(schedule, target, weeks)
     with _naming(brief):
-        problem = build_problem(brief, target, weeks, cpm, priced, impressions)
+        problem = build_problem(brief, target, weeks, cpm, priced, impressions, given)
     surrogate = fit_surrogate(target, seed=seed)
     counter = AudienceCounter(target, impressions, surrogate, calibration, seed)
     return Campaign(brief, weeks, counter, problem)
@@ -153,22 +164,24 @@ def _naming(brief: Brief) -> Iterator[None]:
         raise DaypartError(f"{brief.path}: {error.message}", hint=error.hint) from None
 
 
+def _by_cell(schedule: Schedule, panel: Panel, weeks: Sequence[Week]) -> Ints:
+    return schedule.spots_by_cell(panel, [week.monday for week in weeks])
+
+
 def _given_spots(campaign: Campaign, schedule: Schedule) -> Ints:
     """Place a given schedule's spots on the problem's columns and weeks [columns, weeks]."""
-    problem, mondays = campaign.problem, [week.monday for week in campaign.weeks]
-    by_cell = schedule.spots_by_cell(campaign.counter.panel, mondays)
-    on_offer = problem.most_per_week > 0
-    placed = by_cell[problem.cell] * on_offer
-    offered = np.zeros(by_cell.shape, dtype=np.int64)
-    np.add.at(offered, problem.cell, placed)
-    cells, weeks = np.nonzero(by_cell > offered)
+    problem, panel = campaign.problem, campaign.counter.panel
+    by_cell = _by_cell(schedule, panel, campaign.weeks)
+    placed = by_cell[problem.cell] * problem.in_period()
+    priced = np.zeros(by_cell.shape, dtype=np.int64)
+    np.add.at(priced, problem.cell, placed)
+    cells, weeks = np.nonzero(by_cell > priced)
     if len(cells):
-        m, n, d = (int(i) for i in np.unravel_index(cells[0], campaign.counter.panel.shape))
-        panel = campaign.counter.panel
+        m, n, d = (int(i) for i in np.unravel_index(cells[0], panel.shape))
         raise DaypartError(
             f"{schedule.source}: {panel.markets[m].code}, {panel.networks[n]}, "
-            f"{panel.dayparts[d]} is excluded or not sold in the week of {mondays[weeks[0]]} "
-            f"({len(cells)} such lines)",
+            f"{panel.dayparts[d]} has no price in the week of {campaign.weeks[weeks[0]].monday}: "
+            f"it is not on the rate card, or nobody watches it ({len(cells)} such lines)",
             hint="take those spots out, or price the cell on the rate card",
         )
     return placed
@@ -205,10 +218,7 @@ def _find_best(campaign: Campaign, objective: Objective, gap: float) -> Optimum:
         raise _clash(campaign, objective)
     whole = find_whole_spots(planes, continuous, gap=gap)
     if whole is None or not whole.spots.any():
-        raise DaypartError(
-            f"{brief.path}: the limits leave no room for whole spots at this budget",
-            hint="raise campaign.budget or widen the shares in limits",
-        )
+        raise _clash_of_whole_spots(campaign)
     return Optimum(planes, continuous, whole, spread_over_weeks(problem, whole.spots))
 
 
@@ -241,4 +251,19 @@ def _clash(campaign: Campaign, objective: Objective) -> DaypartError:
     names = "; ".join(name_clash(campaign.problem, feasible))
     return DaypartError(
         f"{campaign.brief.path}: no plan keeps all of: {names}", hint="loosen one of them"
+    )
+
+
+def _clash_of_whole_spots(campaign: Campaign) -> DaypartError:
+    """Name the limits that only fractions of spots can keep."""
+    problem, file = campaign.problem, campaign.brief.path
+    names = () if problem.is_large else name_clash(problem, whole=True)
+    if not names:
+        return DaypartError(
+            f"{file}: no whole spots were found that keep the limits at this budget",
+            hint="raise campaign.budget or widen the shares in limits",
+        )
+    return DaypartError(
+        f"{file}: no whole spots keep all of: {'; '.join(names)} (fractions of spots would)",
+        hint="loosen one of them",
     )

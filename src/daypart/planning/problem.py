@@ -18,7 +18,7 @@ from daypart.planning.panel import Panel
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_LARGE = 6000
+_LARGE = 2000
 """Columns above which solvers look at some of them, and tell markets apart only."""
 
 
@@ -35,6 +35,8 @@ class LinearLimit:
         What the limit is loosened by to tell its price.
     loosened : float
         By how much that moves the bound.
+    asked_as : str
+        The brief's line that it comes from, where that stands for several limits.
     """
 
     setting: str
@@ -43,6 +45,12 @@ class LinearLimit:
     upper: float = np.inf
     unit: str = "unit"
     loosened: float = 1.0
+    asked_as: str = ""
+
+    @property
+    def line(self) -> str:
+        """The brief's line that set it."""
+        return self.asked_as or self.setting
 
 
 @dataclass(frozen=True)
@@ -103,6 +111,10 @@ class Problem:
         """Sum spots over periods [cells]."""
         return np.bincount(self.cell, weights=spots, minlength=self.cells).astype(np.float64)
 
+    def in_period(self) -> Ints:
+        """Return 1 in the weeks of each column's period, else 0 [columns, weeks]."""
+        return _in_period(self.periods, self.period, self.most_per_week.shape[1])
+
     def spent(self, spots: NDArray[np.floating] | Ints) -> float:
         """Return what the spots cost."""
         return float(self.cost @ spots)
@@ -152,6 +164,7 @@ def build_problem(
     cpm: Floats,
     priced_impressions: Floats,
     target_impressions: Floats,
+    given: Ints | None = None,
 ) -> Problem:
     """Turn a brief, a rate card and a panel into columns and limits.
 
@@ -165,6 +178,8 @@ def build_problem(
         NaN where a cell is not sold.
     priced_impressions, target_impressions : float array [cells]
         Of one spot: those that the CPM buys, and those in the target.
+    given : int array [cells, weeks], optional
+        Spots of a schedule to evaluate: its cells have columns even where the brief bars them.
 
     Raises
     ------
@@ -177,7 +192,8 @@ def build_problem(
     available = _available(brief, panel, weeks, names)
     unit_cost = cpm * priced_impressions[:, None] / 1000.0
     unit_cost = np.round(np.maximum(unit_cost, 0.01), 2).astype(np.float64)
-    sold = np.isfinite(cpm) & (priced_impressions > 0)[:, None] & (available > 0)
+    sold = np.isfinite(cpm) & (priced_impressions > 0)[:, None]
+    sold &= available > 0 if given is None else (available > 0) | (given > 0)
     periods = _periods(brief, unit_cost, sold, limits, weeks)
     first = np.array([period[0] for period in periods])
     cell, period = np.nonzero(sold[:, first])
@@ -186,10 +202,7 @@ def build_problem(
             "nothing can be bought: every cell is excluded, unsold or off the flight's days",
             hint="loosen limits.exclude_networks or limits.exclude_dayparts",
         )
-    in_period = np.zeros((len(periods), len(weeks)), dtype=np.int64)
-    for number, members in enumerate(periods):
-        in_period[number, list(members)] = 1
-    most_per_week = available[cell] * in_period[period]
+    most_per_week = available[cell] * _in_period(periods, period, len(weeks))
     pinned = _pinned(brief, panel, cell, period, periods, weeks, names)
     cost = unit_cost[cell, first[period]]
     if brief.budget < cost.min():
@@ -214,6 +227,13 @@ def build_problem(
     )
     rows = _rows(brief, limits, problem, panel, weeks)
     return replace(problem, limits=rows)
+
+
+def _in_period(periods: tuple[tuple[int, ...], ...], period: Ints, weeks: int) -> Ints:
+    member = np.zeros((len(periods), weeks), dtype=np.int64)
+    for number, members in enumerate(periods):
+        member[number, list(members)] = 1
+    return member[period]
 
 
 def _names(panel: Panel, weeks: Sequence[Week]) -> dict[str, dict[str, int]]:
@@ -367,8 +387,9 @@ def _rows(
             unit: str,
             by: float,
             where: str = setting,
+            line: str = limit.setting,
         ) -> None:
-            rows.append(LinearLimit(f"{where} {bound}", values, *span, unit, by))
+            rows.append(LinearLimit(f"{where} {bound}", values, *span, unit, by, f"{line} {bound}"))
 
         if limit.max_percent < 100:
             part = share * (inside - limit.max_percent / 100)

@@ -7,7 +7,7 @@ OUT ?= daypart-demo
 SIZE ?= small
 
 .DEFAULT_GOAL := help
-.PHONY: image help install dev demo test test-slow lint format types contract docs bench clean
+.PHONY: chaos image help install dev demo test test-slow lint format types contract docs bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -44,6 +44,9 @@ test: $(VENV)/developed ## run the tests, but for slow ones and those that need 
 test-slow: $(VENV)/developed ## run the slow tests and those that need a server
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "slow or server"
 
+chaos: $(VENV)/developed ## 200 runs killed, starved and lied to at random moments (minutes)
+	$(BIN)/python tests/runs/chaos.py --seeds 200 --s3
+
 lint: $(VENV)/developed ## ruff: lint and format check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -65,6 +68,7 @@ bench: $(VENV)/developed ## measure, and write docs/benchmarks.md's figures
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/pipeline.py --size small --size medium
 	$(BIN)/python benchmarks/engine.py
+	$(BIN)/python benchmarks/task_start.py
 	$(BIN)/python benchmarks/plan.py
 	$(BIN)/python benchmarks/forecasts.py
 	$(BIN)/python benchmarks/forecasts.py --year 1000

@@ -13,10 +13,9 @@ Examples
 
 from __future__ import annotations
 
-import importlib
-import sys
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from daypart.lazy import import_when_used
 
 if TYPE_CHECKING:
     from daypart.demo import demo
@@ -99,25 +98,4 @@ _ROOM_OF = {
     "status": "runs",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _ROOM_OF:
-        raise AttributeError(f"module 'daypart' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"daypart.{_ROOM_OF[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
-
-
-class _Package(ModuleType):
-    """Keeps a verb's name for its function where a room has the same name (`insights`)."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        # Python sets a submodule on its package when it is first imported; for these names
-        # that would hide the function that `__getattr__` gives.
-        if not (name in _ROOM_OF and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
+import_when_used(__name__, _ROOM_OF)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -116,3 +117,23 @@ def test_the_core_seconds_of_attempts_are_recorded(store, tmp_path):
     assert found.lost == 0
     held = sum(each.cores * (each.last - each.started) for each in found.executions)
     assert np.isclose(found.used + found.idle, held)
+
+
+def test_a_task_starts_soon_and_imports_nothing_that_it_does_not_need(tmp_path):
+    store = make_store(tmp_path / "store", {"501": 4}).folder
+    run = tmp_path / "run"
+    planned(store, run)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    child = start_task(run, 0, "--cores", 1)
+    _, told = child.communicate(timeout=120)
+    assert child.returncode == 0, told
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    # Two processes, the task and its worker; 1.5 s of processor where nothing else runs.
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 6.0
+    code = "import sys, daypart.runs.worker, daypart.runs.attempt; print(*sys.modules)"
+    listed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    there = set(listed.stdout.split())
+    assert not there & {"numba", "scipy", "duckdb", "boto3", "obstore", "pyarrow.parquet"}
+    assert not there & {f"daypart.runs.{name}" for name in ("fit", "audit", "backtest", "predict")}

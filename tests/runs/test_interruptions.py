@@ -12,8 +12,13 @@ from pathlib import Path
 import pytest
 from counted_stores import POISSON, fit_in_parts, make_store
 
-from daypart.runs import fit, read_results, status
+from daypart.errors import DaypartError
+from daypart.runs import cost, fit, read_results, status
+from daypart.runs.executors.array_jobs.records import Records
 from daypart.runs.folder import RunFolder
+from daypart.runs.plan import write_plan
+from daypart.runs.settings import settings_of_call
+from daypart.series import SeriesStore
 
 HERE = Path(__file__).parent
 SLOW = {"seconds": 0.01}
@@ -179,3 +184,43 @@ def test_a_script_without_a_main_guard_is_not_run_by_its_own_workers(store, tmp_
         check=True,
     )
     assert done.stdout == "120\n"
+
+
+def test_what_a_killed_driver_left_half_written_is_removed_by_the_next(store, tmp_path):
+    run = tmp_path / "run"
+    fit(store, run=run, model=POISSON, executor="inline")
+    for folder in (run, run / "parts", run / "results", run / "history"):
+        (folder / ".writing-0123456789ab-x.parquet").write_bytes(b"half")
+    fit(store, run=run, model=POISSON, executor="inline")
+    assert not list(run.rglob(".writing-*"))
+
+
+def test_files_of_which_only_half_was_written_are_read_by_nobody(store, undisturbed, tmp_path):
+    run = tmp_path / "run"
+    fit(store, run=run, model=POISSON, executor="inline", parameters=SLOW)
+    (run / "submissions").mkdir()
+    for name in ("results/{}501-2.parquet", "history/{}0-a.jsonl", "submissions/{}a.json"):
+        (run / name.format(".writing-0123456789ab-")).write_text('{"half')
+    assert status(run).ok == 120
+    assert cost(run).partitions == 120
+    assert Records(run).read() == []
+    assert fit(store, run=run, model=POISSON, parameters=SLOW).already_done == 120
+    assert comparable(run).equals(undisturbed)
+
+
+def test_a_lock_that_can_not_be_written_is_told(store, tmp_path):
+    (tmp_path / "run" / "driver.lock").mkdir(parents=True)
+    with pytest.raises(DaypartError, match=r"driver\.lock: can't be written"):
+        fit(store, run=tmp_path / "run", model=POISSON, executor="inline")
+
+
+def test_what_a_task_at_work_elsewhere_is_writing_is_left_to_it(store, tmp_path):
+    folder, opened = RunFolder.at(tmp_path / "run"), SeriesStore.open(store)
+    settings = settings_of_call(folder, opened, model=POISSON)
+    (task, *_) = write_plan(folder, opened, settings).tasks
+    writing = folder.parts / ".writing-0123456789ab-x.parquet"
+    writing.write_bytes(b"half")
+    write_plan(folder, opened, settings, active=frozenset({task.index}))
+    assert writing.exists()
+    write_plan(folder, opened, settings)
+    assert not writing.exists()

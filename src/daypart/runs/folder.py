@@ -146,6 +146,17 @@ class RunFolder:
         """The folder of the tasks of array jobs."""
         return self.path / "arrays"
 
+    @property
+    def submissions(self) -> Location:
+        """The folder of the array jobs that were submitted."""
+        return self.path / "submissions"
+
+    @property
+    def written(self) -> tuple[Location, ...]:
+        """The folders in which files appear while a run goes on."""
+        below = self.parts, self.results, self.history, self.logs, self.arrays, self.submissions
+        return (self.path, *below)
+
     def holds_run(self) -> bool:
         """Tell whether `run.json` is there."""
         return (self.path / _RUN_FILE).exists()

@@ -22,7 +22,7 @@ from typing import Any
 from daypart.errors import Interrupted
 from daypart.runs.events import BlockFinished, Event, TaskFailed, TaskFinished, TaskStarted
 from daypart.runs.folder import RunFolder
-from daypart.storage import make_folder, write_text
+from daypart.storage import is_temporary, make_folder, write_text
 
 QUEUE_VARIABLE = "AWS_BATCH_JQ_NAME"
 _WRITE_SECONDS = 10.0
@@ -136,7 +136,8 @@ class Execution:
 
 def read_history(folder: RunFolder) -> list[Execution]:
     """Return what a run's history holds, the oldest first."""
-    files = sorted(folder.history.glob("*.jsonl"), key=lambda file: file.name)
+    whole = (file for file in folder.history.glob("*.jsonl") if not is_temporary(file))
+    files = sorted(whole, key=lambda file: file.name)
     with ThreadPoolExecutor(_READ_AT_ONCE) as readers:  # a run on S3 has one a task and attempt
         return list(readers.map(_execution, files))
 

@@ -9,7 +9,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from daypart.errors import DaypartError
@@ -48,15 +48,22 @@ def is_held(file: Location) -> bool:
 
 @contextmanager
 def _on_disk(path: Path) -> Iterator[None]:
-    with path.open("a+", encoding="utf-8") as file:
-        if not _try_to_lock(file.fileno()):
+    with ExitStack() as held:
+        try:
+            file = held.enter_context(path.open("a+b", buffering=0))
+            if taken := _try_to_lock(file.fileno()):
+                file.truncate(0)
+                holder = {"pid": os.getpid(), "host": socket.gethostname()}
+                file.write(json.dumps(holder).encode())
+        except OSError as error:
+            raise DaypartError(
+                f"{path}: can't be written ({error.strerror})", hint="is the disk full?"
+            ) from None
+        if not taken:
             raise DaypartError(
                 f"{path.parent}: {_holder(path)} is fitting this run",
                 hint="wait for it or stop it, then run the same command again",
             )
-        file.truncate(0)
-        file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
-        file.flush()
         yield
 
 

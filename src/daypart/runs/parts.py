@@ -22,6 +22,7 @@ from daypart.storage import (
     Location,
     PathLike,
     file_name_of,
+    is_temporary,
     open_parquet,
     read_table,
     read_tables,
@@ -89,7 +90,8 @@ def table_path(folder: RunFolder, region: str, generation: int) -> Location:
 
 def list_tables(folder: RunFolder) -> list[tuple[str, int, Location]]:
     """Return the tables of regions as (region's file name, generation, path), newest last."""
-    named = ((_TABLE_NAME.fullmatch(path.name), path) for path in folder.results.glob("*.parquet"))
+    files = (path for path in folder.results.glob("*.parquet") if not is_temporary(path))
+    named = ((_TABLE_NAME.fullmatch(path.name), path) for path in files)
     return sorted((match[1], int(match[2]), path) for match, path in named if match)
 
 

@@ -143,8 +143,9 @@ def write_plan(
     A crash between them is mended next time. The caller holds the run's lock. See `draw_plan`.
     """
     make_folder(folder.parts)
-    for each in (folder.path, folder.parts):
-        remove_unfinished(each)
+    if not active:  # else a task that is at work somewhere may be writing just now
+        for each in folder.written:
+            remove_unfinished(each)
     prepare_parents(folder, store, settings, progress)
     plan = draw_plan(folder, store, settings, retry_failed=retry_failed, active=active, size=size)
     write_table(folder.plan, plan.table)

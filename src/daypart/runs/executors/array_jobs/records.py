@@ -13,9 +13,7 @@ from typing import Any
 from daypart.runs.arrays import read_array, write_array
 from daypart.runs.executors.array_jobs.submission import Submission
 from daypart.runs.folder import RunFolder
-from daypart.storage import Location, make_folder, read_json, write_json
-
-_FOLDER = "submissions"
+from daypart.storage import Location, is_temporary, make_folder, read_json, write_json
 
 
 @dataclass(frozen=True)
@@ -40,13 +38,14 @@ class Records:
 
     def __init__(self, run: Location) -> None:
         self.run = run
-        self.folder = RunFolder.at(run).path / _FOLDER
+        self.folder = RunFolder.at(run).submissions
 
     def read(self) -> list[Record]:
         """Return all that were ever written, in the order of their names."""
         if not self.folder.exists():
             return []
-        names = sorted(path.name for path in self.folder.glob("*.json"))
+        files = [path for path in self.folder.glob("*.json") if not is_temporary(path)]
+        names = sorted(path.name for path in files)
         return [self._read(self.folder / name) for name in names]
 
     def all_ended(self) -> bool:

@@ -141,3 +141,16 @@ def test_tables_come_before_parts_where_both_hold_a_partition(store, tmp_path):
     standing = standing_of(folder, read_table(folder.plan))
     failed = [row for row in standing.rows.to_pylist() if row["status"] == "failed"]
     assert [row["attempt"] for row in failed] == [2, 2]
+
+
+def test_a_part_that_a_broken_off_compaction_left_is_removed_by_the_next_fit(tmp_path):
+    store = make_store(tmp_path / "store", {"501": 100}).folder
+    run = tmp_path / "run"
+    last = fit_in_parts(store, run)[-1]
+    content = last.read_bytes()
+    fit(store, run=run, model=POISSON, executor="inline")
+    assert not last.exists()
+    last.write_bytes(content)
+    fit(store, run=run, model=POISSON, executor="inline")
+    assert not last.exists()
+    assert read_results(run)["status"].to_pylist() == ["ok"] * 100

@@ -112,8 +112,9 @@ def standing_of(folder: RunFolder, plan: pa.Table) -> Standing:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    parts = [path for _, _, path in [*list_tables(folder), *list_parts(folder)]]
-    newest = _newest_rows(parts)
+    tables = list_tables(folder)
+    parts = [path for _, _, path in [*tables, *list_parts(folder)]]
+    newest = _newest_rows(parts, len(tables))
     found = pc.index_in(plan.column("unique_id"), value_set=newest.column("unique_id"))
     rows = newest.drop_columns("unique_id").take(found.combine_chunks())
     attempts = rows.column("attempt")
@@ -130,20 +131,25 @@ def standing_of(folder: RunFolder, plan: pa.Table) -> Standing:
     return Standing(joined, parts)
 
 
-def _newest_rows(parts: Sequence[Location]) -> pa.Table:
-    """Return the light columns of each partition's newest row, with `part` and `part_row`."""
+def _newest_rows(parts: Sequence[Location], tables: int) -> pa.Table:
+    """Return the light columns of each partition's newest row, with `part` and `part_row`.
+
+    Of one attempt the row in a table counts: the part is what a broken-off compaction left.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    tables = [_light_schema().empty_table()]
+    found = [_light_schema().empty_table()]
     for position, table in enumerate(read_tables(parts, _LIGHT)):
         place = pa.array(np.full(len(table), position, np.int32))
         rows = pa.array(np.arange(len(table), dtype=np.int32))
         placed = table.append_column("part", place).append_column("part_row", rows)
-        tables.append(placed.cast(_light_schema()))
-    every = pa.concat_tables(tables).sort_by(
-        [("unique_id", "ascending"), ("attempt", "ascending"), ("part", "ascending")]
-    )
+        found.append(placed.cast(_light_schema()))
+    every = pa.concat_tables(found)
+    every = every.append_column("in_table", pc.less(every.column("part"), tables))
+    every = every.sort_by(
+        [(name, "ascending") for name in ("unique_id", "attempt", "in_table", "part")]
+    ).drop_columns("in_table")
     if len(every) < 2:
         return every
     ids = every.column("unique_id")

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from daypart.models import COMPILED_MODELS, compile_kernels
 from daypart.progress import SILENT, Progress
 from daypart.runs.calendar_file import Calendar
 from daypart.runs.executor import Executor, Task, TaskSize, executor_of_call
@@ -127,9 +126,6 @@ def estimate(
         size = runner.task_size
         if size.minutes is None:
             size = TaskSize(TARGET_MINUTES, size.cores)
-        if earlier is None and model in COMPILED_MODELS:
-            with progress.step("loading the model (compiled the first time)"):
-                compile_kernels()
         with progress.step("measuring a pilot" if earlier is None else "reading an earlier run"):
             plan = draw_plan(folder, opened, settings, size=size, measure=measure)
         told = estimate_of_tasks(runner, plan.tasks, plan.costs, size.cores, progress)

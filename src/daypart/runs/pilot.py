@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daypart.errors import Interrupted
+from daypart.models import COMPILED_MODELS, compile_kernels
 from daypart.runs.events import BlockFinished, Event
 from daypart.runs.folder import RunFolder, RunSettings
 from daypart.runs.packing import memory_request
@@ -198,6 +199,8 @@ def run_pilot(
     from daypart.runs.executors.crew import Crew
     from daypart.runs.task import Slice
 
+    if settings.model in COMPILED_MODELS:
+        compile_kernels()  # once for all workers, and not out of the pilot's minute
     stop, peaks = Stop(), [0]
 
     def tell(event: Event) -> None:

@@ -33,8 +33,9 @@ def get_model(name: str, **parameters: Any) -> Model:
         effects in American time zones; on by default for `negbin`. `inference`: `fast` (the
         scales' posterior as normal), `full` (integrated over nodes), `auto` (full where it is
         skewed) or `nuts` (sampled, with `draws` of each of four chains). `pooling` of `negbin`
-        (on by default): partitions take a prior from sums over them. `calendar`: named events,
-        rows as `models.events.parse_events` reads them.
+        (on by default): partitions take a prior from sums over them. `khat`: rows tell the
+        Pareto k-hat of the hours' effects, at a tenth of a millisecond each. `calendar`: named
+        events, rows as `models.events.parse_events` reads them.
 
     Returns
     -------
@@ -53,7 +54,7 @@ def get_model(name: str, **parameters: Any) -> Model:
     if name not in MODEL_NAMES:
         raise DaypartError(f"there is no model {name!r}", hint=did_you_mean(name, MODEL_NAMES))
     bayesian = name in ("negbin", "crossed")
-    defaults: dict[str, Any] = {"inference": "auto", "holidays": name == "negbin"}
+    defaults: dict[str, Any] = {"inference": "auto", "holidays": name == "negbin", "khat": False}
     defaults = defaults if bayesian else {}
     if name == "negbin":
         defaults["pooling"] = True
@@ -68,7 +69,7 @@ def get_model(name: str, **parameters: Any) -> Model:
                 f"model {name} has no parameter {parameter!r}",
                 hint=did_you_mean(parameter, defaults),
             )
-        if parameter in ("holidays", "pooling") and not isinstance(value, bool):
+        if parameter in ("holidays", "pooling", "khat") and not isinstance(value, bool):
             raise DaypartError(f"{parameter}={value!r} is neither true nor false")
         if parameter == "draws" and not (isinstance(value, int) and 100 <= value <= 100_000):
             raise DaypartError(f"draws={value!r}", hint="give 100 to 100000")

@@ -94,7 +94,7 @@ class NegativeBinomial:
     name : str
     configuration : Configuration
     parameters : mapping
-        What the user may set: `holidays` and `pooling` (True, False), `inference`
+        What the user may set: `holidays`, `pooling` and `khat` (True, False), `inference`
         (`INFERENCES`), `calendar` (rows as `events.parse_events` reads them), and with `nuts`
         also `draws` of each of four chains.
 
@@ -102,7 +102,7 @@ class NegativeBinomial:
     --------
     >>> from daypart.models import get_model
     >>> get_model("negbin").parameters
-    {'inference': 'auto', 'holidays': True, 'pooling': True}
+    {'inference': 'auto', 'holidays': True, 'khat': False, 'pooling': True}
 
     References
     ----------
@@ -126,6 +126,11 @@ class NegativeBinomial:
     def samples(self) -> bool:
         """Whether posteriors are sampled, by the No-U-Turn sampler."""
         return self.parameters.get("inference") == "nuts"
+
+    @property
+    def tells_khat(self) -> bool:
+        """Whether rows tell how far the hours' posterior is from normal; see `models.khat`."""
+        return bool(self.parameters.get("khat", False)) and not self.samples
 
     @property
     def one_by_one(self) -> bool:

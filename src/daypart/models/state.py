@@ -37,6 +37,8 @@ def state_schema(model: NegativeBinomial) -> pa.Schema:
     fields |= {"newton_steps": pa.int32(), "evaluations": pa.int32()}
     fields |= {"gradient": pa.float32(), "skewness": pa.float32(), "inference": pa.string()}
     fields |= {"flags": pa.string(), **dict.fromkeys(PIT_COLUMNS, pa.float32())}
+    if model.tells_khat:
+        fields |= {"khat": pa.float32()}
     if model.pools:
         names = pa.list_(pa.string())
         fields |= {"parents": names, "shared_sd": vector, "shared_event_sd": vector}
@@ -56,6 +58,8 @@ def state_table(block_fit: BlockFit) -> pa.Table:
     columns |= _field_columns(block_fit, ok)
     columns |= _scale_columns(block_fit, ok)
     columns |= _diagnostic_columns(block_fit, ok)
+    if block_fit.model.tells_khat:
+        columns |= _khat_columns(block_fit, columns["flags"])
     if block_fit.model.pools:
         columns |= _parent_columns(block_fit, ok)
     schema = state_schema(block_fit.model)
@@ -154,6 +158,17 @@ def _flags(found: rows.Rows) -> NDArray[np.object_]:
         for number in range(1 << len(raised))
     ]
     return np.array(texts, object)[code]
+
+
+def _khat_columns(block_fit: BlockFit, flags: NDArray[np.object_]) -> dict[str, Any]:
+    """Return k-hat, and the flags with one of its own where it is large."""
+    from daypart.models.khat import UNRELIABLE
+
+    large = block_fit.khat > UNRELIABLE
+    told = [
+        f"{text},khat".lstrip(",") if own else text for text, own in zip(flags, large, strict=True)
+    ]
+    return {"khat": block_fit.khat, "flags": np.array(told, object)}
 
 
 def _parent_columns(block_fit: BlockFit, ok: Bools) -> dict[str, Any]:

@@ -1,0 +1,245 @@
+"""Pareto k-hat of the hours' effects: how far their posterior is from the normal law it is given.
+
+Draws of the paths of all hours, from their normal law given weeks, events and scales at the mode,
+are weighted by the posterior's density over the law's. The law is centred where the fit's means
+are: at the mode plus the third-order correction. In one hour the log likelihood is taken as
+
+    -W / b^2 (exp(b d) - b d - 1),   d the path's distance from the mode,
+
+which has the curvature W and the third derivative -b W of the negative binomial's sum over the
+hour's weeks, and is exact for Poisson counts. So a draw costs 168 exponentials, not one for every
+hour of the table.
+
+References
+----------
+Vehtari, Simpson, Gelman, Yao and Gabry (2024), Pareto smoothed importance sampling, JMLR 25.
+Zhang and Stephens (2009), A new and efficient estimation method for the generalized Pareto
+distribution, Technometrics 51.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numba
+import numpy as np
+
+from daypart.models.field import (
+    KEEP,
+    MEAN,
+    OWN,
+    PIVOT,
+    SCRATCH,
+    SERIES,
+    SHRINK,
+    STRUCTURE,
+    WEIGHT,
+    Scratch,
+    Series,
+    Structure,
+    start_field,
+)
+from daypart.models.kernels import (
+    F1,
+    F2,
+    I1,
+    FloatMatrix,
+    FloatVector,
+    IntVector,
+    kernel,
+    unsigned,
+)
+from daypart.models.marginal import log_posterior
+
+if TYPE_CHECKING:
+    from daypart.models.fitting import Fitted
+
+DRAWS = 64
+"""Draws of the hours; their normal numbers are the same for every partition."""
+LARGEST = 10.0
+"""Is told where the ratios have no tail that a law can be fitted to."""
+UNRELIABLE = 0.7
+"""k-hat from which on a row is flagged."""
+_PRIOR_TAIL = 10.0
+"""How many tail draws' worth a k of 1/2 counts, as Vehtari et al. have it."""
+
+
+@kernel(numba.float64, F1, numba.int64)
+def tail_shape(tail: FloatVector, count: int) -> float:
+    """Return k of the generalized Pareto law of ascending exceedances, by Zhang and Stephens.
+
+    The profile likelihood is averaged over 30 + sqrt(count) values of b = -k / sigma, and the
+    result is drawn a little towards 1/2.
+    """
+    grid = 30 + int(math.sqrt(count))
+    quarter = max(tail[int(count / 4.0 + 0.5) - 1], 1e-300)
+    largest = max(tail[count - 1], 1e-300)
+    best = -math.inf
+    for pass_ in range(2):
+        total = 0.0
+        mean = 0.0
+        for j in range(grid):
+            b = 1.0 / largest + (1.0 - math.sqrt(grid / (j + 0.5))) / (3.0 * quarter)
+            k = 0.0
+            for i in range(count):
+                k += math.log1p(-b * tail[i])
+            k /= count
+            fit = count * (math.log(max(-b / k, 1e-300)) - k - 1.0) if b != 0.0 else -math.inf
+            if pass_ == 0:
+                best = max(best, fit)
+            else:
+                weight = math.exp(fit - best)
+                total += weight
+                mean += weight * b
+    b = mean / total
+    k = 0.0
+    for i in range(count):
+        k += math.log1p(-b * tail[i])
+    return (k + _PRIOR_TAIL * 0.5) / (count + _PRIOR_TAIL)
+
+
+@kernel(numba.float64, F1, door=True)
+def pareto_khat(log_ratios: FloatVector) -> float:
+    """Return k-hat of importance ratios given by their logarithms, which are overwritten.
+
+    Examples
+    --------
+    Ratios whose logarithms are k times an exponential number have a tail of shape k:
+
+    >>> random = np.random.default_rng(0)
+    >>> round(pareto_khat(0.4 * random.standard_exponential(20_000)), 1)
+    0.4
+    """
+    log_ratios.sort()
+    number = len(log_ratios)
+    count = math.ceil(min(0.2 * number, 3.0 * math.sqrt(number)))
+    top, cut = log_ratios[number - 1], log_ratios[number - count - 1]
+    if not (math.isfinite(top) and top - cut > 1e-12):
+        return 0.0 if math.isfinite(top) else LARGEST
+    low = math.exp(cut - top)
+    tail = log_ratios[number - count :]
+    for i in range(count):
+        tail[i] = math.exp(tail[i] - top) - low
+    found = tail_shape(tail, count)
+    return min(found, LARGEST) if math.isfinite(found) else LARGEST
+
+
+@kernel(numba.float64, STRUCTURE, SERIES, SCRATCH, numba.float64, F2, F1, F2)
+def hours_khat(
+    structure: Structure,
+    t: Series,
+    s: Scratch,
+    r: float,
+    normal: FloatMatrix,
+    ratios: FloatVector,
+    work: FloatMatrix,
+) -> float:
+    """Return k-hat of the hours at the field's mode, just after `log_posterior`.
+
+    Parameters
+    ----------
+    structure, t, s
+        As everywhere.
+    r : float
+        1 / size.
+    normal : float64 array, shape (draws, nodes)
+    ratios : float64 array, shape (draws,)
+        Overwritten.
+    work : float64 array, shape (5, nodes)
+        Overwritten.
+    """
+    keep, pivot, weight, own = s.node[KEEP], s.node[PIVOT], s.node[WEIGHT], s.node[OWN]
+    bend, pull, spread, path, scale = work[0], work[1], work[2], work[3], work[4]
+    width, segments = unsigned(structure.width), len(structure.parents)
+    root = unsigned(24 * segments)
+    for c in range(168):
+        bend[c] = 0.0
+    for k in range(t.weeks):
+        mean, shrink, count = s.table[MEAN, k], s.table[SHRINK, k], t.counts[k]
+        for c in range(168):
+            q = shrink[c]
+            bend[c] += (1.0 + r * count[c]) * mean[c] * q * q * (2.0 * q - 1.0)
+    for n in range(unsigned(168), root + unsigned(1)):
+        pull[n] = 0.0
+    for c in range(168):  # what moves the mean: minus half the third derivative times variance
+        pull[c] = -0.5 * bend[c] * own[c]
+        rate = bend[c] / max(weight[c], 1e-300)
+        bend[c] = math.copysign(max(abs(rate), 1e-3), rate)
+        scale[c] = weight[c] / (bend[c] * bend[c])
+    for segment in range(segments):
+        parent = structure.parents[segment]
+        first = unsigned(24 * segment)
+        for n in range(first, first + width):
+            higher = unsigned(24 * parent) + n - first if parent >= 0 else root
+            pull[higher] += keep[n] * pull[n]
+    half = 0.0
+    for n in range(root + unsigned(1)):
+        spread[n] = 1.0 / math.sqrt(pivot[n])
+        half += 0.5 * pull[n] * pull[n] / pivot[n]
+    for draw in range(len(ratios)):
+        z = normal[draw]
+        total = -half
+        for n in range(root + unsigned(1)):
+            path[n] = spread[n] * (z[n] + spread[n] * pull[n])
+            total -= pull[n] * spread[n] * z[n]
+        for segment in range(segments - 1, -1, -1):
+            parent = structure.parents[segment]
+            first = unsigned(24 * segment)
+            if parent >= 0:
+                gap = unsigned(24 * parent) - first
+                for n in range(first, first + width):
+                    path[n] += keep[n] * path[n + gap]
+            else:
+                for n in range(first, first + width):
+                    path[n] += keep[n] * path[root]
+        for c in range(168):
+            x = bend[c] * path[c]
+            total -= scale[c] * (math.exp(min(x, 700.0)) - 1.0 - x - 0.5 * x * x)
+        ratios[draw] = total
+    return pareto_khat(ratios)
+
+
+@kernel(numba.float64, STRUCTURE, SERIES, SCRATCH, F1, F2, F1, F2, F1, I1, door=True)
+def khat_at(
+    structure: Structure,
+    t: Series,
+    s: Scratch,
+    theta: FloatVector,
+    normal: FloatMatrix,
+    ratios: FloatVector,
+    work: FloatMatrix,
+    slope: FloatVector,
+    steps: IntVector,
+) -> float:
+    """Find the field's mode for some theta, and return `hours_khat` there."""
+    start_field(structure, t, s)
+    if not log_posterior(structure, t, s, theta, slope, steps) > -math.inf:
+        return LARGEST
+    r = theta[len(theta) - 1] ** 6.0
+    return hours_khat(structure, t, s, r, normal, ratios, work)
+
+
+def khat_of(fitted: Fitted) -> float:
+    """Return k-hat of the hours of a partition that was just fitted; see the module."""
+    nodes = fitted.scratch.node.shape[1]
+    return float(
+        khat_at(
+            fitted.structure,
+            fitted.table,
+            fitted.scratch,
+            fitted.theta.copy(),
+            normal_numbers(nodes),
+            np.zeros(DRAWS),
+            np.zeros((5, nodes)),
+            np.zeros(len(fitted.theta)),
+            np.zeros(2, np.int64),
+        )
+    )
+
+
+@lru_cache(maxsize=4)
+def normal_numbers(nodes: int, draws: int = DRAWS) -> FloatMatrix:
+    """Return the standard normal numbers that every partition's draws are made of."""
+    return np.random.default_rng(2024).standard_normal((draws, nodes))

@@ -193,6 +193,11 @@ class NegativeBinomial:
             from daypart.models.nuts_fit import fit_block_by_nuts
 
             return fit_block_by_nuts(self, block)
+        if self.tells_khat:
+            from daypart.models.kernels import one_compiler
+
+            with one_compiler():
+                import daypart.models.khat  # noqa: F401
         from daypart.models.fitting import fit_block
 
         return fit_block(self, block)

@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from daypart import cost, fit, storage
+from daypart import cost, storage
 from daypart.runs import read_results
+from daypart.runs.executor import Task
 from daypart.runs.folder import RunFolder
 from daypart.runs.plan import write_plan
 from daypart.runs.settings import settings_of_call
@@ -131,6 +132,13 @@ def test_a_task_that_is_told_to_stop_flushes_and_a_second_attempt_completes_it(
     assert sorted(rows) == sorted(planned.to_pylist())
 
 
+def planned_tasks(run):
+    """Return the tasks of a plan that is there."""
+    plan = storage.read_table(f"{run}/plan.parquet").group_by("task").aggregate([([], "count_all")])
+    rows = plan.sort_by("task").to_pylist()
+    return [Task(location(run), row["task"], partitions=row["count_all"]) for row in rows]
+
+
 PLAN = """
 import sys
 from daypart.runs.folder import RunFolder
@@ -156,18 +164,12 @@ def test_children_of_aws_batch_in_containers_give_what_the_image_gives_in_one_pr
     docker.run(*inside, "python", "-c", PLAN, f"{bucket}/store", f"{bucket}/run")
     monkeypatch.setenv("DOCKER_HOST", f"unix://{docker.socket}")
     faults = {"spot_losses_per_hour": 60.0, "seed": 3, "available_vcpus": 4}
-    with emulated_batch(tmp_path, image=image, **faults) as (executor, emulator):
-        settings = {"vcpus": 2, "memory_mib": 2_000, "task_minutes": 0.01, "poll_seconds": 0.2}
-        settings["endpoint_url"] = executor.settings.endpoint_url
-        told = fit(
-            f"{bucket}/store",
-            run=f"{bucket}/run",
-            executor="aws-batch",
-            executor_settings=settings,
-        )
+    settings = {"vcpus": 2, "memory_mib": 2_000}
+    with emulated_batch(tmp_path, settings, image=image, **faults) as (executor, emulator):
+        executor.execute(planned_tasks(f"{bucket}/run"), lambda event: None)
         jobs = emulator.service.machine.jobs.values()
         assert {child.state for job in jobs for child in job.children} == {"SUCCEEDED"}
-    assert (told.ok, told.failed) == (64, 0)
+    assert read_results(f"{bucket}/run").column("status").to_pylist() == ["ok"] * 64
     assert comparable(f"{bucket}/run").equals(comparable(f"{bucket}/whole"))
     assert cost(f"{bucket}/run").partitions == 64
     assert docker.run("ps", "-aq").stdout.split() == []

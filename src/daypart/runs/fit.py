@@ -36,6 +36,9 @@ from daypart.storage import Location, PathLike
 SMALL_PLAN = 512
 """Up to so many partitions a model of daypart's own is fitted faster than workers start."""
 
+HERE = ("local", "inline")
+"""Executors whose tasks run in this process or beside it."""
+
 _FAILURES_NAMED = 5
 
 
@@ -195,8 +198,9 @@ def fit(
             plan = write(folder, opened, settings) if taken else plan
         if runner.name == "local" and plan.pending <= SMALL_PLAN and not _takes_long(settings):
             runner = get_executor("inline")
-        if plan.pending and model in COMPILED_MODELS:
-            # Said and done here, once, so that no worker compiles in silence.
+        if plan.pending and model in COMPILED_MODELS and runner.name in HERE:
+            # Said and done here, once, so that no worker compiles in silence. Other machines
+            # have kernels of their own.
             with progress.step("loading the model (compiled the first time)"):
                 compile_kernels()
         with progress.step("fitting", total=plan.pending, unit="partitions") as step:

@@ -77,7 +77,7 @@ def fit_sum(
         np.array(table.counts, np.float64),
         table.exposure * np.exp(offset),
         np.array([cells[0], cells[1], effect], np.int64),
-        np.array([(counts > y).sum() for y in range(layout.HISTOGRAM)], np.float64),
+        _histogram_above(counts),
         np.array(large, np.float64),
         len(large),
     )
@@ -87,6 +87,12 @@ def fit_sum(
     if code != DONE or not np.isfinite(buffers.sums).all():
         return None
     return _read_sum(model, structure, buffers, table, offset, present)
+
+
+def _histogram_above(counts: NDArray[np.int64]) -> Floats:
+    """Return how many counts are above 0, 1, 2, ...; see `field.Series.over`."""
+    small = np.bincount(np.minimum(counts, layout.HISTOGRAM), minlength=layout.HISTOGRAM + 1)
+    return np.cumsum(small[:0:-1])[::-1].astype(np.float64)
 
 
 def _read_sum(

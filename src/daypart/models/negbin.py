@@ -233,7 +233,7 @@ class NegativeBinomial:
 def compile_kernels() -> None:
     """Compile every kernel for this machine, or load them from disk if that was done before.
 
-    Takes some 15 s the first time. Fitting does it by itself; call this to do it at a time of
+    Takes a minute the first time. Fitting does it by itself; call this to do it at a time of
     your choice. Of several processes one compiles, and the others wait and load.
     """
     from daypart.models.kernels import one_compiler

@@ -113,11 +113,33 @@ def parent_names(
     >>> parent_names(key, {"segment": "all"}, values)
     {'': '*/men', 'market': '501/men'}
     """
+    columns = {column: [values[column]] for column in key}
+    return {fixed: names[0] for fixed, names in names_of_parents(key, overlapping, columns).items()}
+
+
+def names_of_parents(
+    key: Sequence[str], overlapping: Mapping[str, str], columns: Mapping[str, Sequence[str]]
+) -> dict[str, list[str]]:
+    """Return what `parent_names` does for many partitions, whose keys are given by column."""
     free = [column for column in key if column not in overlapping]
+    partitions = len(columns[key[0]])
+    every = [ALL] * partitions
     return {
-        fixed: "/".join(values[c] if c == fixed or c in overlapping else ALL for c in key)
+        fixed: list(
+            map(
+                "/".join,
+                zip(
+                    *(columns[c] if c == fixed or c in overlapping else every for c in key),
+                    strict=True,
+                ),
+            )
+        )
         for fixed in ("", *free)
     }
+
+
+_latest_read: list[tuple[pa.Table, tuple[Sequence[str], Mapping[str, str]], Parents]] = []
+"""What was read last: a worker binds its model to one table of parents for every task."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +161,10 @@ class Parents:
     def from_table(
         cls, table: pa.Table, key: Sequence[str], overlapping: Mapping[str, str]
     ) -> Parents:
-        """Read what `to_table` made."""
+        """Read what `to_table` made; the table read last is not read again."""
+        latest = _latest_read[0] if _latest_read else None
+        if latest is not None and latest[0] is table and latest[1] == (key, overlapping):
+            return latest[2]
         names = [field.name for field in fields(Parent)]
         parents = []
         for row in table.select(names).to_pylist():
@@ -148,7 +173,9 @@ class Parents:
                 for name, value in row.items()
             }
             parents.append(Parent(**values))
-        return cls(tuple(key), dict(overlapping), {each.parent: each for each in parents})
+        found = cls(tuple(key), dict(overlapping), {each.parent: each for each in parents})
+        _latest_read[:] = [(table, (key, overlapping), found)]
+        return found
 
     def of(self, values: Mapping[str, str], counts: float) -> list[Parent]:
         """Return the parents that a partition takes its prior from; none without the first.
@@ -170,6 +197,12 @@ class Parents:
         from daypart.models.pooled import lay_out_parents
 
         return lay_out_parents(self)
+
+    @cached_property
+    def shared(self) -> Floats:
+        """Return each parent's `SHARED`, in the order of `by_name`."""
+        rows = self.by_name.values()
+        return np.array([[getattr(each, name) for name in SHARED] for each in rows])
 
     @cached_property
     def numbers(self) -> dict[str, int]:

@@ -24,7 +24,7 @@ from daypart.models.kernels import (
     IntVector,
     kernel,
 )
-from daypart.models.parents import parent_names
+from daypart.models.parents import names_of_parents
 from daypart.models.placed import I16
 
 if TYPE_CHECKING:
@@ -89,18 +89,15 @@ def pool(parents: Parents, block: SeriesBlock, dimensions: int) -> Pooled:
     Pooled
     """
     tables, numbers = parents.tables, parents.numbers
-    keys = block.keys.select(list(parents.key)).to_pylist()
-    candidate = [
-        [
-            numbers.get(name, -1)
-            for name in parent_names(parents.key, parents.overlapping, key).values()
-        ]
-        for key in keys
-    ]
+    columns = {name: block.keys.column(name).to_pylist() for name in parents.key}
+    names = names_of_parents(parents.key, parents.overlapping, columns)
+    candidate = np.array(
+        [[numbers.get(name, -1) for name in kind] for kind in names.values()], np.int64
+    )
     if tables.centre.shape[1] != dimensions:  # no parent knows where the scales lie
         tables = tables._replace(centre=np.zeros((len(numbers), dimensions)))
         tables = tables._replace(pull=np.zeros((len(numbers), dimensions)))
-    return tables._replace(candidate=np.array(candidate, np.int64).reshape(len(block), -1))
+    return tables._replace(candidate=np.ascontiguousarray(candidate.T))
 
 
 def lay_out_parents(parents: Parents) -> Pooled:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 
+@lru_cache(maxsize=4)
 def integration_rule(dimensions: int) -> NDArray[np.float64]:
     """Return nodes of degree 5 for a standard normal density.
 
@@ -43,6 +45,7 @@ def integration_rule(dimensions: int) -> NDArray[np.float64]:
     return np.array(rows)
 
 
+@lru_cache(maxsize=4)
 def product_rule(dimensions: int) -> NDArray[np.float64]:
     """Return four Gauss-Hermite nodes an axis, without the outermost corners.
 

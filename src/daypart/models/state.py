@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from daypart.models import layout, rows
 from daypart.models.diagnostics import PIT_COLUMNS
 from daypart.models.negbin import FEWEST_WEEKS
-from daypart.models.parents import SHARED
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,7 +49,9 @@ def state_table(block_fit: BlockFit) -> pa.Table:
     import pyarrow as pa
 
     ok = block_fit.rows.status == rows.OK
-    outcomes = [block_fit.outcome(i) for i in range(len(ok))]
+    outcomes = [
+        ("ok", None) if good else block_fit.outcome(i) for i, good in enumerate(ok.tolist())
+    ]
     columns: dict[str, Any] = {
         "status": [status for status, _ in outcomes],
         "reason": [reason for _, reason in outcomes],
@@ -181,9 +182,6 @@ def _parent_columns(block_fit: BlockFit, ok: Bools) -> dict[str, Any]:
         return dict.fromkeys(("parents", "shared_sd", "shared_event_sd"), nothing)
     pooled = ok & (found.parents > 0)
     names = pa.array(list(parents.by_name))
-    shared = np.array(
-        [[getattr(each, name) for name in SHARED] for each in parents.by_name.values()]
-    )
     event_sd = block_fit.pooled.event_sd
     number = _led(found.parent, found.parents, pooled)
     chosen = number.values.to_numpy()
@@ -194,6 +192,6 @@ def _parent_columns(block_fit: BlockFit, ok: Bools) -> dict[str, Any]:
 
     return {
         "parents": _lists(names.take(number.values), found.parents, pooled),
-        "shared_sd": told(shared),
+        "shared_sd": told(parents.shared),
         "shared_event_sd": told(event_sd),
     }

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daypart.models.kernels import F2, FloatMatrix, kernel
-from daypart.models.parents import parent_names
-from daypart.series import local_hours
+from daypart.models.parents import names_of_parents
+from daypart.models.placed import Placed, place
 
 if TYPE_CHECKING:
     from daypart.models.events import EventCalendar
@@ -109,6 +109,23 @@ class Sum:
         return float(self.counts.sum())
 
 
+@dataclass(frozen=True)
+class _Clock:
+    """One clock of a block, as `add_series` takes it."""
+
+    week: NDArray[np.int32]
+    hour_of_week: NDArray[np.int16]
+    monday: int
+    weeks: int
+
+    @classmethod
+    def of(cls, placed: Placed, number: int) -> _Clock:
+        hours = slice(placed.clock_start[number], placed.clock_start[number + 1])
+        week = placed.week[hours]
+        weeks = int(week[-1]) + 1 if len(week) else 0
+        return cls(week, placed.hour_of_week[hours], int(placed.monday[number]), weeks)
+
+
 class Sums:
     """The parents of a store, summed block by block in the order that they are given.
 
@@ -133,55 +150,47 @@ class Sums:
 
     def add_block(self, block: SeriesBlock) -> None:
         """Add every partition of a block to its parents."""
-        columns = [block.keys.column(name).to_pylist() for name in self.key]
-        for i in range(len(block)):
-            hours = block.hours_of(i)
-            if not hours:
+        placed = place(block, self.calendar)
+        columns = {name: block.keys.column(name).to_pylist() for name in self.key}
+        names = names_of_parents(self.key, self.overlapping, columns)
+        clocks = [_Clock.of(placed, number) for number in range(len(placed.monday))]
+        for i, number in enumerate(placed.clock.tolist()):
+            clock = clocks[number]
+            if not len(clock.week):
                 continue
-            values = dict(zip(self.key, (column[i] for column in columns), strict=True))
-            names = parent_names(self.key, self.overlapping, values)
-            span = int(block.first_hours[i]), hours, block.timezones[i]
-            series = np.array(block.counts_of(i), dtype=np.int32)
-            exposures = np.array(block.exposures_of(i), dtype=np.float32)
+            series = placed.counts[placed.count_start[i] : placed.count_start[i + 1]]
+            exposures = placed.exposures[placed.exposure_start[i] : placed.exposure_start[i + 1]]
             for column in self._summed:
-                parent = self._add(names, column, series, exposures, span)
-                self._add_events(parent, values, span)
+                name = names[column][i]
+                parent = self.by_name.get(name)
+                if parent is None:
+                    parent = Sum(name, column, names[""][i], clock.monday)
+                    self.by_name[name] = parent
+                begin = parent.reach(clock.monday, clock.weeks)
+                total = add_series(
+                    series,
+                    exposures,
+                    clock.week,
+                    clock.hour_of_week,
+                    parent.counts[begin:],
+                    parent.exposure[begin:],
+                )
+                parent.partitions += 1
+                parent.squares += total * total
+                self._add_events(parent, placed, int(placed.events[i]), clock)
 
-    def _add(
-        self,
-        names: Mapping[str, str],
-        column: str,
-        series: NDArray[np.int32],
-        exposures: NDArray[np.float32],
-        span: tuple[int, int, str],
-    ) -> Sum:
-        clock, name = local_hours(*span), names[column]
-        monday = int(clock.day[0]) - int(clock.hour_of_week[0]) // 24
-        parent = self.by_name.setdefault(name, Sum(name, column, names[""], monday))
-        begin = parent.reach(monday, int(clock.week[-1]) + 1)
-        total = add_series(
-            series,
-            exposures,
-            np.array(clock.week),
-            np.array(clock.hour_of_week),
-            parent.counts[begin:],
-            parent.exposure[begin:],
-        )
-        parent.partitions += 1
-        parent.squares += total * total
-        return parent
-
-    def _add_events(
-        self, parent: Sum, values: Mapping[str, str], span: tuple[int, int, str]
-    ) -> None:
-        known = (parent.parent, *span, *(values.get(name) for name in self.calendar.columns))
+    def _add_events(self, parent: Sum, placed: Placed, members: int, clock: _Clock) -> None:
+        pairs = slice(placed.event_start[members], placed.event_start[members + 1])
+        hour = placed.event_hour[pairs]
+        if not len(hour):
+            return
+        effect = placed.effect[placed.effect_start[members] :][placed.event_effect[pairs]]
+        known = (parent.parent, clock.monday, hour.tobytes(), effect.tobytes())
         if known in self._seen:
             return
         self._seen.add(known)
-        found = self.calendar.hours_of(values, *span)
-        clock = local_hours(*span)
-        monday = clock.day - clock.hour_of_week // 24
-        cells = monday[found.hour], clock.hour_of_week[found.hour], found.effect
+        monday = clock.monday + 7 * clock.week[hour].astype(np.int64)
+        cells = monday, clock.hour_of_week[hour], effect
         parent.events.update(zip(*(cell.tolist() for cell in cells), strict=True))
 
     def families(self) -> list[tuple[Sum, list[Sum]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -175,7 +176,7 @@ class SeriesStore:
                 [0] + [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
             )
             groups = np.unique(np.searchsorted(starts, wanted, side="right") - 1)
-            table = file.read_row_groups(groups.tolist())
+            table = _read_groups(path, tuple(groups.tolist()))
             positions = np.concatenate(
                 [np.arange(starts[g], starts[g + 1]) for g in groups] or [wanted]
             )
@@ -268,6 +269,16 @@ class SeriesStore:
         remove_unfinished(self.folder / "series")
         files = (self.folder / "series").glob("*.parquet")
         delete_files([file for file in files if f"series/{file.name}" not in kept])
+
+
+@lru_cache(maxsize=1)
+def _read_groups(path: Location, groups: tuple[int, ...]) -> pa.Table:
+    """Read row groups of a region; the last ones are kept, since neighbours are asked for next.
+
+    A region's file is never changed, so that its path alone tells what is in it.
+    """
+    with open_parquet(path) as file:
+        return file.read_row_groups(list(groups))
 
 
 def content_hash(block: SeriesBlock) -> str:

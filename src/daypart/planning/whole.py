@@ -16,6 +16,7 @@ Ints = NDArray[np.int64]
 
 NODES = 2000
 SECONDS = 60.0
+_ROUNDS, _ROUNDS_OF_LARGE = 16, 4
 _ANY = 1e6
 """A gap that any schedule is within."""
 
@@ -48,7 +49,7 @@ def find_whole_spots(
     continuous: Continuous,
     *,
     gap: float = 2e-3,
-    rounds: int = 4,
+    rounds: int | None = None,
     budget: float | None = None,
 ) -> Whole | None:
     """Find whole spots whose objective is within `gap` of the best possible.
@@ -64,8 +65,8 @@ def find_whole_spots(
     continuous : Continuous
     gap : float
         Relative; 0 asks for the proven optimum.
-    rounds : int
-        Most mixed-integer masters to solve.
+    rounds : int, optional
+        Most mixed-integer masters to solve; fewer of a large problem's unless told.
     budget : float, optional
         Instead of the problem's.
 
@@ -74,6 +75,8 @@ def find_whole_spots(
     Whole, or None where no whole spots keep the limits
     """
     problem, objective = planes.problem, planes.objective
+    if rounds is None:
+        rounds = _ROUNDS_OF_LARGE if problem.is_large else _ROUNDS
     planes.master.set_budget(problem.budget if budget is None else budget)
     best: Ints | None = None
     best_value, bound = -np.inf, continuous.bound

@@ -142,7 +142,9 @@ class IngestTasks:
             Piece(file["path"], task)
             for file, task in zip(content["files"], _tasks_of(sizes), strict=True)
         ]
-        self.staged_in, rows = self._run("reading events", "files", "StageWork", content, pieces)
+        self.staged_in, rows = self._run(
+            ("reading events", "files"), "stage_file_of", content, pieces
+        )
         names = [file["path"] for file in content["files"]]
         for number, name in enumerate(names):
             self.staged += [(number, made) for made in json.loads(rows[name]["outcome"])]
@@ -197,7 +199,9 @@ class IngestTasks:
         task = {code: number for number, code in enumerate(order)}
         pieces = [Piece(code, task[code], code) for code in active]
         members = batch.workspace.table("SELECT * EXCLUDE (household_text) FROM members")
-        folder, rows = self._run("crediting", "markets", "CreditWork", content, pieces, members)
+        folder, rows = self._run(
+            ("crediting", "markets"), "credit_market_of", content, pieces, members
+        )
         for code in active:
             outcome = json.loads(rows[code]["outcome"])
             yield code, update_of_outcome(batch.workspace, folder, code, outcome)
@@ -207,8 +211,7 @@ class IngestTasks:
 
     def _run(
         self,
-        title: str,
-        unit: str,
+        step_of: tuple[str, str],
         work: str,
         content: Mapping[str, Any],
         pieces: Sequence[Piece],
@@ -218,10 +221,11 @@ class IngestTasks:
         # Generations make the digest of an ingest into a store that has grown another one.
         described = json.dumps([self.batch.generation, work, content], sort_keys=True)
         digest = hashlib.blake2b(described.encode(), digest_size=8).hexdigest()
-        folder = self.folder / f"{work.lower()}-{digest}"
+        folder = self.folder / f"{work}-{digest}"
         if members is not None:
             write_table(make_folder(folder) / "members.parquet", members)
         tasks: list[Task] = plan_pieces(folder, f"daypart.ingest_on.work:{work}", content, pieces)
+        title, unit = step_of
         key = self.given.key if isinstance(self.given.key, bytes) else None
         with (
             self.progress.step(f"{title} ({self.executor.name})", len(pieces), unit) as step,

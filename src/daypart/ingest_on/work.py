@@ -5,23 +5,18 @@ Everything that a task needs stands in its folder's `run.json`; the household ke
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import shutil
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from daypart.errors import DaypartError, Interrupted
-from daypart.runs.folder import RunFolder
-from daypart.runs.printed import PrintedLog
+from daypart.errors import DaypartError
+from daypart.runs.pieces import piece
 from daypart.runs.threads import usable_cores
 from daypart.series import SeriesStore
 from daypart.storage import (
@@ -62,146 +57,87 @@ from daypart.viewing.staging import (
 from daypart.viewing.workspace import Workspace, open_task_workspace
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    pass
 
 _NO_KEY = b"\0" * 16
 """Crediting hashes nothing."""
 
 
-class _PieceWork:
-    """One piece at a time, whose row holds its outcome as JSON; a `Work`."""
-
-    is_work = True
-    most_at_once = 1
-
-    def __init__(self, folder: RunFolder, content: Mapping[str, Any]) -> None:
-        self.folder = folder
-        self.content = content
-
-    def check(self, regions: Sequence[str] | None = None) -> None:
-        """Nothing: a piece looks at its own inputs."""
-
-    def do(
-        self,
-        region: str,
-        rows: Sequence[int],
-        attempts: np.ndarray[Any, Any],
-        log: PrintedLog | None = None,
-    ) -> pa.Table:
-        """Do one piece; what a user can mend fails it, with the reason in its row."""
-        started = time.perf_counter()
-        told: dict[str, Any] = {"status": "ok", "reason": None, "hint": None, "outcome": None}
-        try:
-            told["outcome"] = json.dumps(self.outcome(rows[0]))
-        except Interrupted:
-            raise
-        except DaypartError as error:
-            told |= {"status": "failed", "reason": error.message, "hint": error.hint}
-        return _row(self.name(rows[0]), int(attempts[0]), time.perf_counter() - started, **told)
-
-    def give_up(
-        self, region: str, rows: Sequence[int], attempts: np.ndarray[Any, Any], reason: str
-    ) -> pa.Table:
-        """Return the row of a piece whose process ended again and again."""
-        why = f"{self.name(rows[0])}: {reason}"
-        told: dict[str, Any] = {"status": "failed", "reason": why, "hint": None, "outcome": None}
-        return _row(self.name(rows[0]), int(attempts[0]), 0.0, **told)
-
-    def name(self, row: int) -> str:
-        """Return what a piece is called."""
-        raise NotImplementedError
-
-    def outcome(self, row: int) -> Any:
-        """Do a piece; return what came of it, as JSON can hold it."""
-        raise NotImplementedError
-
-    def workspace(self, key: bytes) -> Any:
-        """Open a workspace of this machine's own."""
-        return open_task_workspace(
-            memory=self.content["memory"],
-            threads=self.content["threads"] or usable_cores(),
-            key=key,
+@piece
+def stage_file_of(folder: Location, told: Mapping[str, Any], row: int) -> list[str]:
+    """Read one file of events into rows by market; return the files made, in the folder."""
+    file = told["files"][row]
+    path = location(file["path"])
+    if file_digest(path) != file["digest"]:
+        raise DaypartError(f"{path}: changed while it was ingested", hint="ingest it again")
+    with _workspace(told, _key_of(told)) as workspace:
+        reference = load_reference(
+            workspace,
+            households=told["households"],
+            segments=told["segments"],
+            markets=None,
+            timezone=None,
+            networks=told["networks"],
+            known_markets=markets_of_json(told["markets"]),
         )
+        days = (told[name] and date.fromisoformat(told[name]) for name in _DAYS)
+        load_market_table(workspace, reference.markets, *days)
+        rules = StagingRules(ColumnMapping(**told["mapping"]), **told["rules"])
+        stage_file(workspace, open_source(workspace.connection, path), row, rules)
+        # Two attempts may overlap, so that each writes files of its own; a row names them.
+        own = f"staged/{row}-{secrets.token_hex(4)}"
+        return [
+            _keep(made, folder, f"{own}/{made.parent.name}/{made.name}")
+            for made in sorted((staged_folder(workspace) / f"file={row}").rglob("*.parquet"))
+        ]
 
 
-class StageWork(_PieceWork):
-    """Reads files of events into rows by market, beside the plan."""
+@piece
+def credit_market_of(folder: Location, told: Mapping[str, Any], row: int) -> Any:
+    """Credit one market; return what `update_of_outcome` reads.
 
-    def name(self, row: int) -> str:
-        """Return a file's path."""
-        return str(self.content["files"][row]["path"])
-
-    def outcome(self, row: int) -> list[str]:
-        """Stage one file; return the files made, relative to the folder."""
-        told, file = self.content, self.content["files"][row]
-        path = location(file["path"])
-        if file_digest(path) != file["digest"]:
-            raise DaypartError(f"{path}: changed while it was ingested", hint="ingest it again")
-        with self.workspace(_key_of(told)) as workspace:
-            reference = load_reference(
-                workspace,
-                households=told["households"],
-                segments=told["segments"],
-                markets=None,
-                timezone=None,
-                networks=told["networks"],
-                known_markets=markets_of_json(told["markets"]),
-            )
-            days = (told[name] and date.fromisoformat(told[name]) for name in _DAYS)
-            load_market_table(workspace, reference.markets, *days)
-            rules = StagingRules(ColumnMapping(**told["mapping"]), **told["rules"])
-            stage_file(workspace, open_source(workspace.connection, path), row, rules)
-            # Two attempts may overlap, so that each writes files of its own; a row names them.
-            own = f"staged/{row}-{secrets.token_hex(4)}"
-            return [
-                _keep(made, self.folder.path, f"{own}/{made.parent.name}/{made.name}")
-                for made in sorted((staged_folder(workspace) / f"file={row}").rglob("*.parquet"))
-            ]
-
-
-class CreditWork(_PieceWork):
-    """Credits markets, and writes their files into the store, where nothing names them yet."""
-
-    def name(self, row: int) -> str:
-        """Return a market's code."""
-        return str(self.content["markets"][row]["code"])
-
-    def outcome(self, row: int) -> Any:
-        """Credit one market; return what `update_of_outcome` reads."""
-        told, own = self.content, self.content["markets"][row]
-        with self.workspace(_NO_KEY) as workspace:
-            members = read_table(self.folder.path / "members.parquet")
-            workspace.connection.register("given_members", members)
-            workspace.run("CREATE TEMP TABLE members AS SELECT * FROM given_members")
-            workspace.connection.unregister("given_members")
-            number_names(workspace, told["networks"], told["segments"])
-            open_quarantine(workspace)
-            bring_staged(workspace, location(told["staged_in"]), own["files"])
-            done = update_market(
-                _update_of(workspace, told),
-                market_of_json(own["code"], own["about"]),
-                StagedMarket(*own["staged"]) if own["staged"] else None,
-                staged_rows_sql(workspace, own["number"]) if own["staged"] else None,
-                households_changed=own["households_changed"],
-            )
-            if done is None:
-                return None
-            place = f"credited/{row}-{secrets.token_hex(4)}"
-            kept = SeriesStore.create(self.folder.path / place, key=KEY_COLUMNS, measures=[MEASURE])
-            kept.replace_regions([(own["code"], done.block)])
-            aside = workspace.table("SELECT * FROM rows_set_aside")
-            write_table(self.folder.path / place / "rows_set_aside.parquet", aside)
-        return {
-            "place": place,
-            "rows": asdict(done.rows),
-            "events": list(done.events),
-            "hut": done.hut,
-            "panel": done.panel,
-            "minutes_after_window": done.minutes_after_window,
-        }
+    Its files are written into the store, where nothing names them yet.
+    """
+    own = told["markets"][row]
+    with _workspace(told, _NO_KEY) as workspace:
+        members = read_table(folder / "members.parquet")
+        workspace.connection.register("given_members", members)
+        workspace.run("CREATE TEMP TABLE members AS SELECT * FROM given_members")
+        workspace.connection.unregister("given_members")
+        number_names(workspace, told["networks"], told["segments"])
+        open_quarantine(workspace)
+        bring_staged(workspace, location(told["staged_in"]), own["files"])
+        done = update_market(
+            _update_of(workspace, told),
+            market_of_json(own["code"], own["about"]),
+            StagedMarket(*own["staged"]) if own["staged"] else None,
+            staged_rows_sql(workspace, own["number"]) if own["staged"] else None,
+            households_changed=own["households_changed"],
+        )
+        if done is None:
+            return None
+        place = f"credited/{row}-{secrets.token_hex(4)}"
+        kept = SeriesStore.create(folder / place, key=KEY_COLUMNS, measures=[MEASURE])
+        kept.replace_regions([(own["code"], done.block)])
+        aside = workspace.table("SELECT * FROM rows_set_aside")
+        write_table(folder / place / "rows_set_aside.parquet", aside)
+    return {
+        "place": place,
+        "rows": asdict(done.rows),
+        "events": list(done.events),
+        "hut": done.hut,
+        "panel": done.panel,
+        "minutes_after_window": done.minutes_after_window,
+    }
 
 
 _DAYS = ("first_day", "last_day")
+
+
+def _workspace(told: Mapping[str, Any], key: bytes) -> AbstractContextManager[Workspace]:
+    """Open a workspace of this machine's own."""
+    threads = told["threads"] or usable_cores()
+    return open_task_workspace(memory=told["memory"], threads=threads, key=key)
 
 
 def update_of_outcome(
@@ -291,31 +227,6 @@ def _keep(made: Path, folder: Location, relative: str) -> str:
     with atomic_path(folder / relative) as path:
         shutil.copyfile(made, path)
     return relative
-
-
-def _row(
-    unique_id: str,
-    attempt: int,
-    seconds: float,
-    *,
-    status: str,
-    reason: str | None,
-    hint: str | None,
-    outcome: str | None,
-) -> pa.Table:
-    import pyarrow as pa
-
-    return pa.table(
-        {
-            "unique_id": [unique_id],
-            "status": [status],
-            "reason": pa.array([reason], pa.string()),
-            "seconds": [seconds],
-            "attempt": pa.array([attempt], pa.int32()),
-            "hint": pa.array([hint], pa.string()),
-            "outcome": pa.array([outcome], pa.string()),
-        }
-    )
 
 
 @contextmanager

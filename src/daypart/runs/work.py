@@ -69,8 +69,9 @@ def open_work(folder: RunFolder) -> Work:
     module, _, attribute = name.partition(":")
     # A folder from outside must not choose what is imported: only daypart's own modules count.
     if module.split(".")[0] == "daypart":
+        from daypart.runs.pieces import PieceWork, is_piece
+
         found: Any = getattr(importlib.import_module(module), attribute, None)
-        if getattr(found, "is_work", False):
-            work: Work = found(folder, content["content"])
-            return work
+        if is_piece(found):
+            return PieceWork(folder, content, found)
     raise DaypartError(f"{folder.path}: {name!r} is no work that this daypart knows")

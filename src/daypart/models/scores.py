@@ -368,7 +368,7 @@ def uncut_quantiles(quantiles: ArrayLike, probabilities: Sequence[float]) -> Flo
     --------
     No count has a probability of 0.8, which ends at 1/2:
 
-    >>> uncut_quantiles([0.0, 0.0, 0.25], [0.2, 0.4, 0.6]).tolist()
+    >>> uncut_quantiles([0.0, 0.0, 0.25], [0.2, 0.4, 0.6]).round(3).tolist()
     [-0.25, 0.0, 0.25]
     """
     q, levels = np.asarray(quantiles, dtype=np.float64), np.asarray(probabilities, np.float64)

@@ -67,7 +67,7 @@ def _dollar_lines(found: RunCost) -> list[str]:
             f"idle {dollars(found.dollars_idle or 0)}"
         )
         if found.expected is None:
-            lines.append("no estimate was kept (fit makes one with daypart[emulator])")
+            lines.append("no estimate was kept (fit makes one with daypart[aws])")
     if found.expected is not None:
         outlook = found.expected["outlook"]
         bills = [f"{each['name']} {dollars(each['dollars'])}" for each in outlook["bills"]]

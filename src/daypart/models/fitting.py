@@ -93,12 +93,13 @@ class BlockFit:
         self.fine = product_rule(3) if d == 3 and in_full else self.rule
         self.placed: Placed = place(block, model.calendar)
         parents = model.parents if model.parents and model.parents.by_name else None
-        self.pooled = pool(parents, block, d) if parents else no_parents(len(block), d)
+        effects = len(model.calendar.effects)
+        self.pooled = pool(parents, block, d, effects) if parents else no_parents(len(block), d)
         present = int(np.diff(self.placed.effect_start).max(initial=0))
         self.rows: Rows = make_rows(
             self.placed,
             self.pooled,
-            effects=len(model.calendar.effects) if parents else present,
+            effects=effects if parents else present,
             nodes=max(len(self.rule), len(self.fine)),
             dimensions=d,
         )

@@ -74,7 +74,7 @@ def no_parents(partitions: int, dimensions: int) -> Pooled:
     )
 
 
-def pool(parents: Parents, block: SeriesBlock, dimensions: int) -> Pooled:
+def pool(parents: Parents, block: SeriesBlock, dimensions: int, effects: int) -> Pooled:
     """Lay a run's parents out, beside the candidates of a block's partitions.
 
     Parameters
@@ -83,6 +83,8 @@ def pool(parents: Parents, block: SeriesBlock, dimensions: int) -> Pooled:
     block : SeriesBlock
     dimensions : int
         Hyperparameters.
+    effects : int
+        Events of the block's own calendar: its holidays may be off where the parents' are on.
 
     Returns
     -------
@@ -97,7 +99,18 @@ def pool(parents: Parents, block: SeriesBlock, dimensions: int) -> Pooled:
     if tables.centre.shape[1] != dimensions:  # no parent knows where the scales lie
         tables = tables._replace(centre=np.zeros((len(numbers), dimensions)))
         tables = tables._replace(pull=np.zeros((len(numbers), dimensions)))
-    return tables._replace(candidate=np.ascontiguousarray(candidate.T))
+    return tables._replace(
+        candidate=np.ascontiguousarray(candidate.T),
+        event_mean=_last_columns(tables.event_mean, effects),
+        event_sd=_last_columns(tables.event_sd, effects),
+    )
+
+
+def _last_columns(table: FloatMatrix, columns: int) -> FloatMatrix:
+    """Return the last columns of a table, or zeros before them: holidays are a calendar's first."""
+    missing = max(0, columns - table.shape[1])
+    kept = table[:, table.shape[1] - (columns - missing) :]
+    return np.ascontiguousarray(np.pad(kept, ((0, 0), (missing, 0))))
 
 
 def lay_out_parents(parents: Parents) -> Pooled:

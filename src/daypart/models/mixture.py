@@ -3,7 +3,7 @@
 FAST takes theta as bent normal around its mode and the field's answer to it as linear. FULL visits
 1 + 2 d axis and 2^d (d = 3) or 2^(d - 1) (d = 5) corner nodes of a degree-5 rule, at distance
 sqrt(d + 2) in standardised coordinates; each axis is bent so that the density falls along it as
-a normal one would (visited for that where FULL is asked for, else as its skewness says), and a
+a normal one would (visited for that; FAST reads it off the skewness), and a
 node's weight is corrected by density over normal. The tails of sparse series' scales need more
 nodes: those of a product rule (`quadrature.product_rule`).
 
@@ -409,12 +409,9 @@ def fit_series(
                 phase = LOST
             elif index == w.shape[1]:
                 skewed = sums[CHECKS, 1] > structure.skewed
-                if inference == FULL:
+                # Bends guessed from a strong skewness halve a scale's mean at times: look.
+                if inference == FULL or (inference == AUTO and skewed):
                     phase, index = AXES, 0
-                elif inference == AUTO and skewed:
-                    for axis in range(w.shape[1]):
-                        bend_by_skewness(w, axis)
-                    phase, index = NODES, begin_nodes(t, s, fine, w, nodes, sums)
                 else:
                     phase = DONE
         elif phase == AXES:

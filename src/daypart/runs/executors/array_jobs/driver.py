@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from daypart.errors import DaypartError, Interrupted
 from daypart.runs.events import Event, OnEvent, Submitted, TaskFailed, TaskFinished, Waiting
 from daypart.runs.executor import Task
 from daypart.runs.executors.array_jobs.clock import Clock
-from daypart.runs.executors.array_jobs.records import Record
+from daypart.runs.executors.array_jobs.records import Record, Records
 from daypart.runs.executors.array_jobs.results import Results
 from daypart.runs.executors.array_jobs.scheduler import Cause, FailedChild, Scheduler, Standing
 from daypart.runs.executors.array_jobs.submission import (
@@ -19,6 +19,9 @@ from daypart.runs.executors.array_jobs.submission import (
     plan_submissions,
 )
 from daypart.runs.stopping import Stop
+from daypart.storage import Location
+
+OpenJobs = Callable[[Location], Scheduler]
 
 _MEND_EVERY_SECONDS = 600.0
 _MOST_ROUNDS_WITHOUT_PROGRESS = 3
@@ -306,8 +309,20 @@ class Driver:
                 self._to_mend.pop(event.task, None)
 
 
-def cancel_jobs(jobs: Scheduler) -> int:
+def tasks_at_work(run: Location, open_jobs: OpenJobs) -> frozenset[int]:
+    """Return the tasks of arrays that an earlier driver left running.
+
+    Without records of any the scheduler is not asked, so that no credentials are needed.
+    """
+    live = [] if Records(run).all_ended() else open_jobs(run).recover()
+    return frozenset(task for record in live for task in record.submission.tasks)
+
+
+def cancel_arrays(run: Location, open_jobs: OpenJobs) -> int:
     """End what an earlier driver left running; return how many tasks that were."""
+    if Records(run).all_ended():
+        return 0
+    jobs = open_jobs(run)
     live = jobs.recover()
     for record in live:
         jobs.terminate(record.job_id, "daypart: cancelled")

@@ -11,7 +11,7 @@ from daypart.runs.child_check import fits_own_model
 from daypart.runs.events import OnEvent
 from daypart.runs.executor import Request, Task, TaskSize
 from daypart.runs.executors.array_jobs.clock import WallClock
-from daypart.runs.executors.array_jobs.driver import Driver, cancel_jobs
+from daypart.runs.executors.array_jobs.driver import Driver, cancel_arrays, tasks_at_work
 from daypart.runs.executors.array_jobs.records import Records
 from daypart.runs.executors.array_jobs.results import PartResults
 from daypart.runs.executors.array_jobs.run_check import check_run
@@ -82,10 +82,7 @@ class AwsBatchExecutor:
 
     def active_tasks(self, run: Location) -> frozenset[int]:
         """Return the tasks of arrays that still run in Batch; see `Executor`."""
-        if Records(run).all_ended():
-            return frozenset()
-        live = self._jobs(run, lambda: False).recover()
-        return frozenset(task for record in live for task in record.submission.tasks)
+        return tasks_at_work(run, self._jobs)
 
     def execute(self, tasks: Sequence[Task], on_event: OnEvent, stop: Stop | None = None) -> None:
         """Submit tasks and see them through; see `Executor`."""
@@ -104,11 +101,9 @@ class AwsBatchExecutor:
 
     def cancel(self, run: Location) -> int:
         """End the arrays that an earlier driver left running; see `Executor`."""
-        if Records(run).all_ended():
-            return 0
-        return cancel_jobs(self._jobs(run, lambda: False))
+        return cancel_arrays(run, self._jobs)
 
-    def _jobs(self, run: Location, in_a_hurry: Callable[[], bool]) -> Jobs:
+    def _jobs(self, run: Location, in_a_hurry: Callable[[], bool] = lambda: False) -> Jobs:
         client: Any = make_client(self.settings.region, self.settings.endpoint_url)
         clock = WallClock(in_a_hurry)
         return Jobs(run, BatchCalls(client, clock, self.settings.calls_per_second), self.settings)

@@ -10,7 +10,7 @@ from daypart.progress import Progress
 from daypart.runs.events import OnEvent
 from daypart.runs.executor import Request, Task, TaskSize
 from daypart.runs.executors.array_jobs.clock import WallClock
-from daypart.runs.executors.array_jobs.driver import Driver, cancel_jobs
+from daypart.runs.executors.array_jobs.driver import Driver, cancel_arrays, tasks_at_work
 from daypart.runs.executors.array_jobs.records import Records
 from daypart.runs.executors.array_jobs.results import PartResults
 from daypart.runs.executors.array_jobs.run_check import check_run
@@ -75,10 +75,7 @@ class SlurmExecutor:
 
     def active_tasks(self, run: Location) -> frozenset[int]:
         """Return the tasks of arrays that still run in Slurm; see `Executor`."""
-        if Records(run).all_ended():
-            return frozenset()
-        live = self._jobs(run).recover()
-        return frozenset(task for record in live for task in record.submission.tasks)
+        return tasks_at_work(run, self._jobs)
 
     def execute(self, tasks: Sequence[Task], on_event: OnEvent, stop: Stop | None = None) -> None:
         """Submit tasks and see them through; see `Executor`."""
@@ -94,7 +91,7 @@ class SlurmExecutor:
 
     def cancel(self, run: Location) -> int:
         """End the arrays that an earlier driver left running; see `Executor`."""
-        return 0 if Records(run).all_ended() else cancel_jobs(self._jobs(run))
+        return cancel_arrays(run, self._jobs)
 
     def _jobs(self, run: Location, in_a_hurry: Callable[[], bool] = lambda: False) -> Jobs:
         clock = WallClock(in_a_hurry)

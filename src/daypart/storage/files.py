@@ -180,7 +180,9 @@ def remove_unfinished(folder: PathLike) -> None:
 
 def delete_files(files: list[Location]) -> None:
     """Delete files, those on S3 a thousand in a request; one that is gone already is no error."""
-    s3.delete([file for file in files if isinstance(file, S3Path)])
+    on_s3 = [file for file in files if isinstance(file, S3Path)]
+    if on_s3:  # a base install has no library for S3
+        s3.delete(on_s3)
     for file in files:
         if isinstance(file, Path):
             file.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pyarrow as pa
 import pytest
@@ -121,3 +122,12 @@ def test_the_nearest_of_many_names_comes_first_and_the_list_is_short():
     assert hint.startswith("did you mean network_3")
     assert hint.endswith("and 28 more")
     assert did_you_mean("x", []) == "there are none"
+
+
+def test_a_store_on_disk_asks_for_no_library_of_s3(tmp_path, monkeypatch):
+    """A base install has none; deleting what a store no longer names once asked for it."""
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    (tmp_path / "old").touch()
+    storage.delete_files([tmp_path / "old", tmp_path / "gone already"])
+    storage.delete_files([])
+    assert list(tmp_path.iterdir()) == []

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from daypart.models.kernels import forget_stale_kernels, log_of, one_compiler
+from daypart.models.kernels import exp_of, forget_stale_kernels, log_of, one_compiler
 
 _WAIT_TO_COMPILE = """
 import sys
@@ -61,3 +61,10 @@ def test_the_logarithm_is_exact_to_its_last_digits_over_the_whole_range():
     found = np.empty_like(values)
     log_of(values, found, len(values))
     np.testing.assert_allclose(found, np.log(values), rtol=5e-14, atol=1e-16)
+
+
+def test_exponentials_are_right_to_the_last_digits_wherever_they_are_finite():
+    values = np.concatenate([np.linspace(-700, 700, 9999), [0.0, 1e-300, -1e-17, -900.0, 900.0]])
+    found = np.empty_like(values)
+    exp_of(values, found, len(values))
+    np.testing.assert_allclose(found, np.exp(np.clip(values, -700, 700)), rtol=1e-13)

@@ -21,6 +21,7 @@ from daypart.models.predict import (
     ABSCISSAE,
     PlacedHours,
     level_of,
+    normal_quantiles,
     strata_of,
 )
 from daypart.models.predictive import forecast_cells
@@ -121,6 +122,7 @@ def test_predictive_probabilities_at_the_references_quantiles_are_right(referenc
         ABSCISSAE,
         ABSCISSA_WEIGHTS,
         fine,
+        normal_quantiles(fine),
         moments,
         quantiles,
     )

@@ -18,7 +18,7 @@ import numpy as np
 
 from daypart.models.field import SERIES, Series
 from daypart.models.kernels import F1, F2, FloatMatrix, FloatVector, kernel
-from daypart.models.predictive import gamma_cdf
+from daypart.models.large_counts import large_count_cdf
 from daypart.models.summary import DENSE, HOUR
 
 PIT_COLUMNS = ("pit_mean", "pit_sd", "pit_distance")
@@ -32,11 +32,10 @@ _MODULUS, _FACTOR = 2_147_483_647, 48_271  # Park and Miller's generator, as rev
 def transform(y: float, u: float, mu: float, r: float) -> float:
     """Return F(y - 1) + u (F(y) - F(y - 1)) of the negative binomial F.
 
-    Where y is large, F is a gamma law's, and what lies between two counts is read off it.
+    Where y is large, F is a smooth law's, and what lies between two counts is read off it.
     """
     if y > _SUMMED:
-        shape = 1.0 / (r + 1.0 / mu)
-        return gamma_cdf(shape, shape * (y - 0.5 + u) / mu)
+        return large_count_cdf(y - 0.5 + u, mu, r)
     term = math.exp(-math.log1p(r * mu) / r)
     share = r * mu / (1.0 + r * mu)
     below = 0.0

@@ -8,6 +8,7 @@ arrays that the caller owns: nothing is allocated inside a fit.
 from __future__ import annotations
 
 import fcntl
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -173,3 +174,34 @@ def log_of(values: FloatVector, out: FloatVector, count: int) -> None:
         series = series * z + 1.0 / 5.0
         series = series * z + 1.0 / 3.0
         out[i] = e * 0.6931471805599453 + 2.0 * s * (1.0 + z * series)
+
+
+@kernel(numba.void, F1, F1, numba.int64, door=True)
+def exp_of(values: FloatVector, out: FloatVector, count: int) -> None:
+    """Write the exponentials of numbers from -700 to 700 (nearer ones than those beyond).
+
+    With n the whole number next to x / log 2, exp(x) is 2^n times the series of exp(x - n log 2),
+    cut below the last digit of a float64; 2^n is written into the exponent's bits.
+    """
+    power = out.view(np.int64)
+    for i in range(unsigned(count)):
+        x = min(max(values[i], -700.0), 700.0)
+        n = math.floor(x * 1.4426950408889634 + 0.5)
+        power[i] = (int(n) + 1023) << 52
+    for i in range(unsigned(count)):
+        x = min(max(values[i], -700.0), 700.0)
+        n = math.floor(x * 1.4426950408889634 + 0.5)
+        y = (x - n * 0.693147180369123816490) - n * 1.90821492927058770002e-10
+        series = 1.0 / 6227020800.0
+        series = series * y + 1.0 / 479001600.0
+        series = series * y + 1.0 / 39916800.0
+        series = series * y + 1.0 / 3628800.0
+        series = series * y + 1.0 / 362880.0
+        series = series * y + 1.0 / 40320.0
+        series = series * y + 1.0 / 5040.0
+        series = series * y + 1.0 / 720.0
+        series = series * y + 1.0 / 120.0
+        series = series * y + 1.0 / 24.0
+        series = series * y + 1.0 / 6.0
+        series = series * y + 0.5
+        out[i] = out[i] * (1.0 + y + y * y * series)

@@ -48,6 +48,7 @@ from daypart.models.kernels import (
     FloatMatrix,
     FloatVector,
     IntVector,
+    exp_of,
     kernel,
     unsigned,
 )
@@ -147,11 +148,11 @@ def hours_khat(
     normal : float64 array, shape (draws, nodes)
     ratios : float64 array, shape (draws,)
         Overwritten.
-    work : float64 array, shape (5, nodes)
+    work : float64 array, shape (6, nodes)
         Overwritten.
     """
     keep, pivot, weight, own = s.node[KEEP], s.node[PIVOT], s.node[WEIGHT], s.node[OWN]
-    bend, pull, spread, path, scale = work[0], work[1], work[2], work[3], work[4]
+    bend, pull, spread, path, scale, grown = work[0], work[1], work[2], work[3], work[4], work[5]
     width, segments = unsigned(structure.width), len(structure.parents)
     root = unsigned(24 * segments)
     for c in range(168):
@@ -195,8 +196,11 @@ def hours_khat(
                 for n in range(first, first + width):
                     path[n] += keep[n] * path[root]
         for c in range(168):
-            x = bend[c] * path[c]
-            total -= scale[c] * (math.exp(min(x, 700.0)) - 1.0 - x - 0.5 * x * x)
+            path[c] *= bend[c]
+        exp_of(path, grown, 168)
+        for c in range(168):
+            x = path[c]
+            total -= scale[c] * (grown[c] - 1.0 - x - 0.5 * x * x)
         ratios[draw] = total
     return pareto_khat(ratios)
 
@@ -232,7 +236,7 @@ def khat_of(fitted: Fitted) -> float:
             fitted.theta.copy(),
             normal_numbers(nodes),
             np.zeros(DRAWS),
-            np.zeros((5, nodes)),
+            np.zeros((6, nodes)),
             np.zeros(len(fitted.theta)),
             np.zeros(2, np.int64),
         )

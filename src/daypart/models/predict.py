@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _STRATA = 4
 HOURS_EACH = 1344
 """Quantiles of up to so many hours are found one by one, those of more read off a table."""
-NODE_WIDTH, DEVIATION_NODES = 0.1, 11
+CLOSE_NODES, WIDE_NODES, DEVIATION_NODES = 0.1, 0.35, 11
 ABSCISSAE, ABSCISSA_WEIGHTS = np.polynomial.hermite_e.hermegauss(7)
 ABSCISSA_WEIGHTS = ABSCISSA_WEIGHTS / ABSCISSA_WEIGHTS.sum()
 
@@ -104,15 +105,13 @@ def forecast_block(
     from daypart.models.predictive import forecast_cells
 
     shape = (state.num_rows, window.hours)
-    result = Forecast(
-        np.full(shape, np.nan),
-        np.full(shape, np.nan),
-        np.full((*shape, len(probabilities)), np.nan),
-    )
+    result = Forecast(np.empty(shape), np.empty(shape), np.empty((*shape, len(probabilities))))
     order = np.argsort(probabilities, kind="stable")
     ascending = np.asarray(probabilities, dtype=np.float64)[order]
+    normal = normal_quantiles(ascending)
     for i, row in enumerate(state.to_pylist()):
         if row["status"] != "ok":
+            result.mean[i] = result.sd[i] = result.quantiles[i] = np.nan
             continue
         clock = clock_of(model, row, window)
         level = level_of(model, row, clock)
@@ -145,6 +144,7 @@ def forecast_block(
             ABSCISSAE,
             ABSCISSA_WEIGHTS,
             ascending,
+            normal,
             moments,
             quantiles,
         )
@@ -162,15 +162,15 @@ def _read_off(
 ) -> None:
     """Forecast many hours from the quantiles of a few laws that lie between theirs.
 
-    Quantiles follow log mean and standard deviation smoothly: straight lines between nodes
-    0.1 apart, and 11 standard deviations, are off by less than 0.01 in probability.
+    Quantiles follow log mean and standard deviation smoothly: straight lines between nodes are
+    off by less than 0.01 in probability.
     """
     from daypart.models.predictive import forecast_cells, read_off_cells
 
     mean, variance, innovations, weight, week_variance, r = laws
     average = float(weight @ week_variance)
     deviation = np.sqrt(variance + innovations * average)
-    means = _nodes(mean, max(int(np.ptp(mean) / NODE_WIDTH) + 2, 3))
+    means, turn = _log_means(mean, r)
     deviations = _nodes(deviation, DEVIATION_NODES)
     x, z = (each.ravel() for each in np.meshgrid(means, deviations, indexing="ij"))
     # later weeks have more innovations and are wider: so are the nodes
@@ -178,14 +178,37 @@ def _read_off(
     ahead = np.minimum(share * innovations.max(), z**2 / max(average, 1e-12))
     table = np.empty((len(x), len(probabilities)))
     own = np.maximum(z**2 - ahead * average, 1e-12)
-    rule = ABSCISSAE, ABSCISSA_WEIGHTS
     scratch = np.empty((len(x), 2))
-    forecast_cells(x, own, ahead, weight, week_variance, r, *rule, probabilities, scratch, table)
+    given = ABSCISSAE, ABSCISSA_WEIGHTS, probabilities, normal_quantiles(probabilities)
+    forecast_cells(x, own, ahead, weight, week_variance, r, *given, scratch, table)
+    table /= np.exp(x)[:, None]
     shaped = table.reshape(len(means), len(deviations), len(probabilities))
     strata = weight, week_variance, r
     read_off_cells(
-        mean, variance, innovations, *strata, means, deviations, shaped, moments, quantiles
+        mean, variance, innovations, *strata, means, deviations, turn, shaped, moments, quantiles
     )
+
+
+def _log_means(
+    values: NDArray[np.float64], r: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], int]:
+    """Return log means that enclose all values, and at which of them they begin to stand wider."""
+    from daypart.models.large_counts import large_from
+
+    low, high = float(values.min()), float(values.max())
+    turn = min(max(float(np.log(large_from(r))), low), high)
+    close = np.linspace(low, turn, int(np.ceil((turn - low) / CLOSE_NODES)) + 1)
+    wide = np.linspace(turn, high, int(np.ceil((high - turn) / WIDE_NODES)) + 1)
+    joined = np.concatenate([close, wide[1:]])
+    if len(joined) == 1:  # all hours have one mean
+        joined = np.array([low, low + CLOSE_NODES])
+    return joined, len(close) - 1
+
+
+def normal_quantiles(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the standard normal quantiles at probabilities."""
+    law = NormalDist()
+    return np.array([law.inv_cdf(min(max(each, 1e-15), 1 - 1e-15)) for each in probabilities])
 
 
 def _nodes(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:

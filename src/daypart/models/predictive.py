@@ -1,4 +1,4 @@
-"""Quantiles of mixtures of negative binomials: exact sums where small, gamma laws where large."""
+"""Quantiles of mixtures of negative binomials: exact sums where small, smooth laws where large."""
 
 from __future__ import annotations
 
@@ -7,75 +7,36 @@ import math
 import numba
 import numpy as np
 
-from daypart.models.kernels import F1, F2, FloatCube, FloatMatrix, FloatVector, kernel
+from daypart.models.kernels import (
+    F1,
+    F2,
+    FloatCube,
+    FloatMatrix,
+    FloatVector,
+    kernel,
+    unsigned,
+)
+from daypart.models.large_counts import ROWS, large_from, large_parts, large_quantiles
 
 SUMMED = 600
 """Probabilities are summed count by count up to here."""
 
 
-@kernel(numba.float64, numba.float64, numba.float64)
-def gamma_cdf(shape: float, x: float) -> float:
-    """Return the regularised lower incomplete gamma function P(shape, x).
-
-    A series or a continued fraction; above a shape of 200 Wilson and Hilferty's cube root.
-    """
-    if x <= 0.0:
-        return 0.0
-    if shape > 200.0:
-        third = 1.0 / (9.0 * shape)
-        z = ((x / shape) ** (1.0 / 3.0) - 1.0 + third) / math.sqrt(third)
-        return 0.5 * math.erfc(-z / math.sqrt(2.0))
-    front = math.exp(shape * math.log(x) - x - math.lgamma(shape))
-    if x < shape + 1.0:
-        term = 1.0 / shape
-        total = term
-        for i in range(1, 500):
-            term *= x / (shape + i)
-            total += term
-            if term < 1e-10 * total:
-                break
-        return min(front * total, 1.0)
-    b = x + 1.0 - shape
-    c = 1e300
-    d = 1.0 / b
-    h = d
-    for i in range(1, 500):
-        a = -i * (i - shape)
-        b += 2.0
-        d = 1.0 / (a * d + b)
-        c = b + a / c
-        change = c * d
-        h *= change
-        if abs(change - 1.0) < 1e-10:
-            break
-    return max(1.0 - front * h, 0.0)
-
-
-@kernel(numba.float64, F1, F1, F1, numba.float64)
-def large_count_cdf(means: FloatVector, r: FloatVector, weights: FloatVector, y: float) -> float:
-    """Return the mixture's probability of at most y, each part by the gamma law of its moments."""
-    total = 0.0
-    for i in range(len(means)):
-        shape = 1.0 / (r[i] + 1.0 / means[i])
-        total += weights[i] * gamma_cdf(shape, shape * (y + 0.5) / means[i])
-    return total
-
-
-@kernel(numba.void, F1, F1, F1, F1, F1, F1, door=True)
-def mixture_quantiles(
+@kernel(numba.int64, F1, F1, F1, F1, F1, F1)
+def summed_quantiles(
     means: FloatVector,
     r: FloatVector,
     weights: FloatVector,
     probabilities: FloatVector,
     work: FloatVector,
     out: FloatVector,
-) -> None:
-    """Write the quantiles of the count spread evenly over the unit around it, from 0 up.
+) -> int:
+    """Write quantiles of the count spread evenly over the unit around it; return how many.
 
     An interval between two smallest counts that reach a probability holds more than it says:
     for a mean of 1, that of 50 % holds 92 %. Spreading a count over (y - 1/2, y + 1/2) gives
     ends whose intervals hold what they say on the average over means; rounded to the nearest
-    whole number they are the usual quantiles.
+    whole number they are the usual quantiles. Ends stay at 0 or above.
 
     Parameters
     ----------
@@ -84,54 +45,35 @@ def mixture_quantiles(
     probabilities : float64 array, ascending
     work : float64 array, shape (2 * parts,)
     out : float64 array, as probabilities
+        Those beyond a count of SUMMED are left as they are.
     """
-    parts = len(means)
-    wanted = 0
-    largest = 0.0
-    underflow = False
-    for i in range(parts):
-        power = -math.log1p(r[i] * means[i]) / r[i]
-        underflow = underflow or power < -700.0
-        work[i] = weights[i] * math.exp(power)
-        work[parts + i] = r[i] * means[i] / (1.0 + r[i] * means[i])
-        largest = max(largest, means[i])
+    parts = unsigned(len(means))
     total = 0.0
-    if not underflow:
+    for i in range(parts):
+        power = math.exp(-math.log1p(r[i] * means[i]) / r[i])
+        work[i] = weights[i] * power
+        work[parts + i] = r[i] * means[i] / (1.0 + r[i] * means[i])
+        total += work[i]
+    added = total
+    y = 0
+    wanted = 0
+    while wanted < len(out) and y <= SUMMED:
+        if total >= probabilities[wanted] - 1e-12:
+            beyond = (total - probabilities[wanted]) / max(added, 1e-300)
+            out[wanted] = max(y + 0.5 - min(max(beyond, 0.0), 1.0), 0.0)
+            wanted += 1
+            continue
+        y += 1
+        added = 0.0
+        before, one = y - 1.0, 1.0 / y
         for i in range(parts):
-            total += work[i]
-        added = total
-        y = 0
-        while wanted < len(out) and y <= SUMMED:
-            if total >= probabilities[wanted] - 1e-12:
-                beyond = (total - probabilities[wanted]) / max(added, 1e-300)
-                out[wanted] = max(y + 0.5 - min(max(beyond, 0.0), 1.0), 0.0)
-                wanted += 1
-                continue
-            y += 1
-            added = 0.0
-            for i in range(parts):
-                work[i] *= work[parts + i] * (y - 1.0 + 1.0 / r[i]) / y
-                added += work[i]
-            total += added
-    low = float(SUMMED) if not underflow else 0.0
-    high = max(4.0 * largest, 2.0 * SUMMED)
-    while wanted < len(out):
-        target = probabilities[wanted]
-        while large_count_cdf(means, r, weights, high) < target and high < 1e15:
-            high *= 4.0
-        left, right = low, high
-        while right - left > 1e-3 + 1e-5 * left:
-            middle = 0.5 * (left + right) if left < 0.1 * right else math.sqrt(left * right)
-            if large_count_cdf(means, r, weights, middle) < target:
-                left = middle
-            else:
-                right = middle
-        out[wanted] = right + 0.5
-        low = left
-        wanted += 1
+            work[i] *= work[parts + i] * (before + 1.0 / r[i]) * one
+            added += work[i]
+        total += added
+    return wanted
 
 
-@kernel(numba.void, F1, F1, F1, F1, F1, F1, F1, F1, F1, F2, F2, door=True)
+@kernel(numba.void, F1, F1, F1, F1, F1, F1, F1, F1, F1, F1, F2, F2, door=True)
 def forecast_cells(
     mean: FloatVector,
     variance: FloatVector,
@@ -142,6 +84,7 @@ def forecast_cells(
     abscissae: FloatVector,
     abscissa_weights: FloatVector,
     probabilities: FloatVector,
+    normal: FloatVector,
     moments: FloatMatrix,
     quantiles: FloatMatrix,
 ) -> None:
@@ -155,7 +98,8 @@ def forecast_cells(
         The scales' mixture.
     abscissae, abscissa_weights : float64 arrays, shape (nodes,)
         A rule for the standard normal density.
-    probabilities : float64 array, ascending
+    probabilities, normal : float64 arrays, shape (probabilities,)
+        Ascending, and the standard normal quantiles at them.
     moments : float64 array, shape (hours, 2)
     quantiles : float64 array, shape (hours, probabilities)
     """
@@ -165,6 +109,8 @@ def forecast_cells(
     sizes = np.empty(parts)
     weights = np.empty(parts)
     work = np.empty(2 * parts)
+    laws = np.empty((ROWS, parts))
+    smallest = math.log(large_from(r))
     for h in range(len(mean)):
         first = 0.0
         second = 0.0
@@ -181,8 +127,33 @@ def forecast_cells(
                 weights[part] = weight[a] * abscissa_weights[b]
         moments[h, 0] = first
         moments[h, 1] = math.sqrt(max(second - first * first, 0.0))
-        if len(probabilities) > 0:
-            mixture_quantiles(means, sizes, weights, probabilities, work, quantiles[h])
+        found = 0
+        if mean[h] < smallest:
+            found = summed_quantiles(means, sizes, weights, probabilities, work, quantiles[h])
+        if found < len(probabilities):
+            log_mean = min(mean[h], 40.0)
+            width = math.log(max(second / max(first * first, 1e-300), 1.0 + 1e-12))
+            large_parts(
+                log_mean,
+                variance[h],
+                innovations[h],
+                week_variance,
+                weight,
+                r,
+                abscissae,
+                abscissa_weights,
+                laws,
+            )
+            large_quantiles(
+                laws,
+                log_mean,
+                min(math.log(max(first, 1e-300)) - 0.5 * width, 80.0),
+                math.sqrt(width),
+                probabilities,
+                normal,
+                found,
+                quantiles[h],
+            )
 
 
 @kernel(
@@ -195,6 +166,7 @@ def forecast_cells(
     F1,
     F1,
     F1,
+    numba.int64,
     numba.types.Array(numba.float64, 3, "C"),
     numba.types.Array(numba.float64, 2, "A"),
     numba.types.Array(numba.float64, 2, "A"),
@@ -209,6 +181,7 @@ def read_off_cells(
     r: FloatVector,
     means: FloatVector,
     deviations: FloatVector,
+    turn: int,
     table: FloatCube,
     moments: FloatMatrix,
     quantiles: FloatMatrix,
@@ -220,9 +193,11 @@ def read_off_cells(
     mean, variance, innovations, weight, week_variance, r
         As in `forecast_cells`.
     means, deviations : float64 arrays
-        Evenly spaced: the table's log means, and standard deviations of log mu.
+        The table's log means, evenly spaced up to that of number `turn` and from there on, and
+        standard deviations of log mu, evenly spaced.
+    turn : int
     table : float64 array, shape (means, deviations, probabilities)
-        Quantiles.
+        Quantiles over exp(log mean), which follow large means slowly.
     moments : float64 array, shape (hours, 2)
     quantiles : float64 array, shape (hours, probabilities)
     """
@@ -230,7 +205,9 @@ def read_off_cells(
     average = 0.0
     for a in range(strata):
         average += weight[a] * week_variance[a]
-    across = 1.0 / (means[1] - means[0])
+    last = len(means) - 1
+    across = turn / (means[turn] - means[0]) if turn > 0 else 0.0
+    beyond = (last - turn) / (means[last] - means[turn]) if turn < last else 0.0
     along = 1.0 / (deviations[1] - deviations[0])
     for h in range(len(mean)):
         median = math.exp(min(mean[h], 300.0))
@@ -244,7 +221,7 @@ def read_off_cells(
             second += weight[a] * (centre + (1.0 + r[a]) * (centre * growth) ** 2)
         moments[h, 0] = first
         moments[h, 1] = math.sqrt(max(second - first * first, 0.0))
-        x = (mean[h] - means[0]) * across
+        x = turn + (mean[h] - means[turn]) * (across if mean[h] < means[turn] else beyond)
         z = (math.sqrt(variance[h] + innovations[h] * average) - deviations[0]) * along
         i = min(max(int(x), 0), len(means) - 2)
         j = min(max(int(z), 0), len(deviations) - 2)
@@ -253,4 +230,4 @@ def read_off_cells(
         for q in range(quantiles.shape[1]):
             low = table[i, j, q] + x * (table[i + 1, j, q] - table[i, j, q])
             high = table[i, j + 1, q] + x * (table[i + 1, j + 1, q] - table[i, j + 1, q])
-            quantiles[h, q] = low + z * (high - low)
+            quantiles[h, q] = median * (low + z * (high - low))

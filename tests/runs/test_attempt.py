@@ -53,7 +53,8 @@ def test_a_task_on_any_number_of_cores_gives_the_same_rows(store, tmp_path, core
 def test_a_second_attempt_starts_where_the_first_was_stopped(tmp_path):
     store = make_store(tmp_path / "store", {"501": 32}).folder
     run = tmp_path / "run"
-    planned(store, run, parameters={"seconds": 0.05})
+    held = {"hold_from": "n0016", "hold_until": str(tmp_path / "go_on")}
+    planned(store, run, parameters=held)
     first = start_task(run, 0, "--cores", 2)
     while not list(run.glob("parts/*.parquet")):
         assert first.poll() is None, first.communicate()
@@ -66,6 +67,7 @@ def test_a_second_attempt_starts_where_the_first_was_stopped(tmp_path):
     assert "finished blocks are saved" in told
     saved = statuses(run).count("ok")
     assert 0 < saved < 32
+    (tmp_path / "go_on").touch()
     done = attempt_task(run, 0, cores=2)
     assert (done.ok, done.already_done) == (32 - saved, saved)
     assert statuses(run) == ["ok"] * 32

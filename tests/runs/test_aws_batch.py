@@ -250,7 +250,8 @@ def test_a_driver_that_was_killed_is_replaced_by_the_same_command(tmp_path):
             "poll_seconds = 0.2\ntry_model = false\n"
         )
         command = [sys.executable, "-m", "daypart", "fit", str(folder), "--run"]
-        command += [str(tmp_path / "run"), "--model", POISSON, "--set", "seconds=0.05"]
+        command += [str(tmp_path / "run"), "--model", POISSON, "--set", "hold_from=n0032"]
+        command += ["--set", f"hold_until={tmp_path / 'go_on'}"]
         command += ["--executor", "aws-batch", "--executor-settings", str(settings), "--json"]
         first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 90
@@ -260,6 +261,7 @@ def test_a_driver_that_was_killed_is_replaced_by_the_same_command(tmp_path):
             time.sleep(0.05)
         os.kill(first.pid, signal.SIGKILL)
         first.wait()
+        (tmp_path / "go_on").touch()
         jobs_before = set(emulator.service.machine.jobs)
         second = subprocess.run(command, capture_output=True, text=True, check=False)
         assert second.returncode == 0, second.stderr

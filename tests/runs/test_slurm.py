@@ -245,7 +245,8 @@ def test_a_driver_that_was_killed_is_replaced_by_the_same_command(slurm, tmp_pat
     settings = tmp_path / "slurm.toml"
     settings.write_text("[executor.slurm]\ncpus = 1\nmemory_mib = 500\npoll_seconds = 0.3\n")
     command = [sys.executable, "-m", "daypart", "fit", str(folder), "--run"]
-    command += [str(tmp_path / "run"), "--model", POISSON, "--set", "seconds=0.03"]
+    command += [str(tmp_path / "run"), "--model", POISSON, "--set", "hold_from=n0032"]
+    command += ["--set", f"hold_until={tmp_path / 'go_on'}"]
     command += ["--executor", "slurm", "--executor-settings", str(settings), "--json"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
     first = subprocess.Popen(
@@ -258,6 +259,7 @@ def test_a_driver_that_was_killed_is_replaced_by_the_same_command(slurm, tmp_pat
         time.sleep(0.05)
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
+    (tmp_path / "go_on").touch()
     second = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert second.returncode == 0, second.stderr
     assert json.loads(second.stdout)["ok"] == 100

@@ -1,11 +1,12 @@
 """One partition's fit: climb to theta's mode, see how theta spreads there, mix over its nodes.
 
-FAST takes theta as bent normal around its mode and the field's answer to it as linear. FULL visits
-1 + 2 d axis and 2^d (d = 3) or 2^(d - 1) (d = 5) corner nodes of a degree-5 rule, at distance
-sqrt(d + 2) in standardised coordinates; each axis is bent so that the density falls along it as
-a normal one would (visited for that; FAST reads it off the skewness), and a
-node's weight is corrected by density over normal. The tails of sparse series' scales need more
-nodes: those of a product rule (`quadrature.product_rule`).
+FAST takes theta as bent normal around its mode and the field's answer to it as linear; AUTO does so
+too, but looks how the density falls along skewed axes. FULL visits 1 + 2 d axis and 2^d (d = 3) or
+2^(d - 1) (d = 5) corner nodes of a degree-5 rule, at distance sqrt(d + 2) in standardised
+coordinates; each axis is bent so that the density falls along it as a normal one would (visited
+for that; FAST reads it off the skewness), and a node's weight is corrected by density over normal.
+The tails of sparse series' scales need more nodes: those of a product rule
+(`quadrature.product_rule`).
 
 References
 ----------
@@ -27,6 +28,7 @@ from daypart.models.marginal import log_posterior, second_order
 from daypart.models.response import follow, jump, respond
 from daypart.models.search import (
     BEST,
+    CHANGE,
     DIRECTION,
     HALVINGS,
     HIGHEST,
@@ -52,6 +54,9 @@ SEARCH, CENTRE, SLOPES, AXES, NODES, DONE, LOST = range(7)
 Hessian, the rule's axes, all of its nodes; the end, and the end without a posterior."""
 MOST_CORRECTION = 1.0
 """How far the expansion's next term may move a node's log density against the centre's."""
+BENT = 0.6
+"""Skewness at the mode from which on AUTO visits both sides of a coordinate: the third derivative
+there says little of where its density ends."""
 LOST_DIGITS = 1e11
 """A log density beyond this has too few digits left for a third difference."""
 SKEW_DISTANCE = 1.5
@@ -114,6 +119,18 @@ def bend_by_skewness(w: FloatMatrix, axis: int) -> None:
     tilt = bends[0, axis] * SKEW_DISTANCE**3 / 6.0
     half = 0.5 * SKEW_DISTANCE**2
     find_bend(bends, axis, SKEW_DISTANCE, half + tilt, half - tilt)
+
+
+@kernel(numba.int64, F2, numba.int64, numba.boolean, numba.int64)
+def next_axis(w: FloatMatrix, visit: int, full: bool, inference: int) -> int:
+    """Return which visit to the axes comes next, and bend those passed over by their skewness."""
+    bends = w[VECTORS + 5 * w.shape[1] :]
+    while visit < 2 * w.shape[1]:
+        if full or (inference == AUTO and abs(bends[0, visit // 2]) > BENT):
+            break
+        bend_by_skewness(w, visit // 2)
+        visit += 2
+    return visit
 
 
 @kernel(numba.float64, F2, numba.int64)
@@ -205,7 +222,7 @@ def shape_theta(w: FloatMatrix, sums: FloatMatrix) -> bool:
             offset += covariance[i, j] * w[SLOPE, j]
         deviation = math.sqrt(covariance[i, i])
         sums[CHECKS, 0] = max(sums[CHECKS, 0], abs(offset) / deviation)
-        w[TRIAL, i] = min(max(offset, -deviation), deviation)
+        w[CHANGE, i] = min(max(offset, -deviation), deviation)
     return True
 
 
@@ -221,14 +238,13 @@ def finish_fast(
 ) -> bool:
     """Place the rule's nodes unvisited, by covariance and skewness; widen the field by them.
 
-    TRIAL holds what a last Newton step in theta would add.
+    CHANGE holds what a last Newton step in theta would add.
     """
     d = w.shape[1]
     covariance, room = w[VECTORS + d : VECTORS + 2 * d], w[VECTORS + 2 * d : VECTORS + 4 * d]
     root, bends = w[VECTORS + 4 * d : VECTORS + 5 * d], w[VECTORS + 5 * d :]
-    centre, offset = w[SLOPE], w[TRIAL]
+    centre, offset = w[SLOPE], w[CHANGE]
     for i in range(d):
-        bend_by_skewness(w, i)
         centre[i] = w[BEST, i] + offset[i]
         offset[i] = 0.0
         for j in range(d):
@@ -376,6 +392,7 @@ def fit_series(
     begin_search(w)
     phase, index = SEARCH, 0
     expected = 0.0
+    full = False
     while phase < DONE:
         aim(structure, t, s, phase, index, rule, fine, w)
         value = log_posterior(structure, t, s, w[TRIAL], w[TRIAL_SLOPE], steps)
@@ -409,10 +426,9 @@ def fit_series(
                 phase = LOST
             elif index == w.shape[1]:
                 skewed = sums[CHECKS, 1] > structure.skewed
-                # Bends guessed from a strong skewness halve a scale's mean at times: look.
-                if inference == FULL or (inference == AUTO and skewed):
-                    phase, index = AXES, 0
-                else:
+                full = inference == FULL or (inference == AUTO and skewed)
+                phase, index = AXES, next_axis(w, 0, full, inference)
+                if index == axes:
                     phase = DONE
         elif phase == AXES:
             fall = w[STATE, VALUE] - value
@@ -423,8 +439,12 @@ def fit_series(
                 distance = rule[index, 1 + axis]
                 bends = w[VECTORS + 5 * w.shape[1] :]
                 find_bend(bends, axis, distance, w[STATE, HALVINGS], fall)
+                index = next_axis(w, index, full, inference)
             if index == axes:
-                phase, index = NODES, begin_nodes(t, s, fine, w, nodes, sums)
+                if full:
+                    phase, index = NODES, begin_nodes(t, s, fine, w, nodes, sums)
+                else:
+                    phase = DONE
         elif phase == NODES:
             learn_node(structure, t, s, index - 1, value, fine, w, nodes, sums)
             phase = DONE if index == len(fine) else NODES

@@ -13,7 +13,9 @@ the same sample: parents of unrelated partitions then say little.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -83,7 +85,10 @@ def _fit_family(
         return []
     below = deviating_structure(structure, structure.centre, structure.pull, 3.0)
     offset = offset_of(top, whole)
-    fitted = [(part, fit_sum(model, below, part, offset)) for part in parts]
+    # kernels leave Python's lock, so that threads of one process fit side by side
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        found_all = threads.map(lambda part: fit_sum(model, below, part, offset), parts)
+        fitted = list(zip(parts, found_all, strict=True))
     kinds: dict[str, list[tuple[Sum, FittedSum]]] = {"": [(whole, top)]}
     for part, found in fitted:
         if found is not None and part.total > 0:

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from daypart.models.kernels import F2, FloatMatrix, kernel
+from daypart.models.kernels import (
+    F1,
+    F2,
+    I1,
+    I2,
+    FloatCube,
+    FloatMatrix,
+    FloatVector,
+    IntMatrix,
+    IntVector,
+    kernel,
+)
 from daypart.models.parents import names_of_parents
-from daypart.models.placed import Placed, place
+from daypart.models.placed import PLACED, Placed, place
 
 if TYPE_CHECKING:
     from daypart.models.events import EventCalendar
@@ -45,9 +56,55 @@ def add_series(
     return total
 
 
-@dataclass
+_F3 = numba.types.Array(numba.float64, 3, "C")
+
+
+@kernel(numba.void, *(PLACED, I2, I1, I1, _F3, _F3, F1, F1), door=True)
+def add_partitions(
+    placed: Placed,
+    slots: IntMatrix,
+    begin: IntVector,
+    usable: IntVector,
+    counts: FloatCube,
+    exposure: FloatCube,
+    partitions: FloatVector,
+    squares: FloatVector,
+) -> None:
+    """Add every partition of a block to the tables of its parents.
+
+    Parameters
+    ----------
+    placed : Placed
+    slots : int64 array, shape (columns, partitions)
+        Which tables each partition is added to.
+    begin, usable : int64 arrays, shape (clocks,)
+        The tables' week that is a clock's first, and 1 where a clock has any hours.
+    counts, exposure : float64 arrays, shape (tables, weeks, 168)
+    partitions, squares : float64 arrays, shape (tables,)
+        How many were added, and the sum of squares of their counts' sums.
+    """
+    for i in range(len(placed.clock)):
+        clock = placed.clock[i]
+        if usable[clock] == 0:
+            continue
+        hours = slice(placed.clock_start[clock], placed.clock_start[clock + 1])
+        for column in range(len(slots)):
+            slot = slots[column, i]
+            total = add_series(
+                placed.counts[placed.count_start[i] : placed.count_start[i + 1]],
+                placed.exposures[placed.exposure_start[i] : placed.exposure_start[i + 1]],
+                placed.week[hours],
+                placed.hour_of_week[hours],
+                counts[slot, begin[clock] :],
+                exposure[slot, begin[clock] :],
+            )
+            partitions[slot] += 1.0
+            squares[slot] += total * total
+
+
+@dataclass(frozen=True)
 class Sum:
-    """One parent's table, which grows to the weeks of its partitions.
+    """One parent's table.
 
     Parameters
     ----------
@@ -68,32 +125,11 @@ class Sum:
     column: str
     top: str
     first_monday: int
-    counts: Floats = field(default_factory=lambda: np.zeros((0, 168)))
-    exposure: Floats = field(default_factory=lambda: np.zeros((0, 168)))
-    events: set[tuple[int, int, int]] = field(default_factory=set)
-    partitions: int = 0
-    squares: float = 0.0
-
-    def reach(self, first_monday: int, weeks: int) -> int:
-        """Make room for some weeks; return where they begin."""
-        before = max((self.first_monday - first_monday) // 7, 0)
-        begin = max((first_monday - self.first_monday) // 7, 0)
-        after = max(begin + weeks - len(self.counts) - before, 0)
-        if before or after:
-            pad = ((before, after), (0, 0))
-            self.counts, self.exposure = np.pad(self.counts, pad), np.pad(self.exposure, pad)
-            self.first_monday -= 7 * before
-        return begin
-
-    def add(self, other: Sum) -> None:
-        """Add the partitions of another sum."""
-        begin = self.reach(other.first_monday, len(other.counts))
-        rows = slice(begin, begin + len(other.counts))
-        self.counts[rows] += other.counts
-        self.exposure[rows] += other.exposure
-        self.events |= other.events
-        self.partitions += other.partitions
-        self.squares += other.squares
+    counts: Floats
+    exposure: Floats
+    events: Set[tuple[int, int, int]]
+    partitions: int
+    squares: float
 
     def event_cells(self) -> NDArray[np.int64]:
         """Return week, hour of week and effect of each observed cell with an event, as rows."""
@@ -107,23 +143,6 @@ class Sum:
     def total(self) -> float:
         """The sum of all counts."""
         return float(self.counts.sum())
-
-
-@dataclass(frozen=True)
-class _Clock:
-    """One clock of a block, as `add_series` takes it."""
-
-    week: NDArray[np.int32]
-    hour_of_week: NDArray[np.int16]
-    monday: int
-    weeks: int
-
-    @classmethod
-    def of(cls, placed: Placed, number: int) -> _Clock:
-        hours = slice(placed.clock_start[number], placed.clock_start[number + 1])
-        week = placed.week[hours]
-        weeks = int(week[-1]) + 1 if len(week) else 0
-        return cls(week, placed.hour_of_week[hours], int(placed.monday[number]), weeks)
 
 
 class Sums:
@@ -142,71 +161,137 @@ class Sums:
         self.key = tuple(key)
         self.overlapping = dict(overlapping)
         self.calendar = calendar
-        self.by_name: dict[str, Sum] = {}
-        self._seen: set[tuple[object, ...]] = set()
         free = [column for column in self.key if column not in self.overlapping]
         self._summed = free if len(free) > 1 else [""]
         """Columns whose parents are summed here; the sum of all is that of the first's."""
+        self._slots: dict[str, int] = {}
+        """Which table each parent has."""
+        self._column: list[str] = []
+        self._top: list[str] = []
+        self._events: list[set[tuple[int, int, int]]] = []
+        self._first_monday = 0
+        self._counts = self._exposure = np.zeros((0, 0, 168))
+        self._partitions = self._squares = np.zeros(0)
+        self._seen: set[tuple[object, ...]] = set()
 
     def add_block(self, block: SeriesBlock) -> None:
         """Add every partition of a block to its parents."""
         placed = place(block, self.calendar)
+        if not len(placed.monday):
+            return
         columns = {name: block.keys.column(name).to_pylist() for name in self.key}
         names = names_of_parents(self.key, self.overlapping, columns)
-        clocks = [_Clock.of(placed, number) for number in range(len(placed.monday))]
-        for i, number in enumerate(placed.clock.tolist()):
-            clock = clocks[number]
-            if not len(clock.week):
-                continue
-            series = placed.counts[placed.count_start[i] : placed.count_start[i + 1]]
-            exposures = placed.exposures[placed.exposure_start[i] : placed.exposure_start[i + 1]]
-            for column in self._summed:
-                name = names[column][i]
-                parent = self.by_name.get(name)
-                if parent is None:
-                    parent = Sum(name, column, names[""][i], clock.monday)
-                    self.by_name[name] = parent
-                begin = parent.reach(clock.monday, clock.weeks)
-                total = add_series(
-                    series,
-                    exposures,
-                    clock.week,
-                    clock.hour_of_week,
-                    parent.counts[begin:],
-                    parent.exposure[begin:],
-                )
-                parent.partitions += 1
-                parent.squares += total * total
-                self._add_events(parent, placed, int(placed.events[i]), clock)
+        slots = np.array([self._slots_of(names, column) for column in self._summed], np.int64)
+        usable = np.diff(placed.clock_start) > 0
+        if not usable.any():
+            return
+        last_week = np.array(
+            [
+                placed.week[end - 1] if there else 0
+                for end, there in zip(placed.clock_start[1:].tolist(), usable.tolist(), strict=True)
+            ]
+        )
+        monday = placed.monday
+        self._reach(int(monday[usable].min()), int((monday + 7 * (last_week + 1))[usable].max()))
+        begin = np.where(usable, (monday - self._first_monday) // 7, 0)
+        add_partitions(
+            placed,
+            slots,
+            begin,
+            usable.astype(np.int64),
+            self._counts,
+            self._exposure,
+            self._partitions,
+            self._squares,
+        )
+        self._add_events(placed, slots)
 
-    def _add_events(self, parent: Sum, placed: Placed, members: int, clock: _Clock) -> None:
-        pairs = slice(placed.event_start[members], placed.event_start[members + 1])
-        hour = placed.event_hour[pairs]
-        if not len(hour):
-            return
-        effect = placed.effect[placed.effect_start[members] :][placed.event_effect[pairs]]
-        known = (parent.parent, clock.monday, hour.tobytes(), effect.tobytes())
-        if known in self._seen:
-            return
-        self._seen.add(known)
-        monday = clock.monday + 7 * clock.week[hour].astype(np.int64)
-        cells = monday, clock.hour_of_week[hour], effect
-        parent.events.update(zip(*(cell.tolist() for cell in cells), strict=True))
+    def _slots_of(self, names: Mapping[str, Sequence[str]], column: str) -> list[int]:
+        """Return each partition's table of one column; new parents get one."""
+        found = []
+        for name, top in zip(names[column], names[""], strict=True):
+            slot = self._slots.setdefault(name, len(self._slots))
+            if slot == len(self._column):
+                self._column.append(column)
+                self._top.append(top)
+                self._events.append(set())
+            found.append(slot)
+        return found
+
+    def _reach(self, first_monday: int, end_monday: int) -> None:
+        """Make room in all tables for the weeks between two Mondays, and for new parents."""
+        tables, weeks = self._counts.shape[:2]
+        if weeks == 0:
+            self._first_monday = first_monday
+        before = max((self._first_monday - first_monday) // 7, 0)
+        after = max((end_monday - self._first_monday) // 7 - weeks, 0)
+        more = 0
+        if len(self._column) > tables:  # and room for some of those that later blocks bring
+            more = max(len(self._column), tables + tables // 2) - tables
+        if before or after or more:
+            pad = ((0, more), (before, after), (0, 0))
+            self._counts, self._exposure = np.pad(self._counts, pad), np.pad(self._exposure, pad)
+            self._partitions = np.pad(self._partitions, (0, more))
+            self._squares = np.pad(self._squares, (0, more))
+            self._first_monday -= 7 * before
+
+    def _add_events(self, placed: Placed, slots: NDArray[np.int64]) -> None:
+        """Note which cells of each parent have an event, once for every like partition."""
+        members = np.stack([placed.events, placed.clock])
+        like = np.concatenate([np.vstack([row, members]) for row in slots], axis=1)
+        for slot, events, clock in np.unique(like, axis=1).T.tolist():
+            pairs = slice(placed.event_start[events], placed.event_start[events + 1])
+            hour = placed.event_hour[pairs]
+            if not len(hour):
+                continue
+            effect = placed.effect[placed.effect_start[events] :][placed.event_effect[pairs]]
+            first = int(placed.monday[clock])
+            known = (slot, first, hour.tobytes(), effect.tobytes())
+            if known in self._seen:
+                continue
+            self._seen.add(known)
+            hours = slice(placed.clock_start[clock], placed.clock_start[clock + 1])
+            monday = first + 7 * placed.week[hours][hour].astype(np.int64)
+            cells = monday, placed.hour_of_week[hours][hour], effect
+            self._events[slot].update(zip(*(cell.tolist() for cell in cells), strict=True))
 
     def families(self) -> list[tuple[Sum, list[Sum]]]:
         """Return each sum of all with its parents that hold one column fixed, on equal weeks."""
+        if not self._counts.shape[1]:
+            return []
+        families: dict[str, list[Sum]] = {}
+        for name in sorted(self._slots):
+            slot = self._slots[name]
+            families.setdefault(self._top[slot], []).append(self._sum(name, slot))
         if self._summed == [""]:
-            return [(self.by_name[name], []) for name in sorted(self.by_name)]
-        every: dict[str, tuple[Sum, list[Sum]]] = {}
-        for name in sorted(self.by_name):
-            parent = self.by_name[name]
-            whole, parts = every.setdefault(
-                parent.top, (Sum(parent.top, "", parent.top, parent.first_monday), [])
-            )
-            if parent.column == self._summed[0]:
-                whole.add(parent)
-            parts.append(parent)
-        for whole, parts in every.values():
-            for parent in parts:
-                parent.reach(whole.first_monday, len(whole.counts))
-        return list(every.values())
+            return [(whole, []) for (whole,) in families.values()]
+        return [
+            (self._sum_of(top, [part for part in parts if part.column == self._summed[0]]), parts)
+            for top, parts in families.items()
+        ]
+
+    def _sum(self, name: str, slot: int) -> Sum:
+        return Sum(
+            name,
+            self._column[slot],
+            self._top[slot],
+            self._first_monday,
+            self._counts[slot],
+            self._exposure[slot],
+            self._events[slot],
+            int(self._partitions[slot]),
+            float(self._squares[slot]),
+        )
+
+    def _sum_of(self, top: str, parts: Sequence[Sum]) -> Sum:
+        return Sum(
+            top,
+            "",
+            top,
+            self._first_monday,
+            np.sum([part.counts for part in parts], axis=0),
+            np.sum([part.exposure for part in parts], axis=0),
+            set().union(*(part.events for part in parts)),
+            sum(part.partitions for part in parts),
+            sum(part.squares for part in parts),
+        )

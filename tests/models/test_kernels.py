@@ -38,6 +38,39 @@ def test_compiled_kernels_are_kept_until_any_source_changes(tmp_path: Path):
     assert not (cache / "one.nbi").exists()
 
 
+def test_a_kernel_is_loaded_when_it_is_called_and_no_sooner():
+    code = (
+        "import numpy as np\n"
+        "import daypart.models.fitting\n"
+        "from daypart.models.kernels import exp_of, log_of\n"
+        "values, out = np.ones(3), np.empty(3)\n"
+        "before = len(exp_of.overloads)\n"
+        "exp_of(values, out, 3)\n"
+        "exp_of(values, out, 3)\n"
+        "print(before, len(exp_of.overloads), len(log_of.overloads), out[0])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == f"0 1 0 {np.e}\n"
+
+
+def test_a_kernel_takes_nothing_but_what_it_was_compiled_for():
+    code = (
+        "import numpy as np\n"
+        "from daypart.models.kernels import exp_of\n"
+        "for _ in range(2):\n"
+        "    try:\n"
+        "        exp_of(np.ones(6)[::2], np.empty(3), 3)\n"
+        "    except TypeError as error:\n"
+        "        print(str(error).splitlines()[0])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "No matching definition for argument type(s) " + (
+        "array(float64, 1d, A), array(float64, 1d, C), int64\n"
+        "No matching definition for argument type(s) "
+        "array(float64, 1d, A), array(float64, 1d, C), int64\n"
+    )
+
+
 def test_of_two_processes_one_compiles_and_the_other_waits(tmp_path: Path):
     command = [sys.executable, "-c", _WAIT_TO_COMPILE, str(tmp_path)]
     with one_compiler(tmp_path):

@@ -1,7 +1,8 @@
 """How every kernel of this room is compiled, and the two loops that all of them share.
 
-Kernels are compiled by numba for explicit signatures when their module is imported, and kept
-on disk; `daypart.models.compile_kernels` imports them all. They work in float64 on C-contiguous
+Kernels are compiled by numba for explicit signatures and kept on disk. One that is there holds
+those that it calls, so each is loaded when it is first called and no sooner;
+`daypart.models.compile_kernels` compiles them all. They work in float64 on C-contiguous
 arrays that the caller owns: nothing is allocated inside a fit.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import math
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -129,17 +131,60 @@ def kernel(returns: Any, *arguments: Any, door: bool = False) -> Callable[[Compi
         True where Python calls it too, not other kernels only (which compile faster).
     """
 
-    def compiled(function: Compiled) -> Compiled:
-        with one_compiler():
-            found: Compiled = numba.njit(
-                returns(*arguments),
-                no_cpython_wrapper=not door,
-                no_cfunc_wrapper=True,
-                **_OPTIONS,
-            )(function)
+    def declared(function: Compiled) -> Compiled:
+        found: Compiled = numba.njit(
+            no_cpython_wrapper=not door, no_cfunc_wrapper=True, **_OPTIONS
+        )(function)
+        _kernels.append(_Kernel(found, returns(*arguments)))
         return found
 
-    return compiled
+    return declared
+
+
+class _Kernel:
+    """Has a function compiled for its one signature when it is first needed.
+
+    Parameters
+    ----------
+    dispatcher : numba dispatcher
+    signature : numba signature
+    """
+
+    def __init__(self, dispatcher: Any, signature: Any) -> None:
+        self.dispatcher, self.signature = dispatcher, signature
+        self.ready = False
+        # What numba asks a dispatcher for first: where another kernel is compiled that calls it,
+        # and where Python calls it.
+        dispatcher.get_call_template = self._template
+        dispatcher._compile_for_args = self._call
+
+    def compile(self) -> None:
+        """Compile it, or load it from disk, once."""
+        with _one_thread, one_compiler():
+            if not self.ready:
+                del self.dispatcher.get_call_template, self.dispatcher._compile_for_args
+                self.dispatcher.compile(self.signature)
+                self.dispatcher.disable_compile()
+                self.ready = True
+
+    def _template(self, *arguments: Any) -> Any:
+        self.compile()
+        return self.dispatcher.get_call_template(*arguments)
+
+    def _call(self, *arguments: Any, **named: Any) -> Any:
+        self.compile()
+        return self.dispatcher  # which numba then calls
+
+
+_kernels: list[_Kernel] = []
+_one_thread = threading.RLock()
+
+
+def compile_every_kernel() -> None:
+    """Compile the kernels of all modules imported so far, or load them from disk."""
+    with one_compiler():
+        for each in _kernels:
+            each.compile()
 
 
 @kernel(numba.void, F1, F1, numba.int64, door=True)

@@ -160,7 +160,7 @@ class NegativeBinomial:
 
     def sums(self, key: Sequence[str], overlapping: Mapping[str, str]) -> Sums:
         """Return the (empty) sums of partitions that parents are fitted to."""
-        compile_kernels()
+        _import_kernels()
         from daypart.models.sums import Sums
 
         return Sums(key, overlapping, self.calendar)
@@ -188,7 +188,7 @@ class NegativeBinomial:
 
     def fit(self, block: SeriesBlock) -> pa.Table:
         """Fit every partition of a block; see `Model.fit`."""
-        compile_kernels()
+        _import_kernels()
         if self.samples:
             from daypart.models.nuts_fit import fit_block_by_nuts
 
@@ -204,7 +204,7 @@ class NegativeBinomial:
 
     def posterior(self, block: SeriesBlock) -> Iterator[FittedSpan]:
         """Yield each partition's posterior of log mu by hour; see `HasPosterior.posterior`."""
-        compile_kernels()
+        _import_kernels()
         if self.samples:
             from daypart.models.nuts_fit import spans_by_nuts
 
@@ -215,7 +215,7 @@ class NegativeBinomial:
 
     def forecast(self, state: pa.Table, window: Window, probabilities: Sequence[float]) -> Forecast:
         """Predict counts as mixtures over the scales' posterior; see `Model.forecast`."""
-        compile_kernels()
+        _import_kernels()
         from daypart.models.predict import forecast_block
 
         return forecast_block(self, state, window, probabilities)
@@ -224,7 +224,7 @@ class NegativeBinomial:
         self, state: pa.Table, window: Window, draws: int, seed: int
     ) -> NDArray[np.int32]:
         """Draw joint paths of counts; see `Model.sample_paths`."""
-        compile_kernels()
+        _import_kernels()
         from daypart.models.predict import sample_block
 
         return sample_block(self, state, window, draws, seed)
@@ -236,6 +236,13 @@ def compile_kernels() -> None:
     Takes a minute the first time. Fitting does it by itself; call this to do it at a time of
     your choice. Of several processes one compiles, and the others wait and load.
     """
+    _import_kernels()
+    from daypart.models.kernels import compile_every_kernel
+
+    compile_every_kernel()
+
+
+def _import_kernels() -> None:
     from daypart.models.kernels import one_compiler
 
     with one_compiler():

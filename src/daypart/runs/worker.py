@@ -18,10 +18,14 @@ from types import FrameType
 from typing import TextIO
 
 from daypart.errors import EXIT_INTERRUPTED, DaypartError, Interrupted
+from daypart.models import COMPILED_MODELS
+from daypart.runs.bare_imports import import_numba_alone, import_pyarrow_alone
 from daypart.runs.events import Event, TaskFailed, TaskFinished, TaskStarted, event_to_line
 from daypart.runs.fitting import describe_error
+from daypart.runs.folder import RunFolder
 from daypart.runs.limits import end_this_process_when_stuck
 from daypart.runs.printed import PrintedLog
+from daypart.runs.registry import is_own_model
 from daypart.runs.stopping import Stop
 from daypart.runs.task import Slice, run_task
 from daypart.storage import Location, location
@@ -35,6 +39,7 @@ def main() -> None:
     run, name = location(sys.argv[1]), sys.argv[2]
     faulthandler.enable()
     log = PrintedLog(f"{name}.log")
+    _import_libraries(RunFolder.at(run))
     pace: int | None = None
     commands: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     busy = threading.Event()
@@ -53,6 +58,19 @@ def main() -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(EXIT_INTERRUPTED if stop.requested else 0)
+
+
+def _import_libraries(folder: RunFolder) -> None:
+    """Import what the run's models need while the first task is on its way."""
+    try:
+        settings = folder.read_settings()
+    except DaypartError:  # other work than fitting; what is wrong with a run its task tells
+        return
+    models = [name for name in (settings.model, settings.fallback) if name]
+    if not any(map(is_own_model, models)):
+        import_pyarrow_alone()
+        if any(name in COMPILED_MODELS for name in models):
+            import_numba_alone()
 
 
 def _run_one(

@@ -10,6 +10,7 @@ EXIT_FAULT = 1
 EXIT_INPUT = 2
 EXIT_PARTITIONS_FAILED = 3
 EXIT_INTERRUPTED = 75
+EXIT_OUT_OF_MEMORY = 76
 
 
 class DaypartError(Exception):
@@ -40,6 +41,12 @@ class Interrupted(DaypartError):  # noqa: N818 - it names a state, not a fault
     """Work stopped on request with its progress saved; the same command goes on."""
 
     exit_code = EXIT_INTERRUPTED
+
+
+class OutOfMemory(DaypartError):  # noqa: N818 - it names a state, not a fault
+    """Work that needs more memory than it was given; what ended before is saved."""
+
+    exit_code = EXIT_OUT_OF_MEMORY
 
 
 def did_you_mean(name: str, valid: Iterable[str]) -> str:

@@ -45,6 +45,7 @@ class HourOfWeekPoisson:
     prior_hours: float = 0.5
     raise_on: str = "\0"
     kill_on: str = "\0"
+    kill_with: int = signal.SIGKILL
     kill_once_in: str = ""
     seconds: float = 0.0
     hold_from: str = "~"
@@ -62,7 +63,7 @@ class HourOfWeekPoisson:
             if unique_id.endswith(self.raise_on):
                 raise ValueError(f"{unique_id} is not to be fitted")
             if unique_id.endswith(self.kill_on) and self._may_kill():
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), self.kill_with)
         if any(unique_id.rpartition("/")[2] >= self.hold_from for unique_id in block.unique_ids):
             self._hold()
         time.sleep(self.seconds * len(block))

@@ -117,6 +117,7 @@ class ResultsDouble:
     def __init__(self, tasks):
         self.left = dict.fromkeys(tasks, 1)
         self.waiting = []
+        self.given_up = []
 
     def finish(self, task):
         self.left[task] = 0
@@ -137,6 +138,7 @@ class ResultsDouble:
 
     def give_up(self, task, reason, *, everything):
         self.left[task] = 0
+        self.given_up.append((task, everything))
         return [BlockFinished(task, 0, 1, 0, 0.0), TaskFinished(task, 0.0)]
 
     def last_words(self, task):

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 from counted_stores import make_store, planned
 
@@ -105,6 +106,36 @@ def test_what_a_partition_printed_and_why_it_failed_is_told_by_name(store, tmp_p
     assert bad.status == "failed"
     assert bad.traceback.startswith("Traceback")
     assert "raise ValueError" in bad.traceback
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_partitions_whose_worker_is_killed_stay_missing_for_an_attempt_with_more_memory(
+    tmp_path, cores
+):
+    store = make_store(tmp_path / "store", {"501": 32}).folder
+    run = tmp_path / "run"
+    planned(store, run, parameters={"kill_on": "n0030"})
+    child = start_task(run, 0, "--cores", cores)
+    _, told = child.communicate(timeout=120)
+    assert child.returncode == 76, told
+    assert "a worker was killed again and again, as where memory runs out" in told
+    assert "give the task more memory" in told
+    found = read_results(run)
+    missing = found.filter(pc.equal(found["status"], "missing"))["unique_id"].to_pylist()
+    assert missing == ["501/n0030", "501/n0031"]
+    assert statuses(run).count("ok") == 30
+
+
+def test_a_partition_that_segfaults_fails_and_the_others_go_on(tmp_path):
+    store = make_store(tmp_path / "store", {"501": 32}).folder
+    run = tmp_path / "run"
+    planned(store, run, parameters={"kill_on": "n0030", "kill_with": int(signal.SIGSEGV)})
+    done = attempt_task(run, 0, cores=1)
+    assert (done.ok, done.failed) == (31, 1)
+    failed = [row for row in read_results(run).to_pylist() if row["status"] == "failed"]
+    assert [(row["unique_id"], row["reason"]) for row in failed] == [
+        ("501/n0030", "worker killed by signal 11")
+    ]
 
 
 def test_the_core_seconds_of_attempts_are_recorded(store, tmp_path):

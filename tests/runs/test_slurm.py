@@ -140,6 +140,17 @@ def test_out_of_memory_is_tried_again_with_double_three_times_at_most(tmp_path):
     assert Counter(e.task for e in failed) == {1: 2, 2: 4}
 
 
+def test_a_worker_killed_for_want_of_memory_escalates_too_and_costs_one_partition_at_most(tmp_path):
+    told = []
+    slurm, results = drive(tmp_path, 4, {1: [76] * 2, 2: [76] * 9}, on_event=told.append)
+    assert [each["mem"] for each in slurm.sbatches] == ["1000M", "2000M", "4000M", "8000M"]
+    assert results.unfinished() == []
+    failed = [event for event in told if isinstance(event, TaskFailed)]
+    assert {event.reason for event in failed} == {"a worker out of memory"}
+    assert Counter(event.task for event in failed) == {1: 2, 2: 4}
+    assert results.given_up == [(2, False)]
+
+
 @pytest.mark.parametrize("end", ["NODE_FAIL", "PREEMPTED", 75, "TIMEOUT"])
 def test_a_task_that_lost_its_node_for_good_is_submitted_anew_alone(tmp_path, end):
     slurm, results = drive(tmp_path, 5, {3: [end]})

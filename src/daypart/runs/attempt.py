@@ -81,6 +81,9 @@ def attempt_task(
     ------
     Interrupted
         When asked to stop, with finished blocks saved.
+    OutOfMemory
+        When workers are killed again and again though they fit one partition alone; what the
+        others can fit is fitted before.
     DaypartError
         As `run_task`.
     """
@@ -112,6 +115,7 @@ def attempt_task(
             stop or Stop(),
             name=attempt_name(index),
             one_by_one=sys.maxsize if one_by_one else 0,
+            escalates=True,
         ).work()
         history(TaskFinished(index, 0.0))
     return TaskResult(

@@ -9,7 +9,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Sequence
 
-from daypart.errors import DaypartError, Interrupted
+from daypart.errors import DaypartError, Interrupted, OutOfMemory
 from daypart.runs.events import Event, OnEvent, TaskFailed, TaskFinished, event_from_line
 from daypart.runs.executors.process import WorkerProcess
 from daypart.runs.stopping import Stop
@@ -46,6 +46,10 @@ class Crew:
         What workers and their logs are called, before a number and letters of this crew's own.
     one_by_one : int
         Fit so many partitions of each slice alone.
+    escalates : bool
+        Where a worker is killed (SIGKILL, as the kernel does when memory runs out) though it fits
+        one partition alone, leave its slice as it is and raise `OutOfMemory` at the end, for
+        somebody who gives it more. Other signals are the partition's own fault.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class Crew:
         stop: Stop,
         name: str = "local",
         one_by_one: int = 0,
+        escalates: bool = False,
     ) -> None:
         self.run = run
         self.waiting = deque((piece, one_by_one) for piece in pieces)
@@ -67,6 +72,8 @@ class Crew:
         self.unfinished = set(pieces)
         self.strikes: Counter[tuple[Slice, int]] = Counter()
         self.faults: list[str] = []
+        self.escalates = escalates
+        self.killed = False
         self.crew: dict[int, WorkerProcess] = {}
         self.selector = selectors.DefaultSelector()
         self.hired = 0
@@ -87,6 +94,11 @@ class Crew:
             self.selector.close()
         if self.faults:
             raise DaypartError(f"{self.run}: {self.faults[0]}")
+        if self.killed and not self.stop.requested:
+            raise OutOfMemory(
+                f"{self.run}: a worker was killed again and again, as where memory runs out",
+                hint="give the task more memory; its finished blocks are saved",
+            )
         if self.unfinished:
             raise Interrupted(f"stopped by {self.stop.reason}")
 
@@ -145,7 +157,12 @@ class Crew:
         left = unfinished_partitions(self.run, piece)
         self.strikes[piece, left] += alone
         given_up = left > 0 and self.strikes[piece, left] >= _STRIKES
-        self.tell(TaskFailed(piece.task, reason, will_retry=not given_up or left > 1))
+        wants_memory = given_up and self._wants_memory(exit_code)
+        will_retry = not given_up or wants_memory or left > 1
+        self.tell(TaskFailed(piece.task, reason, will_retry=will_retry))
+        if wants_memory:
+            self.killed = True
+            return
         if given_up:
             event = fail_first_partition(self.run, piece, reason)
             one_by_one, left = one_by_one - 1, left - 1
@@ -163,8 +180,14 @@ class Crew:
         if exit_code < 0 and self.starts_lost < _STARTS_TRIED:
             self.waiting.appendleft((piece, worker.one_by_one_left))
             return
+        if self._wants_memory(exit_code):
+            self.killed = True
+            return
         reason = _describe_exit(exit_code)
         self.faults.append(f"{reason} before its first task; see {worker.log}")
+
+    def _wants_memory(self, exit_code: int) -> bool:
+        return self.escalates and exit_code == -signal.SIGKILL
 
     def _let_flush(self) -> None:
         """Ask all workers to flush, and wait for those that do so in time."""

@@ -240,10 +240,11 @@ class Driver:
         progress = left < self._left_before.get(task, left + 1)
         self._left_before[task] = left
         self._stuck[task] = 0 if progress else self._stuck.get(task, 0) + 1
-        if cause is Cause.MEMORY:
+        if cause in (Cause.MEMORY, Cause.WORKER_MEMORY):
             most = first_memory(self.tasks[task], self.settings) << MOST_ESCALATIONS
-            self._least_memory[task] = 2 * record.submission.memory
-            return self._least_memory[task] > most
+            wanted = 2 * record.submission.memory
+            self._least_memory[task] = min(wanted, most)
+            return wanted > most
         self._least_memory[task] = record.submission.memory
         if cause is Cause.LOST:
             if self._stuck[task] >= _MOST_ROUNDS_WITHOUT_PROGRESS:

@@ -15,6 +15,7 @@ class Cause(Enum):
     """Why a child failed."""
 
     MEMORY = "out of memory"
+    WORKER_MEMORY = "a worker out of memory"
     LOST = "lost"
     TIMEOUT = "timeout"
     CRASH = "crash"

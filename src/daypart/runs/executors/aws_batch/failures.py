@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from daypart.errors import EXIT_INTERRUPTED
+from daypart.errors import EXIT_INTERRUPTED, EXIT_OUT_OF_MEMORY
 from daypart.runs.executors.array_jobs.scheduler import Cause
 
 
@@ -29,7 +29,8 @@ class EndedChild:
 def cause_of(child: EndedChild) -> Cause:
     """Tell a failed child's cause.
 
-    Out of memory is told by the reason, never by the exit code.
+    A container's end for want of memory is told by the reason, never by the exit code; that of
+    one of its workers by the exit code of our own task.
 
     Examples
     --------
@@ -41,6 +42,8 @@ def cause_of(child: EndedChild) -> Cause:
     """
     if child.reason.startswith("OutOfMemoryError"):
         return Cause.MEMORY
+    if child.exit_code == EXIT_OUT_OF_MEMORY:
+        return Cause.WORKER_MEMORY
     if "exceeded timeout" in child.status_reason:
         return Cause.TIMEOUT
     lost = ("Host EC2", "Task failed to start")
@@ -63,4 +66,6 @@ def describe(child: EndedChild) -> str:
     """
     if child.reason:
         return child.reason
+    if child.exit_code == EXIT_OUT_OF_MEMORY:
+        return Cause.WORKER_MEMORY.value
     return f"exit code {child.exit_code}" if child.exit_code is not None else child.status_reason

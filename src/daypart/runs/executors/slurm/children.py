@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from daypart.errors import EXIT_INTERRUPTED
+from daypart.errors import EXIT_INTERRUPTED, EXIT_OUT_OF_MEMORY
 from daypart.runs.executors.array_jobs.scheduler import Cause
 
 _FAILED = frozenset(
@@ -148,6 +148,8 @@ def cause_of(end: End) -> Cause:
     """
     if end.state == "OUT_OF_MEMORY":
         return Cause.MEMORY
+    if end.exit_code == EXIT_OUT_OF_MEMORY:
+        return Cause.WORKER_MEMORY
     if end.state in ("TIMEOUT", "DEADLINE"):
         return Cause.TIMEOUT
     if end.state == "CANCELLED":
@@ -173,4 +175,6 @@ def describe(end: End) -> str:
         return "an end that Slurm has forgotten"
     if end.state != "FAILED":
         return end.state
+    if end.exit_code == EXIT_OUT_OF_MEMORY:
+        return Cause.WORKER_MEMORY.value
     return f"signal {end.signal}" if end.signal else f"exit code {end.exit_code}"

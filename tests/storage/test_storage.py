@@ -117,6 +117,26 @@ def test_a_table_without_the_wanted_column_says_what_it_has(tmp_path):
         storage.read_table(path, ["wieght"])
 
 
+def test_floating_point_columns_are_written_without_a_dictionary_others_with_one(tmp_path):
+    import pyarrow.parquet as pq
+
+    table = pa.table(
+        {
+            "market": ["501", "501"],
+            "rating": [0.1, 0.2],
+            "quantiles": [[0.1, 0.2], [0.3]],
+            "flags": [["sparse"], []],
+            "span": [{"name": "a", "mean": 0.5}, {"name": "b", "mean": 0.25}],
+        }
+    )
+    storage.write_table(tmp_path / "table.parquet", table)
+    assert storage.read_table(tmp_path / "table.parquet") == table
+    group = pq.ParquetFile(tmp_path / "table.parquet").metadata.row_group(0)
+    leaves = [group.column(i) for i in range(group.num_columns)]
+    coded = {leaf.path_in_schema for leaf in leaves if leaf.has_dictionary_page}
+    assert coded == {"market", "flags.list.element", "span.name"}
+
+
 def test_the_nearest_of_many_names_comes_first_and_the_list_is_short():
     hint = did_you_mean("network_3O", [f"network_{i}" for i in range(40)])
     assert hint.startswith("did you mean network_3")

@@ -27,11 +27,11 @@ from daypart.runs.threads import in_order
 from daypart.storage import (
     Location,
     PathLike,
-    atomic_path,
     delete_files,
     file_name_of,
     make_folder,
     read_table,
+    table_writer,
 )
 
 if TYPE_CHECKING:
@@ -182,14 +182,9 @@ def write_rows_of(standing: Standing, positions: np.ndarray[Any, Any], target: L
     int
         Rows written.
     """
-    import pyarrow.parquet as pq
-
     parts = standing.rows.column("part").to_numpy()[positions].astype(np.int64)
     schema = _joint_schema(standing, np.unique(parts).tolist())
-    with (
-        atomic_path(target) as path,
-        pq.ParquetWriter(path, schema, compression="zstd") as writer,
-    ):
+    with table_writer(target, schema) as writer:
         for chosen in _chunks(standing, positions):
             table = _as_schema(read_rows(standing, chosen), schema)
             writer.write_table(table, row_group_size=ROWS_PER_GROUP)

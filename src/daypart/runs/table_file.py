@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from daypart.errors import DaypartError
-from daypart.storage import Location, PathLike, atomic_path, location, make_folder
+from daypart.storage import Location, PathLike, atomic_path, location, make_folder, table_writer
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.csv as pc
 
 _SUFFIXES = (".parquet", ".csv")
 
@@ -31,18 +33,17 @@ def check_table_file(out: PathLike) -> Location:
 
 def write_tables(out: Location, schema: pa.Schema, tables: Iterable[pa.Table]) -> int:
     """Write tables one after the other into one file; return the number of rows."""
-    import pyarrow.csv as pc
-    import pyarrow.parquet as pq
-
     rows = 0
-    with atomic_path(out) as path:
-        writer = (
-            pq.ParquetWriter(path, schema, compression="zstd")
-            if out.suffix == ".parquet"
-            else pc.CSVWriter(path, schema)
-        )
-        with writer:
-            for table in tables:
-                writer.write_table(table)
-                rows += len(table)
+    with table_writer(out, schema) if out.suffix == ".parquet" else _csv(out, schema) as writer:
+        for table in tables:
+            writer.write_table(table)
+            rows += len(table)
     return rows
+
+
+@contextmanager
+def _csv(out: Location, schema: pa.Schema) -> Iterator[pc.CSVWriter]:
+    import pyarrow.csv as pc
+
+    with atomic_path(out) as path, pc.CSVWriter(path, schema) as writer:
+        yield writer

@@ -33,7 +33,7 @@ from daypart.storage.location import (
 )
 from daypart.storage.s3_path import ObjectStat, S3Path
 from daypart.storage.sizes import parse_size
-from daypart.storage.tables import open_parquet, read_table, read_tables, write_table
+from daypart.storage.tables import open_parquet, read_table, read_tables, table_writer, write_table
 
 __all__ = [
     "LEASE_SECONDS",
@@ -67,6 +67,7 @@ __all__ = [
     "remove_unfinished",
     "replace_json",
     "resolve_location",
+    "table_writer",
     "write_json",
     "write_table",
     "write_text",

@@ -70,9 +70,10 @@ def did_you_mean(name: str, valid: Iterable[str]) -> str:
     'did you mean ESPN? valid are: CNN, ESPN'
     """
     names = sorted(set(valid))
-    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    by_fold = {known.casefold(): known for known in reversed(names)}
+    nearest = difflib.get_close_matches(name.casefold(), by_fold, n=1, cutoff=0.5)
     shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
     if not names:
         return "there are none"
-    question = f"did you mean {nearest[0]}? " if nearest else ""
+    question = f"did you mean {by_fold[nearest[0]]}? " if nearest else ""
     return f"{question}valid are: {shown}"

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from planning_stores import brief_of, panel_of, problem_of
 
 from daypart.planning.average_frequency import limit_frequency
-from daypart.planning.brief import Limits
 from daypart.planning.clashes import most_spend, name_clash
 from daypart.planning.frequency import count_frequency
 from daypart.planning.interior import climb, tangent
+from daypart.planning.limits import Limits
 from daypart.planning.objective import make_objective, reach_objective
 from daypart.planning.optimiser import CuttingPlanes
 from daypart.planning.prices import tell_prices

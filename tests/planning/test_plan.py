@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import shutil
 
 import openpyxl
 import pytest
-from planning_stores import make_rate_card, make_store
+from planning_stores import DAYPARTS, NETWORKS, make_rate_card, make_store
 
 from daypart.errors import DaypartError
 from daypart.planning import plan, reach, read_brief
@@ -179,7 +180,7 @@ def test_a_given_spot_without_a_price_is_refused(made, store, tmp_path, write_br
     card = make_rate_card(tmp_path / "card.parquet", networks=["A&E", "ESPN", "Food", "HGTV"])
     path = write_brief((str(rate_card), str(card)), ("CNN = {min_percent = 5}", ""))
     row = {"market": "501", "network": "CNN", "daypart": "Prime", "week": "2024-03-04"}
-    with pytest.raises(DaypartError, match="CNN, Prime has no price in the week of 2024-03-04"):
+    with pytest.raises(DaypartError, match="not on the rate card.*501, CNN, Prime in the week"):
         plan(store, brief=path, out=tmp_path / "out", evaluate=[row | {"spots": 1}])
 
 
@@ -393,3 +394,67 @@ def test_the_smallest_market_there_can_be_is_planned(tmp_path):
     assert result.limited_by[0]["limit"] == "limits.max_spots_per_week"
     shown = plan(store, brief=tmp_path / "brief.toml", out=tmp_path / "out", min_households=1)
     assert 0 < shown.reach["1+"]["percent"] < 100
+
+
+def test_a_pin_of_no_spots_bars_its_cell_and_week_alone(store, write_brief, tmp_path, content):
+    most = max(content["lines"], key=lambda line: line["spots"])
+    keys = ("market", "network", "daypart", "week")
+    pin = {key: most[key] for key in keys}
+    rows = "".join(f'{key} = "{pin[key]}"\n' for key in keys)
+    path = write_brief(more=f"[[limits.pins]]\n{rows}spots = 0\n")
+    made = plan(store, brief=path, out=tmp_path / "out")
+    bought = [tuple(getattr(line, key) for key in keys) for line in made.lines]
+    assert tuple(pin.values()) not in bought
+    assert tuple(pin.values())[:3] in {place[:3] for place in bought}
+    judged = plan(store, brief=path, out=tmp_path / "out", evaluate=[pin | {"spots": 1}])
+    assert "limits.pins" in judged.broken
+
+
+def test_no_more_spots_are_bought_than_there_are_minutes_of_history(tmp_path, rate_card):
+    short = [row for row in DAYPARTS if row["name"] != "Prime"]
+    short.append({"name": "Prime", "days": [0], "start": "20:00", "end": "21:00"})
+    short.append({"name": "Rest", "days": list(range(1, 7)), "start": "20:00", "end": "21:00"})
+    short.append({"name": "Rest", "days": list(range(7)), "start": "21:00", "end": "23:00"})
+    folder = make_store(tmp_path / "store", dayparts=short, weeks=1)
+    text = (
+        f'[campaign]\nname = "x"\nfirst_day = 2024-03-04\nlast_day = 2024-03-31\n'
+        f'budget = 100000000\nrate_card = "{rate_card}"\n'
+        '[limits]\nmax_spots_per_week = 100\nexclude_dayparts = ["Rest"]\n'
+    )
+    (tmp_path / "brief.toml").write_text(text)
+    made = plan(folder, brief=tmp_path / "brief.toml", out=tmp_path / "out")
+    spots = {}
+    for line in made.lines:
+        key = line.market, line.network, line.daypart
+        spots[key] = spots.get(key, 0) + line.spots
+    prime = [count for key, count in spots.items() if key[2] == "Prime"]
+    assert max(prime) == 60
+    assert any("fewer spots are on offer" in note for note in made.notes)
+    row = {"market": "501", "network": "CNN", "daypart": "Prime", "week": "2024-03-04"}
+    with pytest.raises(DaypartError, match=r"61 spots in 501, CNN, Prime, but only 60 minutes of"):
+        plan(
+            folder,
+            brief=tmp_path / "brief.toml",
+            out=tmp_path / "out",
+            evaluate=[row | {"spots": 61}],
+        )
+
+
+def test_a_given_spot_that_nobody_watches_is_evaluated_and_reaches_nobody(
+    store, write_brief, rate_card, tmp_path
+):
+    import pyarrow.parquet as pq
+
+    folder = shutil.copytree(store, tmp_path / "store")
+    about = json.loads((folder / "store.json").read_text())
+    about["viewing"]["networks"] = [*NETWORKS, "ZZZ"]
+    (folder / "store.json").write_text(json.dumps(about))
+    card = make_rate_card(tmp_path / "card.parquet", networks=[*NETWORKS, "ZZZ"])
+    assert pq.read_table(card).num_rows == 3 * 7 * 5
+    row = {"market": "501", "daypart": "Prime", "week": "2024-03-04", "spots": 2}
+    rows = [row | {"network": "CNN"}, row | {"network": "ZZZ"}]
+    path = write_brief((str(rate_card), str(card)))
+    judged = plan(folder, brief=path, out=tmp_path / "out", evaluate=rows)
+    line = next(line for line in judged.lines if line.network == "ZZZ")
+    assert (line.impressions, line.grp, line.cost) == (0.0, 0.0, 0.02)
+    assert any("501, ZZZ, Prime" in note for note in judged.notes)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from daypart.planning.clashes import broken_limits, most_spend
+from daypart.planning.clashes import PINS, broken_limits, most_spend
 
 if TYPE_CHECKING:
     from daypart.planning.reporting import Campaign, Optimum
@@ -61,7 +61,8 @@ def _envelope_gap(optimum: Optimum) -> float | None:
 
 
 def _broken(campaign: Campaign, optimum: Optimum, frequency: float) -> list[str]:
-    names = [*_barred(campaign, optimum.by_week), *broken_limits(campaign.problem, optimum.by_week)]
+    broken = broken_limits(campaign.problem, optimum.by_week)
+    names = list(dict.fromkeys([*_barred(campaign, optimum.by_week), *broken]))
     most = campaign.brief.limits.max_average_frequency
     if frequency > most * (1 + 1e-6):
         names.append(f"limits.max_average_frequency = {most:g}")
@@ -75,7 +76,19 @@ def _barred(campaign: Campaign, by_week: NDArray[np.int64]) -> list[str]:
     _, network, daypart = np.unravel_index(used, panel.shape)
     networks = {panel.networks[n] for n in network}
     dayparts = {panel.dayparts[d] for d in daypart}
+    bought = {
+        (panel.markets[m].code, panel.networks[n], panel.dayparts[d], campaign.weeks[w].monday)
+        for c, w in zip(*np.nonzero(by_week), strict=True)
+        for m, n, d in [np.unravel_index(problem.cell[c], panel.shape)]
+    }
+    code = {place.name: place.code for place in panel.markets}
+    barred = any(
+        (code.get(pin.market, pin.market), pin.network, pin.daypart, pin.week) in bought
+        for pin in limits.pins
+        if pin.spots == 0
+    )
     return [
+        *([PINS] if barred else []),
         *(f"limits.exclude_networks = {n}" for n in limits.exclude_networks if n in networks),
         *(f"limits.exclude_dayparts = {d}" for d in limits.exclude_dayparts if d in dayparts),
     ]

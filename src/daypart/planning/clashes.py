@@ -92,10 +92,7 @@ def name_clash(
     Ignatiev, A., Previti, A., Liffiton, M., Marques-Silva, J. (2015). Smallest MUS extraction with
     minimal hitting set dualization. CP 2015.
     """
-    scale = problem.budget if np.isfinite(problem.budget) else float(problem.cost.sum())
-    share = problem.cost / scale
-    something = LinearLimit("", share, float(share.min()), np.inf)
-    budget = LinearLimit(BUDGET, share, -np.inf, problem.budget / scale)
+    something, budget = _money_rows(problem)
     elastic = _Elastic(problem, [budget, *problem.limits], always=something, whole=whole)
     everything = set(range(len(elastic.names)))
     if elastic.violated(everything) is None:
@@ -189,6 +186,8 @@ class _Elastic:
         self.line_of_row = np.array([lines.index(row.line) for row in rows], dtype=np.int64)
         self.on_offer, self.pins = len(lines), len(lines) + 1
         self.names = [*lines, ON_OFFER, PINS]
+        self.has_answer = False
+        self.spots = np.zeros(columns)
         for row in rows:
             self._add(row, gives=True)
         if always is not None:
@@ -231,15 +230,16 @@ class _Elastic:
         self.enforce(kept)
         self.highs.run()
         feasible = highspy.SolutionStatus.kSolutionStatusFeasible
-        if self.highs.getInfo().primal_solution_status != int(feasible):
+        self.has_answer = self.highs.getInfo().primal_solution_status == int(feasible)
+        if not self.has_answer:
             stopped = self.highs.getModelStatus() == highspy.HighsModelStatus.kSolutionLimit
             return set() if stopped else None
         values = np.array(self.highs.getSolution().col_value)
-        spots, given_way = values[:columns], values[columns:].reshape(-1, 2).sum(axis=1)
+        self.spots, given_way = values[:columns], values[columns:].reshape(-1, 2).sum(axis=1)
         broken = set(self.line_of_row[given_way > _SLACK].tolist())
-        if (spots > self.problem.most + _SLACK).any():
+        if (self.spots > self.problem.most + _SLACK).any():
             broken.add(self.on_offer)
-        if (spots < self.problem.least - _SLACK).any():
+        if (self.spots < self.problem.least - _SLACK).any():
             broken.add(self.pins)
         return broken - kept
 
@@ -256,6 +256,59 @@ class _Elastic:
         free = all(row.setting != BUDGET for row in held)
         budget = float(problem.cost @ most) if free else problem.budget
         return replace(problem, limits=limits, most=most, least=least, budget=budget)
+
+
+def find_nearest_whole(problem: Problem, near: Floats) -> tuple[Ints | None, tuple[str, ...]]:
+    """Find whole spots that break the limits least, for where none are known to keep them.
+
+    Parameters
+    ----------
+    problem : Problem
+    near : float array [columns]
+        Fractions of spots that keep the limits: other columns than theirs are looked at in small
+        problems only.
+
+    Returns
+    -------
+    spots : int array [columns] or None
+        None where the search found nothing.
+    broken : tuple of str
+        The brief's lines that they break.
+    """
+    used = np.arange(problem.columns)
+    if problem.is_large:
+        used = np.flatnonzero((near > _SLACK) | (problem.least > 0))
+    part = replace(
+        problem,
+        cell=problem.cell[used],
+        period=problem.period[used],
+        cost=problem.cost[used],
+        impressions=problem.impressions[used],
+        least=problem.least[used],
+        most=problem.most[used],
+        limits=tuple(
+            replace(limit, coefficients=limit.coefficients[used]) for limit in problem.limits
+        ),
+        most_per_week=problem.most_per_week[used],
+        pinned=problem.pinned[used],
+    )
+    something, budget = _money_rows(part)
+    elastic = _Elastic(part, [budget, *part.limits], always=something, whole=True)
+    # What is on offer and the pins give way at no price: they are held, or only they would break.
+    broken = elastic.violated({elastic.on_offer, elastic.pins})
+    if not elastic.has_answer:
+        return None, ()
+    spots = np.zeros(problem.columns, dtype=np.int64)
+    spots[used] = np.round(elastic.spots).astype(np.int64)
+    return spots, tuple(elastic.names[n] for n in sorted(broken or ()))
+
+
+def _money_rows(problem: Problem) -> tuple[LinearLimit, LinearLimit]:
+    """Return the rows "something is bought" and "the budget is kept"."""
+    scale = problem.budget if np.isfinite(problem.budget) else float(problem.cost.sum())
+    share = problem.cost / scale
+    something = LinearLimit("", share, float(share.min()), np.inf)
+    return something, LinearLimit(BUDGET, share, -np.inf, problem.budget / scale)
 
 
 def broken_limits(problem: Problem, spots: Ints, *, tolerance: float = 1e-6) -> list[str]:

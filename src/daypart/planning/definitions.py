@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from daypart.planning.brief import Brief
 from daypart.planning.calibration import Calibration
 from daypart.planning.comparison import SamplingGap
@@ -37,8 +39,14 @@ def notes_of(
     sampling: SamplingGap | None,
     calibration: Calibration | None,
     min_households: int,
+    shortened: int = 0,
+    unwatched: Sequence[str] = (),
 ) -> list[str]:
-    """Write what a reader must know about this plan's figures."""
+    """Write what a reader must know about this plan's figures.
+
+    `shortened` is how many cells have their spots bounded by their minutes of history, and
+    `unwatched` names cells with spots that no panel household watches.
+    """
     notes = [
         f"Reach is counted on {panel.households:,} panel households of {brief.segment} over "
         f"{panel.weeks} weeks of history, without bias (U-statistic), and projected to "
@@ -63,6 +71,16 @@ def notes_of(
             f"Impressions are the mean of the {calibration.model} forecast for the flight; "
             "intervals hold its uncertainty beside that of the panel, taken as independent. "
             f"{calibration.without_forecast} cells have no forecast and keep their history."
+        )
+    if shortened:
+        notes.append(
+            f"In {shortened} cells fewer spots are on offer than the limits allow: the count of "
+            "reach is undefined for more spots than minutes of history."
+        )
+    if unwatched:
+        notes.append(
+            f"No panel household watches these cells with spots, which cost 0.01 each: "
+            f"{'; '.join(unwatched)}."
         )
     if panel.simulated:
         notes.append("The audience data are simulated.")

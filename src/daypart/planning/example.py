@@ -11,9 +11,9 @@ import numpy as np
 
 from daypart.planning.brief import Brief, read_brief
 from daypart.planning.flight import broadcast_weeks
+from daypart.planning.offer import build_problem
 from daypart.planning.panel import ALL
 from daypart.planning.panel_reader import read_panel
-from daypart.planning.problem import build_problem
 from daypart.planning.rate_card import read_rate_card
 from daypart.storage import PathLike, local_path, location, read_json, write_text
 

@@ -13,15 +13,17 @@ from daypart.errors import DaypartError
 from daypart.planning.average_frequency import limit_frequency
 from daypart.planning.brief import Brief, read_brief
 from daypart.planning.calibration import calibrate
-from daypart.planning.clashes import name_clash
+from daypart.planning.clashes import find_nearest_whole, name_clash
 from daypart.planning.cost import find_cheapest
 from daypart.planning.counting import AudienceCounter
 from daypart.planning.flight import Week, broadcast_weeks
 from daypart.planning.objective import Objective, make_objective
-from daypart.planning.optimiser import CuttingPlanes
+from daypart.planning.offer import build_problem
+from daypart.planning.optimiser import Continuous, CuttingPlanes
 from daypart.planning.panel import ALL, Panel
 from daypart.planning.panel_reader import read_panel
-from daypart.planning.problem import Problem, build_problem
+from daypart.planning.pins import name_cell
+from daypart.planning.problem import Problem
 from daypart.planning.publication import MIN_HOUSEHOLDS
 from daypart.planning.rate_card import read_rate_card
 from daypart.planning.reporting import Campaign, Optimum, report_plan
@@ -38,6 +40,7 @@ GAP = 2e-3
 _TIGHTENINGS = 4
 _TIGHTER = 2e-4
 _ROUGH = 0.05
+_NAMED = 3
 
 
 def plan(
@@ -126,8 +129,9 @@ def _read_campaign(
     weeks = broadcast_weeks(brief.first_day, brief.last_day)
     with progress.step("reading the panel") as step:
         everyone = read_panel(store, brief.markets, asked_in=f"{brief.path}: campaign.markets")
-        cpm = read_rate_card(brief.rate_card_path, everyone, weeks)
-        with _naming(brief):
+        with _naming(brief, "campaign.rate_card"):
+            cpm = read_rate_card(brief.rate_card_path, everyone, weeks)
+        with _naming(brief, "campaign.segment"):
             target = everyone.of_segment(brief.segment)
         step.summarise(f"{target.households:,} panel households of {brief.segment}")
     calibration = None
@@ -156,12 +160,13 @@ def _read_campaign(
 
 
 @contextmanager
-def _naming(brief: Brief) -> Iterator[None]:
-    """Put the brief's file in front of what is wrong with its settings."""
+def _naming(brief: Brief, setting: str = "") -> Iterator[None]:
+    """Put the brief's file, and the setting where there is one, in front of what is wrong."""
     try:
         yield
     except DaypartError as error:
-        raise DaypartError(f"{brief.path}: {error.message}", hint=error.hint) from None
+        place = f"{brief.path}: {setting}" if setting else f"{brief.path}"
+        raise DaypartError(f"{place}: {error.message}", hint=error.hint) from None
 
 
 def _by_cell(schedule: Schedule, panel: Panel, weeks: Sequence[Week]) -> Ints:
@@ -177,12 +182,15 @@ def _given_spots(campaign: Campaign, schedule: Schedule) -> Ints:
     np.add.at(priced, problem.cell, placed)
     cells, weeks = np.nonzero(by_cell > priced)
     if len(cells):
-        m, n, d = (int(i) for i in np.unravel_index(cells[0], panel.shape))
+        lines = [
+            f"{name_cell(panel, int(cell))} in the week of {campaign.weeks[week].monday}"
+            for cell, week in zip(cells[:_NAMED], weeks[:_NAMED], strict=True)
+        ]
+        more = f" and {len(cells) - _NAMED} more" if len(cells) > _NAMED else ""
         raise DaypartError(
-            f"{schedule.source}: {panel.markets[m].code}, {panel.networks[n]}, "
-            f"{panel.dayparts[d]} has no price in the week of {campaign.weeks[weeks[0]].monday}: "
-            f"it is not on the rate card, or nobody watches it ({len(cells)} such lines)",
-            hint="take those spots out, or price the cell on the rate card",
+            f"{schedule.source}: not on the rate card, so that no cost is known: "
+            f"{'; '.join(lines)}{more}",
+            hint=f"price them in {campaign.brief.rate_card_path}, or take those lines out",
         )
     return placed
 
@@ -218,7 +226,8 @@ def _find_best(campaign: Campaign, objective: Objective, gap: float) -> Optimum:
         raise _clash(campaign, objective)
     whole = find_whole_spots(planes, continuous, gap=gap)
     if whole is None or not whole.spots.any():
-        raise _clash_of_whole_spots(campaign)
+        spots = _nearest_whole_spots(campaign, continuous)
+        whole = Whole(spots, planes.honest_value(spots), continuous.bound)
     return Optimum(planes, continuous, whole, spread_over_weeks(problem, whole.spots))
 
 
@@ -248,22 +257,40 @@ def _clash(campaign: Campaign, objective: Objective) -> DaypartError:
         found = CuttingPlanes(problem, objective).solve(gap=_ROUGH)
         return found is not None and problem.spent(found.spots) > 0
 
-    names = "; ".join(name_clash(campaign.problem, feasible))
+    names = name_clash(campaign.problem, feasible)
+    if not names:
+        return DaypartError(
+            f"{campaign.brief.path}: no plan was found that keeps the limits, "
+            "though no set of them is proven to clash",
+            hint="loosen the limits one by one",
+        )
     return DaypartError(
-        f"{campaign.brief.path}: no plan keeps all of: {names}", hint="loosen one of them"
+        f"{campaign.brief.path}: no plan keeps all of: {'; '.join(names)}",
+        hint="loosen one of them",
     )
 
 
-def _clash_of_whole_spots(campaign: Campaign) -> DaypartError:
-    """Name the limits that only fractions of spots can keep."""
+def _nearest_whole_spots(campaign: Campaign, continuous: Continuous) -> Ints:
+    """Return whole spots that keep the limits where the search met none, or name what clashes."""
     problem, file = campaign.problem, campaign.brief.path
+    nearest, broken = find_nearest_whole(problem, continuous.spots)
+    if nearest is not None and nearest.any() and problem.keeps_limits(nearest):
+        return nearest
     names = () if problem.is_large else name_clash(problem, whole=True)
-    if not names:
-        return DaypartError(
-            f"{file}: no whole spots were found that keep the limits at this budget",
-            hint="raise campaign.budget or widen the shares in limits",
+    if names:
+        raise DaypartError(
+            f"{file}: no whole spots keep all of: {'; '.join(names)} (fractions of spots would)",
+            hint="loosen one of them",
         )
-    return DaypartError(
-        f"{file}: no whole spots keep all of: {'; '.join(names)} (fractions of spots would)",
-        hint="loosen one of them",
+    if not broken and problem.frequency is not None:
+        broken = (problem.frequency.setting,)
+    if broken:
+        raise DaypartError(
+            f"{file}: no whole spots were found that keep all limits (fractions of spots would): "
+            f"the nearest break {'; '.join(broken)}",
+            hint="loosen one of them or raise campaign.budget",
+        )
+    raise DaypartError(
+        f"{file}: no whole spots were found that keep the limits at this budget",
+        hint="raise campaign.budget or widen the shares in limits",
     )

@@ -18,6 +18,7 @@ from daypart.planning.counting import AudienceCounter
 from daypart.planning.definitions import DEFINITIONS, notes_of
 from daypart.planning.flight import Week
 from daypart.planning.optimiser import Continuous, CuttingPlanes
+from daypart.planning.pins import name_cell
 from daypart.planning.prices import tell_prices
 from daypart.planning.problem import Problem
 from daypart.planning.publication import (
@@ -31,6 +32,9 @@ from daypart.planning.summaries import make_lines, summarise
 from daypart.planning.whole import Whole
 
 Ints = NDArray[np.int64]
+
+_NEXT_TO_NOTHING = 0.01
+"""The least that a spot costs: that of one that buys no impressions."""
 
 
 @dataclass(frozen=True)
@@ -132,8 +136,38 @@ def report_plan(campaign: Campaign, optimum: Optimum, *, gap: float, min_househo
         calibration=describe(counter.calibration),
         brief=_echo(brief),
         definitions=DEFINITIONS,
-        notes=notes_of(panel, brief, sampling, counter.calibration, min_households),
+        notes=notes_of(
+            panel,
+            brief,
+            sampling,
+            counter.calibration,
+            min_households,
+            shortened=_shortened(campaign),
+            unwatched=_unwatched(campaign, optimum.by_week),
+        ),
     )
+
+
+def _shortened(campaign: Campaign) -> int:
+    """Count the cells on offer whose spots are bounded by their minutes of history."""
+    problem, weeks = campaign.problem, len(campaign.weeks)
+    history = campaign.counter.panel.minutes_of_cell()
+    offered = problem.by_cell(problem.most)
+    bounded = (offered > history - weeks) & (
+        campaign.brief.limits.max_spots_per_week * weeks > history
+    )
+    return int((bounded & (offered > 0)).sum())
+
+
+def _unwatched(campaign: Campaign, by_week: Ints) -> list[str]:
+    """Name the cells with spots that no panel household of any segment watches."""
+    problem = campaign.problem
+    spots = problem.by_cell(by_week.sum(axis=1))
+    free = np.zeros(problem.cells, dtype=np.bool_)
+    free[problem.cell[(problem.impressions <= 0) & (problem.cost <= _NEXT_TO_NOTHING)]] = True
+    return [
+        name_cell(campaign.counter.panel, int(cell)) for cell in np.flatnonzero(free & (spots > 0))
+    ]
 
 
 def _figure(mean: float, lo: float, hi: float, shown: bool) -> dict[str, Any]:

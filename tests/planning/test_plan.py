@@ -134,8 +134,10 @@ def test_the_workbook_has_its_sheets_and_formats(made, content):
     ]
     flowchart = book["Flowchart"]
     heads = [cell.value for cell in flowchart[1]]
-    spots = sum(row[heads.index("Spots")].value for row in flowchart.iter_rows(min_row=2))
-    assert spots == sum(line["spots"] for line in content["lines"])
+    *rows, total = flowchart.iter_rows(min_row=2)
+    spots = sum(row[heads.index("Spots")].value for row in rows)
+    assert total[0].value == "Total"
+    assert spots == total[heads.index("Spots")].value == sum(x["spots"] for x in content["lines"])
     assert flowchart.freeze_panes == "D2"
     mix = {cell.value: cell.column for cell in book["Network mix"][1]}
     assert book["Network mix"].cell(2, mix["GRP"]).number_format == "#,##0.0"
@@ -143,6 +145,46 @@ def test_the_workbook_has_its_sheets_and_formats(made, content):
     summary = {row[0].value: row[1].value for row in book["Summary"].iter_rows(min_row=4)}
     assert summary["Spent (USD)"] == pytest.approx(content["spent"])
     assert summary["Reach 1+"] == pytest.approx(content["reach"]["1+"]["percent"])
+
+
+def test_every_sheet_of_the_workbook_prints_one_page_wide_with_its_heading(made):
+    book = openpyxl.load_workbook(made[0] / "out" / "plan.xlsx")
+    for sheet in book:
+        assert sheet.sheet_properties.pageSetUpPr.fitToPage
+        assert sheet.page_setup.fitToWidth in (1, None)  # 1 is the default
+        assert sheet.page_setup.fitToHeight == 0
+        assert sheet.oddFooter.right.text == "Page &P of &N"
+        if sheet.title != "Summary":
+            assert sheet.print_title_rows == "$1:$1"
+            assert sheet.freeze_panes in ("B2", "D2", "A2")
+
+
+def test_the_mixes_of_the_workbook_end_in_the_plans_totals(made, content):
+    book = openpyxl.load_workbook(made[0] / "out" / "plan.xlsx")
+    for title in ("Network mix", "Market ranker"):
+        heads = [cell.value for cell in book[title][1]]
+        *rows, total = book[title].iter_rows(min_row=2, values_only=True)
+        by_head = dict(zip(heads, total, strict=True))
+        assert total[0] == "Total"
+        assert by_head["Spend (USD)"] == pytest.approx(content["spent"])
+        assert by_head["Share of spend"] == pytest.approx(100.0)
+        assert by_head["GRP"] == pytest.approx(content["grp"]["mean"])
+        assert by_head["Spots"] == sum(row[heads.index("Spots")] for row in rows)
+
+
+def test_the_workbooks_summary_tells_every_level_what_limits_and_what_is_broken(
+    store, write_brief, tmp_path, content
+):
+    path = write_brief(("budget = 400000", "budget = 1000\nfrequency_goal = 5"))
+    judged = plan(store, brief=path, out=tmp_path / "out", evaluate=content["lines"])
+    book = openpyxl.load_workbook(tmp_path / "out" / "plan.xlsx")
+    rows = {row[0].value: row[1] for row in book["Summary"].iter_rows(min_row=4) if row[0].value}
+    for level in ("1+", "3+", "5+"):
+        assert rows[f"Reach {level}"].value == pytest.approx(judged.reach[level]["percent"])
+    assert rows["Reach 1+"].number_format == '0.0"%"'
+    assert rows["Breaks"].value == judged.broken[0] == "campaign.budget"
+    assert rows["Optimisation gap"].value is None
+    assert rows["Spent (USD)"].number_format == "#,##0"
 
 
 def test_the_same_seed_gives_the_same_files(made, store, tmp_path):

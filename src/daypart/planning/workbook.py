@@ -12,21 +12,36 @@ if TYPE_CHECKING:
     from daypart.planning.results import Plan
 
 _MONEY, _WHOLE, _TENTH, _PERCENT, _TEXT = "money", "whole", "tenth", "percent", "text"
+_GAP = "gap"
+_SUMMARY_WIDTH = 44
+_NOTES_WIDTHS = (38, 100)
+_LINE = 15
+"""Height of a line of text, in points."""
+_HEADER = {
+    "bold": True,
+    "bottom": 1,
+    "bg_color": "#E8EDF2",
+    "text_wrap": True,
+    "valign": "top",
+}
 _FORMATS = {
     _MONEY: {"num_format": "#,##0"},
     _WHOLE: {"num_format": "#,##0"},
     _TENTH: {"num_format": "#,##0.0"},
     _PERCENT: {"num_format": '0.0"%"'},
+    _GAP: {"num_format": '0.00"%"'},
     _TEXT: {},
-    "header": {
-        "bold": True,
-        "bottom": 1,
-        "bg_color": "#E8EDF2",
-        "text_wrap": True,
-        "valign": "top",
-    },
+    "header": _HEADER,
+    "number header": _HEADER | {"align": "right"},
     "title": {"bold": True, "font_size": 16},
-    "strong": {"bold": True},
+    "strong": {"bold": True, "valign": "top"},
+    "total": {"bold": True, "top": 1},
+    **{
+        f"total {kind}": {"bold": True, "top": 1, "num_format": look}
+        for kind, look in ((_MONEY, "#,##0"), (_WHOLE, "#,##0"), (_TENTH, "#,##0.0"))
+    },
+    f"total {_PERCENT}": {"bold": True, "top": 1, "num_format": '0.0"%"'},
+    "value": {"text_wrap": True, "valign": "top", "align": "right"},
     "wrap": {"text_wrap": True, "valign": "top"},
 }
 
@@ -34,8 +49,10 @@ _FORMATS = {
 class _Book:
     """A workbook with daypart's formats, and one way to write a table."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, name: str) -> None:
         import xlsxwriter
+
+        self.name = name
 
         self.book = xlsxwriter.Workbook(path, {"strings_to_numbers": False})
         self.formats = {name: self.book.add_format(look) for name, look in _FORMATS.items()}
@@ -46,19 +63,38 @@ class _Book:
         columns: Sequence[tuple[str, str, str]],
         rows: Sequence[dict[str, Any]],
         fixed_columns: int = 1,
+        total: dict[str, Any] | None = None,
     ) -> Any:
-        """Add a sheet of rows; columns are (key, heading, kind)."""
-        sheet = self.book.add_worksheet(title)
+        """Add a sheet of rows, and perhaps their total; columns are (key, heading, kind)."""
+        sheet = self.sheet(title, wide=True)
+        lines = 1
         for number, (key, heading, kind) in enumerate(columns):
             longest = max([len(str(row.get(key, ""))) for row in rows], default=0)
             width = min(40, max(12, longest + 2)) if kind == _TEXT else 14
             sheet.set_column(number, number, width)
-            sheet.write(0, number, heading, self.formats["header"])
+            lines = max(lines, lines_of(heading, width))
+            look = "header" if kind == _TEXT else "number header"
+            sheet.write(0, number, heading, self.formats[look])
             for line, row in enumerate(rows, start=1):
                 self.cell(sheet, line, number, row.get(key), kind)
+            if total is not None and key in total:
+                look = "total" if kind == _TEXT else f"total {kind}"
+                sheet.write(len(rows) + 1, number, total[key], self.formats[look])
+        sheet.set_row(0, lines * _LINE + 3)
+        sheet.repeat_rows(0)
         sheet.freeze_panes(1, fixed_columns)
         if rows:
             sheet.autofilter(0, 0, len(rows), len(columns) - 1)
+        return sheet
+
+    def sheet(self, title: str, *, wide: bool = False) -> Any:
+        """Add a sheet that prints one page wide, with the campaign and the page's number below."""
+        sheet = self.book.add_worksheet(title)
+        if wide:
+            sheet.set_landscape()
+        sheet.fit_to_pages(1, 0)
+        sheet.set_margins(left=0.5, right=0.5)
+        sheet.set_footer("&L" + self.name.replace("&", "&&") + "&C&A&RPage &P of &N")
         return sheet
 
     def cell(self, sheet: Any, row: int, column: int, value: Any, kind: str) -> None:
@@ -71,6 +107,17 @@ class _Book:
             sheet.write_number(row, column, value, self.formats[kind])
 
 
+def lines_of(text: str, width: float) -> int:
+    """Return how many lines a text needs in a column so many characters wide."""
+    lines, used = 1, 0
+    for word in text.split():
+        if used and used + 1 + len(word) > width - 1:
+            lines, used = lines + 1, len(word)
+        else:
+            used += len(word) + (used > 0)
+    return lines
+
+
 def write_workbook(plan: Plan, path: PathLike) -> None:
     """Write the plan's workbook: summary, flowchart, mixes, reach curve, frequency and notes.
 
@@ -81,7 +128,7 @@ def write_workbook(plan: Plan, path: PathLike) -> None:
         The file, ending in `.xlsx`; replaced as a whole.
     """
     with atomic_path(path) as temporary:
-        book = _Book(str(temporary))
+        book = _Book(str(temporary), plan.campaign)
         _summary(book, plan)
         _flowchart(book, plan)
         _mix(book, plan, "Network mix", plan.by_network, "Network")
@@ -102,40 +149,64 @@ def write_workbook(plan: Plan, path: PathLike) -> None:
 
 
 def _summary(book: _Book, plan: Plan) -> None:
-    sheet = book.book.add_worksheet("Summary")
+    sheet = book.sheet("Summary")
     sheet.set_column(0, 0, 44)
-    sheet.set_column(1, 3, 16)
+    sheet.set_column(1, 1, _SUMMARY_WIDTH)
     sheet.write(0, 0, plan.campaign, book.formats["title"])
     sheet.write(1, 0, "Simulated audience data" if plan.simulated else "")
-    one = plan.reach["1+"]
-    goal = next((key for key in plan.reach if key != "1+"), "1+")
+    in_money = plan.objective_unit == plan.currency
     rows: list[tuple[str, Any, str]] = [
         ("Target", plan.segment, _TEXT),
         ("Flight", f"{plan.brief['first_day']} to {plan.brief['last_day']}", _TEXT),
         ("Markets", len(plan.by_market), _WHOLE),
         (f"Budget asked ({plan.currency})", plan.asked, _MONEY),
         (f"Spent ({plan.currency})", plan.spent, _MONEY),
-        ("Reach 1+", one["percent"], _PERCENT),
-        ("  80 % interval, from", one["lo_80"], _PERCENT),
-        ("  80 % interval, to", one["hi_80"], _PERCENT),
-        (f"Reach {goal}", plan.reach[goal]["percent"], _PERCENT),
+        *_reached(plan),
         ("Average frequency", plan.average_frequency, _TENTH),
         ("GRP", plan.grp["mean"], _TENTH),
+        ("  80 % interval, from", plan.grp["lo_80"], _TENTH),
+        ("  80 % interval, to", plan.grp["hi_80"], _TENTH),
         ("Impressions (households)", plan.impressions["mean"], _WHOLE),
         ("Universe estimate (households)", plan.universe_estimate, _WHOLE),
         ("Panel households (raw)", plan.panel_households, _WHOLE),
         ("Reach 1+ of an even split", plan.even_split["reach_percent"], _PERCENT),
         ("Status", plan.status, _TEXT),
-        (f"Objective ({plan.objective_name}, {plan.objective_unit})", plan.objective, _TENTH),
-        ("Bound: no plan does better than", plan.bound, _TENTH),
-        ("Optimisation gap", _percent(plan.gap), _PERCENT),
-        ("Sampling gap", _percent(plan.sampling_gap), _PERCENT),
-        ("Limited by", ", ".join(str(row["limit"]) for row in plan.limited_by), _TEXT),
+        (
+            f"Objective ({plan.objective_name.replace('_', ' ')}, {plan.objective_unit})",
+            plan.objective,
+            _MONEY if in_money else _TENTH,
+        ),
+        ("Bound: no plan does better than", plan.bound, _MONEY if in_money else _TENTH),
+        ("Optimisation gap", _percent(plan.gap), _GAP),
+        ("Sampling gap", _percent(plan.sampling_gap), _GAP),
+        *_listed("Limited by", [str(row["limit"]) for row in plan.limited_by]),
+        *_listed("Breaks", plan.broken),
     ]
     for line, (label, value, kind) in enumerate(rows, start=3):
         sheet.write(line, 0, label, book.formats["strong"])
-        book.cell(sheet, line, 1, value, kind)
+        if isinstance(value, str):
+            sheet.write_string(line, 1, value, book.formats["value"])
+            sheet.set_row(line, _LINE * lines_of(value, _SUMMARY_WIDTH))
+        else:
+            book.cell(sheet, line, 1, value, kind)
     sheet.freeze_panes(3, 1)
+
+
+def _reached(plan: Plan) -> list[tuple[str, Any, str]]:
+    """Write reach 1+ with its interval, and every other level that the plan tells."""
+    rows: list[tuple[str, Any, str]] = []
+    for level, reach in plan.reach.items():
+        rows += [
+            (f"Reach {level}", reach["percent"], _PERCENT),
+            ("  80 % interval, from", reach["lo_80"], _PERCENT),
+            ("  80 % interval, to", reach["hi_80"], _PERCENT),
+        ]
+    return rows
+
+
+def _listed(label: str, texts: Sequence[str]) -> list[tuple[str, Any, str]]:
+    """Write texts one below the other, the label beside the first."""
+    return [(label if n == 0 else "", text, _TEXT) for n, text in enumerate(texts)]
 
 
 def _percent(share: float | None) -> float | None:
@@ -158,11 +229,13 @@ def _flowchart(book: _Book, plan: Plan) -> None:
         ("market", "Market", _TEXT),
         ("network", "Network", _TEXT),
         ("daypart", "Daypart", _TEXT),
-        *((week, f"Week of {week}", _WHOLE) for week in weeks),
+        *((week, f"Week of\n{week}", _WHOLE) for week in weeks),
         ("spots", "Spots", _WHOLE),
         ("cost", f"Cost ({plan.currency})", _MONEY),
     ]
-    book.table("Flowchart", columns, list(cells.values()), fixed_columns=3)
+    total: dict[str, Any] = {str(row["name"]): row["spots"] for row in plan.by_week}
+    total |= {"market": "Total", "spots": sum(total.values()), "cost": plan.spent}
+    book.table("Flowchart", columns, list(cells.values()), fixed_columns=3, total=total)
 
 
 def _mix(book: _Book, plan: Plan, title: str, rows: Sequence[dict[str, Any]], heading: str) -> None:
@@ -182,7 +255,17 @@ def _mix(book: _Book, plan: Plan, title: str, rows: Sequence[dict[str, Any]], he
     kinds = {"reach_percent": _PERCENT, "incremental_percent": _TENTH, "panel_households": _WHOLE}
     columns += [(key, text, kinds[key]) for key, text in more if rows and key in rows[0]]
     ranked = sorted(rows, key=lambda row: (-row["spend"], row["name"]))
-    book.table(title, columns, ranked)
+    total = {
+        "name": "Total",
+        "spots": sum(row["spots"] for row in rows),
+        "spend": plan.spent,
+        "share_percent": sum(row["share_percent"] for row in rows),
+        "grp": plan.grp["mean"],
+        "impressions": plan.impressions["mean"],
+        "reach_percent": plan.reach["1+"]["percent"],
+        "panel_households": plan.panel_households,
+    }
+    book.table(title, columns, ranked, total=total)
 
 
 def _heat_map(book: _Book, plan: Plan) -> None:
@@ -198,7 +281,7 @@ def _heat_map(book: _Book, plan: Plan) -> None:
     columns = [("network", "Network", _TEXT), *((name, name, _WHOLE) for name in dayparts)]
     sheet = book.table("Daypart heat map", columns, rows)
     if rows and dayparts:
-        scale = {"type": "2_color_scale", "min_color": "#FFFFFF", "max_color": "#2F6DA8"}
+        scale = {"type": "2_color_scale", "min_color": "#FFFFFF", "max_color": "#7FB0DA"}
         sheet.conditional_format(1, 1, len(rows), len(dayparts), scale)
 
 
@@ -230,9 +313,9 @@ def _reach_curve(book: _Book, plan: Plan) -> None:
 
 
 def _notes(book: _Book, plan: Plan) -> None:
-    sheet = book.book.add_worksheet("Notes")
-    sheet.set_column(0, 0, 26)
-    sheet.set_column(1, 1, 100)
+    sheet = book.sheet("Notes", wide=True)
+    sheet.set_column(0, 0, _NOTES_WIDTHS[0])
+    sheet.set_column(1, 1, _NOTES_WIDTHS[1])
     sheet.write(0, 0, "Word", book.formats["header"])
     sheet.write(0, 1, "Meaning", book.formats["header"])
     rows = [
@@ -243,6 +326,9 @@ def _notes(book: _Book, plan: Plan) -> None:
     for line, (word, meaning) in enumerate(rows, start=1):
         sheet.write_string(line, 0, word, book.formats["wrap"])
         sheet.write_string(line, 1, meaning, book.formats["wrap"])
+        pairs = zip((word, meaning), _NOTES_WIDTHS, strict=True)
+        sheet.set_row(line, _LINE * max(lines_of(text, width) for text, width in pairs))
+    sheet.repeat_rows(0)
     sheet.freeze_panes(1, 0)
 
 

@@ -38,6 +38,15 @@ except DaypartError as error:
     sys.exit(error.exit_code)
 """
 
+HOLD = """
+import importlib, pathlib, sys, time
+def hold(*_):
+    pathlib.Path(sys.argv[7]).touch()
+    time.sleep(60)
+module, name = sys.argv[6].split(":")
+setattr(importlib.import_module(module), name, hold)
+"""
+
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
@@ -130,6 +139,32 @@ def test_a_stop_flushes_says_how_much_is_saved_and_exits_with_75(
     assert comparable(run).equals(undisturbed)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "held_at", ["daypart.runs.plan:write_table", "daypart.runs.compaction:delete_files"]
+)
+def test_a_driver_that_is_told_to_stop_while_it_plans_or_compacts_exits_with_75_and_can_go_on(
+    store, undisturbed, tmp_path, held_at, number
+):
+    run, there = tmp_path / "run", tmp_path / "there"
+    arguments = [str(store), str(run), POISSON, "inline", "{}", held_at, str(there)]
+    driver = subprocess.Popen(
+        [sys.executable, "-c", HOLD + DRIVER, *arguments],
+        env={**os.environ, "PYTHONPATH": str(HERE)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not there.exists():
+        assert driver.poll() is None, driver.communicate()[1]
+        time.sleep(0.005)
+    driver.send_signal(number)
+    _, told = driver.communicate(timeout=30)
+    assert driver.returncode == 75, told
+    assert f"{run}: interrupted; run the same command again to go on" in told
+    assert fit(store, run=run, model=POISSON, executor="inline").ok == 120
+    assert comparable(run).equals(undisturbed)
+
+
 @pytest.mark.parametrize("parts", [1, 2])
 def test_a_driver_that_is_killed_takes_its_workers_with_it_and_loses_nothing(
     store, undisturbed, tmp_path, held, parts
@@ -166,11 +201,11 @@ def test_a_crash_between_plan_and_settings_is_mended_by_the_same_call(
     store, undisturbed, tmp_path, monkeypatch
 ):
     def crash(*_):
-        raise KeyboardInterrupt
+        raise SystemExit
 
     with monkeypatch.context() as patch:
         patch.setattr(RunFolder, "write_settings", crash)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(SystemExit):
             fit(store, run=tmp_path / "run", model=POISSON, executor="inline")
     fit(store, run=tmp_path / "run", model=POISSON, executor="inline")
     assert comparable(tmp_path / "run").equals(undisturbed)

@@ -23,6 +23,7 @@ from daypart.runs.parts import (
     standing_of,
     table_path,
 )
+from daypart.runs.stopping import interruptible
 from daypart.runs.threads import in_order
 from daypart.storage import (
     Location,
@@ -89,6 +90,8 @@ def compact(run: PathLike) -> CompactReport:
     ------
     DaypartError
         Where there is no run, or a driver is fitting it.
+    Interrupted
+        On Ctrl-C and SIGTERM; the same call again goes on.
 
     Examples
     --------
@@ -105,7 +108,7 @@ def compact(run: PathLike) -> CompactReport:
     0
     """
     folder = RunFolder.open(run)
-    with folder.lock():
+    with interruptible(str(folder.path)), folder.lock():
         return compact_regions(folder, standing_of(folder, read_table(folder.plan)))
 
 

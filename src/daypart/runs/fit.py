@@ -28,7 +28,7 @@ from daypart.runs.parts import MISSING_STATUS, Standing, standing_of
 from daypart.runs.plan import Plan, draw_plan, write_plan
 from daypart.runs.registry import is_own_model
 from daypart.runs.settings import check_same_run, settings_of_call
-from daypart.runs.stopping import stop_on_signals
+from daypart.runs.stopping import interruptible, stop_on_signals
 from daypart.runs.take_over import take_over_rows
 from daypart.series import SeriesStore
 from daypart.storage import Location, PathLike
@@ -147,7 +147,8 @@ def fit(
     Raises
     ------
     Interrupted
-        After Ctrl-C or SIGTERM, with all finished blocks saved.
+        After Ctrl-C or SIGTERM, with all finished blocks saved; at once while it plans or
+        compacts.
     DaypartError
         For an unknown model or executor, a store that is not there, a calendar at fault, a
         folder that can't be written to or holds another run, and a run that another driver is
@@ -181,7 +182,8 @@ def fit(
         until_hour=until_hour,
     )
     check_same_run(folder, settings)
-    with folder.lock():
+    # Planning and compacting write files that are whole or not there.
+    with interruptible(str(folder.path)), folder.lock():
         check_same_run(folder, settings)
         active = runner.active_tasks(folder.path)
         write = partial(

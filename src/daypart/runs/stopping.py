@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -40,19 +40,50 @@ def stop_on_signals() -> Iterator[Stop]:
     the main thread, where Python can't set handlers, the flag is never set by signals.
     """
     stop = Stop()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
 
     def handle(number: int, _frame: FrameType | None) -> None:
         if stop.requested:
             raise Interrupted("stopped without waiting for the blocks in hand")
         stop.request(signal.Signals(number).name)
 
+    with _handled_by(handle):
+        yield stop
+
+
+@contextmanager
+def interruptible(told: str) -> Iterator[None]:
+    """Raise `Interrupted` from the block at once on Ctrl-C and SIGTERM.
+
+    For work that may be broken off anywhere, because what it writes is whole or not there.
+    Within it `stop_on_signals` goes before.
+
+    Parameters
+    ----------
+    told : str
+        What was interrupted.
+    """
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt  # which nobody takes for a fault that can be lived with
+
+    try:
+        with _handled_by(handle):
+            yield
+    except KeyboardInterrupt:
+        hint = "run the same command again to go on"
+        raise Interrupted(f"{told}: interrupted", hint=hint) from None
+
+
+@contextmanager
+def _handled_by(handle: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Let a function handle Ctrl-C and SIGTERM; in other threads than the main one nothing can."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.signal(number, handle) for number in numbers}
     try:
-        yield stop
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

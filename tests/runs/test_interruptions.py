@@ -201,11 +201,11 @@ def test_a_crash_between_plan_and_settings_is_mended_by_the_same_call(
     store, undisturbed, tmp_path, monkeypatch
 ):
     def crash(*_):
-        raise SystemExit
+        raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(RunFolder, "write_settings", crash)
-        with pytest.raises(SystemExit):
+        with pytest.raises(KeyboardInterrupt):
             fit(store, run=tmp_path / "run", model=POISSON, executor="inline")
     fit(store, run=tmp_path / "run", model=POISSON, executor="inline")
     assert comparable(tmp_path / "run").equals(undisturbed)

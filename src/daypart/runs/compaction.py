@@ -2,7 +2,8 @@
 
 The table is written first, under a name that was never used; then the parts that it replaces
 are removed. A crash between the two leaves rows in both, with the same content, and readers
-take one row per partition. So before, during and after it each has exactly one good row.
+take one row per partition. So before, during and after it each has exactly one good row. The
+run's history is folded in the same way.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from daypart.runs.folder import RunFolder
+from daypart.runs.history import fold_history
 from daypart.runs.parts import (
     MISSING_STATUS,
     Standing,
@@ -128,6 +130,7 @@ def compact_regions(
     jobs = _regions_to_compact(folder, standing, least_share)
     written = list(in_order(lambda job: _write_table(folder, standing, job), jobs, _THREADS))
     removed = _remove_superseded(standing, {job.region for job in jobs})
+    fold_history(folder)
     left = len(standing.parts) - removed + len(jobs)
     return CompactReport(folder.path, len(jobs), sum(written), removed, left)
 

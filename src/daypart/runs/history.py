@@ -1,8 +1,8 @@
 """The history of a run: what its executions and task attempts did, and when.
 
 One file of JSON lines for each execution of a driver and each attempt of a task on a cluster,
-written whole from time to time. It is a record, never the truth of what is done: that is the
-plan and the results.
+written whole from time to time; a compaction folds those that have ended into one. It is a
+record, never the truth of what is done: that is the plan and the results.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import platform
 import secrets
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -22,11 +22,14 @@ from typing import Any
 from daypart.errors import Interrupted
 from daypart.runs.events import BlockFinished, Event, TaskFailed, TaskFinished, TaskStarted
 from daypart.runs.folder import RunFolder
-from daypart.storage import is_temporary, make_folder, write_text
+from daypart.storage import Location, delete_files, is_temporary, make_folder, write_text
 
 QUEUE_VARIABLE = "AWS_BATCH_JQ_NAME"
 _WRITE_SECONDS = 10.0
 _READ_AT_ONCE = 16
+_FOLDED = ".folded"
+_SURELY_OVER_SECONDS = 3600.0
+"""Who has written nothing for so long was killed; should it live, its file comes back whole."""
 
 
 class History:
@@ -136,14 +139,54 @@ class Execution:
 
 def read_history(folder: RunFolder) -> list[Execution]:
     """Return what a run's history holds, the oldest first."""
-    whole = (file for file in folder.history.glob("*.jsonl") if not is_temporary(file))
-    files = sorted(whole, key=lambda file: file.name)
+    kept = _read(_files(folder, _FOLDED)) | _read(_files(folder, ".jsonl"))
+    return [_execution(kept[name]) for name in sorted(kept)]
+
+
+def fold_history(folder: RunFolder) -> int:
+    """Write the files of executions and attempts that have ended as one; return how many.
+
+    Each stays under its name in the new file, so that one that is there twice, because this
+    was killed before it had removed the old files, counts once.
+    """
+    folded, loose = _files(folder, _FOLDED), _files(folder, ".jsonl")
+    kept, new = _read(folded), _read(loose)
+    over = {name: lines for name, lines in new.items() if _is_over(lines)}
+    if not over or len(loose) + len(folded) < 2:
+        return 0
+    kept |= over
+    text = "".join(json.dumps({"name": name, "lines": kept[name]}) + "\n" for name in sorted(kept))
+    write_text(folder.history / f"{time.time_ns():020d}-{secrets.token_hex(3)}{_FOLDED}", text)
+    delete_files([*folded, *(file for file in loose if file.name in over)])
+    return len(over)
+
+
+def _files(folder: RunFolder, suffix: str) -> list[Location]:
+    whole = (file for file in folder.history.glob(f"*{suffix}") if not is_temporary(file))
+    return sorted(whole, key=lambda file: file.name)
+
+
+def _read(files: Sequence[Location]) -> dict[str, list[str]]:
+    """Return the lines of each execution and attempt, by the name that its file had."""
     with ThreadPoolExecutor(_READ_AT_ONCE) as readers:  # a run on S3 has one a task and attempt
-        return list(readers.map(_execution, files))
+        texts = list(readers.map(lambda file: file.read_text("utf-8").splitlines(), files))
+    kept: dict[str, list[str]] = {}
+    for file, lines in zip(files, texts, strict=True):
+        if file.name.endswith(_FOLDED):
+            told = map(json.loads, lines)
+            kept |= {each["name"]: each["lines"] for each in told}
+        else:
+            kept[file.name] = lines
+    return kept
 
 
-def _execution(file: Any) -> Execution:
-    head, *records = (json.loads(line) for line in file.read_text("utf-8").splitlines())
+def _is_over(lines: Sequence[str]) -> bool:
+    last = json.loads(lines[-1])
+    return "ended" in last or last["at"] < time.time() - _SURELY_OVER_SECONDS
+
+
+def _execution(lines: Sequence[str]) -> Execution:
+    head, *records = map(json.loads, lines)
     used = lost = 0.0
     outcome, finished = None, []
     since: dict[int, float] = {}

@@ -50,6 +50,10 @@ def stop_on_signals() -> Iterator[Stop]:
         yield stop
 
 
+class _BrokenOffError(KeyboardInterrupt):
+    """A signal came. Nobody takes it for a fault that can be lived with."""
+
+
 @contextmanager
 def interruptible(told: str) -> Iterator[None]:
     """Raise `Interrupted` from the block at once on Ctrl-C and SIGTERM.
@@ -64,12 +68,12 @@ def interruptible(told: str) -> Iterator[None]:
     """
 
     def handle(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt  # which nobody takes for a fault that can be lived with
+        raise _BrokenOffError
 
     try:
         with _handled_by(handle):
             yield
-    except KeyboardInterrupt:
+    except _BrokenOffError:
         hint = "run the same command again to go on"
         raise Interrupted(f"{told}: interrupted", hint=hint) from None
 

@@ -45,7 +45,7 @@ RUN cd /opt/daypart/lib/python3*/site-packages \
 # Layers keep whole seconds, and numba compares times: so sources get such before it compiles.
 # Whoever runs it must be able to write beside the kernels, or numba does not look for them there.
 RUN find /opt/daypart -exec touch -h -d '2026-01-01T00:00:00Z' {} + \
-    && python -c 'from daypart.models import compile_kernels; compile_kernels()' \
+    && python -c 'from daypart.models import compile_kernels; compile_kernels(every=True)' \
     && chown -R 10001:10001 /opt/daypart/lib/python3*/site-packages/daypart/models/__pycache__
 
 FROM base

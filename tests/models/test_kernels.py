@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numba
 import numpy as np
+import pytest
 
-from daypart.models.kernels import exp_of, forget_stale_kernels, log_of, one_compiler
+from daypart.models import compile_kernels, kernels
+from daypart.models.kernels import exp_of, forget_stale_kernels, kernel, log_of, one_compiler
+
+
+@kernel(numba.float64, numba.float64)
+def _root(value: float) -> float:
+    if value < 0.0:
+        raise ValueError("no root")
+    return math.sqrt(value)
+
+
+@kernel(numba.float64, numba.float64, door=True)
+def _fourth_root(value: float) -> float:
+    return _root(_root(value))
+
 
 _WAIT_TO_COMPILE = """
 import sys
@@ -101,3 +118,22 @@ def test_exponentials_are_right_to_the_last_digits_wherever_they_are_finite():
     found = np.empty_like(values)
     exp_of(values, found, len(values))
     np.testing.assert_allclose(found, np.exp(np.clip(values, -700, 700)), rtol=1e-13)
+
+
+def test_a_kernel_that_others_call_returns_its_value_and_raises_its_error_through_them():
+    assert _fourth_root(81.0) == 3.0
+    with pytest.raises(ValueError, match="no root"):
+        _fourth_root(-1.0)
+
+
+def test_a_kernel_is_not_compiled_again_as_a_part_of_those_that_call_it():
+    sizes = {path.name.split("-")[0]: path.stat().st_size for path in _compiled()}
+    assert sizes["mixture.fit_series"] + sizes["fit_rows.fit_row"] < sum(sizes.values()) / 4
+
+
+def _compiled() -> list[Path]:
+    compile_kernels()
+    folder = Path(kernels.__file__).parent / "__pycache__"
+    found = list(Path(os.environ.get("NUMBA_CACHE_DIR", folder)).rglob("*.nbc"))
+    assert found
+    return found

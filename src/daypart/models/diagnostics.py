@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 
 import numba
-import numpy as np
 
 from daypart.models.field import SERIES, Series
 from daypart.models.kernels import F1, F2, FloatMatrix, FloatVector, kernel
@@ -43,6 +42,18 @@ def transform(y: float, u: float, mu: float, r: float) -> float:
         below += term
         term *= share * (k + 1.0 / r) / (k + 1.0)
     return min(below + u * term, 1.0)
+
+
+@kernel(numba.void, F1, small=True)
+def sort(values: FloatVector) -> None:
+    """Sort a few numbers in place, by insertion."""
+    for i in range(1, len(values)):
+        value = values[i]
+        place = i
+        while place > 0 and values[place - 1] > value:
+            values[place] = values[place - 1]
+            place -= 1
+        values[place] = value
 
 
 @kernel(numba.void, SERIES, numba.int64, F2, numba.float64, numba.int64, F1, F1, door=True)
@@ -96,7 +107,8 @@ def pit_summary(
             state = state * _FACTOR % _MODULUS
             transforms[used] = transform(t.counts[k, c], state / _MODULUS, mu, r)
             used += 1
-    chosen = np.sort(transforms[:used])
+    chosen = transforms[:used]
+    sort(chosen)
     total = 0.0
     square = 0.0
     distance = 0.0

@@ -6,13 +6,14 @@ see `fit_row`.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numba
 import numpy as np
 
-from daypart.models import layout
-from daypart.models.diagnostics import PIT_HOURS, pit_summary
+from daypart.models import diagnostics, layout, mixture
+from daypart.models.diagnostics import PIT_HOURS
 from daypart.models.field import (
     SCRATCH,
     STRUCTURE,
@@ -30,9 +31,10 @@ from daypart.models.kernels import (
     FloatVector,
     IntMatrix,
     IntVector,
+    called,
     kernel,
 )
-from daypart.models.mixture import DONE, fit_series
+from daypart.models.mixture import DONE
 from daypart.models.negbin import FEWEST_WEEKS, MOST_WEEKS
 from daypart.models.parents import EVENT_SD
 from daypart.models.placed import PLACED, Placed
@@ -56,6 +58,11 @@ from daypart.models.summary import CHECKS, SUM_ROWS
 
 FINE_BELOW = 2.0
 """Mean count an hour under which FULL takes the finer rule."""
+
+
+lay_out = called(layout.lay_out)
+fit_series = called(mixture.fit_series)
+pit_summary = called(diagnostics.pit_summary)
 
 
 class Buffers(NamedTuple):
@@ -101,6 +108,16 @@ def make_buffers(
     )
 
 
+@kernel(numba.boolean, F2, small=True)
+def all_finite(matrix: FloatMatrix) -> bool:
+    """Tell whether a matrix holds neither infinities nor NaN."""
+    for i in range(len(matrix)):
+        for j in range(matrix.shape[1]):
+            if not math.isfinite(matrix[i, j]):
+                return False
+    return True
+
+
 @kernel(numba.int64, PLACED, numba.int64, BUFFERS, I1)
 def lay_out_row(placed: Placed, i: int, b: Buffers, report: IntVector) -> int:
     """Fill the buffers' tables from a partition's series; return why it can't be fitted, or OK."""
@@ -113,7 +130,7 @@ def lay_out_row(placed: Placed, i: int, b: Buffers, report: IntVector) -> int:
     if weeks > MOST_WEEKS:
         return LONG
     pairs = slice(placed.event_start[members], placed.event_start[members + 1])
-    layout.lay_out(
+    lay_out(
         placed.counts[start:end],
         placed.exposures[placed.exposure_start[i] : placed.exposure_start[i + 1]],
         placed.week[hours],
@@ -207,7 +224,7 @@ def fit_row(
     found = fit_series(
         structure, table, b.scratch, inference, rule, fine, b.search, b.nodes, b.sums, steps
     )
-    if found != DONE or not np.isfinite(b.sums).all():
+    if found != DONE or not all_finite(b.sums):
         return LOST
     used = len(fine) if b.sums[CHECKS, 2] > 0.0 else len(rule)
     write_scales(rows, i, b.nodes, used)

@@ -1,23 +1,27 @@
 """How every kernel of this room is compiled, and the two loops that all of them share.
 
-Kernels are compiled by numba for explicit signatures and kept on disk. One that is there holds
-those that it calls, so each is loaded when it is first called and no sooner;
-`daypart.models.compile_kernels` compiles them all. They work in float64 on C-contiguous
-arrays that the caller owns: nothing is allocated inside a fit.
+Kernels are compiled by numba for explicit signatures and kept on disk. Each is loaded when it is
+first called and no sooner, after those that it calls in turn;
+`daypart.models.compile_kernels` compiles those of a fit, or all. They work in float64 on
+C-contiguous arrays that the caller owns: nothing is allocated inside a fit.
 """
 
 from __future__ import annotations
 
 import fcntl
+import inspect
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
 import numpy as np
+from llvmlite.binding import add_symbol  # type: ignore[import-untyped]
+from numba.core.cgutils import get_or_insert_function, if_unlikely
+from numba.core.dispatcher import Dispatcher
 from numpy.typing import NDArray
 
 from daypart.errors import DaypartError
@@ -114,11 +118,17 @@ _OPTIONS: dict[str, Any] = {
 
 def inlined(function: Compiled) -> Compiled:
     """Compile a large function of one caller together with it, which spares doing it twice."""
-    compiled: Compiled = numba.njit(inline="always", **_OPTIONS)(function)
+    compiled: Compiled = numba.njit(inline="always", _nrt=False, **_OPTIONS)(function)
     return compiled
 
 
-def kernel(returns: Any, *arguments: Any, door: bool = False) -> Callable[[Compiled], Compiled]:
+def kernel(
+    returns: Any,
+    *arguments: Any,
+    door: bool = False,
+    small: bool = False,
+    allocates: bool = False,
+) -> Callable[[Compiled], Compiled]:
     """Compile a function for one signature.
 
     Sums may be reordered (so that they use vector instructions), but infinities and NaN keep
@@ -128,15 +138,23 @@ def kernel(returns: Any, *arguments: Any, door: bool = False) -> Callable[[Compi
     ----------
     returns, *arguments : numba types
     door : bool
-        True where Python calls it too, not other kernels only (which compile faster).
+        True where Python calls it (other kernels call what `called` makes of it, or it becomes
+        part of each).
+    small : bool
+        True where it is to become part of every kernel that calls it. Others are compiled once
+        and called: numba would make them part of each caller, all the way up, and optimise
+        them anew in each.
+    allocates : bool
+        True where it makes arrays. Others leave out counting who holds what array, which is a
+        third of their code.
     """
 
     def declared(function: Compiled) -> Compiled:
-        found: Compiled = numba.njit(
-            no_cpython_wrapper=not door, no_cfunc_wrapper=True, **_OPTIONS
+        dispatcher: Compiled = numba.njit(
+            no_cpython_wrapper=not door, no_cfunc_wrapper=True, _nrt=allocates, **_OPTIONS
         )(function)
-        _kernels.append(_Kernel(found, returns(*arguments)))
-        return found
+        _kernels[dispatcher] = _Kernel(dispatcher, returns(*arguments))
+        return dispatcher if door or small else called(dispatcher)
 
     return declared
 
@@ -152,6 +170,7 @@ class _Kernel:
 
     def __init__(self, dispatcher: Any, signature: Any) -> None:
         self.dispatcher, self.signature = dispatcher, signature
+        self.symbol = ".".join((dispatcher.py_func.__module__, dispatcher.py_func.__qualname__))
         self.ready = False
         # What numba asks a dispatcher for first: where another kernel is compiled that calls it,
         # and where Python calls it.
@@ -159,12 +178,17 @@ class _Kernel:
         dispatcher._compile_for_args = self._call
 
     def compile(self) -> None:
-        """Compile it, or load it from disk, once."""
+        """Compile it after those that it calls, or load it from disk, once."""
         with _one_thread, one_compiler():
             if not self.ready:
                 del self.dispatcher.get_call_template, self.dispatcher._compile_for_args
+                for each in _kernels_in(self.dispatcher.py_func):
+                    each.compile()
                 self.dispatcher.compile(self.signature)
                 self.dispatcher.disable_compile()
+                found = self.dispatcher.overloads[self.signature.args]
+                name = found.fndesc.llvm_func_name
+                add_symbol(self.symbol, found.library.get_pointer_to_function(name))
                 self.ready = True
 
     def _template(self, *arguments: Any) -> Any:
@@ -176,14 +200,56 @@ class _Kernel:
         return self.dispatcher  # which numba then calls
 
 
-_kernels: list[_Kernel] = []
+_kernels: dict[Any, _Kernel] = {}
+"""By what Python and other kernels call them."""
 _one_thread = threading.RLock()
+
+
+def _kernels_in(function: Any) -> Iterator[_Kernel]:
+    """Find the kernels that a function calls, in what is inlined in it, too."""
+    for name in function.__code__.co_names:
+        found = function.__globals__.get(name)
+        if isinstance(found, Hashable) and found in _kernels:
+            yield _kernels[found]
+        elif isinstance(found, Dispatcher):
+            yield from _kernels_in(found.py_func)
+
+
+def called(dispatcher: Any) -> Any:
+    """Return what other kernels call a kernel by, as code that is not part of theirs."""
+    found = _kernels[dispatcher]
+    signature, symbol = found.signature, found.symbol
+
+    def emit(context: Any, builder: Any, called_as: Any, values: Any) -> Any:
+        kind = context.call_conv.get_function_type(signature.return_type, signature.args)
+        callee = get_or_insert_function(builder.module, kind, symbol)
+        status, value = context.call_conv.call_function(
+            builder, callee, signature.return_type, signature.args, values
+        )
+        with if_unlikely(builder, status.is_error):
+            context.call_conv.return_status_propagate(builder, status)
+        return value
+
+    def declare(context: Any, *arguments: Any) -> Any:
+        return signature, emit
+
+    parameters = [inspect.Parameter("context", inspect.Parameter.POSITIONAL_ONLY)]
+    parameters += inspect.signature(dispatcher.py_func).parameters.values()
+    declare.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    caller = numba.extending.intrinsic(declare)
+    _kernels[caller] = found
+    return caller
+
+
+def compile_kernel(dispatcher: Any) -> None:
+    """Compile a kernel and all that it calls, or load them from disk."""
+    _kernels[dispatcher].compile()
 
 
 def compile_every_kernel() -> None:
     """Compile the kernels of all modules imported so far, or load them from disk."""
     with one_compiler():
-        for each in _kernels:
+        for each in list(_kernels.values()):
             each.compile()
 
 

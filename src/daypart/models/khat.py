@@ -101,7 +101,7 @@ def tail_shape(tail: FloatVector, count: int) -> float:
     return (k + _PRIOR_TAIL * 0.5) / (count + _PRIOR_TAIL)
 
 
-@kernel(numba.float64, F1, door=True)
+@kernel(numba.float64, F1, door=True, allocates=True)
 def pareto_khat(log_ratios: FloatVector) -> float:
     """Return k-hat of importance ratios given by their logarithms, which are overwritten.
 

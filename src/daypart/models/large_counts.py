@@ -46,7 +46,7 @@ _TOLERANCE = 0.01
 _DENSITY_AT_0 = 1.0 / math.sqrt(2.0 * math.pi)
 
 
-@kernel(numba.float64, numba.float64, numba.float64, numba.float64)
+@kernel(numba.float64, numba.float64, numba.float64, numba.float64, small=True)
 def large_count_cdf(count: float, mu: float, r: float) -> float:
     """Return the probability of at most a count, which lies anywhere, for a mean and 1 / size."""
     s = math.sqrt(r + 1.0 / mu)

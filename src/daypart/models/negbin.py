@@ -230,16 +230,29 @@ class NegativeBinomial:
         return sample_block(self, state, window, draws, seed)
 
 
-def compile_kernels() -> None:
-    """Compile every kernel for this machine, or load them from disk if that was done before.
+def compile_kernels(*, every: bool = False) -> None:
+    """Compile the kernels of a fit for this machine, or load from disk what was compiled before.
 
-    Takes a minute the first time. Fitting does it by itself; call this to do it at a time of
-    your choice. Of several processes one compiles, and the others wait and load.
+    Takes some 20 seconds of processor the first time. Fitting does it by itself; call this to do
+    it at a time of your choice. Of several processes one compiles, and the others wait and load.
+
+    Parameters
+    ----------
+    every : bool
+        Those of parents, forecasts, k-hat and the sampler, too, which are else compiled when first
+        asked for (some 10 seconds).
     """
     _import_kernels()
-    from daypart.models.kernels import compile_every_kernel
+    from daypart.models.fit_rows import fit_rows
+    from daypart.models.kernels import compile_every_kernel, compile_kernel
 
-    compile_every_kernel()
+    if every:
+        import daypart.models.khat
+        import daypart.models.nuts_density
+        import daypart.models.predictive  # noqa: F401
+
+        compile_every_kernel()
+    compile_kernel(fit_rows)
 
 
 def _import_kernels() -> None:
@@ -247,5 +260,4 @@ def _import_kernels() -> None:
 
     with one_compiler():
         import daypart.models.fitting
-        import daypart.models.predictive
         import daypart.models.sums  # noqa: F401

@@ -73,7 +73,7 @@ def summed_quantiles(
     return wanted
 
 
-@kernel(numba.void, F1, F1, F1, F1, F1, F1, F1, F1, F1, F1, F2, F2, door=True)
+@kernel(numba.void, F1, F1, F1, F1, F1, F1, F1, F1, F1, F1, F2, F2, door=True, allocates=True)
 def forecast_cells(
     mean: FloatVector,
     variance: FloatVector,

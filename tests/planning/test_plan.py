@@ -409,9 +409,36 @@ def test_the_cheapest_plan_for_a_goal_reaches_it_at_a_certified_cost(store, writ
     assert cheapest.asked is None
     assert cheapest.objective == pytest.approx(cheapest.spent, abs=0.01)
     assert cheapest.bound <= cheapest.spent <= cheapest.bound * 1.02
-    assert cheapest.reach["1+"]["percent"] == pytest.approx(60, abs=2)
+    assert 60 <= cheapest.reach["1+"]["percent"] < 60.5
     path = write_brief(("budget = 400000", f"budget = {0.9 * cheapest.spent}"))
     assert plan(store, brief=path, out=tmp_path / "less").objective < 60
+
+
+def test_the_curve_and_the_even_split_of_a_cheapest_plan_are_of_what_it_spends(
+    store, write_brief, tmp_path
+):
+    path = write_brief(
+        ("budget =", 'objective = "minimum_cost"\nreach_goal_percent = 60\nbudget =')
+    )
+    cheapest = plan(store, brief=path, out=tmp_path / "out", gap=0.01)
+    assert (cheapest.asked, cheapest.objective) == (400000, cheapest.spent)
+    assert cheapest.spent < 300000
+    assert cheapest.even_split["spent"] <= cheapest.spent
+    curve = [(row["spent"], row["reach_percent"]) for row in cheapest.reach_curve]
+    assert curve == sorted(curve)
+    assert any(spent == pytest.approx(cheapest.spent) for spent, _ in curve)
+
+
+def test_the_curve_never_falls_where_limits_leave_little_room(store, write_brief, tmp_path):
+    more = "[limits.market]\nChicago = {min_percent = 40, max_percent = 60}\n"
+    path = write_brief(
+        ("budget = 400000", 'markets = ["Chicago", "803"]\nbudget = 90000'),
+        more=more + '"803" = {max_spend = 40000}\n',
+    )
+    curve = plan(store, brief=path, out=tmp_path / "out").reach_curve
+    reached = [row["reach_percent"] for row in curve]
+    assert len(reached) > 8
+    assert all(later > earlier - 0.2 for earlier, later in itertools.pairwise(reached))
 
 
 def test_a_goal_out_of_reach_says_how_far_the_limits_allow(store, write_brief, tmp_path):

@@ -39,7 +39,7 @@ def certify(campaign: Campaign, optimum: Optimum, gap: float, frequency: float) 
         "broken": broken,
     }
     if optimum.cost_bound is not None:
-        cost = campaign.problem.spent(optimum.whole.spots)
+        cost = round(campaign.problem.spent(optimum.whole.spots), 2)
         figures |= {
             "objective": cost,
             "bound": optimum.cost_bound,

@@ -80,9 +80,10 @@ def find_curve(
     -------
     list of CurvePoint
         Budgets that the limits don't allow are left out; the last is the first that can't be
-        spent.
+        spent, or from which more money was not found to bring more.
     """
     points: list[CurvePoint] = []
+    best = -np.inf
     for share in CURVE:
         budget = share * whole_budget
         found = planes.solve(gap=gap, budget=budget)
@@ -91,9 +92,10 @@ def find_curve(
         spots = some_whole_spots(planes, found, budget=budget)
         if spots is None:
             continue
-        spent = planes.problem.spent(spots)
-        if points and spent <= points[-1].spent * (1 + 1e-6):
+        spent, value = planes.problem.spent(spots), planes.honest_value(spots)
+        if points and (spent <= points[-1].spent * (1 + 1e-6) or value <= best):
             break
+        best = value
         points.append(CurvePoint(budget, spent, spots))
     planes.master.set_budget(planes.problem.budget)
     return points

@@ -64,6 +64,12 @@ def find_cheapest(planes: CuttingPlanes, goal: float, *, gap: float = 2e-3) -> C
     if best is None:
         top = planes.solve(gap=gap, budget=high)
         most = 0.0 if top is None else top.value
+        if most >= goal:
+            raise DaypartError(
+                f"campaign.reach_goal_percent {goal:g} is reached by fractions of spots only "
+                f"({most:.1f} %)",
+                hint="lower the goal a little, or loosen the limits or the budget",
+            )
         raise DaypartError(
             f"campaign.reach_goal_percent {goal:g} is out of reach: the limits allow {most:.1f} %",
             hint="lower the goal, or loosen the limits or the budget",
@@ -91,7 +97,7 @@ def _try(planes: CuttingPlanes, goal: float, budget: float, gap: float) -> Cheap
     continuous = planes.solve(gap=gap / 8, budget=budget)
     if continuous is None or continuous.bound < goal:
         return None
-    whole = find_whole_spots(planes, continuous, gap=gap / 8, budget=budget)
+    whole = find_whole_spots(planes, continuous, gap=gap / 8, budget=budget, enough=goal)
     if whole is None or whole.value < goal:
         return None
     return Cheapest(budget, continuous, whole, 0.0)

@@ -41,9 +41,11 @@ def notes_of(
     min_households: int,
     shortened: int = 0,
     unwatched: Sequence[str] = (),
+    aim_percent: float | None = None,
 ) -> list[str]:
     """Write what a reader must know about this plan's figures.
 
+    `aim_percent` is the model's reach that a goal stands for,
     `shortened` is how many cells have their spots bounded by their minutes of history, and
     `unwatched` names cells with spots that no panel household watches.
     """
@@ -76,6 +78,11 @@ def notes_of(
         notes.append(
             f"In {shortened} cells fewer spots are on offer than the limits allow: the count of "
             "reach is undefined for more spots than minutes of history."
+        )
+    if aim_percent is not None:
+        notes.append(
+            f"The goal of {brief.reach_goal_percent:g} % is of reach as counted; the optimiser's "
+            f"model aimed at {aim_percent:.2f} %, and the bound is the least cost of that."
         )
     if unwatched:
         notes.append(

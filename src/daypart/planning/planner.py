@@ -14,7 +14,7 @@ from daypart.planning.average_frequency import limit_frequency
 from daypart.planning.brief import Brief, read_brief
 from daypart.planning.calibration import calibrate
 from daypart.planning.clashes import find_nearest_whole, name_clash
-from daypart.planning.cost import find_cheapest
+from daypart.planning.cost import Cheapest, find_cheapest
 from daypart.planning.counting import AudienceCounter
 from daypart.planning.flight import Week, broadcast_weeks
 from daypart.planning.objective import Objective, make_objective
@@ -39,6 +39,8 @@ Ints = NDArray[np.int64]
 GAP = 2e-3
 _TIGHTENINGS = 4
 _TIGHTER = 2e-4
+_HIGHER = 1e-3
+"""Points of reach to aim above what was counted as short."""
 _ROUGH = 0.05
 _NAMED = 3
 
@@ -244,12 +246,37 @@ def _evaluate(campaign: Campaign, objective: Objective, given: Ints, gap: float)
 
 
 def _minimise_cost(campaign: Campaign, planes: CuttingPlanes, gap: float) -> Optimum:
-    with _naming(campaign.brief):
-        found = find_cheapest(planes, campaign.brief.reach_goal_percent, gap=gap)
-    if found is None:
-        raise _clash(campaign, planes.objective)
-    by_week = spread_over_weeks(campaign.problem, found.whole.spots)
-    return Optimum(planes, found.continuous, found.whole, by_week, cost_bound=found.cost_bound)
+    """Find the cheapest plan whose counted reach is the goal."""
+    counter, goal = campaign.counter, campaign.brief.reach_goal_percent
+    best: Cheapest | None = None
+    aim = aimed = goal
+    for _ in range(_TIGHTENINGS):
+        try:
+            with _naming(campaign.brief):
+                found = find_cheapest(planes, aim, gap=gap)
+        except DaypartError:
+            if best is None:
+                raise
+            break
+        if found is None:
+            raise _clash(campaign, planes.objective)
+        best, aimed = found, aim
+        spots = campaign.problem.by_cell(found.whole.spots).astype(np.int64)
+        short = goal - counter.count(spots).reach_percent()
+        if short <= 0:
+            break
+        # The model's reach is not quite the counted one: aim as much higher.
+        aim += short + _HIGHER
+    assert best is not None
+    by_week = spread_over_weeks(campaign.problem, best.whole.spots)
+    return Optimum(
+        planes,
+        best.continuous,
+        best.whole,
+        by_week,
+        cost_bound=best.cost_bound,
+        aim_percent=aimed,
+    )
 
 
 def _clash(campaign: Campaign, objective: Objective) -> DaypartError:

@@ -61,6 +61,8 @@ class Optimum:
         True where the spots were given.
     cost_bound : float, optional
         No plan that costs less reaches the goal, where cost was minimised.
+    aim_percent : float, optional
+        What the model's reach had to be, so that the counted one is the goal.
     """
 
     planes: CuttingPlanes
@@ -69,6 +71,7 @@ class Optimum:
     by_week: Ints
     evaluated: bool = False
     cost_bound: float | None = None
+    aim_percent: float | None = None
 
 
 def report_plan(campaign: Campaign, optimum: Optimum, *, gap: float, min_households: int) -> Plan:
@@ -84,7 +87,7 @@ def report_plan(campaign: Campaign, optimum: Optimum, *, gap: float, min_househo
         Raw panel households below which an audience figure is suppressed.
     """
     campaign = replace(campaign, problem=optimum.planes.problem)
-    if not math.isfinite(campaign.problem.budget):
+    if campaign.brief.objective == "minimum_cost" or not math.isfinite(campaign.problem.budget):
         spent = campaign.problem.spent(optimum.whole.spots)
         campaign = replace(campaign, problem=replace(campaign.problem, budget=spent))
     brief, problem, counter = campaign.brief, campaign.problem, campaign.counter
@@ -144,6 +147,7 @@ def report_plan(campaign: Campaign, optimum: Optimum, *, gap: float, min_househo
             min_households,
             shortened=_shortened(campaign),
             unwatched=_unwatched(campaign, optimum.by_week),
+            aim_percent=optimum.aim_percent,
         ),
     )
 

@@ -17,6 +17,7 @@ Ints = NDArray[np.int64]
 NODES = 2000
 SECONDS = 60.0
 _ROUNDS, _ROUNDS_OF_LARGE = 16, 4
+_GOOD = 0.01
 _ANY = 1e6
 """A gap that any schedule is within."""
 
@@ -51,6 +52,7 @@ def find_whole_spots(
     gap: float = 2e-3,
     rounds: int | None = None,
     budget: float | None = None,
+    enough: float | None = None,
 ) -> Whole | None:
     """Find whole spots whose objective is within `gap` of the best possible.
 
@@ -69,6 +71,9 @@ def find_whole_spots(
         Most mixed-integer masters to solve; fewer of a large problem's unless told.
     budget : float, optional
         Instead of the problem's.
+    enough : float, optional
+        A value of the objective that is looked for: the search ends with the first schedule that
+        has it, or once the bound shows that none has.
 
     Returns
     -------
@@ -96,6 +101,8 @@ def find_whole_spots(
                 best, best_value = spots, value
         if best is not None and bound - best_value <= gap * best_value:
             break
+        if enough is not None and (best_value >= enough or bound < enough):
+            break
     if best is None:
         return None
     return Whole(best, planes.honest_value(best), max(bound, best_value))
@@ -121,7 +128,9 @@ def some_whole_spots(
     spots = round_spots(planes.problem, planes.objective, continuous.spots, budget=budget)
     if spots is not None:
         return spots
-    found = find_whole_spots(planes, continuous, gap=_ANY, budget=budget)
+    # Any schedule can be far from the best where limits leave little room: take a good one of few.
+    gap = _ANY if planes.problem.is_large else _GOOD
+    found = find_whole_spots(planes, continuous, gap=gap, budget=budget)
     return None if found is None else found.spots
 
 

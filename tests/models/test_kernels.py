@@ -70,6 +70,28 @@ def test_a_kernel_is_loaded_when_it_is_called_and_no_sooner():
     assert done.stdout == f"0 1 0 {np.e}\n"
 
 
+def test_threads_may_call_a_kernel_for_the_first_time_at_once():
+    code = (
+        "import threading\n"
+        "import numpy as np\n"
+        "import daypart.models.fitting\n"
+        "from daypart.models.kernels import exp_of, log_of\n"
+        "start, done = threading.Barrier(8), []\n"
+        "def work():\n"
+        "    values, out = np.ones(3), np.empty(3)\n"
+        "    start.wait()\n"
+        "    exp_of(values, out, 3)\n"
+        "    log_of(out, values, 3)\n"
+        "    done.append(values[0])\n"
+        "threads = [threading.Thread(target=work) for _ in range(8)]\n"
+        "[each.start() for each in threads]\n"
+        "[each.join() for each in threads]\n"
+        "print(len(done), set(np.round(done, 12)) == {1.0})\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "8 True\n", done.stderr
+
+
 def test_a_kernel_takes_nothing_but_what_it_was_compiled_for():
     code = (
         "import numpy as np\n"

@@ -179,9 +179,10 @@ class _Kernel:
 
     def compile(self) -> None:
         """Compile it after those that it calls, or load it from disk, once."""
+        if self.ready:
+            return
         with _one_thread, one_compiler():
             if not self.ready:
-                del self.dispatcher.get_call_template, self.dispatcher._compile_for_args
                 for each in _kernels_in(self.dispatcher.py_func):
                     each.compile()
                 self.dispatcher.compile(self.signature)
@@ -193,9 +194,10 @@ class _Kernel:
 
     def _template(self, *arguments: Any) -> Any:
         self.compile()
-        return self.dispatcher.get_call_template(*arguments)
+        return type(self.dispatcher).get_call_template(self.dispatcher, *arguments)
 
     def _call(self, *arguments: Any, **named: Any) -> Any:
+        # Another thread may have compiled it since numba found that it was not.
         self.compile()
         return self.dispatcher  # which numba then calls
 

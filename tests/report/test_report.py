@@ -124,6 +124,30 @@ def test_a_measured_plan_shows_what_was_delivered_and_still_has_nine_charts(
     assert "Los Angeles,50,48,1000,900,1100,suppressed,suppressed" in table
 
 
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (
+            {"objective_name": "minimum_cost", "objective": 40468.49, "bound": 40344.12}
+            | {"objective_unit": "USD", "currency": "USD"},
+            ["Objective (minimum cost)", "$40,468", "bound $40,344, by the optimiser's model"],
+        ),
+        (
+            {"objective_name": "effective_reach", "envelope_gap": 0.2402},
+            ["Objective (effective reach)", "24.02 % of the gap is the bound's envelope"],
+        ),
+    ],
+    ids=["cheapest", "effective reach"],
+)
+def test_an_objective_is_told_in_its_own_unit_with_the_part_of_its_gap_that_is_the_bounds(
+    inputs, tmp_path, changed, said
+):
+    write_json(tmp_path / "plan.json", read_json(inputs.plan / "plan.json") | changed)
+    arguments = {"store": inputs.store, "plan": tmp_path / "plan.json"}
+    text = Page(report(tmp_path / "r.html", **arguments).read_text()).text
+    assert all(words in text for words in said)
+
+
 def test_the_waterfall_ends_at_the_plans_reach(inputs, make_measured, tmp_path):
     names = [f"Network {n}" for n in range(30)]
     measured = make_measured(names)

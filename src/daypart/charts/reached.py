@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import altair as alt
     import pyarrow as pa
 
+_ROOM = 1.25
+"""Width beside the last bar for its label, on a phone too, as a factor."""
 _ROW = 22
 
 
@@ -48,11 +50,17 @@ def added_reach(
     import altair as alt
 
     plain = [
-        {**row, "label": wrap_label(row["network"]), "text": f"+{PERCENT.number(row['added'])}"}
+        {
+            **row,
+            "label": wrap_label(row["network"]),
+            "text": f"+{PERCENT.number(row['added'])}",
+            # Right of the interval too, where that begins at the bar's end.
+            "text_at": max(row["end"], row["hi_80"] or 0.0),
+        }
         for row in rows_of(rows)
     ]
     far = max((max(row["end"], row["hi_80"] or 0.0) for row in plain), default=1.0)
-    scale = alt.Scale(zero=True, domainMax=1.12 * far)
+    scale = alt.Scale(zero=True, domainMax=_ROOM * far)
     axis = alt.Axis(title="reach 1+ (% of the target)")
     base = alt.Chart(data_of(plain)).encode(
         y=alt.Y("label:N", sort=[row["label"] for row in plain], axis=names_axis(None)),
@@ -70,7 +78,7 @@ def added_reach(
             x=alt.X("start:Q", axis=axis, scale=scale), x2="end:Q"
         )
         + base.mark_text(align="left", dx=4, color=INK).encode(
-            x=alt.X("end:Q", scale=scale), text="text:N"
+            x=alt.X("text_at:Q", scale=scale), text="text:N"
         )
         + alone.mark_rule(strokeWidth=2, color=MUTED).encode(
             x=alt.X("lo_80:Q", scale=scale), x2="hi_80:Q"

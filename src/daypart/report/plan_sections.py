@@ -28,6 +28,8 @@ from daypart.report.plan_figures import counted, currency_name, even_interval
 from daypart.report.sources import Sources
 
 _LINES_SHOWN = 12
+_TOLD = 1e-4
+"""The least part of the gap that is worth a sentence."""
 _STATUS = {
     "optimal": "Optimal: no plan within the brief's limits is better by more than the gap.",
     "feasible": "Feasible: it keeps all limits; the best possible plan may be better by the gap.",
@@ -41,6 +43,12 @@ def plan_section(sources: Sources, plan: Mapping[str, Any]) -> Section:
     limits = [str(row.get("limit")) for row in plan.get("limited_by") or []]
     if limits:
         sentences.append(f"What limits it: {', '.join(limits)}.")
+    envelope = plan.get("envelope_gap") or 0.0
+    if envelope >= _TOLD:
+        sentences.append(
+            f"{GAP.text(100 * envelope)} of the gap is the bound's envelope of reach k+, "
+            "not the plan."
+        )
     if plan.get("broken"):
         sentences.append(f"It breaks: {'; '.join(map(str, plan['broken']))}.")
     campaign, segment = plan.get("campaign") or "a campaign", plan.get("segment", "all")
@@ -110,7 +118,7 @@ def _frequency_range(plan: Mapping[str, Any]) -> str:
 
 def _certificate(sources: Sources, plan: Mapping[str, Any]) -> list[Figure]:
     gap = plan.get("gap")
-    unit = "%" if "percent" in str(plan.get("objective_unit", "")) else ""
+    objective, bound = _in_unit(sources, plan, "objective"), _in_unit(sources, plan, "bound")
     sampling = plan.get("sampling_gap")
     asked = plan.get("asked")
     return [
@@ -121,9 +129,9 @@ def _certificate(sources: Sources, plan: Mapping[str, Any]) -> list[Figure]:
             "proven by the solver's bound",
         ),
         Figure(
-            f"Objective ({plan.get('objective_name', 'reach')})",
-            f"{GAP.number(plan.get('objective'))} {unit}".strip(),
-            f"bound {GAP.number(plan.get('bound'))} {unit}".strip() + ", by the optimiser's model",
+            f"Objective ({str(plan.get('objective_name', 'reach')).replace('_', ' ')})",
+            objective,
+            f"bound {bound}, by the optimiser's model",
         ),
         Figure(
             "Spent",
@@ -136,6 +144,14 @@ def _certificate(sources: Sources, plan: Mapping[str, Any]) -> list[Figure]:
             "of the reach is owed to the sample",
         ),
     ]
+
+
+def _in_unit(sources: Sources, plan: Mapping[str, Any], figure: str) -> str:
+    """Write the objective or its bound in the objective's unit, which may be money."""
+    value, unit = plan.get(figure), str(plan.get("objective_unit", ""))
+    if unit == plan.get("currency"):
+        return sources.currency.text(value)
+    return f"{GAP.number(value)} {'%' if 'percent' in unit else ''}".strip()
 
 
 def _even_split(sources: Sources, plan: Mapping[str, Any]) -> list[list[Figure]]:

@@ -151,7 +151,14 @@ def test_the_verb_tells_tasks_hours_losses_and_dollars(tmp_path):
     store = make_store(tmp_path / "store", {"501": 6}).folder
     arguments = ["estimate", str(store), "--model", POISSON, "--on", "aws-batch"]
     shown = CliRunner().invoke(daypart_command, arguments).output
-    for word in ("6 partitions", "1 tasks", "array jobs", "limited by", "Spot losses", "on demand"):
+    for word in (
+        "6 partitions",
+        "1 task of",
+        "1 array job",
+        "limited by",
+        "Spot losses",
+        "on demand",
+    ):
         assert word in shown
     told = CliRunner().invoke(daypart_command, [*arguments, "--json", "--quiet"]).output
     assert json.loads(told)["outlook"]["arrays"] == 1

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from daypart.cli.faces import Outcome, Progress, settings_of, verb
+from daypart.wording import counted
 
 
 @verb("batch-emulator", "daypart batch-emulator --port 5055 --quick --set spot_losses_per_hour=5")
@@ -51,4 +52,6 @@ def batch_emulator_command(
         while not stop.requested and time.monotonic() < ends_at:
             time.sleep(0.1)
         jobs = len(emulator.service.machine.jobs)
-    return Outcome([f"served {jobs:,} jobs"], {"endpoint": url, "jobs": jobs, "logs": folder})
+    return Outcome(
+        [f"served {counted(jobs, 'job')}"], {"endpoint": url, "jobs": jobs, "logs": folder}
+    )

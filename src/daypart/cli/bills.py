@@ -8,6 +8,7 @@ import click
 
 from daypart.cli.amounts import dollars, spell_seconds
 from daypart.cli.faces import Outcome, Progress, comma_list, settings_of, verb
+from daypart.wording import counted
 
 if TYPE_CHECKING:
     from daypart.runs.estimate import Estimate
@@ -105,15 +106,16 @@ def estimate_command(
 def _estimate_lines(found: Estimate) -> list[str]:
     outlook = found.outlook
     lines = [
-        f"{found.partitions:,} partitions, {found.core_seconds / 3600:,.2f} core-hours "
-        f"(+-{found.error:.0%}; measured on {found.measured_on:,} partitions of cores like these)",
-        f"{found.tasks:,} tasks of {spell_seconds(found.task_seconds)}, the longest "
+        f"{counted(found.partitions, 'partition')}, {found.core_seconds / 3600:,.2f} core-hours "
+        f"(+-{found.error:.0%}; measured on {counted(found.measured_on, 'partition')} of cores "
+        "like these)",
+        f"{counted(found.tasks, 'task')} of {spell_seconds(found.task_seconds)}, the longest "
         f"{spell_seconds(found.longest_task_seconds)}"
-        + (f", in {outlook.arrays:,} array jobs" if outlook.arrays else "")
+        + (f", in {counted(outlook.arrays, 'array job')}" if outlook.arrays else "")
         + (f", {outlook.memory_mib:,} MiB each" if outlook.memory_mib else ""),
         f"{spell_seconds(outlook.seconds)} expected, {spell_seconds(outlook.p95_seconds)} in 95 "
         "of 100 runs",
-        f"{outlook.cores:,} cores at once, limited by {outlook.limited_by}",
+        f"{counted(outlook.cores, 'core')} at once, limited by {outlook.limited_by}",
     ]
     if outlook.bills:
         lines.append(

@@ -8,6 +8,7 @@ import click
 
 from daypart.cli.amounts import dollars
 from daypart.cli.faces import Outcome, Progress, verb
+from daypart.wording import counted
 
 if TYPE_CHECKING:
     from daypart.runs import RunCost
@@ -53,7 +54,8 @@ def cost_command(progress: Progress, run: str) -> Outcome:
         for name, seconds in shares.items()
     ]
     each = f", {found.used / found.partitions:.4f} each" if found.partitions else ""
-    lines.append(f"{found.partitions:,} partitions in {len(found.executions):,} executions{each}")
+    executions = counted(len(found.executions), "execution")
+    lines.append(f"{counted(found.partitions, 'partition')} in {executions}{each}")
     lines += _dollar_lines(found)
     told = {**vars(found), "executions": [_without_blocks(each) for each in found.executions]}
     return Outcome(lines, told)
@@ -94,7 +96,7 @@ def cancel_command(progress: Progress, run: str) -> Outcome:
 
     done = cancel(run)
     lines = [f"asked to stop: {done.driver}"] if done.driver else []
-    lines += [f"ended: {done.tasks:,} tasks"] if done.tasks else []
+    lines += [f"ended: {counted(done.tasks, 'task')}"] if done.tasks else []
     return Outcome(lines or ["nothing runs"], done)
 
 
@@ -108,5 +110,7 @@ def compact_command(progress: Progress, run: str) -> Outcome:
     from daypart import compact
 
     done = compact(run)
-    line = f"{done.rows:,} rows in {done.tables:,} tables; {done.removed:,} files removed"
-    return Outcome([f"{line}, {done.files:,} there now"], done)
+    line = f"{counted(done.rows, 'row')} in {counted(done.tables, 'table')}"
+    return Outcome(
+        [f"{line}; {counted(done.removed, 'file')} removed, {done.files:,} there now"], done
+    )

@@ -11,6 +11,7 @@ import click
 from daypart.cli.amounts import dollars
 from daypart.cli.faces import Outcome, Progress, comma_list, plain, settings_of, verb
 from daypart.errors import EXIT_DONE, EXIT_INPUT, EXIT_PARTITIONS_FAILED
+from daypart.wording import counted
 
 if TYPE_CHECKING:
     from daypart.runs import RunReport, RunStatus
@@ -105,8 +106,8 @@ def fit_command(
 def _fit_lines(report: RunReport) -> list[str]:
     return [
         *(f"failed: {name}: {reason}" for name, reason in report.failures[:5]),
-        f"{report.partitions:,} partitions = {report.ok:,} ok + {report.failed:,} failed + "
-        f"{report.skipped:,} skipped; {report.fitted:,} fitted now, "
+        f"{counted(report.partitions, 'partition')} = {report.ok:,} ok + "
+        f"{report.failed:,} failed + {report.skipped:,} skipped; {report.fitted:,} fitted now, "
         f"{report.already_done:,} done before, {report.taken_over:,} taken over, "
         f"{report.seconds:.1f} s",
         f"run: {report.run}",
@@ -128,7 +129,7 @@ def _status_lines(found: RunStatus) -> list[str]:
     rate = f", {found.rate:,.0f} partitions/s{left}" if found.rate else ""
     return [
         f"{found.run}: {found.model}, {'running' if found.running else 'not running'}{rate}",
-        f"{found.partitions:,} partitions = {found.ok:,} ok + {found.failed:,} failed + "
+        f"{counted(found.partitions, 'partition')} = {found.ok:,} ok + {found.failed:,} failed + "
         f"{found.skipped:,} skipped + {found.missing:,} missing",
         *(
             f"  {region}: "
@@ -238,8 +239,8 @@ def posterior_command(
 
     told = posterior(run, out=out, hyperparameters=hyperparameters, progress=progress)
     lines = [
-        f"{told.rows:,} rows: {told.out}",
-        f"{told.partitions:,} partitions, {told.without_posterior:,} without a posterior: "
+        f"{counted(told.rows, 'row')}: {told.out}",
+        f"{counted(told.partitions, 'partition')}, {told.without_posterior:,} without a posterior: "
         f"{told.hyperparameters}",
     ]
     return Outcome(lines, told)
@@ -283,7 +284,7 @@ def predict_command(
         seed=seed,
         progress=progress,
     )
-    return Outcome([f"{forecast.rows:,} rows: {out}"], forecast)
+    return Outcome([f"{counted(forecast.rows, 'row')}: {out}"], forecast)
 
 
 @verb("backtest", "daypart backtest store --weeks 2 --out backtest")

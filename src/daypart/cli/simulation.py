@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from daypart.cli.faces import Outcome, Progress, verb
+from daypart.wording import counted
 
 
 @verb("simulate", "daypart simulate market --markets 3 --households 2000 --weeks 6")
@@ -49,8 +50,9 @@ def simulate_command(
         progress=progress,
     )
     lines = [
-        f"simulated {simulation.rows:,} rows of tune events of {simulation.households_made:,} "
-        f"households, {sum(simulation.dirty.values()):,} of them dirty",
+        f"simulated {counted(simulation.rows, 'row')} of tune events of "
+        f"{counted(simulation.households_made, 'household')}, "
+        f"{sum(simulation.dirty.values()):,} of them dirty",
         f"in {markets} markets on {networks} networks over {weeks} weeks: {out}",
     ]
     return Outcome(lines, simulation)
@@ -88,4 +90,4 @@ def simulate_counts_command(
         progress=progress,
     )
     content = {"store": store.folder, "partitions": store.partitions}
-    return Outcome([f"simulated {store.partitions:,} partitions: {out}"], content)
+    return Outcome([f"simulated {counted(store.partitions, 'partition')}: {out}"], content)

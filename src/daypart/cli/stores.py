@@ -9,6 +9,7 @@ import click
 
 from daypart.cli.faces import Outcome, Progress, comma_list, settings_of, verb
 from daypart.storage import read_toml
+from daypart.wording import counted
 
 if TYPE_CHECKING:
     from daypart.viewing import DaypartTable, IngestReport
@@ -98,12 +99,13 @@ def _ingest_lines(report: IngestReport) -> list[str]:
     rows = report.rows
     aside = ", ".join(f"{reason} {count:,}" for reason, count in rows.set_aside.items())
     return [
-        f"{rows.read:,} rows read = {rows.credited:,} credited + {rows.below_minimum_tune:,} "
-        f"below the minimum tune + {rows.all_set_aside:,} set aside"
+        f"{counted(rows.read, 'row')} read = {rows.credited:,} credited + "
+        f"{rows.below_minimum_tune:,} below the minimum tune + {rows.all_set_aside:,} set aside"
         + (f" ({aside})" * bool(aside)),
         *(f"skipped, ingested before: {name}" for name in report.files_skipped),
         *report.notes,
-        f"{report.partitions:,} partitions = {report.markets} markets x {report.networks} networks"
+        f"{counted(report.partitions, 'partition')} = {counted(report.markets, 'market')} x "
+        f"{counted(report.networks, 'network')}"
         f" x {report.segments} segments, {report.first_day} to {report.last_day}",
     ]
 
@@ -146,8 +148,9 @@ def import_command(
         progress=progress,
     )
     lines = [
-        f"{report.rows:,} rows -> {report.partitions:,} partitions in {report.regions:,} regions",
-        f"{report.missing_hours:,} of {report.hours:,} hours are missing",
+        f"{counted(report.rows, 'row')} -> {counted(report.partitions, 'partition')} in "
+        f"{counted(report.regions, 'region')}",
+        f"{report.missing_hours:,} of {counted(report.hours, 'hour')} are missing",
         f"store: {into}",
     ]
     return Outcome(lines, report)

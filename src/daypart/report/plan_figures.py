@@ -43,14 +43,3 @@ def share_interval_80(percent: float, households: Any) -> tuple[float, float]:
 def currency_name(sources: Sources, plan: Mapping[str, Any]) -> str:
     """Return the currency as an axis or a column calls it."""
     return sources.currency.sign.strip() or str(plan.get("currency", ""))
-
-
-def counted(count: int, noun: str) -> str:
-    """Write a count with its noun.
-
-    Examples
-    --------
-    >>> counted(1, "network"), counted(1200, "line")
-    ('1 network', '1,200 lines')
-    """
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

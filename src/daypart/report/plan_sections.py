@@ -24,8 +24,9 @@ from daypart.report.content import (
     as_download,
     segment_name,
 )
-from daypart.report.plan_figures import counted, currency_name, even_interval
+from daypart.report.plan_figures import currency_name, even_interval
 from daypart.report.sources import Sources
+from daypart.wording import counted
 
 _LINES_SHOWN = 12
 _TOLD = 1e-4

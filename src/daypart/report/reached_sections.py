@@ -9,8 +9,8 @@ from typing import Any
 from daypart import charts
 from daypart.charts.quantities import COUNT, GRP, HOUSEHOLDS, INDEX, PERCENT, POINTS, is_number
 from daypart.report.content import Figure, Panel, Section, Table, as_download
-from daypart.report.plan_figures import counted
 from daypart.report.sources import Sources
+from daypart.wording import counted
 
 _MOST_NETWORKS = 14
 _MOST_MARKETS = 12

@@ -9,9 +9,10 @@ from typing import Any
 from daypart import charts
 from daypart.charts.quantities import COUNT, HOUSEHOLDS, PERCENT, POINTS, is_number
 from daypart.report.content import Panel, Section, as_download
-from daypart.report.plan_figures import counted, currency_name, even_interval, share_interval_80
+from daypart.report.plan_figures import currency_name, even_interval, share_interval_80
 from daypart.report.reached_sections import added_reach_panel
 from daypart.report.sources import Sources
+from daypart.wording import counted
 
 _MOST_MARKETS = 20
 _MOST_NETWORKS = 16

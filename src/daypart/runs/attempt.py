@@ -18,6 +18,7 @@ from daypart.runs.stopping import Stop
 from daypart.runs.task import TaskResult, TaskWork, lanes_of
 from daypart.runs.threads import usable_cores
 from daypart.storage import PathLike
+from daypart.wording import counted
 
 LANES_PER_CORE = 4
 """A task is divided so finely, so that its cores end at about the same time."""
@@ -96,8 +97,9 @@ def attempt_task(
     with progress.step(f"task {index} starts") as step:
         number = os.environ.get("AWS_BATCH_JOB_ATTEMPT", "")
         step.summarise(
-            f"{len(work.rows):,} partitions to fit, {work.already_done:,} done before, "
-            f"{count} cores of {socket.gethostname()}" + (f", attempt {number}" if number else "")
+            f"{counted(len(work.rows), 'partition')} to fit, {work.already_done:,} done before, "
+            f"{counted(count, 'core')} of {socket.gethostname()}"
+            + (f", attempt {number}" if number else "")
         )
     with recorded(folder, "task", count) as history:
         history(TaskStarted(index, history.file.name))

@@ -18,6 +18,7 @@ from daypart.runs.parents import model_to_fit
 from daypart.runs.table_file import check_table_file, write_tables
 from daypart.series import SeriesStore
 from daypart.storage import Location, PathLike, read_table
+from daypart.wording import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -74,7 +75,7 @@ class Audit:
         number = len(rows)
         return [
             *text,
-            f"{number:,} partitions = {self.agree:,} agree + {self.disagree:,} disagree + "
+            f"{counted(number, 'partition')} = {self.agree:,} agree + {self.disagree:,} disagree + "
             f"{self.undecided:,} undecided",
         ]
 

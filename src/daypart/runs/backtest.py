@@ -24,6 +24,7 @@ from daypart.runs.sample import partition_names, sampled_store
 from daypart.runs.scoring import LEVELS, Scores
 from daypart.series import HOURS_PER_WEEK, SeriesStore, hour_to_datetime
 from daypart.storage import Location, PathLike, file_name_of, make_folder, write_json, write_table
+from daypart.wording import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,7 +73,8 @@ class Backtest:
         """Return the scores as a few lines of text."""
         text = [
             f"{self.summary['weeks']} weeks held back from {self.summary['first_hour']}, "
-            f"{self.summary['partitions']:,} partitions, {self.summary['not_scored']:,} not scored"
+            f"{counted(self.summary['partitions'], 'partition')}, "
+            f"{self.summary['not_scored']:,} not scored"
         ]
         for row in self.summary["levels"]:
             if row["hours"]:

@@ -32,6 +32,7 @@ from daypart.runs.stopping import interruptible, stop_on_signals
 from daypart.runs.take_over import take_over_rows
 from daypart.series import SeriesStore
 from daypart.storage import Location, PathLike
+from daypart.wording import counted
 
 SMALL_PLAN = 512
 """Up to so many partitions a model of daypart's own is fitted faster than workers start."""
@@ -293,7 +294,8 @@ def _execute(
         except Interrupted:
             done = plan.partitions - plan.pending + counter.partitions
             raise Interrupted(
-                f"{folder.path}: stopped with {done:,} of {plan.partitions:,} partitions saved",
+                f"{folder.path}: stopped with {done:,} of {counted(plan.partitions, 'partition')} "
+                "saved",
                 hint="run the same command again to go on",
             ) from None
 

@@ -21,6 +21,7 @@ from daypart.runs.run_model import RunModel
 from daypart.runs.threads import in_order
 from daypart.series import SeriesBlock, SeriesStore, block_from_arrays
 from daypart.storage import Location, make_folder, read_table, write_table
+from daypart.wording import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -80,7 +81,9 @@ def prepare_parents(
         metadata = {_HASH: settings.parents.encode()}
         make_folder(folder.path)
         write_table(folder.parents, parents.replace_schema_metadata(metadata))
-        step.summarise(f"{len(parents):,} parents of {store.partitions:,} partitions")
+        step.summarise(
+            f"{counted(len(parents), 'parent')} of {counted(store.partitions, 'partition')}"
+        )
 
 
 def model_to_fit(folder: RunFolder, settings: RunSettings) -> RunModel:

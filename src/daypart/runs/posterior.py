@@ -17,6 +17,7 @@ from daypart.runs.parents import model_to_fit
 from daypart.runs.table_file import check_table_file, write_tables
 from daypart.series import SeriesBlock, SeriesStore
 from daypart.storage import Location, PathLike
+from daypart.wording import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -158,7 +159,7 @@ def posterior(
         rows = write_tables(file, _hours_schema(), told())
         summary = work.in_order(summaries)
         write_tables(second, work.schema(), [summary])
-        step.summarise(f"{rows:,} rows")
+        step.summarise(counted(rows, "row"))
     fitted = summary.column("status").to_pylist().count("ok")
     return PosteriorReport(file, second, rows, fitted, len(summary) - fitted)
 

@@ -11,6 +11,7 @@ from daypart.progress import SILENT, Progress
 from daypart.runs.forecasting import RunForecast
 from daypart.runs.table_file import check_table_file, write_tables
 from daypart.storage import Location, PathLike
+from daypart.wording import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -161,7 +162,7 @@ def predict(
 
             return pa.concat_tables([forecast.schema().empty_table(), *told()]).combine_chunks()
         rows = write_tables(file, forecast.schema(), told())
-        step.summarise(f"{rows:,} rows")
+        step.summarise(counted(rows, "row"))
     return PredictReport(
         out=file,
         rows=rows,

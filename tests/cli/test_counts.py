@@ -1,0 +1,37 @@
+"""One is told as one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from daypart.cli.main import main
+from daypart.series import SeriesStore, block_from_arrays
+
+
+def told(capsys, *arguments):
+    with pytest.raises(SystemExit) as left:
+        main([str(each) for each in arguments])
+    assert left.value.code == 0
+    return capsys.readouterr().out
+
+
+@pytest.fixture
+def store(tmp_path):
+    keys = pa.table({"shop": ["a"], "unique_id": ["a"]})
+    counts = [np.random.default_rng(1).poisson(9.0, 1344).astype(np.int32)]
+    block = block_from_arrays(keys, ["UTC"], [480_000], counts)
+    return SeriesStore.create(tmp_path / "store", key=["shop"]).replace_regions([("a", block)])
+
+
+def test_a_run_of_one_partition_is_told_in_the_singular(store, tmp_path, capsys):
+    run = tmp_path / "run"
+    fitted = told(capsys, "fit", store.folder, "--run", run, "--model", "seasonal_naive")
+    assert "1 partition = 1 ok" in fitted
+    assert "1 partition in 1 execution," in told(capsys, "cost", run)
+    assert "1 partition = 1 ok" in told(capsys, "status", run)
+    estimated = told(capsys, "estimate", store.folder, "--model", "seasonal_naive")
+    assert "measured on 1 partition of" in estimated
+    assert "1 task of " in estimated
+    assert "1 tasks" not in estimated

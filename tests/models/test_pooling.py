@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daypart.errors import DaypartError
 from daypart.models.loading import loadings
-from daypart.models.parents import parent_names
+from daypart.models.parents import Parent, Parents, parent_names, to_table
+from daypart.models.pooled import pool
 from daypart.models.scores import log_score, log_score_from_quantiles
 from daypart.models.shared_shocks import Summed, common_variances
 from daypart.models.week_law import week_law
+from daypart.series import block_from_arrays
 
 
 def weeks_of(walk_sd, week_sd, *, parents=30, weeks=20, seed=1):
@@ -135,3 +139,39 @@ def test_a_year_of_hours_is_read_off_near_what_each_hour_would_have(monkeypatch)
     assert off.mean() < 0.01
     assert np.quantile(off, 0.999) < 0.1
     assert (np.diff(quick.quantiles, axis=-1) >= 0).all()
+
+
+def _parents_that_know(*events):
+    numbers = dict.fromkeys(("level_sd", "walk_sd", "week_sd", "day_sd", "hour_sd"), 0.1)
+    arrays = {"profile": 168, "profile_variance": 168, "week": 4, "hyper_centre": 5}
+    arrays |= {"hyper_spread": 5, "event_sd": len(events)}
+    all_of_them = Parent(
+        parent="*",
+        column="",
+        partitions=9,
+        counts=1e6,
+        first_monday=4,
+        origin=0.0,
+        event=events,
+        event_mean=np.arange(1.0, len(events) + 1.0),
+        deviation_sd=1.0,
+        **numbers,
+        **{name: np.ones(length) for name, length in arrays.items()},
+    )
+    return to_table([all_of_them])
+
+
+def test_parents_effects_are_found_by_the_names_of_their_events():
+    parents = Parents.from_table(_parents_that_know("new_year", "final"), ("shop",), {})
+    keys = pa.table({"shop": ["a"], "unique_id": ["a"]})
+    block = block_from_arrays(keys, ["UTC"], [96], [np.ones(336, np.int32)])
+    found = pool(parents, block, 5, ("final", "strike", "new_year"))
+    assert found.event_mean.tolist() == [[2.0, 0.0, 1.0]]
+    assert found.candidate.tolist() == [[0, -1]]
+
+
+def test_parents_that_do_not_name_their_events_are_told_of():
+    table = _parents_that_know("final").drop_columns(["event"])
+    with pytest.raises(DaypartError, match="do not name their events") as raised:
+        Parents.from_table(table, ("shop",), {})
+    assert "fit it anew" in str(raised.value.hint)

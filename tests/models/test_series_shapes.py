@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from daypart.models import Window, get_model
-from daypart.models.scores import quantiles_of_draws, share_covered, uncut_quantiles
+from daypart.models.spread_counts import quantiles_of_draws, share_covered, uncut_quantiles
 from daypart.series import SeriesBlock, block_from_arrays, datetime_to_hour, local_hours
 
 MONDAY = datetime_to_hour(datetime(2024, 1, 1, tzinfo=UTC))

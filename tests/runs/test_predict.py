@@ -14,7 +14,7 @@ from counted_stores import FIRST_HOUR, POISSON, make_block, make_store
 from poisson_model import HourOfWeekPoisson, Window
 
 from daypart.errors import DaypartError
-from daypart.models.scores import quantiles_of_draws
+from daypart.models.spread_counts import quantiles_of_draws
 from daypart.runs import PredictReport, fit, predict, read_results
 from daypart.series import SeriesStore, block_from_arrays
 

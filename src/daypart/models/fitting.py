@@ -94,7 +94,11 @@ class BlockFit:
         self.placed: Placed = place(block, model.calendar)
         parents = model.parents if model.parents and model.parents.by_name else None
         effects = len(model.calendar.effects)
-        self.pooled = pool(parents, block, d, effects) if parents else no_parents(len(block), d)
+        self.pooled = (
+            pool(parents, block, d, model.calendar.effects)
+            if parents
+            else no_parents(len(block), d)
+        )
         present = int(np.diff(self.placed.effect_start).max(initial=0))
         self.rows: Rows = make_rows(
             self.placed,

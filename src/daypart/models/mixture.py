@@ -21,9 +21,10 @@ import math
 import numba
 import numpy as np
 
+from daypart.models.axes import bend_by_skewness, bend_node, find_bend, place_node
 from daypart.models.elimination import cholesky
 from daypart.models.field import SCRATCH, SERIES, STRUCTURE, Scratch, Series, Structure, start_field
-from daypart.models.kernels import F1, F2, I1, FloatMatrix, FloatVector, IntVector, kernel
+from daypart.models.kernels import F2, I1, FloatMatrix, IntVector, kernel
 from daypart.models.marginal import log_posterior, second_order
 from daypart.models.response import follow, jump, respond
 from daypart.models.search import (
@@ -41,6 +42,7 @@ from daypart.models.search import (
     TRIAL_SLOPE,
     VALUE,
     VECTORS,
+    at_best,
     begin_search,
     covariance_root,
     learn,
@@ -59,66 +61,6 @@ BENT = 0.6
 there says little of where its density ends."""
 LOST_DIGITS = 1e11
 """A log density beyond this has too few digits left for a third difference."""
-SKEW_DISTANCE = 1.5
-"""In standard deviations: where FAST makes a bent axis fall as the skewed density does."""
-
-
-@kernel(numba.float64, F1, F1, F2, F1)
-def place_node(z: FloatVector, centre: FloatVector, root: FloatMatrix, theta: FloatVector) -> float:
-    """Write theta = centre + root z (within bounds); return z' z."""
-    square = 0.0
-    for i in range(len(theta)):
-        theta[i] = centre[i]
-    for j in range(len(theta)):
-        square += z[j] * z[j]
-        for i in range(j, len(theta)):
-            theta[i] += root[i, j] * z[j]
-    for i in range(len(theta)):
-        theta[i] = min(max(theta[i], LOWEST), HIGHEST)
-    return square
-
-
-@kernel(numba.float64, F2, F1, F1)
-def bend_node(bends: FloatMatrix, z: FloatVector, bent: FloatVector) -> float:
-    """Write z bent along each axis; return minus its log density, z normal (up to a constant).
-
-    The bend is length (exp(bend z) - 1) / bend, of which the rows of `bends` hold bend and length.
-    """
-    energy = 0.0
-    for j in range(len(z)):
-        bend = bends[0, j]
-        factor = math.expm1(bend * z[j]) / bend if abs(bend) > 1e-6 else z[j]
-        bent[j] = bends[1, j] * factor
-        energy += 0.5 * z[j] * z[j] + bend * z[j]
-    return energy
-
-
-@kernel(numba.void, F2, numba.int64, numba.float64, numba.float64, numba.float64)
-def find_bend(
-    bends: FloatMatrix, axis: int, distance: float, fall_below: float, fall_above: float
-) -> None:
-    """Bend an axis so that the log density falls as a normal one's on both sides.
-
-    `fall_below` and `fall_above` is how far it fell at -distance and +distance, unbent.
-    """
-    half = 0.5 * distance * distance
-    below = min(max(math.sqrt(half / max(fall_below, 0.02 * half)), 0.4), 2.5)
-    above = min(max(math.sqrt(half / max(fall_above, 0.02 * half)), 0.4), 2.5)
-    bend = math.log(above / below) / distance
-    reach = 0.5 * bend * distance
-    bends[0, axis] = bend
-    bends[1, axis] = math.sqrt(above * below) * (
-        reach / math.sinh(reach) if abs(reach) > 1e-6 else 1.0
-    )
-
-
-@kernel(numba.void, F2, numba.int64)
-def bend_by_skewness(w: FloatMatrix, axis: int) -> None:
-    """Bend an axis as the skewness found along it says, which the bends' first row holds."""
-    bends = w[VECTORS + 5 * w.shape[1] :]
-    tilt = bends[0, axis] * SKEW_DISTANCE**3 / 6.0
-    half = 0.5 * SKEW_DISTANCE**2
-    find_bend(bends, axis, SKEW_DISTANCE, half + tilt, half - tilt)
 
 
 @kernel(numba.int64, F2, numba.int64, numba.boolean, numba.int64)
@@ -137,15 +79,6 @@ def next_axis(w: FloatMatrix, visit: int, full: bool, inference: int) -> int:
 def slope_width(w: FloatMatrix, i: int) -> float:
     """Return how far beside the mode the slope is taken along coordinate i."""
     return 0.5 * math.sqrt(min(max(w[VECTORS + i, i], 1e-5), 0.02))
-
-
-@kernel(numba.boolean, F2)
-def at_best(w: FloatMatrix) -> bool:
-    """Tell whether the last visit of the search was to the best point."""
-    gap = 0.0
-    for i in range(w.shape[1]):
-        gap += abs(w[TRIAL, i] - w[BEST, i])
-    return gap == 0.0
 
 
 @kernel(numba.void, STRUCTURE, SERIES, SCRATCH, numba.int64, numba.int64, F2, F2, F2)

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from daypart.errors import DaypartError
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -58,6 +60,8 @@ class Parent:
     week : float64 array, shape (weeks,)
     origin : float
         Of the walk under the weeks, where forecasts start.
+    event : tuple of str
+        Names of the effects that follow.
     event_mean, event_sd : float64 array, shape (effects,)
     level_sd, walk_sd, week_sd, day_sd, hour_sd : float
         What moves all its partitions at once ahead: how unsure the origin is, a week's step
@@ -77,6 +81,7 @@ class Parent:
     profile_variance: Floats
     week: Floats
     origin: float
+    event: tuple[str, ...]
     event_mean: Floats
     event_sd: Floats
     level_sd: float
@@ -161,17 +166,30 @@ class Parents:
     def from_table(
         cls, table: pa.Table, key: Sequence[str], overlapping: Mapping[str, str]
     ) -> Parents:
-        """Read what `to_table` made; the table read last is not read again."""
+        """Read what `to_table` made; the table read last is not read again.
+
+        Raises
+        ------
+        DaypartError
+            For parents of a version that did not name their events.
+        """
         latest = _latest_read[0] if _latest_read else None
         if latest is not None and latest[0] is table and latest[1] == (key, overlapping):
             return latest[2]
         names = [field.name for field in fields(Parent)]
+        if "event" not in table.column_names:
+            raise DaypartError(
+                "the run's parents do not name their events: an older version fitted them",
+                hint="fit it anew, into another folder",
+            )
         parents = []
         for row in table.select(names).to_pylist():
             values: dict[str, Any] = {
                 name: np.asarray(value, dtype=np.float64) if isinstance(value, list) else value
                 for name, value in row.items()
+                if name != "event"
             }
+            values["event"] = tuple(row["event"])
             parents.append(Parent(**values))
         found = cls(tuple(key), dict(overlapping), {each.parent: each for each in parents})
         _latest_read[:] = [(table, (key, overlapping), found)]
@@ -190,6 +208,11 @@ class Parents:
             elif column == "":
                 return []
         return found
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """Return the names of the effects that the parents tell of, the same for all."""
+        return next(iter(self.by_name.values())).event if self.by_name else ()
 
     @cached_property
     def tables(self) -> Pooled:
@@ -215,6 +238,7 @@ def to_table(parents: Sequence[Parent]) -> pa.Table:
     import pyarrow as pa
 
     kinds = {"str": pa.string(), "int": pa.int32(), "float": pa.float64()}
+    kinds["tuple[str, ...]"] = pa.list_(pa.string())
     vector = pa.list_(pa.float64())
     types = {field.name: kinds.get(str(field.type), vector) for field in fields(Parent)}
     columns = {name: [getattr(each, name) for each in parents] for name in types}

@@ -7,6 +7,7 @@ it; the state of a partition is the sum of both.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numba
@@ -74,7 +75,7 @@ def no_parents(partitions: int, dimensions: int) -> Pooled:
     )
 
 
-def pool(parents: Parents, block: SeriesBlock, dimensions: int, effects: int) -> Pooled:
+def pool(parents: Parents, block: SeriesBlock, dimensions: int, events: Sequence[str]) -> Pooled:
     """Lay a run's parents out, beside the candidates of a block's partitions.
 
     Parameters
@@ -83,8 +84,8 @@ def pool(parents: Parents, block: SeriesBlock, dimensions: int, effects: int) ->
     block : SeriesBlock
     dimensions : int
         Hyperparameters.
-    effects : int
-        Events of the block's own calendar: its holidays may be off where the parents' are on.
+    events : sequence of str
+        Names of the effects of the block's own calendar, of which the parents may not know all.
 
     Returns
     -------
@@ -101,16 +102,19 @@ def pool(parents: Parents, block: SeriesBlock, dimensions: int, effects: int) ->
         tables = tables._replace(pull=np.zeros((len(numbers), dimensions)))
     return tables._replace(
         candidate=np.ascontiguousarray(candidate.T),
-        event_mean=_last_columns(tables.event_mean, effects),
-        event_sd=_last_columns(tables.event_sd, effects),
+        event_mean=_columns_of(tables.event_mean, parents.events, events),
+        event_sd=_columns_of(tables.event_sd, parents.events, events),
     )
 
 
-def _last_columns(table: FloatMatrix, columns: int) -> FloatMatrix:
-    """Return the last columns of a table, or zeros before them: holidays are a calendar's first."""
-    missing = max(0, columns - table.shape[1])
-    kept = table[:, table.shape[1] - (columns - missing) :]
-    return np.ascontiguousarray(np.pad(kept, ((0, 0), (missing, 0))))
+def _columns_of(table: FloatMatrix, names: Sequence[str], wanted: Sequence[str]) -> FloatMatrix:
+    """Return a table's columns by name, and zeros for one that it does not have."""
+    found = np.zeros((len(table), len(wanted)))
+    number = {name: column for column, name in enumerate(names)}
+    for column, name in enumerate(wanted):
+        if name in number:
+            found[:, column] = table[:, number[name]]
+    return found
 
 
 def lay_out_parents(parents: Parents) -> Pooled:

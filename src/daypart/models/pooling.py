@@ -93,7 +93,8 @@ def _fit_family(
     for part, found in fitted:
         if found is not None and part.total > 0:
             kinds.setdefault(part.column, []).append((part, found))
-    parents = [each for members in kinds.values() for each in _parents_of(members)]
+    events = model.calendar.effects
+    parents = [each for members in kinds.values() for each in _parents_of(members, events)]
     family = Parents(sums.key, sums.overlapping, {each.parent: each for each in parents})
     chosen = _leaves_of(family, sample, whole)
     parents = _loaded(family, chosen)
@@ -101,7 +102,7 @@ def _fit_family(
     return _with_hyperpriors(model, family, chosen, kinds, sample)
 
 
-def _parents_of(members: Sequence[tuple[Sum, FittedSum]]) -> list[Parent]:
+def _parents_of(members: Sequence[tuple[Sum, FittedSum]], events: tuple[str, ...]) -> list[Parent]:
     """Turn the fitted sums of one kind into parents, with the law of their weeks."""
     law = week_law(
         np.stack([fitted.week_seen for _, fitted in members]),
@@ -118,6 +119,7 @@ def _parents_of(members: Sequence[tuple[Sum, FittedSum]]) -> list[Parent]:
             profile_variance=fitted.profile_variance,
             week=fitted.week,
             origin=float(law.origin[i]),
+            event=events,
             event_mean=fitted.event_mean,
             event_sd=fitted.event_sd,
             level_sd=float(law.level_sd[i]),

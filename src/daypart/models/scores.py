@@ -8,7 +8,6 @@ levels, draws or mixture parts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -314,93 +313,3 @@ def coverage(observed: ArrayLike, lower: ArrayLike, upper: ArrayLike) -> float:
     there = ~(np.isnan(seen) | np.isnan(low) | np.isnan(high))
     inside = (seen >= low) & (seen <= high)
     return float(inside[there].mean()) if there.any() else float("nan")
-
-
-def share_covered(observed: ArrayLike, lower: ArrayLike, upper: ArrayLike) -> Floats:
-    """Return the share of the unit around each count that lies in its interval.
-
-    That is the chance that the count's randomised probability integral transform lies between
-    the interval's probabilities: what a count has too much of, an interval that ends inside it
-    does not get. Its mean is what the interval says, however small the counts.
-
-    Parameters
-    ----------
-    observed, lower, upper : arrays of one shape
-        Counts, and quantiles of the count spread evenly over (count - 1/2, count + 1/2), not
-        cut at 0 (see `uncut_quantiles`).
-
-    Returns
-    -------
-    float64 array, in [0, 1]; NaN where nothing was observed.
-
-    Examples
-    --------
-    The interval ends a quarter of the way through the count of 3:
-
-    >>> float(share_covered(3, 1.0, 2.75)), float(share_covered(2, 1.0, 2.75))
-    (0.25, 1.0)
-
-    References
-    ----------
-    Czado, Gneiting and Held (2009), Predictive model assessment for count data, Biometrics 65.
-    """
-    seen, low, high = (np.asarray(values, dtype=np.float64) for values in (observed, lower, upper))
-    share = np.minimum(high, seen + 0.5) - np.maximum(low, seen - 0.5)
-    return np.asarray(np.clip(share, 0.0, 1.0))
-
-
-def uncut_quantiles(quantiles: ArrayLike, probabilities: Sequence[float]) -> Floats:
-    """Return quantiles of the spread count with those below 0, which were cut at 0, restored.
-
-    The probability of no count is a straight line from -1/2 through the first quantile above 0.
-
-    Parameters
-    ----------
-    quantiles : array, shape (..., probabilities)
-    probabilities : sequence of float
-        Ascending, in (0, 1).
-
-    Returns
-    -------
-    float64 array, shape (..., probabilities)
-
-    Examples
-    --------
-    No count has a probability of 0.8, which ends at 1/2:
-
-    >>> uncut_quantiles([0.0, 0.0, 0.25], [0.2, 0.4, 0.6]).round(3).tolist()
-    [-0.25, 0.0, 0.25]
-    """
-    q, levels = np.asarray(quantiles, dtype=np.float64), np.asarray(probabilities, np.float64)
-    above = q > 0.0
-    first = np.argmax(above, axis=-1)[..., None]
-    some = np.take_along_axis(above, first, axis=-1)
-    value = np.minimum(np.where(some, np.take_along_axis(q, first, axis=-1), 0.5), 0.5)
-    zero = np.where(some, levels[first], 1.0) / (value + 0.5)
-    return np.asarray(np.where(above, q, np.minimum(levels / zero - 0.5, 0.0)))
-
-
-def quantiles_of_draws(draws: NDArray[Any], probabilities: Sequence[float]) -> NDArray[np.float64]:
-    """Return quantiles of drawn counts, each spread evenly over the unit around it, from 0 up.
-
-    As `Forecast.quantiles` of single partitions are: intervals of small counts then hold what
-    they say.
-
-    Parameters
-    ----------
-    draws : integer array, shape (..., draws, periods)
-    probabilities : sequence of float
-
-    Returns
-    -------
-    float64 array, shape (..., periods, probabilities)
-
-    Examples
-    --------
-    >>> quantiles_of_draws(np.array([[3]] * 101), [0.25, 0.5]).round(2).tolist()
-    [[2.75, 3.0]]
-    """
-    number = draws.shape[-2]
-    spread = (np.arange(number) + 0.5) / number - 0.5
-    found = np.quantile(draws + spread[:, None], probabilities, axis=-2)
-    return np.asarray(np.maximum(np.moveaxis(found, 0, -1), 0.0), dtype=np.float64)

@@ -119,6 +119,15 @@ def learn(w: FloatMatrix, value: float) -> bool:
     return farthest > 1e-7  # else at the bounds, and every way up leads beyond them
 
 
+@kernel(numba.boolean, F2)
+def at_best(w: FloatMatrix) -> bool:
+    """Tell whether the last visit of the search was to the best point."""
+    gap = 0.0
+    for i in range(w.shape[1]):
+        gap += abs(w[TRIAL, i] - w[BEST, i])
+    return gap == 0.0
+
+
 @kernel(numba.boolean, F2, F2, F2)
 def covariance_root(hessian: FloatMatrix, work: FloatMatrix, root: FloatMatrix) -> bool:
     """Fill `root` with the Cholesky factor of the inverse of a (mended) Hessian.

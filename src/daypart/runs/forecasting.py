@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daypart.errors import DaypartError, did_you_mean
-from daypart.models.scores import quantiles_of_draws
+from daypart.models.spread_counts import quantiles_of_draws
 from daypart.runs.fitted import FittedRun
 from daypart.runs.horizon import Horizon
 from daypart.runs.totals import (

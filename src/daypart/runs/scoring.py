@@ -44,7 +44,7 @@ class Scores:
     observed : float array, shape (series,)
     covered : float array, shape (series, len(LEVELS))
         Hours covered by the central intervals; of a count that an interval ends in, the share
-        of it that lies inside (see `models.scores.share_covered`).
+        of it that lies inside (see `models.spread_counts.share_covered`).
     inside : int array, shape (series, len(LEVELS))
         Hours inside the central intervals, borders included.
     hours_over_one : int array, shape (series,)
@@ -132,7 +132,7 @@ def score_hours(
     -------
     Scores
     """
-    from daypart.models import scores
+    from daypart.models import scores, spread_counts
 
     crps = scores.crps_from_samples(observed, np.moveaxis(draws, 1, -1))
     log_score = scores.log_score_from_quantiles(observed, quantiles, PROBABILITIES)
@@ -142,8 +142,8 @@ def score_hours(
     low, high = ends[..., 0::2], ends[..., 1::2]
     there, told = observed[..., None], counted[..., None]
     inside = (low <= there) & (there <= high) & told
-    ends = scores.uncut_quantiles(quantiles, PROBABILITIES)[..., _PLACES]
-    covered = scores.share_covered(there, ends[..., 0::2], ends[..., 1::2]) * told
+    ends = spread_counts.uncut_quantiles(quantiles, PROBABILITIES)[..., _PLACES]
+    covered = spread_counts.share_covered(there, ends[..., 0::2], ends[..., 1::2]) * told
     over_one = counted & (mean >= OVER_ONE)
     return Scores(
         counted.sum(axis=1),
@@ -197,12 +197,12 @@ class TotalsTally:
 
     def scores(self) -> Scores:
         """Score the totals gathered so far."""
-        from daypart.models import scores
+        from daypart.models import spread_counts
 
         every = []
         for place in range(len(self.place)):
             one = slice(place, place + 1)
-            quantiles = scores.quantiles_of_draws(self.draws[place], PROBABILITIES)[None]
+            quantiles = spread_counts.quantiles_of_draws(self.draws[place], PROBABILITIES)[None]
             hours = self.mean[one], quantiles, self.observed[one], self.counted[one]
             every.append(score_hours(self.draws[one], *hours))
         return Scores.join(every)

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from daypart.errors import DaypartError
 from daypart.models.adapters.history import Partition
 from daypart.models.protocol import Forecast, Window
-from daypart.models.scores import quantiles_of_draws
 from daypart.models.seeds import generator_of
+from daypart.models.spread_counts import quantiles_of_draws
 from daypart.series import datetime_to_hour
 
 if TYPE_CHECKING:

@@ -40,6 +40,27 @@ def test_a_sampled_row_says_what_a_fast_one_does_and_twice_the_same(store):
         assert abs(apart) < 0.4 * near[f"{name}_sd"]
 
 
+def test_another_seed_gives_other_draws_and_no_seed_those_of_before(store, tmp_path):
+    pytest.importorskip("nutpie")
+    block = SeriesStore.open(store).read_region("501").take([0])
+    alone = get_model("crossed", inference="nuts", draws=100).fit(block).to_pylist()[0]
+    means = {}
+    for name, seed in (("0", 0), ("7", 7), ("7 again", 7), ("8", 8)):
+        daypart.fit(
+            store,
+            run=tmp_path / name,
+            model="crossed",
+            parameters={"inference": "nuts", "draws": 100},
+            executor="inline",
+            seed=seed,
+        )
+        means[name] = read_results(tmp_path / name).to_pylist()[0]["hour_of_week_mean"]
+    assert means["0"] == alone["hour_of_week_mean"]
+    assert means["7"] == means["7 again"]
+    assert means["7"] != means["8"]
+    assert means["7"] != means["0"]
+
+
 def test_without_the_extra_the_run_does_not_begin(store, tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     for parameters in ({"inference": "nuts"}, {"market": {"501": {"inference": "nuts"}}}):

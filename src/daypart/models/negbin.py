@@ -97,6 +97,8 @@ class NegativeBinomial:
         What the user may set: `holidays`, `pooling` and `khat` (True, False), `inference`
         (`INFERENCES`), `calendar` (rows as `events.parse_events` reads them), and with `nuts`
         also `draws` of each of four chains.
+    seed : int
+        Of the sampler, together with a partition's name; nothing else in a fit is random.
 
     Examples
     --------
@@ -115,6 +117,7 @@ class NegativeBinomial:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     version: str = "5"
     parents: Parents | None = None
+    seed: int = 0
 
     @cached_property
     def calendar(self) -> EventCalendar:

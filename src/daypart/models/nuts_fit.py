@@ -98,11 +98,11 @@ def _fast_fit(model: NegativeBinomial, block: SeriesBlock) -> BlockFit:
 
 
 def _sample(model: NegativeBinomial, block_fit: BlockFit, unique_id: str) -> Sampled:
-    """Sample one partition after its fast fit; the seed is its name."""
+    """Sample one partition after its fast fit; the seed is the model's and its name."""
     fitted = fitted_of(block_fit, 0)
     scales = block_fit.rows.hyper[rows.NATURAL_MEAN, 0, :-1].copy()
     density = Density(fitted.structure, fitted.table, scales)
-    draws, seed = int(model.parameters["draws"]), number_of(unique_id) % 2**32
+    draws, seed = int(model.parameters["draws"]), number_of(unique_id, model.seed) % 2**32
     drawn = draw_points(density, draws=draws, tune=draws, chains=CHAINS, seed=seed)
     return Sampled(fitted, density, drawn, summarise_draws(density, drawn))
 
@@ -116,7 +116,7 @@ def _row(model: NegativeBinomial, block: SeriesBlock) -> pa.Table:
         return state_table(block_fit)
     unique_id = block.keys.column("unique_id")[0].as_py()
     found = _sample(model, block_fit, unique_id)
-    _write_field(block_fit, found, unique_id)
+    _write_field(block_fit, found, number_of(unique_id, model.seed))
     natural = found.summary.hyperparameters
     theta = np.exp(found.drawn.points.reshape(len(natural), -1)[:, : natural.shape[1]])
     moments = theta.mean(axis=0), theta.std(axis=0), natural.mean(axis=0), natural.std(axis=0)
@@ -134,12 +134,12 @@ def _row(model: NegativeBinomial, block: SeriesBlock) -> pa.Table:
     return table
 
 
-def _write_field(block_fit: BlockFit, found: Sampled, unique_id: str) -> None:
+def _write_field(block_fit: BlockFit, found: Sampled, seed: int) -> None:
     """Move the row of the fast fit by how far the draws are from it, and its diagnostics."""
     row, sums, density = block_fit.rows, block_fit.buffers.sums, found.density
     x = found.drawn.points.reshape(-1, density.size)
     paths, weeks = density.paths(x)
-    shift = density.shared_shift(x, np.random.default_rng(number_of(unique_id)))[:, None]
+    shift = density.shared_shift(x, np.random.default_rng(seed))[:, None]
     paths, weeks, effects = paths - shift, weeks + shift, density.effects(x)
     hours = paths + weeks[:, -1:] if density.structure.walk else paths
     count, number = weeks.shape[1], effects.shape[1]

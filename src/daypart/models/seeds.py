@@ -29,12 +29,19 @@ def generator_of(unique_id: str, seed: int) -> np.random.Generator:
     return np.random.default_rng([seed, number_of(unique_id)])
 
 
-def number_of(unique_id: str) -> int:
+def number_of(unique_id: str, seed: int = 0) -> int:
     """Return a number of 64 bits that stands for a partition's name, on every machine the same.
+
+    Parameters
+    ----------
+    unique_id : str
+    seed : int
+        Another one gives other numbers; 0 gives those of the name alone.
 
     Examples
     --------
     >>> number_of("501/ESPN/all") == number_of("501/ESPN/all") != number_of("501/CNN/all")
     True
     """
-    return int.from_bytes(hashlib.blake2b(unique_id.encode(), digest_size=8).digest(), "little")
+    name = f"{seed}/{unique_id}" if seed else unique_id
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,6 +56,8 @@ class RunModel:
         The model of the rows whose column `model` says so.
     prior : tuple of pyarrow.Table, key and overlapping columns, or None
         Parents that partitions take their prior from, where their model does.
+    seed : int
+        Of models that sample.
 
     Examples
     --------
@@ -70,13 +72,14 @@ class RunModel:
     by_partition: PartitionParameters
     fallback_name: str | None = None
     prior: tuple[pa.Table, Sequence[str], Mapping[str, str]] | None = None
+    seed: int = 0
     _models: dict[tuple[int, ...], Model] = field(default_factory=dict)
 
     @classmethod
     def of_run(cls, settings: RunSettings) -> RunModel:
         """Return the model that a run's settings name."""
         by_partition = PartitionParameters(settings.parameters, settings.overrides)
-        return cls(settings.model, by_partition, settings.fallback)
+        return cls(settings.model, by_partition, settings.fallback, seed=settings.seed)
 
     @property
     def shared(self) -> Model:
@@ -112,6 +115,8 @@ class RunModel:
             model: Any = load_model(self.name, self.by_partition.merged(acting))
             if self.prior is not None and getattr(model, "pools", False):
                 model = model.with_parents(*self.prior)
+            if getattr(model, "samples", False):
+                model = replace(model, seed=self.seed)
             self._models[acting] = model
         return self._models[acting]
 

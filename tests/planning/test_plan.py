@@ -429,6 +429,19 @@ def test_the_curve_and_the_even_split_of_a_cheapest_plan_are_of_what_it_spends(
     assert any(spent == pytest.approx(cheapest.spent) for spent, _ in curve)
 
 
+def test_a_given_schedule_that_misses_the_goal_of_a_cheapest_plan_is_told_so(
+    store, write_brief, tmp_path, content
+):
+    path = write_brief(("budget = 400000", 'objective = "minimum_cost"\nreach_goal_percent = 60'))
+    rows = [line for line in content["lines"] if line["network"] == "CNN"]
+    judged = plan(store, brief=path, out=tmp_path / "out", evaluate=rows)
+    assert judged.objective_name == "reach"
+    assert judged.reach["1+"]["percent"] < 60
+    assert "campaign.reach_goal_percent = 60" in judged.broken
+    judged = plan(store, brief=path, out=tmp_path / "out", evaluate=content["lines"])
+    assert judged.broken == []
+
+
 def test_the_curve_never_falls_where_limits_leave_little_room(store, write_brief, tmp_path):
     more = "[limits.market]\nChicago = {min_percent = 40, max_percent = 60}\n"
     path = write_brief(

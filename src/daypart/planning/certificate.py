@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 _BINDS = 1e-6
 
 
-def certify(campaign: Campaign, optimum: Optimum, gap: float, frequency: float) -> dict[str, Any]:
+def certify(
+    campaign: Campaign, optimum: Optimum, gap: float, frequency: float, reach_percent: float
+) -> dict[str, Any]:
     """Say what was reached, what can't be exceeded, and whether that is near enough.
 
     Parameters
@@ -24,17 +26,19 @@ def certify(campaign: Campaign, optimum: Optimum, gap: float, frequency: float) 
     optimum : Optimum
     gap : float
         What was asked for.
-    frequency : float
-        The schedule's average frequency, as counted.
+    frequency, reach_percent : float
+        The schedule's average frequency and its reach 1+, as counted.
     """
     objective = optimum.planes.objective
-    broken = _broken(campaign, optimum, frequency) if optimum.evaluated else []
+    broken = _broken(campaign, optimum, frequency, reach_percent) if optimum.evaluated else []
+    # What a given schedule of a cheapest plan's brief is held against is reach for its money.
+    for_its_money = optimum.evaluated and campaign.brief.objective == "minimum_cost"
     figures: dict[str, Any] = {
         "objective": optimum.whole.value,
         "bound": optimum.whole.bound,
         "gap": None if broken else optimum.whole.gap,
         "envelope_gap": _envelope_gap(optimum),
-        "objective_name": objective.name,
+        "objective_name": "reach" if for_its_money else objective.name,
         "objective_unit": objective.unit,
         "broken": broken,
     }
@@ -60,12 +64,17 @@ def _envelope_gap(optimum: Optimum) -> float | None:
     return (above - optimum.whole.value) / max(optimum.whole.value, 1e-12)
 
 
-def _broken(campaign: Campaign, optimum: Optimum, frequency: float) -> list[str]:
+def _broken(
+    campaign: Campaign, optimum: Optimum, frequency: float, reach_percent: float
+) -> list[str]:
     broken = broken_limits(campaign.problem, optimum.by_week)
     names = list(dict.fromkeys([*_barred(campaign, optimum.by_week), *broken]))
     most = campaign.brief.limits.max_average_frequency
     if frequency > most * (1 + 1e-6):
         names.append(f"limits.max_average_frequency = {most:g}")
+    goal = campaign.brief.reach_goal_percent
+    if reach_percent < goal * (1 - 1e-6):
+        names.append(f"campaign.reach_goal_percent = {goal:g}")
     return names
 
 

@@ -113,7 +113,7 @@ def report_plan(campaign: Campaign, optimum: Optimum, *, gap: float, min_househo
         counter, campaign.weeks, spots, cost, min_households=min_households
     )
     return Plan(
-        **certify(campaign, optimum, gap, frequency),
+        **certify(campaign, optimum, gap, frequency, counted.reach_percent()),
         **sums,
         campaign=brief.name,
         simulated=panel.simulated,

@@ -34,6 +34,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.feather as feather
 from counted_stores import make_store
 
 import daypart.runs.compaction
@@ -342,8 +343,6 @@ def prepare(folder: str, results: Path) -> None:
     """Make the store, and the results of an undisturbed run."""
     make_store(location(f"{folder}/store"), PARTITIONS, hours=336)
     fit(f"{folder}/store", run=f"{folder}/undisturbed", model=MODEL, executor="inline")
-    import pyarrow.feather as feather
-
     feather.write_feather(comparable(f"{folder}/undisturbed"), str(results), "uncompressed")
 
 
@@ -370,8 +369,6 @@ def main() -> int:
         for on_s3, folder in places.items():
             results = Path(places[False]) / f"expected-{on_s3}.feather"
             assert wait_for(isolated(prepare, folder, results), 120) == 0
-            import pyarrow.feather as feather
-
             expected[on_s3] = feather.read_table(str(results), memory_map=False)
         if chosen.s3:
             proxy = servers.enter_context(faulty_proxy(server.endpoint, RATES, seed=chosen.first))
@@ -388,8 +385,7 @@ def main() -> int:
             pid, code = os.wait()
             if (seed := running.pop(pid, None)) is not None and code:
                 failed.append(seed)
-    times = os.times()
-    cpu = times.user + times.system + times.children_user + times.children_system
+    cpu = sum(os.times()[:4])
     print(
         f"{chosen.seeds} runs of {sum(PARTITIONS.values())} partitions, {len(failed)} failed "
         f"{sorted(failed)}; {time.monotonic() - started:.0f} s, {cpu:.0f} s of CPU"

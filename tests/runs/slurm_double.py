@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 
 from daypart.runs import BlockFinished, TaskFinished
 from daypart.runs.arrays import read_array
-from daypart.runs.executors.slurm.commands import NoAnswer
+from daypart.runs.executors.array_jobs.answers import NoAnswer
 
 
 class VirtualClock:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from daypart.errors import DaypartError, did_you_mean
+from daypart.runs.executors.array_jobs.answers import NoAnswer, seconds_to_pause, until_answered
 from daypart.runs.executors.array_jobs.clock import Clock
 
 _THROTTLED = {
@@ -27,12 +28,6 @@ _BAD_CREDENTIALS = {
     "MissingAuthenticationTokenException",
 }
 _TRIES = 10
-_FIRST_PAUSE_SECONDS = 0.5
-_LONGEST_PAUSE_SECONDS = 30.0
-
-
-class NoAnswer(Exception):  # noqa: N818 - it names a state: whether it was done is not known
-    """A call that may or may not have been done."""
 
 
 class BatchCalls:
@@ -67,17 +62,13 @@ class BatchCalls:
         DaypartError
             Where Batch refuses it, or does not answer for minutes.
         """
-        for attempt in range(_TRIES):
-            try:
-                return self.once(operation, **request)
-            except NoAnswer as error:
-                if attempt == _TRIES - 1:
-                    raise DaypartError(
-                        f"AWS Batch does not answer {operation} ({error})",
-                        hint="check the network and the endpoint, then run the same command again",
-                    ) from None
-                self.pause(attempt)
-        raise AssertionError
+        return until_answered(
+            lambda: self.once(operation, **request),
+            self.pause,
+            _TRIES,
+            who=f"AWS Batch does not answer {operation}",
+            hint="check the network and the endpoint, then run the same command again",
+        )
 
     def once(self, operation: str, **request: Any) -> dict[str, Any]:
         """Make a call once; a throttled one, which was not done, is made again.
@@ -113,8 +104,7 @@ class BatchCalls:
 
     def pause(self, attempt: int) -> None:
         """Wait before the next attempt: twice as long each time, and not all at once."""
-        longest = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**attempt)
-        self.clock.sleep(longest * (0.5 + self._jitter.random() / 2))
+        self.clock.sleep(seconds_to_pause(attempt) * (0.5 + self._jitter.random() / 2))
 
     def _wait_for_turn(self) -> None:
         now = self.clock.now()

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from daypart.errors import DaypartError
+from daypart.runs.executors.array_jobs.answers import NoAnswer
 from daypart.runs.executors.array_jobs.records import Record, Records
 from daypart.runs.executors.array_jobs.scheduler import FailedChild, Standing
 from daypart.runs.executors.array_jobs.submission import Submission
-from daypart.runs.executors.aws_batch.calls import BatchCalls, NoAnswer
+from daypart.runs.executors.aws_batch.calls import BatchCalls
 from daypart.runs.executors.aws_batch.failures import EndedChild, cause_of, describe
 from daypart.runs.executors.aws_batch.request import submit_request
 from daypart.runs.executors.aws_batch.settings import AwsBatchSettings

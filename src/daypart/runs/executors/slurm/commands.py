@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from daypart.errors import DaypartError
+from daypart.runs.executors.array_jobs.answers import NoAnswer, seconds_to_pause, until_answered
 
 _TRIES = 8
-_LONGEST_PAUSE_SECONDS = 30.0
 _TIMEOUT_SECONDS = 120.0
 _UNANSWERED = (
     "unable to contact slurm controller",
@@ -24,10 +24,6 @@ _UNANSWERED = (
     "communication connection failure",
     "insane message length",
 )
-
-
-class NoAnswer(Exception):  # noqa: N818 - it names a state: whether it was done is not known
-    """A command that may or may not have been done."""
 
 
 class Commands:
@@ -50,17 +46,13 @@ class Commands:
         DaypartError
             Where Slurm refuses it, or does not answer for minutes.
         """
-        for attempt in range(_TRIES):
-            try:
-                return self.once(command)
-            except NoAnswer as error:
-                if attempt == _TRIES - 1:
-                    raise DaypartError(
-                        f"Slurm does not answer {command[0]} ({error})",
-                        hint="see sinfo and scontrol ping, then run the same command again",
-                    ) from None
-                self.pause(attempt)
-        raise AssertionError
+        return until_answered(
+            lambda: self.once(command),
+            self.pause,
+            _TRIES,
+            who=f"Slurm does not answer {command[0]}",
+            hint="see sinfo and scontrol ping, then run the same command again",
+        )
 
     def once(self, command: Sequence[str], script: str = "") -> str:
         """Run a command once; return what it printed.
@@ -99,7 +91,7 @@ class Commands:
 
     def pause(self, attempt: int) -> None:
         """Wait before the next attempt, twice as long each time."""
-        self.sleep(min(_LONGEST_PAUSE_SECONDS, 0.5 * 2**attempt))
+        self.sleep(seconds_to_pause(attempt))
 
 
 def _complaint(printed: str) -> str:

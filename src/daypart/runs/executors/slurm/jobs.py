@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from daypart.errors import DaypartError
+from daypart.runs.executors.array_jobs.answers import NoAnswer
 from daypart.runs.executors.array_jobs.clock import Clock
 from daypart.runs.executors.array_jobs.records import Record, Records
 from daypart.runs.executors.array_jobs.scheduler import FailedChild, Standing
@@ -25,7 +26,7 @@ from daypart.runs.executors.slurm.children import (
     parse_scontrol,
     parse_squeue,
 )
-from daypart.runs.executors.slurm.commands import Commands, NoAnswer
+from daypart.runs.executors.slurm.commands import Commands
 from daypart.runs.executors.slurm.request import output_file, sbatch_request
 from daypart.runs.executors.slurm.settings import SlurmSettings
 from daypart.storage import Location

@@ -7,8 +7,9 @@ import tempfile
 from pathlib import Path
 
 from daypart.errors import DaypartError, did_you_mean
+from daypart.runs.executors.array_jobs.answers import NoAnswer
 from daypart.runs.executors.array_jobs.submission import Submission
-from daypart.runs.executors.slurm.commands import Commands, NoAnswer
+from daypart.runs.executors.slurm.commands import Commands
 from daypart.runs.executors.slurm.request import sbatch_request
 from daypart.runs.executors.slurm.settings import SlurmSettings
 from daypart.storage import Location

@@ -33,8 +33,8 @@ def get_model(name: str, **parameters: Any) -> Model:
         effects in American time zones; on by default for `negbin`. `inference`: `fast` (the
         scales' posterior as normal), `full` (integrated over nodes), `auto` (full where it is
         skewed) or `nuts` (sampled, with `draws` of each of four chains). `pooling` of `negbin`
-        (on by default): partitions take a prior from sums over them. `khat`: rows tell the
-        Pareto k-hat of the hours' effects, at a tenth of a millisecond each. `calendar`: named
+        (on by default): partitions take a prior from sums over them. `khat` (on by default): rows
+        tell the Pareto k-hat of the hours' effects. `calendar`: named
         events, rows as `models.events.parse_events` reads them.
 
     Returns
@@ -54,7 +54,7 @@ def get_model(name: str, **parameters: Any) -> Model:
     if name not in MODEL_NAMES:
         raise DaypartError(f"there is no model {name!r}", hint=did_you_mean(name, MODEL_NAMES))
     bayesian = name in ("negbin", "crossed")
-    defaults: dict[str, Any] = {"inference": "auto", "holidays": name == "negbin", "khat": False}
+    defaults: dict[str, Any] = {"inference": "auto", "holidays": name == "negbin", "khat": True}
     defaults = defaults if bayesian else {}
     if name == "negbin":
         defaults["pooling"] = True

@@ -116,6 +116,9 @@ class Scratch(NamedTuple):
     response: FloatMatrix  # [2 d, N]: slopes in theta of the mode's tree effects, then of paths
     response_dense: FloatMatrix  # [d, m]
     fitted: FloatCube  # [2, weeks, 168] sums over nodes of log mu and its square
+    normal: FloatMatrix  # [draws, N] the numbers that k-hat's draws are made of; none without it
+    draw: FloatMatrix  # [6, N]
+    ratio: FloatVector  # [draws]
 
 
 def padded_nodes(segments: int) -> int:
@@ -140,6 +143,9 @@ def make_scratch(weeks: int, effects: int, segments: int, levels: int, large: in
         response=np.zeros((2 * levels + 4, nodes)),
         response_dense=np.zeros((levels + 2, m)),
         fitted=np.zeros((2, weeks, HOURS)),
+        normal=np.zeros((0, nodes)),
+        draw=np.zeros((6, nodes)),
+        ratio=np.zeros(0),
     )
 
 

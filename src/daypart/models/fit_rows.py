@@ -1,8 +1,4 @@
-"""The kernel of a block: one partition after the other is laid out, fitted and written down.
-
-The field's posterior at a mode of theta is what a further diagnostic of a partition starts from:
-see `fit_row`.
-"""
+"""The kernel of a block: one partition after the other is laid out, fitted and written down."""
 
 from __future__ import annotations
 
@@ -34,6 +30,7 @@ from daypart.models.kernels import (
     called,
     kernel,
 )
+from daypart.models.khat import normal_numbers
 from daypart.models.mixture import DONE
 from daypart.models.negbin import FEWEST_WEEKS, MOST_WEEKS
 from daypart.models.parents import EVENT_SD
@@ -88,9 +85,22 @@ BUFFERS = numba.types.NamedTuple([F2, F2, F2, F1, F1, I2, F2, F2, F2, F1, SCRATC
 
 
 def make_buffers(
-    structure: Structure, *, weeks: int, hours: int, effects: int, pairs: int, nodes: int
+    structure: Structure,
+    *,
+    weeks: int,
+    hours: int,
+    effects: int,
+    pairs: int,
+    nodes: int,
+    khat: bool = False,
 ) -> Buffers:
     """Allocate for partitions of up to so many weeks, hours, effects and pairs of event hours."""
+    scratch = make_scratch(
+        weeks, effects, len(structure.parents), len(structure.hyper_scales) - 2, hours + 1
+    )
+    if khat:
+        normal = normal_numbers(scratch.node.shape[1])
+        scratch = scratch._replace(normal=normal, ratio=np.zeros(len(normal)))
     d = len(structure.hyper_scales)
     table = (weeks, 168)
     return Buffers(
@@ -104,7 +114,7 @@ def make_buffers(
         nodes=np.zeros((nodes, d + 1)),
         sums=np.zeros((SUM_ROWS, max(168, weeks + effects))),
         transforms=np.zeros(max(168, PIT_HOURS)),
-        scratch=make_scratch(weeks, effects, len(structure.parents), d - 2, hours + 1),
+        scratch=scratch,
     )
 
 
@@ -167,14 +177,7 @@ def fit_row(
     i: int,
     rows: Rows,
 ) -> int:
-    """Fit one partition and write its row; return how that ended.
-
-    A diagnostic of the fit belongs before the rows are written. There `b.search[BEST]` is the
-    mode of theta, `b.nodes` are its nodes and `b.sums` the moments over them; the scratch's point
-    is the mode of the field at the node visited last, and its rows CHOL, PIVOT, KEEP and SCALED
-    are the factor of the Hessian there (`elimination`). `response.jump` to `b.search[BEST]` and
-    `marginal.log_posterior` there bring both back to theta's mode.
-    """
+    """Fit one partition and write its row; return how that ended."""
     report = rows.report[i]
     code = lay_out_row(placed, i, b, report)
     if code != OK:

@@ -107,8 +107,6 @@ class BlockFit:
             nodes=max(len(self.rule), len(self.fine)),
             dimensions=d,
         )
-        self.khat = np.full(len(block), np.nan)
-        """Of each partition fitted, where the model's parameter `khat` asks for it."""
         weeks = np.diff(self.rows.week_start)
         self.buffers: Buffers = make_buffers(
             self.structure,
@@ -117,6 +115,7 @@ class BlockFit:
             effects=present,
             pairs=int(np.diff(self.placed.event_start).max(initial=0)),
             nodes=max(len(self.rule), len(self.fine)),
+            khat=model.tells_khat,
         )
 
     def __len__(self) -> int:
@@ -124,10 +123,6 @@ class BlockFit:
 
     def fit(self, first: int, end: int) -> None:
         """Fill the rows from `first` until before `end`."""
-        if self.model.tells_khat and end - first > 1:
-            for i in range(first, end):
-                self.fit(i, i + 1)
-            return
         fit_rows(
             self.structure,
             self.placed,
@@ -141,10 +136,6 @@ class BlockFit:
             end,
             self.rows,
         )
-        if self.model.tells_khat and self.rows.status[first] == rows.OK:
-            from daypart.models.khat import khat_of
-
-            self.khat[first] = khat_of(fitted_of(self, first))
 
     def outcome(self, i: int) -> tuple[str, str | None]:
         """Return a partition's status, and the reason where it is not `ok`."""

@@ -21,11 +21,11 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
 
+from daypart.models.diagnostics import sort
 from daypart.models.field import (
     KEEP,
     MEAN,
@@ -39,23 +39,15 @@ from daypart.models.field import (
     Scratch,
     Series,
     Structure,
-    start_field,
 )
 from daypart.models.kernels import (
     F1,
-    F2,
-    I1,
     FloatMatrix,
     FloatVector,
-    IntVector,
     exp_of,
     kernel,
     unsigned,
 )
-from daypart.models.marginal import log_posterior
-
-if TYPE_CHECKING:
-    from daypart.models.fitting import Fitted
 
 DRAWS = 64
 """Draws of the hours; their normal numbers are the same for every partition."""
@@ -101,19 +93,9 @@ def tail_shape(tail: FloatVector, count: int) -> float:
     return (k + _PRIOR_TAIL * 0.5) / (count + _PRIOR_TAIL)
 
 
-@kernel(numba.float64, F1, door=True, allocates=True)
-def pareto_khat(log_ratios: FloatVector) -> float:
-    """Return k-hat of importance ratios given by their logarithms, which are overwritten.
-
-    Examples
-    --------
-    Ratios whose logarithms are k times an exponential number have a tail of shape k:
-
-    >>> random = np.random.default_rng(0)
-    >>> round(pareto_khat(0.4 * random.standard_exponential(20_000)), 1)
-    0.4
-    """
-    log_ratios.sort()
+@kernel(numba.float64, F1)
+def khat_of_ascending(log_ratios: FloatVector) -> float:
+    """Return k-hat of ratios in ascending order, which are overwritten."""
     number = len(log_ratios)
     count = math.ceil(min(0.2 * number, 3.0 * math.sqrt(number)))
     top, cut = log_ratios[number - 1], log_ratios[number - count - 1]
@@ -127,16 +109,24 @@ def pareto_khat(log_ratios: FloatVector) -> float:
     return min(found, LARGEST) if math.isfinite(found) else LARGEST
 
 
-@kernel(numba.float64, STRUCTURE, SERIES, SCRATCH, numba.float64, F2, F1, F2)
-def hours_khat(
-    structure: Structure,
-    t: Series,
-    s: Scratch,
-    r: float,
-    normal: FloatMatrix,
-    ratios: FloatVector,
-    work: FloatMatrix,
-) -> float:
+@kernel(numba.float64, F1, door=True, allocates=True)
+def pareto_khat(log_ratios: FloatVector) -> float:
+    """Return k-hat of importance ratios given by their logarithms, which are overwritten.
+
+    Examples
+    --------
+    Ratios whose logarithms are k times an exponential number have a tail of shape k:
+
+    >>> random = np.random.default_rng(0)
+    >>> round(pareto_khat(0.4 * random.standard_exponential(20_000)), 1)
+    0.4
+    """
+    log_ratios.sort()
+    return khat_of_ascending(log_ratios)
+
+
+@kernel(numba.float64, STRUCTURE, SERIES, SCRATCH, numba.float64)
+def hours_khat(structure: Structure, t: Series, s: Scratch, r: float) -> float:
     """Return k-hat of the hours at the field's mode, just after `log_posterior`.
 
     Parameters
@@ -145,14 +135,10 @@ def hours_khat(
         As everywhere.
     r : float
         1 / size.
-    normal : float64 array, shape (draws, nodes)
-    ratios : float64 array, shape (draws,)
-        Overwritten.
-    work : float64 array, shape (6, nodes)
-        Overwritten.
     """
     keep, pivot, weight, own = s.node[KEEP], s.node[PIVOT], s.node[WEIGHT], s.node[OWN]
-    bend, pull, spread, path, scale, grown = work[0], work[1], work[2], work[3], work[4], work[5]
+    bend, pull, spread = s.draw[0], s.draw[1], s.draw[2]
+    path, scale, grown = s.draw[3], s.draw[4], s.draw[5]
     width, segments = unsigned(structure.width), len(structure.parents)
     root = unsigned(24 * segments)
     for c in range(168):
@@ -179,8 +165,8 @@ def hours_khat(
     for n in range(root + unsigned(1)):
         spread[n] = 1.0 / math.sqrt(pivot[n])
         half += 0.5 * pull[n] * pull[n] / pivot[n]
-    for draw in range(len(ratios)):
-        z = normal[draw]
+    for draw in range(len(s.ratio)):
+        z = s.normal[draw]
         total = -half
         for n in range(root + unsigned(1)):
             path[n] = spread[n] * (z[n] + spread[n] * pull[n])
@@ -201,46 +187,9 @@ def hours_khat(
         for c in range(168):
             x = path[c]
             total -= scale[c] * (grown[c] - 1.0 - x - 0.5 * x * x)
-        ratios[draw] = total
-    return pareto_khat(ratios)
-
-
-@kernel(numba.float64, STRUCTURE, SERIES, SCRATCH, F1, F2, F1, F2, F1, I1, door=True)
-def khat_at(
-    structure: Structure,
-    t: Series,
-    s: Scratch,
-    theta: FloatVector,
-    normal: FloatMatrix,
-    ratios: FloatVector,
-    work: FloatMatrix,
-    slope: FloatVector,
-    steps: IntVector,
-) -> float:
-    """Find the field's mode for some theta, and return `hours_khat` there."""
-    start_field(structure, t, s)
-    if not log_posterior(structure, t, s, theta, slope, steps) > -math.inf:
-        return LARGEST
-    r = theta[len(theta) - 1] ** 6.0
-    return hours_khat(structure, t, s, r, normal, ratios, work)
-
-
-def khat_of(fitted: Fitted) -> float:
-    """Return k-hat of the hours of a partition that was just fitted; see the module."""
-    nodes = fitted.scratch.node.shape[1]
-    return float(
-        khat_at(
-            fitted.structure,
-            fitted.table,
-            fitted.scratch,
-            fitted.theta.copy(),
-            normal_numbers(nodes),
-            np.zeros(DRAWS),
-            np.zeros((6, nodes)),
-            np.zeros(len(fitted.theta)),
-            np.zeros(2, np.int64),
-        )
-    )
+        s.ratio[draw] = total
+    sort(s.ratio)
+    return khat_of_ascending(s.ratio)
 
 
 @lru_cache(maxsize=4)

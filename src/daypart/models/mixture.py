@@ -25,6 +25,7 @@ from daypart.models.axes import bend_by_skewness, bend_node, find_bend, place_no
 from daypart.models.elimination import cholesky
 from daypart.models.field import SCRATCH, SERIES, STRUCTURE, Scratch, Series, Structure, start_field
 from daypart.models.kernels import F2, I1, FloatMatrix, IntVector, kernel
+from daypart.models.khat import hours_khat
 from daypart.models.marginal import log_posterior, second_order
 from daypart.models.response import follow, jump, respond
 from daypart.models.search import (
@@ -308,7 +309,8 @@ def fit_series(
         Receives weight and theta of each node: of `fine` where FULL was done, else of `rule`.
     sums : float64 array, shape (SUM_ROWS, columns)
         See `summary.add_field`; the row CHECKS receives the slope left at the mode (a Newton
-        step in standard deviations), the largest skewness, and 1 where FULL was done.
+        step in standard deviations), the largest skewness, 1 where FULL was done, and k-hat
+        where the scratch has room for its draws.
     steps : int64 array, shape (2,)
         Newton steps and evaluations are added.
 
@@ -347,6 +349,8 @@ def fit_series(
         if there:
             w[STATE, VALUE] = value
             expected = second_order(t, s, w[TRIAL, w.shape[1] - 1] ** 6.0)
+            if len(s.ratio) > 0:
+                sums[CHECKS, 3] = hours_khat(structure, t, s, w[TRIAL, w.shape[1] - 1] ** 6.0)
             respond(structure, t, s, w[BEST])
             add_field(structure, t, s, 1.0, sums)
             if inference != FAST:

@@ -104,7 +104,7 @@ class NegativeBinomial:
     --------
     >>> from daypart.models import get_model
     >>> get_model("negbin").parameters
-    {'inference': 'auto', 'holidays': True, 'khat': False, 'pooling': True}
+    {'inference': 'auto', 'holidays': True, 'khat': True, 'pooling': True}
 
     References
     ----------
@@ -133,7 +133,7 @@ class NegativeBinomial:
     @property
     def tells_khat(self) -> bool:
         """Whether rows tell how far the hours' posterior is from normal; see `models.khat`."""
-        return bool(self.parameters.get("khat", False)) and not self.samples
+        return bool(self.parameters.get("khat", True)) and not self.samples
 
     @property
     def one_by_one(self) -> bool:
@@ -196,11 +196,6 @@ class NegativeBinomial:
             from daypart.models.nuts_fit import fit_block_by_nuts
 
             return fit_block_by_nuts(self, block)
-        if self.tells_khat:
-            from daypart.models.kernels import one_compiler
-
-            with one_compiler():
-                import daypart.models.khat  # noqa: F401
         from daypart.models.fitting import fit_block
 
         return fit_block(self, block)
@@ -242,7 +237,7 @@ def compile_kernels(*, every: bool = False) -> None:
     Parameters
     ----------
     every : bool
-        Those of parents, forecasts, k-hat and the sampler, too, which are else compiled when first
+        Those of parents, forecasts and the sampler, too, which are else compiled when first
         asked for (some 10 seconds).
     """
     _import_kernels()
@@ -250,7 +245,6 @@ def compile_kernels(*, every: bool = False) -> None:
     from daypart.models.kernels import compile_every_kernel, compile_kernel
 
     if every:
-        import daypart.models.khat
         import daypart.models.nuts_density
         import daypart.models.predictive  # noqa: F401
 

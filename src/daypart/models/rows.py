@@ -30,7 +30,7 @@ OK, EMPTY, LONG, CONTRADICTED, SHORT, UNOBSERVED, LOST = range(7)
 
 THETA_MEAN, THETA_SD, NATURAL_MEAN, NATURAL_SD = range(4)
 WEIGHT, WEEK_SCALE, INV_PHI = range(3)
-CHECK_COLUMNS = 3
+CHECK_COLUMNS = 4
 
 _F32_FLAT = numba.types.Array(numba.float32, 1, "C")
 _F32_ROWS = numba.types.Array(numba.float32, 2, "C")
@@ -65,7 +65,7 @@ class Rows(NamedTuple):
     steps: IntMatrix
     """[partitions, 2]: Newton steps, evaluations."""
     checks: FloatMatrix
-    """[partitions, 3]: gradient, skewness, 1 where integrated in full."""
+    """[partitions, 4]: gradient, skewness, 1 where integrated in full, k-hat."""
     pit: FloatMatrix
     parents: IntVector
     parent: IntMatrix
@@ -106,7 +106,7 @@ def make_rows(placed: Placed, pooled: Pooled, *, effects: int, nodes: int, dimen
         node=np.zeros((3, n, nodes), np.float32),
         hyper=np.zeros((4, n, dimensions)),
         steps=np.zeros((n, 2), np.int64),
-        checks=np.zeros((n, 3)),
+        checks=np.zeros((n, CHECK_COLUMNS)),
         pit=np.zeros((n, len(PIT_COLUMNS))),
         parents=np.zeros(n, np.int64),
         parent=np.zeros((n, pooled.candidate.shape[1]), np.int64),

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from daypart.models import layout, rows
 from daypart.models.diagnostics import PIT_COLUMNS
+from daypart.models.khat import UNRELIABLE
 from daypart.models.negbin import FEWEST_WEEKS
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def state_table(block_fit: BlockFit) -> pa.Table:
     columns |= _scale_columns(block_fit, ok)
     columns |= _diagnostic_columns(block_fit, ok)
     if block_fit.model.tells_khat:
-        columns |= _khat_columns(block_fit, columns["flags"])
+        columns["khat"] = block_fit.rows.checks[:, 3]
     if block_fit.model.pools:
         columns |= _parent_columns(block_fit, ok)
     schema = state_schema(block_fit.model)
@@ -150,6 +151,7 @@ def _flags(found: rows.Rows) -> NDArray[np.object_]:
         "sparse": (total > 0) & (total < 0.3 * observed),
         "gradient": found.checks[:, 0] > 0.3,
         "skewed": found.checks[:, 1] > 1.0,
+        "khat": found.checks[:, 3] > UNRELIABLE,
     }
     code = np.zeros(len(total), np.int64)
     for place, there in enumerate(raised.values()):
@@ -159,17 +161,6 @@ def _flags(found: rows.Rows) -> NDArray[np.object_]:
         for number in range(1 << len(raised))
     ]
     return np.array(texts, object)[code]
-
-
-def _khat_columns(block_fit: BlockFit, flags: NDArray[np.object_]) -> dict[str, Any]:
-    """Return k-hat, and the flags with one of its own where it is large."""
-    from daypart.models.khat import UNRELIABLE
-
-    large = block_fit.khat > UNRELIABLE
-    told = [
-        f"{text},khat".lstrip(",") if own else text for text, own in zip(flags, large, strict=True)
-    ]
-    return {"khat": block_fit.khat, "flags": np.array(told, object)}
 
 
 def _parent_columns(block_fit: BlockFit, ok: Bools) -> dict[str, Any]:

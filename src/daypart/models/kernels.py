@@ -9,6 +9,7 @@ C-contiguous arrays that the caller owns: nothing is allocated inside a fit.
 from __future__ import annotations
 
 import fcntl
+import gc
 import inspect
 import math
 import threading
@@ -113,6 +114,7 @@ _OPTIONS: dict[str, Any] = {
     "fastmath": {"reassoc", "contract", "nsz"},
     "error_model": "numpy",
     "nogil": True,
+    "no_rewrites": True,  # of patterns that no kernel has: they take 5 % of compiling
 }
 
 
@@ -181,7 +183,7 @@ class _Kernel:
         """Compile it after those that it calls, or load it from disk, once."""
         if self.ready:
             return
-        with _one_thread, one_compiler():
+        with _one_thread, one_compiler(), _uncollected():
             if not self.ready:
                 for each in _kernels_in(self.dispatcher.py_func):
                     each.compile()
@@ -200,6 +202,18 @@ class _Kernel:
         # Another thread may have compiled it since numba found that it was not.
         self.compile()
         return self.dispatcher  # which numba then calls
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Let Python look for no cycles meanwhile: numba makes many objects, and keeps most of them."""
+    paused = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if paused:
+            gc.enable()
 
 
 _kernels: dict[Any, _Kernel] = {}

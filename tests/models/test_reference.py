@@ -66,7 +66,9 @@ def fit(
     search[TRIAL] = np.cbrt(CROSSED.start)
     nodes, sums = np.zeros((len(fine), 4)), np.zeros((SUM_ROWS, 168))
     steps = np.zeros(2, np.int64)
-    found = fit_series(structure, table, scratch, inference, rule, fine, search, nodes, sums, steps)
+    skewed = CROSSED.skewed[0 if counts.mean() < FINE_BELOW else 1]
+    given = rule, fine, search, nodes, sums, steps
+    found = fit_series(structure, table, scratch, inference, skewed, *given)
     assert found == DONE
     natural = nodes[:, 1:] ** 3
     natural[:, 2] **= 2

@@ -57,8 +57,8 @@ class Structure(NamedTuple):
     """Half-normal scales of the hyperparameters: one per level, week scale, tau."""
     level_precision: float
     event_precision: float
-    skewed: float
-    """AUTO integrates in full where a coordinate of theta is more skewed than this."""
+    bent: FloatVector
+    """AUTO visits both sides of a coordinate of theta that is more skewed than this."""
     centre: FloatVector
     """Where theta is expected, beside its half-normal prior: what partitions like it have."""
     pull: FloatVector
@@ -150,7 +150,7 @@ def make_scratch(weeks: int, effects: int, segments: int, levels: int, large: in
 
 
 STRUCTURE = numba.types.NamedTuple(
-    [I1, I1, numba.int64, F1, *3 * (numba.float64,), F1, F1, numba.int64], Structure
+    [I1, I1, numba.int64, F1, numba.float64, numba.float64, F1, F1, F1, numba.int64], Structure
 )
 SERIES = numba.types.NamedTuple(
     [numba.int64, numba.int64, numba.int64, F2, F2, I2, F1, F1, numba.int64], Series

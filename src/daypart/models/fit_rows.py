@@ -54,7 +54,7 @@ from daypart.models.search import TRIAL, VECTORS
 from daypart.models.summary import CHECKS, SUM_ROWS
 
 FINE_BELOW = 2.0
-"""Mean count an hour under which FULL takes the finer rule."""
+"""Mean count an hour under which a series is sparse: FULL takes the finer rule."""
 
 
 lay_out = called(layout.lay_out)
@@ -163,7 +163,7 @@ def lay_out_row(placed: Placed, i: int, b: Buffers, report: IntVector) -> int:
 
 @kernel(
     numba.int64,
-    *(STRUCTURE, PLACED, POOLED, BUFFERS, numba.int64, F2, F2, F1, numba.int64, ROWS),
+    *(STRUCTURE, PLACED, POOLED, BUFFERS, numba.int64, F1, F2, F2, F1, numba.int64, ROWS),
 )
 def fit_row(
     structure: Structure,
@@ -171,6 +171,7 @@ def fit_row(
     pooled: Pooled,
     b: Buffers,
     inference: int,
+    skewed: FloatVector,
     rule: FloatMatrix,
     fine: FloatMatrix,
     start: FloatVector,
@@ -211,7 +212,7 @@ def fit_row(
             structure.hyper_scales,
             pooled.level_precision[top],
             EVENT_SD**-2.0,
-            structure.skewed,
+            structure.bent,
             pooled.centre[top],
             pooled.pull[top],
             structure.width,
@@ -220,12 +221,23 @@ def fit_row(
     sparse = report[layout.TOTAL] < FINE_BELOW * report[layout.OBSERVED]
     if not sparse:
         fine = rule
+    limit = skewed[0] if sparse else skewed[1]
     for j in range(len(start)):
         b.search[TRIAL, j] = start[j]
     steps = rows.steps[i]
     steps[:] = 0
     found = fit_series(
-        structure, table, b.scratch, inference, rule, fine, b.search, b.nodes, b.sums, steps
+        structure,
+        table,
+        b.scratch,
+        inference,
+        limit,
+        rule,
+        fine,
+        b.search,
+        b.nodes,
+        b.sums,
+        steps,
     )
     if found != DONE or not all_finite(b.sums):
         return LOST
@@ -243,7 +255,8 @@ def fit_row(
 
 @kernel(
     numba.void,
-    *(STRUCTURE, PLACED, POOLED, BUFFERS, numba.int64, F2, F2, F1, numba.int64, numba.int64, ROWS),
+    *(STRUCTURE, PLACED, POOLED, BUFFERS, numba.int64, F1, F2, F2, F1),
+    *(numba.int64, numba.int64, ROWS),
     door=True,
 )
 def fit_rows(
@@ -252,6 +265,7 @@ def fit_rows(
     pooled: Pooled,
     b: Buffers,
     inference: int,
+    skewed: FloatVector,
     rule: FloatMatrix,
     fine: FloatMatrix,
     start: FloatVector,
@@ -269,6 +283,8 @@ def fit_rows(
         The block, its parents, the buffers to work in, and the rows to fill.
     inference : int
         `mixture.FAST`, AUTO or FULL.
+    skewed : float64 array, shape (2,)
+        Limits of AUTO for sparse series and for others; see `mixture.fit_series`.
     rule, fine : float64 array, shape (nodes, 1 + d)
         See `mixture.fit_series`; `fine` serves sparse series only.
     start : float64 array, shape (d,)
@@ -277,5 +293,5 @@ def fit_rows(
     """
     for i in range(first, end):
         rows.status[i] = fit_row(
-            structure, placed, pooled, b, inference, rule, fine, start, i, rows
+            structure, placed, pooled, b, inference, skewed, rule, fine, start, i, rows
         )

@@ -83,7 +83,8 @@ def fit_sum(
     )
     buffers.search[TRIAL] = np.cbrt(model.configuration.start)
     arguments = rule, rule, buffers.search, buffers.nodes, buffers.sums, np.zeros(2, np.int64)
-    code = fit_series(structure, series, buffers.scratch, AUTO, *arguments)
+    skewed = model.configuration.skewed[-1]
+    code = fit_series(structure, series, buffers.scratch, AUTO, skewed, *arguments)
     if code != DONE or not np.isfinite(buffers.sums).all():
         return None
     return _read_sum(model, structure, buffers, table, offset, present)

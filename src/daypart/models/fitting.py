@@ -46,7 +46,7 @@ def structure_of(configuration: Configuration) -> Structure:
         hyper_scales=np.array(configuration.hyper_scales),
         level_precision=configuration.level_sd**-2.0,
         event_precision=configuration.event_sd**-2.0,
-        skewed=configuration.skewed,
+        bent=np.array(configuration.bent),
         centre=np.zeros(len(configuration.hyper_scales)),
         pull=np.zeros(len(configuration.hyper_scales)),
     )
@@ -129,6 +129,7 @@ class BlockFit:
             self.pooled,
             self.buffers,
             INFERENCES.index(self.model.parameters["inference"]),
+            np.array(self.model.configuration.skewed),
             self.rule,
             self.fine,
             np.cbrt(np.array(self.model.configuration.start)),

@@ -57,19 +57,19 @@ SEARCH, CENTRE, SLOPES, AXES, NODES, DONE, LOST = range(7)
 Hessian, the rule's axes, all of its nodes; the end, and the end without a posterior."""
 MOST_CORRECTION = 1.0
 """How far the expansion's next term may move a node's log density against the centre's."""
-BENT = 0.6
-"""Skewness at the mode from which on AUTO visits both sides of a coordinate: the third derivative
-there says little of where its density ends."""
 LOST_DIGITS = 1e11
 """A log density beyond this has too few digits left for a third difference."""
 
 
-@kernel(numba.int64, F2, numba.int64, numba.boolean, numba.int64)
-def next_axis(w: FloatMatrix, visit: int, full: bool, inference: int) -> int:
-    """Return which visit to the axes comes next, and bend those passed over by their skewness."""
+@kernel(numba.int64, STRUCTURE, F2, numba.int64, numba.boolean, numba.int64)
+def next_axis(structure: Structure, w: FloatMatrix, visit: int, full: bool, inference: int) -> int:
+    """Return which visit to the axes comes next, and bend those passed over by their skewness.
+
+    The third derivative at the mode says little of where a skewed density ends.
+    """
     bends = w[VECTORS + 5 * w.shape[1] :]
     while visit < 2 * w.shape[1]:
-        if full or (inference == AUTO and abs(bends[0, visit // 2]) > BENT):
+        if full or (inference == AUTO and abs(bends[0, visit // 2]) > structure.bent[visit // 2]):
             break
         bend_by_skewness(w, visit // 2)
         visit += 2
@@ -280,12 +280,17 @@ def learn_node(
                 s.fitted[1, k, c] /= total
 
 
-@kernel(numba.int64, STRUCTURE, SERIES, SCRATCH, numba.int64, F2, F2, F2, F2, F2, I1, door=True)
+@kernel(
+    numba.int64,
+    *(STRUCTURE, SERIES, SCRATCH, numba.int64, numba.float64, F2, F2, F2, F2, F2, I1),
+    door=True,
+)
 def fit_series(
     structure: Structure,
     t: Series,
     s: Scratch,
     inference: int,
+    skewed: float,
     rule: FloatMatrix,
     fine: FloatMatrix,
     w: FloatMatrix,
@@ -299,6 +304,8 @@ def fit_series(
     ----------
     inference : int
         FAST, AUTO or FULL.
+    skewed : float
+        AUTO integrates in full where a coordinate of theta is more skewed than this.
     rule : float64 array, shape (nodes, 1 + d)
         Weight and standardised coordinates: the centre, the axes (minus, plus), the corners.
     fine : float64 array, shape (nodes, 1 + d)
@@ -362,9 +369,9 @@ def fit_series(
             if value == -np.inf or (index == w.shape[1] and not shape_theta(w, sums)):
                 phase = LOST
             elif index == w.shape[1]:
-                skewed = sums[CHECKS, 1] > structure.skewed
-                full = inference == FULL or (inference == AUTO and skewed)
-                phase, index = AXES, next_axis(w, 0, full, inference)
+                lopsided = sums[CHECKS, 1] > skewed
+                full = inference == FULL or (inference == AUTO and lopsided)
+                phase, index = AXES, next_axis(structure, w, 0, full, inference)
                 if index == axes:
                     phase = DONE
         elif phase == AXES:
@@ -376,7 +383,7 @@ def fit_series(
                 distance = rule[index, 1 + axis]
                 bends = w[VECTORS + 5 * w.shape[1] :]
                 find_bend(bends, axis, distance, w[STATE, HALVINGS], fall)
-                index = next_axis(w, index, full, inference)
+                index = next_axis(structure, w, index, full, inference)
             if index == axes:
                 if full:
                     phase, index = NODES, begin_nodes(t, s, fine, w, nodes, sums)

@@ -54,6 +54,17 @@ def test_exposures_to_one_cell_are_hypergeometric(k, x, history):
     assert chances[TOP] == pytest.approx(expected.sf(TOP - 1), abs=1e-12)
 
 
+@pytest.mark.parametrize("spots", [[5, 5, 5], [3, 8, 2], [40, 2, 7], [9, 30, 1]])
+def test_exposures_to_cells_of_few_and_of_many_spots_convolve(spots):
+    minutes, history = [150, 90, 3000], 10_000
+    exact = np.ones(1)
+    for k, x in zip(minutes, spots, strict=True):
+        exact = np.convolve(exact, hypergeom(history, k, x).pmf(np.arange(x + 1)))
+    chances = exposure_chances(panel_of([minutes] * 2, history), np.array(spots))
+    assert chances[:, :TOP] == pytest.approx(np.tile(exact[:TOP], (2, 1)), abs=1e-12)
+    assert chances[:, TOP] == pytest.approx(exact[TOP:].sum(), abs=1e-12)
+
+
 def test_reach_is_unbiased_over_simulated_panels():
     rng = np.random.default_rng(5)
     chance = rng.beta(0.6, 6.0, size=(60, 3))

@@ -17,7 +17,11 @@ from daypart.planning.frequency import TOP
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Few = tuple[float, float, float, float, float, float]
+Row = tuple[float, float, float, float, float, float, float, float, float, float]
 
+FEW = 6
+"""Chances that the unrolled convolution takes."""
 TABULATED = 256
 """Minutes below which chances are tabulated: there are few households with more in a cell."""
 NEGLIGIBLE = 1e-17
@@ -128,21 +132,34 @@ def _tabulate(
 
 @numba.njit(cache=True, nogil=True)
 def _convolve(row: Floats, chance: Floats, used: int) -> None:
-    """Convolve a row, TOP zeros and TOP counts, with the first `used` chances, in place."""
-    if used <= 6:
-        # Unrolled by hand: nearly all cells have few spots, and this loop is where time goes.
-        for b in range(used, 6):
-            chance[b] = 0.0
-        c0, c1, c2, c3, c4, c5 = chance[0], chance[1], chance[2], chance[3], chance[4], chance[5]
-        for n in range(2 * TOP - 1, TOP - 1, -1):
-            few = c0 * row[n] + c1 * row[n - 1] + c2 * row[n - 2]
-            row[n] = few + c3 * row[n - 3] + c4 * row[n - 4] + c5 * row[n - 5]
-        return
-    for n in range(2 * TOP - 1, TOP - 1, -1):
+    """Convolve a row of TOP counts with the first `used` chances, in place."""
+    for n in range(TOP - 1, -1, -1):
         total = 0.0
-        for b in range(used):
+        for b in range(min(used, n + 1)):
             total += chance[b] * row[n - b]
         row[n] = total
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _convolve_few(row: Row, few: Few) -> Row:
+    """Convolve TOP counts with the chances of 0 to 5 exposures, all held in registers.
+
+    Unrolled by hand: nearly all cells have few spots, and this is where time goes.
+    """
+    r0, r1, r2, r3, r4, r5, r6, r7, r8, r9 = row
+    c0, c1, c2, c3, c4, c5 = few
+    return (
+        c0 * r0,
+        c0 * r1 + c1 * r0,
+        c0 * r2 + c1 * r1 + c2 * r0,
+        c0 * r3 + c1 * r2 + c2 * r1 + c3 * r0,
+        c0 * r4 + c1 * r3 + c2 * r2 + c3 * r1 + c4 * r0,
+        c0 * r5 + c1 * r4 + c2 * r3 + c3 * r2 + c4 * r1 + c5 * r0,
+        c0 * r6 + c1 * r5 + c2 * r4 + c3 * r3 + c4 * r2 + c5 * r1,
+        c0 * r7 + c1 * r6 + c2 * r5 + c3 * r4 + c4 * r3 + c5 * r2,
+        c0 * r8 + c1 * r7 + c2 * r6 + c3 * r5 + c4 * r4 + c5 * r3,
+        c0 * r9 + c1 * r8 + c2 * r7 + c3 * r6 + c4 * r5 + c5 * r4,
+    )
 
 
 @numba.njit(cache=True, nogil=True)
@@ -162,16 +179,15 @@ def household_chances(
     """
     households = len(row_start) - 1
     coefficient = _coefficients(spots, history, TOP)
-    table = np.empty((places, TABULATED + 1, min(int(spots.max()) + 1, TOP)))
+    width = max(min(int(spots.max()) + 1, TOP), FEW)
+    table = np.zeros((places, TABULATED + 1, width))
     used_of = np.zeros((places, TABULATED), dtype=np.int64)
     cell_of = np.full(places, -1)
     below = np.zeros(places)
     result = np.zeros((households, TOP + 1))
-    chance, spare = np.zeros(TOP), np.zeros(TOP)
-    row = np.zeros(2 * TOP)
+    chance, spare, counts = np.zeros(TOP), np.zeros(TOP), np.zeros(TOP)
     for h in range(households):
-        row[:] = 0.0
-        row[TOP] = 1.0
+        row = (1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
         for entry in range(row_start[h], row_start[h + 1]):
             c, k = cell[entry], minutes[entry]
             p = place[c]
@@ -190,16 +206,29 @@ def household_chances(
                     rows = table[p, low : low + 2]
                     used = _tabulate(low, spots[c], history[c], coefficient[c], rows, spare)
                     used_of[p, low] = used
-                part = k - low
+                part, lower, upper = k - low, table[p, low], table[p, low + 1]
+                if used <= FEW:
+                    c0 = lower[0] + part * (upper[0] - lower[0])
+                    c1 = lower[1] + part * (upper[1] - lower[1])
+                    c2 = lower[2] + part * (upper[2] - lower[2])
+                    c3 = lower[3] + part * (upper[3] - lower[3])
+                    c4 = lower[4] + part * (upper[4] - lower[4])
+                    c5 = lower[5] + part * (upper[5] - lower[5])
+                    row = _convolve_few(row, (c0, c1, c2, c3, c4, c5))
+                    continue
                 for b in range(used):
-                    fewer = table[p, low, b]
-                    chance[b] = fewer + part * (table[p, low + 1, b] - fewer)
+                    chance[b] = lower[b] + part * (upper[b] - lower[b])
             else:
                 used = min(spots[c] + 1, TOP)
                 _write_chances(k, spots[c], history[c], coefficient[c], chance, spare)
-            _convolve(row, chance, used)
-        result[h, :TOP] = row[TOP:]
-        result[h, TOP] = max(0.0, 1.0 - row[TOP:].sum())
+            for n, part in enumerate(row):
+                counts[n] = part
+            _convolve(counts, chance, used)
+            c0, c1, c2, c3, c4 = counts[0], counts[1], counts[2], counts[3], counts[4]
+            row = (c0, c1, c2, c3, c4, counts[5], counts[6], counts[7], counts[8], counts[9])
+        for n, part in enumerate(row):
+            result[h, n] = part
+        result[h, TOP] = max(0.0, 1.0 - result[h, :TOP].sum())
     return result
 
 

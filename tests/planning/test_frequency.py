@@ -65,6 +65,14 @@ def test_exposures_to_cells_of_few_and_of_many_spots_convolve(spots):
     assert chances[:, TOP] == pytest.approx(exact[TOP:].sum(), abs=1e-12)
 
 
+def test_a_cell_of_another_market_has_chances_of_its_own():
+    panel = panel_of([[150]] * 4, 10_000, market=[0, 0, 1, 1], markets=2)
+    chances = exposure_chances(panel, np.array([5, 2]))
+    for households, spots in ((slice(0, 2), 5), (slice(2, 4), 2)):
+        exact = hypergeom(10_000, 150, spots).pmf(np.arange(TOP))
+        assert chances[households, :TOP] == pytest.approx(np.tile(exact, (2, 1)), abs=1e-12)
+
+
 def test_reach_is_unbiased_over_simulated_panels():
     rng = np.random.default_rng(5)
     chance = rng.beta(0.6, 6.0, size=(60, 3))

@@ -124,6 +124,7 @@ def _tabulate(
     for m in range(2):
         _write_chances(float(low + m), x, history, coefficient, table[m], spare)
         n = min(x + 1, table.shape[1])
+        table[m, n:] = 0.0  # what another cell had here
         while n > used and table[m, n - 1] < NEGLIGIBLE:
             n -= 1
         used = max(used, n)

@@ -17,7 +17,7 @@ from daypart.models import compile_kernels, kernels
 from daypart.models.kernels import exp_of, forget_stale_kernels, kernel, log_of, one_compiler
 
 
-@kernel(numba.float64, numba.float64)
+@kernel(numba.float64, numba.float64, allocates=True)
 def _root(value: float) -> float:
     if value < 0.0:
         raise ValueError("no root")
@@ -53,6 +53,24 @@ def test_compiled_kernels_are_kept_until_any_source_changes(tmp_path: Path):
     os.utime(tmp_path / "two.py", ns=(1, 1))
     forget_stale_kernels(tmp_path)
     assert not (cache / "one.nbi").exists()
+
+
+def test_a_kernel_that_is_inlined_elsewhere_may_be_the_first_that_python_calls():
+    code = """
+import numpy as np
+from daypart.models.field import Series, make_scratch
+from daypart.models.fitting import structure_of
+from daypart.models.marginal import log_posterior
+from daypart.models.negbin import CROSSED
+ones, over = np.ones((3, 168)), np.array([504.0, 0.0])
+table = Series(3, 0, 0, ones, ones, np.zeros((3, 1), np.int64), over, np.zeros(1), 0)
+theta, steps = np.cbrt(np.array(CROSSED.start)), np.zeros(2, np.int64)
+scratch = make_scratch(3, 0, 7, 1, 1)
+print(log_posterior(structure_of(CROSSED), table, scratch, theta, np.zeros(3), steps))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert math.isfinite(float(done.stdout))
 
 
 def test_a_kernel_is_loaded_when_it_is_called_and_no_sooner():

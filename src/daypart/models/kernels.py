@@ -119,8 +119,20 @@ _OPTIONS: dict[str, Any] = {
 
 
 def inlined(function: Compiled) -> Compiled:
-    """Compile a large function of one caller together with it, which spares doing it twice."""
-    compiled: Compiled = numba.njit(inline="always", _nrt=False, **_OPTIONS)(function)
+    """Compile a large function of one caller together with it, which spares doing it twice.
+
+    Python may call it, too, after the kernels that it calls are compiled.
+    """
+    dispatcher: Any = numba.njit(inline="always", _nrt=False, **_OPTIONS)(function)
+    compile_for_arguments = dispatcher._compile_for_args
+
+    def compile_after_callees(*arguments: Any, **named: Any) -> Any:
+        for each in _kernels_in(function):
+            each.compile()
+        return compile_for_arguments(*arguments, **named)
+
+    dispatcher._compile_for_args = compile_after_callees
+    compiled: Compiled = dispatcher
     return compiled
 
 
@@ -147,8 +159,8 @@ def kernel(
         and called: numba would make them part of each caller, all the way up, and optimise
         them anew in each.
     allocates : bool
-        True where it makes arrays. Others leave out counting who holds what array, which is a
-        third of their code.
+        True where it makes arrays or raises errors. Others leave out counting who holds what
+        array, which is a third of their code.
     """
 
     def declared(function: Compiled) -> Compiled:

@@ -22,12 +22,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from daypart.planning.brief import Brief, Limit, Limits
+from daypart.planning.brief import Brief
 from daypart.planning.flight import DaypartClock, broadcast_weeks
+from daypart.planning.limits import Limit, Limits
 from daypart.planning.objective import reach_objective
+from daypart.planning.offer import build_problem
 from daypart.planning.optimiser import CuttingPlanes
 from daypart.planning.panel import Market, Panel
-from daypart.planning.problem import Problem, build_problem
+from daypart.planning.problem import Problem
 from daypart.planning.surrogate import fit_surrogate
 from daypart.planning.whole import find_whole_spots
 from daypart.viewing import STANDARD_DAYPARTS

@@ -438,6 +438,7 @@ def test_a_given_schedule_that_misses_the_goal_of_a_cheapest_plan_is_told_so(
     assert judged.objective_name == "reach"
     assert judged.reach["1+"]["percent"] < 60
     assert "campaign.reach_goal_percent = 60" in judged.broken
+    assert "campaign.budget" not in {row["limit"] for row in judged.limited_by}  # it has none
     judged = plan(store, brief=path, out=tmp_path / "out", evaluate=content["lines"])
     assert judged.broken == []
 

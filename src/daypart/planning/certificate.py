@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -114,7 +115,8 @@ def limiting(campaign: Campaign, optimum: Optimum) -> list[dict[str, Any]]:
     if optimum.cost_bound is not None:
         rows.append({"limit": "campaign.reach_goal_percent", "worth": None})
     elif abs(prices[0]) > _BINDS:
-        rows.append({"limit": "campaign.budget", "worth": float(prices[0]) / 100})
+        if math.isfinite(campaign.brief.budget):  # else it is what a given schedule costs
+            rows.append({"limit": "campaign.budget", "worth": float(prices[0]) / 100})
     else:
         reachable = most_spend(problem)
         names = reachable[1] if reachable else ()

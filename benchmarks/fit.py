@@ -184,10 +184,10 @@ def _against_nuts(block: SeriesBlock, i: int, mean: float, draws: int) -> Agains
     begun = time.process_time()
     model.fit(copies)
     full = (time.process_time() - begun) / _COPIES
-    alone = BlockFit(model, block.take([i]))
+    alone = BlockFit(model, block.take([i]), fitted=True)
     alone.fit(0, 1)
     fitted = fitted_of(alone, 0)
-    log_mu = fitted.scratch.fitted[0].copy()
+    log_mu = fitted.log_mu_mean.copy()
     density = Density(fitted.structure, fitted.table, alone.rows.hyper[2, 0, :-1].copy())
     draw_points(density, draws=10, tune=10, chains=1)  # loads and compiles
     begun = time.process_time()

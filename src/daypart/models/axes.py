@@ -1,16 +1,47 @@
-"""Where nodes lie: along theta's axes, each bent so that the density falls as a normal one's."""
+"""Theta's log density between visits: along its axes, and how its slope across them changes.
+
+An axis is a column of the root of theta's covariance at the mode. Where both its sides were
+visited, the log density along it is the polynomial of degree 4 through the values and slopes
+found there, and the visits' slopes in the other coordinates tell how it tilts off the axis. Each
+axis is bent, so that nodes of a rule for a normal density lie where this one has its mass.
+"""
 
 from __future__ import annotations
 
 import math
 
 import numba
+import numpy as np
 
+from daypart.models.field import SCRATCH, Scratch
 from daypart.models.kernels import F1, F2, FloatMatrix, FloatVector, kernel
-from daypart.models.search import HIGHEST, LOWEST, VECTORS
+from daypart.models.search import (
+    BEST,
+    DIRECTION,
+    HALVINGS,
+    HIGHEST,
+    LENGTH,
+    LOWEST,
+    SLOPE,
+    STATE,
+    TRIAL,
+    TRIAL_SLOPE,
+    VALUE,
+    VECTORS,
+)
 
 SKEW_DISTANCE = 1.5
-"""In standard deviations: where FAST makes a bent axis fall as the skewed density does."""
+"""In standard deviations: where an axis not visited is bent to fall as the skewed density does."""
+LEAST_FALL, MOST_FALL = 0.4, 2.2
+"""Of the fall of a normal density at a visit's distance: beyond, the visit is made again."""
+MOST_EXCESS = 3.0
+"""In log density, of a node over a normal density."""
+
+OFFSET, RISE, SLOPES = 0, 1, 2
+"""Columns of a visit: place along its axis, log density less the mode's, slope in each axis."""
+BELOW, ABOVE, CUBIC, TILT = 0, 1, 2, 6
+"""Columns of an axis's curve: normal scores of its visits, four coefficients along it (Newton's
+form through 0, below, below, above, above), two for its tilt towards each of the others."""
 
 
 @kernel(numba.float64, F1, F1, F2, F1)
@@ -28,44 +59,185 @@ def place_node(z: FloatVector, centre: FloatVector, root: FloatMatrix, theta: Fl
     return square
 
 
-@kernel(numba.float64, F2, F1, F1)
-def bend_node(bends: FloatMatrix, z: FloatVector, bent: FloatVector) -> float:
-    """Write z bent along each axis; return minus its log density, z normal (up to a constant).
+@kernel(numba.float64, numba.int64)
+def visit_distance(dimensions: int) -> float:
+    """Return how many standard deviations from the mode an axis is visited."""
+    return math.sqrt(dimensions + 2.0)
 
-    The bend is length (exp(bend z) - 1) / bend, of which the rows of `bends` hold bend and length.
-    """
-    energy = 0.0
-    for j in range(len(z)):
-        bend = bends[0, j]
-        factor = math.expm1(bend * z[j]) / bend if abs(bend) > 1e-6 else z[j]
-        bent[j] = bends[1, j] * factor
-        energy += 0.5 * z[j] * z[j] + bend * z[j]
-    return energy
+
+@kernel(numba.void, F2, numba.int64, numba.boolean)
+def aim_along(w: FloatMatrix, axis: int, above: bool) -> None:
+    """Set TRIAL on one side of an axis, within bounds, and DIRECTION to its coordinates."""
+    d = w.shape[1]
+    root = w[VECTORS + 4 * d : VECTORS + 5 * d]
+    side = 1.0 if above else -1.0
+    offset = visit_distance(d) * w[STATE, LENGTH]
+    for i in range(axis, d):
+        step = side * root[i, axis]
+        if step < 0.0:
+            offset = min(offset, (LOWEST - w[BEST, i]) / step)
+        elif step > 0.0:
+            offset = min(offset, (HIGHEST - w[BEST, i]) / step)
+    for i in range(d):
+        w[DIRECTION, i] = 0.0
+    w[DIRECTION, axis] = side * max(offset, 0.01)
+    place_node(w[DIRECTION], w[BEST], root, w[TRIAL])
+
+
+@kernel(numba.float64, numba.float64, numba.float64)
+def stretch(half: float, fall: float) -> float:
+    """Return by which factor a density falls by `half`, where it falls by `fall` now."""
+    return min(max(math.sqrt(half / max(fall, 0.02 * half)), 0.4), 2.5)
+
+
+@kernel(numba.boolean, F2, numba.float64)
+def is_placed(w: FloatMatrix, value: float) -> bool:
+    """Tell whether a visit is where the density has fallen well; if not, set LENGTH to go again."""
+    half = 0.5 * visit_distance(w.shape[1]) ** 2
+    fall = w[STATE, VALUE] - value
+    if w[STATE, HALVINGS] == 0.0 and not LEAST_FALL * half <= fall <= MOST_FALL * half:
+        w[STATE, HALVINGS] = 1.0
+        w[STATE, LENGTH] = stretch(half, fall)
+        return False
+    w[STATE, HALVINGS] = 0.0
+    w[STATE, LENGTH] = 1.0
+    return True
+
+
+@kernel(numba.void, SCRATCH, F2, numba.int64, numba.int64, numba.float64)
+def keep_visit(s: Scratch, w: FloatMatrix, slot: int, axis: int, value: float) -> None:
+    """Keep what was found at TRIAL, on an axis."""
+    d = w.shape[1]
+    root, visit = w[VECTORS + 4 * d : VECTORS + 5 * d], s.visit[slot]
+    visit[OFFSET] = w[DIRECTION, axis]
+    visit[RISE] = value - w[STATE, VALUE]
+    for j in range(d):
+        total = 0.0
+        for i in range(j, d):
+            total += root[i, j] * w[TRIAL_SLOPE, i]
+        visit[SLOPES + j] = total
+
+
+@kernel(numba.float64, F2, numba.int64)
+def slope_at_mode(w: FloatMatrix, axis: int) -> float:
+    """Return the slope that the search left along an axis."""
+    d = w.shape[1]
+    total = 0.0
+    for i in range(axis, d):
+        total += w[VECTORS + 4 * d + i, axis] * w[SLOPE, i]
+    return total
 
 
 @kernel(numba.void, F2, numba.int64, numba.float64, numba.float64, numba.float64)
-def find_bend(
-    bends: FloatMatrix, axis: int, distance: float, fall_below: float, fall_above: float
-) -> None:
-    """Bend an axis so that the log density falls as a normal one's on both sides.
+def bend_axis(bends: FloatMatrix, axis: int, distance: float, below: float, above: float) -> None:
+    """Bend an axis so that normal scores of -distance and +distance lie at -below and above.
 
-    `fall_below` and `fall_above` is how far it fell at -distance and +distance, unbent.
+    The bend is length (exp(bend z) - 1) / bend, of which the rows of `bends` hold bend and length.
     """
-    half = 0.5 * distance * distance
-    below = min(max(math.sqrt(half / max(fall_below, 0.02 * half)), 0.4), 2.5)
-    above = min(max(math.sqrt(half / max(fall_above, 0.02 * half)), 0.4), 2.5)
     bend = math.log(above / below) / distance
     reach = 0.5 * bend * distance
     bends[0, axis] = bend
-    bends[1, axis] = math.sqrt(above * below) * (
-        reach / math.sinh(reach) if abs(reach) > 1e-6 else 1.0
+    bends[1, axis] = (
+        math.sqrt(above * below)
+        / distance
+        * (reach / math.sinh(reach) if abs(reach) > 1e-6 else 1.0)
     )
 
 
-@kernel(numba.void, F2, numba.int64)
-def bend_by_skewness(w: FloatMatrix, axis: int) -> None:
-    """Bend an axis as the skewness found along it says, which the bends' first row holds."""
+@kernel(numba.float64, F2, numba.int64, numba.float64)
+def bent(bends: FloatMatrix, axis: int, z: float) -> float:
+    """Return the place along an axis of a normal score."""
+    bend = bends[0, axis]
+    place: float = bends[1, axis] * (math.expm1(bend * z) / bend if abs(bend) > 1e-6 else z)
+    return place
+
+
+@kernel(numba.float64, F2, numba.int64, numba.float64)
+def unbent(bends: FloatMatrix, axis: int, offset: float) -> float:
+    """Return the normal score of a place along an axis (beyond what scores reach: a far one)."""
+    bend = bends[0, axis]
+    score: float = offset / bends[1, axis]
+    return math.log(max(1.0 + bend * score, 0.05)) / bend if abs(bend) > 1e-6 else score
+
+
+@kernel(numba.void, SCRATCH, F2, numba.int64)
+def bend_by_skewness(s: Scratch, w: FloatMatrix, axis: int) -> None:
+    """Bend an axis that is not visited as the skewness along it says: the bends' first row."""
     bends = w[VECTORS + 5 * w.shape[1] :]
-    tilt = bends[0, axis] * SKEW_DISTANCE**3 / 6.0
     half = 0.5 * SKEW_DISTANCE**2
-    find_bend(bends, axis, SKEW_DISTANCE, half + tilt, half - tilt)
+    tilt = bends[0, axis] * SKEW_DISTANCE**3 / 6.0
+    below = SKEW_DISTANCE * stretch(half, half + tilt)
+    above = SKEW_DISTANCE * stretch(half, half - tilt)
+    bend_axis(bends, axis, SKEW_DISTANCE, below, above)
+    s.curve[axis, BELOW] = 0.0
+    s.curve[axis, ABOVE] = 0.0
+
+
+@kernel(numba.void, SCRATCH, F2, numba.int64)
+def shape_axis(s: Scratch, w: FloatMatrix, axis: int) -> None:
+    """Bend an axis by the visits to both its sides, and find the density's curve along it."""
+    d = w.shape[1]
+    bends, curve = w[VECTORS + 5 * d :], s.curve[axis]
+    low, high = s.visit[1 + 2 * axis], s.visit[2 + 2 * axis]
+    if not low[RISE] + high[RISE] > -np.inf:
+        bend_by_skewness(s, w, axis)
+        return
+    distance = visit_distance(d)
+    half = 0.5 * distance * distance
+    below, above = stretch(half, -low[RISE]), stretch(half, -high[RISE])
+    bend_axis(bends, axis, distance, -low[OFFSET] * below, high[OFFSET] * above)
+    bend, length = bends[0, axis], bends[1, axis]
+    a, b = unbent(bends, axis, low[OFFSET]), unbent(bends, axis, high[OFFSET])
+    curve[BELOW] = a
+    curve[ABOVE] = b
+    first = (low[RISE] + 0.5 * a * a + bend * a) / a
+    rise = high[RISE] - low[RISE] + 0.5 * (b * b - a * a) + bend * (b - a)
+    slope = low[SLOPES + axis] * length * math.exp(bend * a) + a + bend
+    end_slope = high[SLOPES + axis] * length * math.exp(bend * b) + b + bend
+    across = rise / (b - a)
+    second, between = (slope - first) / a, (across - slope) / (b - a)
+    third, last = (between - second) / b, (end_slope - across) / (b - a)
+    curve[CUBIC] = first
+    curve[CUBIC + 1] = second
+    curve[CUBIC + 2] = third
+    curve[CUBIC + 3] = ((last - between) / (b - a) - third) / b
+
+
+@kernel(numba.void, SCRATCH, F2)
+def find_tilts(s: Scratch, w: FloatMatrix) -> None:
+    """Find how the slope across each visited axis changes along it, after all axes are bent."""
+    d = w.shape[1]
+    for axis in range(d):
+        curve = s.curve[axis]
+        a, b = curve[BELOW], curve[ABOVE]
+        for j in range(d):
+            curve[TILT + 2 * j] = 0.0
+            curve[TILT + 2 * j + 1] = 0.0
+            if j == axis or a == 0.0:
+                continue
+            at_mode, length = slope_at_mode(w, j), w[VECTORS + 5 * d + 1, j]
+            low = (s.visit[1 + 2 * axis, SLOPES + j] - at_mode) * length / (a * a)
+            high = (s.visit[2 + 2 * axis, SLOPES + j] - at_mode) * length / (b * b)
+            change = (high - low) / (b - a)
+            curve[TILT + 2 * j] = low - change * a
+            curve[TILT + 2 * j + 1] = change
+
+
+@kernel(numba.float64, SCRATCH, F2, F1)
+def excess(s: Scratch, w: FloatMatrix, z: FloatVector) -> float:
+    """Return the log density of normal scores z over that of a normal law, both 0 at the mode."""
+    d = w.shape[1]
+    bends = w[VECTORS + 5 * d :]
+    total = 0.0
+    for i in range(d):
+        curve, x = s.curve[i], z[i]
+        a, b = curve[BELOW], curve[ABOVE]
+        if a == 0.0:  # as a normal law's along the bent axis, but for the slope left at the mode
+            total += bends[0, i] * x + slope_at_mode(w, i) * bent(bends, i, x)
+            continue
+        inner = curve[CUBIC + 2] + (x - b) * curve[CUBIC + 3]
+        inner = curve[CUBIC + 1] + (x - a) * inner
+        total += x * (curve[CUBIC] + (x - a) * inner)
+        for j in range(d):
+            total += z[j] * x * x * (curve[TILT + 2 * j] + x * curve[TILT + 2 * j + 1])
+    return min(total, MOST_EXCESS)

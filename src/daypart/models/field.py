@@ -57,8 +57,6 @@ class Structure(NamedTuple):
     """Half-normal scales of the hyperparameters: one per level, week scale, tau."""
     level_precision: float
     event_precision: float
-    bent: FloatVector
-    """AUTO visits both sides of a coordinate of theta that is more skewed than this."""
     centre: FloatVector
     """Where theta is expected, beside its half-normal prior: what partitions like it have."""
     pull: FloatVector
@@ -115,7 +113,11 @@ class Scratch(NamedTuple):
     scales: FloatMatrix  # [2, levels + 1]: precisions of the levels and weeks; sums of squares
     response: FloatMatrix  # [2 d, N]: slopes in theta of the mode's tree effects, then of paths
     response_dense: FloatMatrix  # [d, m]
-    fitted: FloatCube  # [2, weeks, 168] sums over nodes of log mu and its square
+    visit: FloatMatrix  # [2 d + 1, 2 + d] theta's visits: the mode, then two an axis; see `axes`
+    curve: FloatMatrix  # [d, 6 + 2 d] theta's density between them; see `axes`
+    law: FloatMatrix  # [2 d + 1, 2 d] of scores along the axes; see `summary`
+    moment: FloatCube  # [2 d + 1, 2, 169 + m] the field's mean and variance at each visit
+    fitted: np.ndarray  # [weeks, 2 d + 1, 2, 168] those of log mu in every cell; no weeks unasked
     normal: FloatMatrix  # [draws, N] the numbers that k-hat's draws are made of; none without it
     draw: FloatMatrix  # [6, N]
     ratio: FloatVector  # [draws]
@@ -126,8 +128,11 @@ def padded_nodes(segments: int) -> int:
     return -(-(24 * segments + 1) // 32) * 32
 
 
-def make_scratch(weeks: int, effects: int, segments: int, levels: int, large: int) -> Scratch:
+def make_scratch(
+    weeks: int, effects: int, segments: int, levels: int, large: int, *, fitted: bool = False
+) -> Scratch:
     """Allocate what one thread needs for partitions of up to so many weeks and effects."""
+    d = levels + 2
     m = weeks + effects
     m += -m % 4  # kernels take four rows at a time
     nodes = padded_nodes(segments)
@@ -140,9 +145,13 @@ def make_scratch(weeks: int, effects: int, segments: int, levels: int, large: in
         line=np.zeros((2, max(nodes, m))),
         large=np.zeros((2, max(large, 1))),
         scales=np.zeros((2, levels + 1)),
-        response=np.zeros((2 * levels + 4, nodes)),
-        response_dense=np.zeros((levels + 2, m)),
-        fitted=np.zeros((2, weeks, HOURS)),
+        response=np.zeros((2 * d, nodes)),
+        response_dense=np.zeros((d, m)),
+        visit=np.zeros((2 * d + 1, 2 + d)),
+        curve=np.zeros((d, 6 + 2 * d)),
+        law=np.zeros((2 * d + 1, 2 * d)),
+        moment=np.zeros((2 * d + 1, 2, HOURS + 1 + m)),
+        fitted=np.zeros((weeks if fitted else 0, 2 * d + 1, 2, HOURS)),
         normal=np.zeros((0, nodes)),
         draw=np.zeros((6, nodes)),
         ratio=np.zeros(0),
@@ -150,7 +159,7 @@ def make_scratch(weeks: int, effects: int, segments: int, levels: int, large: in
 
 
 STRUCTURE = numba.types.NamedTuple(
-    [I1, I1, numba.int64, F1, numba.float64, numba.float64, F1, F1, F1, numba.int64], Structure
+    [I1, I1, numba.int64, F1, numba.float64, numba.float64, F1, F1, numba.int64], Structure
 )
 SERIES = numba.types.NamedTuple(
     [numba.int64, numba.int64, numba.int64, F2, F2, I2, F1, F1, numba.int64], Series

@@ -51,10 +51,10 @@ from daypart.models.rows import (
     write_scales,
 )
 from daypart.models.search import TRIAL, VECTORS
-from daypart.models.summary import CHECKS, SUM_ROWS
+from daypart.models.summary import SUM_ROWS
 
-FINE_BELOW = 2.0
-"""Mean count an hour under which a series is sparse: FULL takes the finer rule."""
+SPARSE_BELOW = 2.0
+"""Mean count an hour under which a series is sparse."""
 
 
 lay_out = called(layout.lay_out)
@@ -93,11 +93,11 @@ def make_buffers(
     pairs: int,
     nodes: int,
     khat: bool = False,
+    fitted: bool = False,
 ) -> Buffers:
     """Allocate for partitions of up to so many weeks, hours, effects and pairs of event hours."""
-    scratch = make_scratch(
-        weeks, effects, len(structure.parents), len(structure.hyper_scales) - 2, hours + 1
-    )
+    segments, levels = len(structure.parents), len(structure.hyper_scales) - 2
+    scratch = make_scratch(weeks, effects, segments, levels, hours + 1, fitted=fitted)
     if khat:
         normal = normal_numbers(scratch.node.shape[1])
         scratch = scratch._replace(normal=normal, ratio=np.zeros(len(normal)))
@@ -163,15 +163,14 @@ def lay_out_row(placed: Placed, i: int, b: Buffers, report: IntVector) -> int:
 
 @kernel(
     numba.int64,
-    *(STRUCTURE, PLACED, POOLED, BUFFERS, numba.int64, F1, F2, F2, F1, numba.int64, ROWS),
+    *(STRUCTURE, PLACED, POOLED, BUFFERS, F2, F2, F2, F1, numba.int64, ROWS),
 )
 def fit_row(
     structure: Structure,
     placed: Placed,
     pooled: Pooled,
     b: Buffers,
-    inference: int,
-    skewed: FloatVector,
+    limits: FloatMatrix,
     rule: FloatMatrix,
     fine: FloatMatrix,
     start: FloatVector,
@@ -212,37 +211,24 @@ def fit_row(
             structure.hyper_scales,
             pooled.level_precision[top],
             EVENT_SD**-2.0,
-            structure.bent,
             pooled.centre[top],
             pooled.pull[top],
             structure.width,
         )
         apply_prior(pooled, chosen, monday, effect, table, b.offset, b.transforms)
-    sparse = report[layout.TOTAL] < FINE_BELOW * report[layout.OBSERVED]
-    if not sparse:
-        fine = rule
-    limit = skewed[0] if sparse else skewed[1]
+    sparse = report[layout.TOTAL] < SPARSE_BELOW * report[layout.OBSERVED]
+    if sparse:
+        rule = fine
     for j in range(len(start)):
         b.search[TRIAL, j] = start[j]
     steps = rows.steps[i]
     steps[:] = 0
-    found = fit_series(
-        structure,
-        table,
-        b.scratch,
-        inference,
-        limit,
-        rule,
-        fine,
-        b.search,
-        b.nodes,
-        b.sums,
-        steps,
-    )
+    limit = limits[0] if sparse else limits[1]
+    nodes = b.nodes[: len(rule)]
+    found = fit_series(structure, table, b.scratch, limit, rule, b.search, nodes, b.sums, steps)
     if found != DONE or not all_finite(b.sums):
         return LOST
-    used = len(fine) if b.sums[CHECKS, 2] > 0.0 else len(rule)
-    write_scales(rows, i, b.nodes, used)
+    write_scales(rows, i, nodes, len(nodes))
     if len(chosen) > 0:
         write_field_with_prior(rows, i, b.sums, effect, pooled, chosen, monday)
     else:
@@ -255,7 +241,7 @@ def fit_row(
 
 @kernel(
     numba.void,
-    *(STRUCTURE, PLACED, POOLED, BUFFERS, numba.int64, F1, F2, F2, F1),
+    *(STRUCTURE, PLACED, POOLED, BUFFERS, F2, F2, F2, F1),
     *(numba.int64, numba.int64, ROWS),
     door=True,
 )
@@ -264,8 +250,7 @@ def fit_rows(
     placed: Placed,
     pooled: Pooled,
     b: Buffers,
-    inference: int,
-    skewed: FloatVector,
+    limits: FloatMatrix,
     rule: FloatMatrix,
     fine: FloatMatrix,
     start: FloatVector,
@@ -281,17 +266,13 @@ def fit_rows(
         Of a partition without parents.
     placed, pooled, b, rows
         The block, its parents, the buffers to work in, and the rows to fill.
-    inference : int
-        `mixture.FAST`, AUTO or FULL.
-    skewed : float64 array, shape (2,)
-        Limits of AUTO for sparse series and for others; see `mixture.fit_series`.
+    limits : float64 array, shape (2, d)
+        For sparse series and for others; see `mixture.fit_series`.
     rule, fine : float64 array, shape (nodes, 1 + d)
-        See `mixture.fit_series`; `fine` serves sparse series only.
+        See `mixture.fit_series`; `fine` serves sparse series.
     start : float64 array, shape (d,)
         Where the search for theta's mode begins.
     first, end : int
     """
     for i in range(first, end):
-        rows.status[i] = fit_row(
-            structure, placed, pooled, b, inference, skewed, rule, fine, start, i, rows
-        )
+        rows.status[i] = fit_row(structure, placed, pooled, b, limits, rule, fine, start, i, rows)

@@ -51,9 +51,8 @@ def fitted_spans(model: NegativeBinomial, block: SeriesBlock) -> Iterator[Fitted
             nothing = np.full((len(model.configuration.hyperparameters), 7), np.nan)
             yield FittedSpan(fitted.status, fitted.reason, empty, empty, nothing)
             continue
-        first, second = fitted.scratch.fitted[:, : fitted.table.weeks]
-        deviation = np.sqrt(np.maximum(second - first**2, 0.0))
-        yield span_of(block, i, fitted.offset, first, deviation, summarise(fitted.nodes))
+        mean, deviation = fitted.log_mu_mean, np.sqrt(fitted.log_mu_variance)
+        yield span_of(block, i, fitted.offset, mean, deviation, summarise(fitted.nodes))
 
 
 def span_of(

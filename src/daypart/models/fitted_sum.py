@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from daypart.models import layout
 from daypart.models.field import Series, Structure
 from daypart.models.fit_rows import Buffers, make_buffers
-from daypart.models.mixture import AUTO, DONE, fit_series
+from daypart.models.mixture import DONE, fit_series
+from daypart.models.negbin import visit_limits
 from daypart.models.quadrature import integration_rule
 from daypart.models.search import TRIAL
-from daypart.models.summary import DENSE, DENSE_SQUARE, HOUR, HOUR_SQUARE
+from daypart.models.summary import DENSE, DENSE_VARIANCE, HOUR, HOUR_VARIANCE
 from daypart.models.sums import Sum
 
 if TYPE_CHECKING:
@@ -82,9 +83,9 @@ def fit_sum(
         len(large),
     )
     buffers.search[TRIAL] = np.cbrt(model.configuration.start)
-    arguments = rule, rule, buffers.search, buffers.nodes, buffers.sums, np.zeros(2, np.int64)
-    skewed = model.configuration.skewed[-1]
-    code = fit_series(structure, series, buffers.scratch, AUTO, skewed, *arguments)
+    limits = visit_limits(model.configuration, "auto")[1]
+    arguments = limits, rule, buffers.search, buffers.nodes, buffers.sums, np.zeros(2, np.int64)
+    code = fit_series(structure, series, buffers.scratch, *arguments)
     if code != DONE or not np.isfinite(buffers.sums).all():
         return None
     return _read_sum(model, structure, buffers, table, offset, present)
@@ -105,8 +106,7 @@ def _read_sum(
     present: NDArray[np.int64],
 ) -> FittedSum:
     weeks, sums = len(table.counts), buffers.sums
-    variance = np.maximum(sums[HOUR_SQUARE] - sums[HOUR] ** 2, 1e-12)
-    dense = np.maximum(sums[DENSE_SQUARE] - sums[DENSE] ** 2, 1e-12)
+    variance, dense = sums[HOUR_VARIANCE], sums[DENSE_VARIANCE]
     event_mean = np.zeros(len(model.calendar.effects))
     event_sd = np.full(len(model.calendar.effects), structure.event_precision**-0.5)
     event_mean[present] = sums[DENSE, weeks : weeks + len(present)]

@@ -15,12 +15,11 @@ from daypart.models.field import (
     CROSSED_PARENTS,
     DAY_TYPE_LEVELS,
     DAY_TYPE_PARENTS,
-    Scratch,
     Series,
     Structure,
 )
 from daypart.models.fit_rows import Buffers, fit_rows, make_buffers
-from daypart.models.negbin import FEWEST_WEEKS, INFERENCES, MOST_WEEKS
+from daypart.models.negbin import FEWEST_WEEKS, MOST_WEEKS, visit_limits
 from daypart.models.parents import EVENT_SD
 from daypart.models.placed import Placed, place
 from daypart.models.pooled import no_parents, pool
@@ -46,7 +45,6 @@ def structure_of(configuration: Configuration) -> Structure:
         hyper_scales=np.array(configuration.hyper_scales),
         level_precision=configuration.level_sd**-2.0,
         event_precision=configuration.event_sd**-2.0,
-        bent=np.array(configuration.bent),
         centre=np.zeros(len(configuration.hyper_scales)),
         pull=np.zeros(len(configuration.hyper_scales)),
     )
@@ -81,9 +79,13 @@ class BlockFit:
     ----------
     model : NegativeBinomial
     block : SeriesBlock
+    fitted : bool
+        Whether `buffers.scratch.fitted` receives the posterior of every hour fitted.
     """
 
-    def __init__(self, model: NegativeBinomial, block: SeriesBlock) -> None:
+    def __init__(
+        self, model: NegativeBinomial, block: SeriesBlock, *, fitted: bool = False
+    ) -> None:
         configuration = model.configuration
         self.model = model
         self.structure = structure_of(configuration)
@@ -116,6 +118,7 @@ class BlockFit:
             pairs=int(np.diff(self.placed.event_start).max(initial=0)),
             nodes=max(len(self.rule), len(self.fine)),
             khat=model.tells_khat,
+            fitted=fitted,
         )
 
     def __len__(self) -> int:
@@ -128,8 +131,7 @@ class BlockFit:
             self.placed,
             self.pooled,
             self.buffers,
-            INFERENCES.index(self.model.parameters["inference"]),
-            np.array(self.model.configuration.skewed),
+            visit_limits(self.model.configuration, self.model.parameters["inference"]),
             self.rule,
             self.fine,
             np.cbrt(np.array(self.model.configuration.start)),
@@ -177,9 +179,8 @@ class Fitted:
         Weight and theta of each node.
     theta : float64 array, shape (d,)
         The mode.
-    scratch : Scratch
-        `fitted` holds sums over the nodes of log mu and its square; the rest is of the node
-        visited last.
+    log_mu_mean, log_mu_variance : float64 array, shape (weeks, 168)
+        Of log mu less log exposure and offset. Empty where the block's fit keeps them not.
     """
 
     status: str
@@ -189,7 +190,8 @@ class Fitted:
     offset: Floats
     nodes: Floats
     theta: Floats
-    scratch: Scratch
+    log_mu_mean: Floats
+    log_mu_variance: Floats
 
 
 def fit_block(model: NegativeBinomial, block: SeriesBlock) -> pa.Table:
@@ -203,7 +205,7 @@ def fit_block(model: NegativeBinomial, block: SeriesBlock) -> pa.Table:
 
 def fit_partitions(model: NegativeBinomial, block: SeriesBlock) -> Iterator[Fitted]:
     """Fit the partitions of a block one by one, and yield what each left in the buffers."""
-    block_fit = BlockFit(model, block)
+    block_fit = BlockFit(model, block, fitted=True)
     for i in range(len(block_fit)):
         block_fit.fit(i, i + 1)
         yield fitted_of(block_fit, i)
@@ -241,5 +243,6 @@ def fitted_of(block_fit: BlockFit, i: int) -> Fitted:
         offset=buffers.offset[:weeks],
         nodes=nodes,
         theta=buffers.search[BEST],
-        scratch=buffers.scratch,
+        log_mu_mean=buffers.scratch.fitted[:weeks, 0, 0],
+        log_mu_variance=buffers.scratch.fitted[:weeks, 0, 1],
     )

@@ -49,9 +49,8 @@ def judge_partition(
     wide = next(iter(fit_partitions(model.approximated("full"), block)))
     density = Density(wide.structure, wide.table, fast[:-1, 0])
     judge = sample_posterior(density, draws=draws, tune=tune, seed=seed)
-    mean, square = wide.scratch.fitted[:, : wide.table.weeks]
-    ratio = np.sqrt(np.maximum(square - mean**2, 0.0)) / judge.log_mu_sd
-    away = np.abs(mean - judge.log_mu_mean) / judge.log_mu_sd
+    ratio = np.sqrt(wide.log_mu_variance) / judge.log_mu_sd
+    away = np.abs(wide.log_mu_mean - judge.log_mu_mean) / judge.log_mu_sd
     found = {
         "difference": float(np.nanmax(away)),
         "difference_noise": float(np.nanmax(judge.noise)),

@@ -36,6 +36,7 @@ IntMatrix = NDArray[np.int64]
 
 F1 = numba.types.Array(numba.float64, 1, "C")
 F2 = numba.types.Array(numba.float64, 2, "C")
+F3 = numba.types.Array(numba.float64, 3, "C")
 I1 = numba.types.Array(numba.int64, 1, "C")
 I2 = numba.types.Array(numba.int64, 2, "C")
 

@@ -1,17 +1,15 @@
 """One partition's fit: climb to theta's mode, see how theta spreads there, mix over its nodes.
 
-FAST takes theta as bent normal around its mode and the field's answer to it as linear; AUTO does so
-too, but looks how the density falls along skewed axes. FULL visits 1 + 2 d axis and 2^d (d = 3) or
-2^(d - 1) (d = 5) corner nodes of a degree-5 rule, at distance sqrt(d + 2) in standardised
-coordinates; each axis is bent so that the density falls along it as a normal one would (visited
-for that; FAST reads it off the skewness), and a node's weight is corrected by density over normal.
-The tails of sparse series' scales need more nodes: those of a product rule
-(`quadrature.product_rule`).
+Beside the mode the slope is taken along each coordinate of theta, for its covariance and skewness.
+Axes of that covariance are visited on both sides, at sqrt(d + 2) standard deviations: in full all
+of them, else those more skewed than the caller's limits. What was found there, values, slopes
+and the field's moments, gives theta's density and the field in between (`axes`, `summary`), which
+a rule of many nodes then integrates without another visit.
 
 References
 ----------
+Rue, Martino and Chopin (2009), section 6.5; there, nodes are visited one by one.
 Stroud (1971), Approximate calculation of multiple integrals, the rules for E_n^{r^2}.
-Rue, Martino and Chopin (2009), section 6.5.
 """
 
 from __future__ import annotations
@@ -21,16 +19,24 @@ import math
 import numba
 import numpy as np
 
-from daypart.models.axes import bend_by_skewness, bend_node, find_bend, place_node
-from daypart.models.elimination import cholesky
+from daypart.models.axes import (
+    aim_along,
+    bend_by_skewness,
+    bent,
+    excess,
+    find_tilts,
+    is_placed,
+    keep_visit,
+    place_node,
+    shape_axis,
+)
 from daypart.models.field import SCRATCH, SERIES, STRUCTURE, Scratch, Series, Structure, start_field
-from daypart.models.kernels import F2, I1, FloatMatrix, IntVector, kernel
+from daypart.models.kernels import F1, F2, I1, FloatMatrix, FloatVector, IntVector, kernel
 from daypart.models.khat import hours_khat
 from daypart.models.marginal import log_posterior, second_order
 from daypart.models.response import follow, jump, respond
 from daypart.models.search import (
     BEST,
-    CHANGE,
     DIRECTION,
     HALVINGS,
     HIGHEST,
@@ -49,31 +55,25 @@ from daypart.models.search import (
     learn,
 )
 from daypart.models.start import guess_theta
-from daypart.models.summary import CHECKS, add_field, add_fitted, add_uncertainty_of_theta
+from daypart.models.summary import CHECKS, keep_moments, mix_field
 
-FAST, AUTO, FULL = range(3)
-SEARCH, CENTRE, SLOPES, AXES, NODES, DONE, LOST = range(7)
+SEARCH, CENTRE, SLOPES, AXES, DONE, LOST = range(6)
 """Phases of a fit: the climb, back to the mode where it ended elsewhere, beside it for the
-Hessian, the rule's axes, all of its nodes; the end, and the end without a posterior."""
+Hessian, both sides of its axes; the end, and the end without a posterior."""
 MOST_CORRECTION = 1.0
-"""How far the expansion's next term may move a node's log density against the centre's."""
+"""How far the expansion's next term may move a visit's log density against the mode's."""
 LOST_DIGITS = 1e11
 """A log density beyond this has too few digits left for a third difference."""
 
 
-@kernel(numba.int64, STRUCTURE, F2, numba.int64, numba.boolean, numba.int64)
-def next_axis(structure: Structure, w: FloatMatrix, visit: int, full: bool, inference: int) -> int:
-    """Return which visit to the axes comes next, and bend those passed over by their skewness.
-
-    The third derivative at the mode says little of where a skewed density ends.
-    """
+@kernel(numba.int64, SCRATCH, F2, numba.int64, F1)
+def next_axis(s: Scratch, w: FloatMatrix, axis: int, limits: FloatVector) -> int:
+    """Return which axis is visited next, and bend those passed over by their skewness."""
     bends = w[VECTORS + 5 * w.shape[1] :]
-    while visit < 2 * w.shape[1]:
-        if full or (inference == AUTO and abs(bends[0, visit // 2]) > structure.bent[visit // 2]):
-            break
-        bend_by_skewness(w, visit // 2)
-        visit += 2
-    return visit
+    while axis < w.shape[1] and abs(bends[0, axis]) <= limits[axis]:
+        bend_by_skewness(s, w, axis)
+        axis += 1
+    return axis
 
 
 @kernel(numba.float64, F2, numba.int64)
@@ -82,39 +82,24 @@ def slope_width(w: FloatMatrix, i: int) -> float:
     return 0.5 * math.sqrt(min(max(w[VECTORS + i, i], 1e-5), 0.02))
 
 
-@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, numba.int64, numba.int64, F2, F2, F2)
+@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, numba.int64, numba.int64, F2)
 def aim(
-    structure: Structure,
-    t: Series,
-    s: Scratch,
-    phase: int,
-    index: int,
-    rule: FloatMatrix,
-    fine: FloatMatrix,
-    w: FloatMatrix,
+    structure: Structure, t: Series, s: Scratch, phase: int, index: int, w: FloatMatrix
 ) -> None:
     """Set TRIAL, and the field to where its mode should be, for one visit of a phase."""
-    d = w.shape[1]
-    centre, trial = w[BEST], w[TRIAL]
     if phase == SEARCH:  # `learn` has set it
         return
-    for i in range(d):
-        trial[i] = centre[i]
+    for i in range(w.shape[1]):
+        w[TRIAL, i] = w[BEST, i]
     if phase == CENTRE:
         return
     if phase == SLOPES:
-        trial[index] += slope_width(w, index)
-        if trial[index] > HIGHEST:
-            trial[index] -= 2.0 * slope_width(w, index)
+        w[TRIAL, index] += slope_width(w, index)
+        if w[TRIAL, index] > HIGHEST:
+            w[TRIAL, index] -= 2.0 * slope_width(w, index)
     else:
-        root, bends = w[VECTORS + 4 * d : VECTORS + 5 * d], w[VECTORS + 5 * d :]
-        if phase == AXES:
-            bends[0, index // 2] = 0.0
-            bends[1, index // 2] = 1.0
-        z = rule[index + 1, 1:] if phase == AXES else fine[index, 1:]
-        w[STATE, LENGTH] = bend_node(bends, z, w[DIRECTION])
-        place_node(w[DIRECTION], centre, root, trial)
-    jump(structure, t, s, trial, centre)
+        aim_along(w, index // 2, index % 2 == 1)
+    jump(structure, t, s, w[TRIAL], w[BEST])
 
 
 @kernel(numba.void, F2, numba.int64, numba.float64, F2)
@@ -154,145 +139,47 @@ def shape_theta(w: FloatMatrix, sums: FloatMatrix) -> bool:
         offset = 0.0
         for j in range(d):
             offset += covariance[i, j] * w[SLOPE, j]
-        deviation = math.sqrt(covariance[i, i])
-        sums[CHECKS, 0] = max(sums[CHECKS, 0], abs(offset) / deviation)
-        w[CHANGE, i] = min(max(offset, -deviation), deviation)
+        sums[CHECKS, 0] = max(sums[CHECKS, 0], abs(offset) / math.sqrt(covariance[i, i]))
     return True
 
 
-@kernel(numba.boolean, STRUCTURE, SERIES, SCRATCH, F2, F2, F2, F2)
-def finish_fast(
+@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, F2, F2, F2, F2)
+def mix(
     structure: Structure,
     t: Series,
     s: Scratch,
-    rule: FloatMatrix,
-    w: FloatMatrix,
-    nodes: FloatMatrix,
-    sums: FloatMatrix,
-) -> bool:
-    """Place the rule's nodes unvisited, by covariance and skewness; widen the field by them.
-
-    CHANGE holds what a last Newton step in theta would add.
-    """
-    d = w.shape[1]
-    covariance, room = w[VECTORS + d : VECTORS + 2 * d], w[VECTORS + 2 * d : VECTORS + 4 * d]
-    root, bends = w[VECTORS + 4 * d : VECTORS + 5 * d], w[VECTORS + 5 * d :]
-    centre, offset = w[SLOPE], w[CHANGE]
-    for i in range(d):
-        centre[i] = w[BEST, i] + offset[i]
-        offset[i] = 0.0
-        for j in range(d):
-            covariance[i, j] = 0.0
-    total = 0.0
-    for node in range(len(rule)):
-        energy = bend_node(bends, rule[node, 1:], w[DIRECTION])
-        square = place_node(rule[node, 1:], centre, root, nodes[node, 1:])
-        place_node(w[DIRECTION], centre, root, nodes[node, 1:])
-        nodes[node, 0] = rule[node, 0] * math.exp(energy - 0.5 * square)
-        total += nodes[node, 0]
-    for node in range(len(rule)):
-        nodes[node, 0] /= total
-        for i in range(d):
-            offset[i] += nodes[node, 0] * (nodes[node, 1 + i] - w[BEST, i])
-    for node in range(len(rule)):
-        for i in range(d):
-            for j in range(d):
-                one = nodes[node, 1 + i] - w[BEST, i] - offset[i]
-                two = nodes[node, 1 + j] - w[BEST, j] - offset[j]
-                covariance[i, j] += nodes[node, 0] * one * two
-    if not cholesky(covariance, room, d):
-        return False
-    add_uncertainty_of_theta(structure, t, s, room[:d], offset, sums)
-    return True
-
-
-@kernel(numba.void, SERIES, SCRATCH)
-def clear_fitted(t: Series, s: Scratch) -> None:
-    """Set the sums over nodes of log mu to 0."""
-    for k in range(t.weeks):
-        for c in range(168):
-            s.fitted[0, k, c] = 0.0
-            s.fitted[1, k, c] = 0.0
-
-
-@kernel(numba.int64, SERIES, SCRATCH, F2, F2, F2, F2)
-def begin_nodes(
-    t: Series,
-    s: Scratch,
-    rule: FloatMatrix,
-    w: FloatMatrix,
-    nodes: FloatMatrix,
-    sums: FloatMatrix,
-) -> int:
-    """Begin the sums over a rule's nodes; return how many are done.
-
-    The sums hold the field at the mode: where the rule's first node lies there, it is done.
-    """
-    here = 0.0
-    for j in range(1, rule.shape[1]):
-        here = max(here, abs(rule[0, j]))
-    weight = rule[0, 0] if here == 0.0 else 0.0
-    nodes[0, 0] = weight
-    for i in range(w.shape[1]):
-        nodes[0, 1 + i] = w[BEST, i]
-    for i in range(CHECKS):
-        for j in range(sums.shape[1]):
-            sums[i, j] *= weight
-    for k in range(t.weeks):
-        for c in range(168):
-            s.fitted[0, k, c] *= weight
-            s.fitted[1, k, c] *= weight
-    return 1 if weight > 0.0 else 0
-
-
-@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, numba.int64, numba.float64, F2, F2, F2, F2)
-def learn_node(
-    structure: Structure,
-    t: Series,
-    s: Scratch,
-    node: int,
-    value: float,
     rule: FloatMatrix,
     w: FloatMatrix,
     nodes: FloatMatrix,
     sums: FloatMatrix,
 ) -> None:
-    """Take in one node of the rule; after the last, make the weights sum to 1."""
-    excess = value - w[STATE, VALUE] + w[STATE, LENGTH]
-    weight = rule[node, 0] * math.exp(min(excess, 5.0)) if value > -np.inf else 0.0
-    nodes[node, 0] = weight
-    for i in range(w.shape[1]):
-        nodes[node, 1 + i] = w[TRIAL, i]
-    add_field(structure, t, s, weight, sums)
-    add_fitted(t, s, weight)
-    if node + 1 == len(rule):
-        total = 0.0
-        for i in range(len(rule)):
-            total += nodes[i, 0]
-        for i in range(len(rule)):
-            nodes[i, 0] /= total
-        for i in range(CHECKS):
-            for j in range(sums.shape[1]):
-                sums[i, j] /= total
-        for k in range(t.weeks):
-            for c in range(168):
-                s.fitted[0, k, c] /= total
-                s.fitted[1, k, c] /= total
+    """Weigh the rule's nodes by theta's density between the visits, and mix the field by them."""
+    d = w.shape[1]
+    root, bends = w[VECTORS + 4 * d : VECTORS + 5 * d], w[VECTORS + 5 * d :]
+    find_tilts(s, w)
+    total = 0.0
+    for node in range(len(rule)):
+        for i in range(d):
+            w[DIRECTION, i] = bent(bends, i, rule[node, 1 + i])
+        place_node(w[DIRECTION], w[BEST], root, nodes[node, 1:])
+        nodes[node, 0] = rule[node, 0] * math.exp(excess(s, w, rule[node, 1:]))
+        total += nodes[node, 0]
+    for node in range(len(rule)):
+        nodes[node, 0] /= total
+    mix_field(structure, t, s, rule, w, nodes, sums)
 
 
 @kernel(
     numba.int64,
-    *(STRUCTURE, SERIES, SCRATCH, numba.int64, numba.float64, F2, F2, F2, F2, F2, I1),
+    *(STRUCTURE, SERIES, SCRATCH, F1, F2, F2, F2, F2, I1),
     door=True,
 )
 def fit_series(
     structure: Structure,
     t: Series,
     s: Scratch,
-    inference: int,
-    skewed: float,
+    limits: FloatVector,
     rule: FloatMatrix,
-    fine: FloatMatrix,
     w: FloatMatrix,
     nodes: FloatMatrix,
     sums: FloatMatrix,
@@ -302,22 +189,18 @@ def fit_series(
 
     Parameters
     ----------
-    inference : int
-        FAST, AUTO or FULL.
-    skewed : float
-        AUTO integrates in full where a coordinate of theta is more skewed than this.
+    limits : float64 array, shape (d,)
+        Both sides of an axis of theta are visited where it is more skewed than this.
     rule : float64 array, shape (nodes, 1 + d)
-        Weight and standardised coordinates: the centre, the axes (minus, plus), the corners.
-    fine : float64 array, shape (nodes, 1 + d)
-        The nodes that FULL visits: `rule`, or a finer one.
+        Weight and standardised coordinates of a rule for a normal density.
     w : float64 array, shape (VECTORS + 5 d + 2, d)
-        The search's matrix; then theta's covariance, room, its root, the rule's bends.
-    nodes : float64 array, shape (nodes of the longer rule, 1 + d)
-        Receives weight and theta of each node: of `fine` where FULL was done, else of `rule`.
+        The search's matrix; then theta's covariance, room, its root, the axes' bends.
+    nodes : float64 array, shape (nodes, 1 + d)
+        Receives weight and theta of each node.
     sums : float64 array, shape (SUM_ROWS, columns)
-        See `summary.add_field`; the row CHECKS receives the slope left at the mode (a Newton
-        step in standard deviations), the largest skewness, 1 where FULL was done, and k-hat
-        where the scratch has room for its draws.
+        See `summary.mix_field`; the row CHECKS receives the slope left at the mode (a Newton
+        step in standard deviations), the largest skewness, 1 where all axes were visited, and
+        k-hat where the scratch has room for its draws.
     steps : int64 array, shape (2,)
         Newton steps and evaluations are added.
 
@@ -326,28 +209,22 @@ def fit_series(
     int
         DONE, or LOST where there was no posterior to be found.
     """
-    axes = 2 * w.shape[1]
     for i in range(len(sums)):
         for j in range(sums.shape[1]):
             sums[i, j] = 0.0
     guess_theta(structure, t, s, w)
     begin_search(w)
-    phase, index = SEARCH, 0
+    phase, index, visited = SEARCH, 0, 0
     expected = 0.0
-    full = False
     while phase < DONE:
-        aim(structure, t, s, phase, index, rule, fine, w)
+        aim(structure, t, s, phase, index, w)
         value = log_posterior(structure, t, s, w[TRIAL], w[TRIAL_SLOPE], steps)
-        if phase >= AXES:
-            correction = second_order(t, s, w[TRIAL, w.shape[1] - 1] ** 6.0) - expected
-            # far out, where the expansion fails, it may not decide
-            value += min(max(correction, -MOST_CORRECTION), MOST_CORRECTION)
-        index += 1
         there = phase == CENTRE
         if phase == SEARCH:
             if value == -np.inf:
                 start_field(structure, t, s)
             best = w[STATE, VALUE]
+            index += 1
             if not learn(w, value) or index == MOST_VISITS:
                 phase = CENTRE if w[STATE, VALUE] > -np.inf else LOST
                 there = phase == CENTRE and value > -np.inf and at_best(w)
@@ -355,44 +232,36 @@ def fit_series(
                 follow(structure, t, s, w[BEST], w[TRIAL])
         if there:
             w[STATE, VALUE] = value
+            w[STATE, LENGTH] = 1.0
+            w[STATE, HALVINGS] = 0.0
             expected = second_order(t, s, w[TRIAL, w.shape[1] - 1] ** 6.0)
             if len(s.ratio) > 0:
                 sums[CHECKS, 3] = hours_khat(structure, t, s, w[TRIAL, w.shape[1] - 1] ** 6.0)
             respond(structure, t, s, w[BEST])
-            add_field(structure, t, s, 1.0, sums)
-            if inference != FAST:
-                clear_fitted(t, s)
-                add_fitted(t, s, 1.0)
+            keep_moments(structure, t, s, 0)
             phase, index = SLOPES, 0
         elif phase == SLOPES:
-            learn_slope(w, index - 1, value, sums)
+            learn_slope(w, index, value, sums)
+            index += 1
             if value == -np.inf or (index == w.shape[1] and not shape_theta(w, sums)):
                 phase = LOST
             elif index == w.shape[1]:
-                lopsided = sums[CHECKS, 1] > skewed
-                full = inference == FULL or (inference == AUTO and lopsided)
-                phase, index = AXES, next_axis(structure, w, 0, full, inference)
-                if index == axes:
-                    phase = DONE
+                phase, index = AXES, 2 * next_axis(s, w, 0, limits)
         elif phase == AXES:
-            fall = w[STATE, VALUE] - value
-            if index % 2 == 1:
-                w[STATE, HALVINGS] = fall
-            else:
-                axis = index // 2 - 1
-                distance = rule[index, 1 + axis]
-                bends = w[VECTORS + 5 * w.shape[1] :]
-                find_bend(bends, axis, distance, w[STATE, HALVINGS], fall)
-                index = next_axis(structure, w, index, full, inference)
-            if index == axes:
-                if full:
-                    phase, index = NODES, begin_nodes(t, s, fine, w, nodes, sums)
-                else:
-                    phase = DONE
-        elif phase == NODES:
-            learn_node(structure, t, s, index - 1, value, fine, w, nodes, sums)
-            phase = DONE if index == len(fine) else NODES
-            sums[CHECKS, 2] = 1.0
-    if phase == DONE and sums[CHECKS, 2] == 0.0:
-        phase = DONE if finish_fast(structure, t, s, rule, w, nodes, sums) else LOST
+            # far out, where the expansion fails, it may not decide
+            correction = second_order(t, s, w[TRIAL, w.shape[1] - 1] ** 6.0) - expected
+            value += min(max(correction, -MOST_CORRECTION), MOST_CORRECTION)
+            if is_placed(w, value):
+                keep_visit(s, w, 1 + index, index // 2, value)
+                keep_moments(structure, t, s, 1 + index)
+                index += 1
+                if index % 2 == 0:
+                    visited += 1
+                    shape_axis(s, w, index // 2 - 1)
+                    index = 2 * next_axis(s, w, index // 2, limits)
+        if phase == AXES and index == 2 * w.shape[1]:
+            phase = DONE
+    if phase == DONE:
+        sums[CHECKS, 2] = 1.0 if visited == w.shape[1] else 0.0
+        mix(structure, t, s, rule, w, nodes, sums)
     return phase

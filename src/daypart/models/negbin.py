@@ -49,11 +49,9 @@ class Configuration:
         Where the search for the scales' mode begins.
     level_sd, event_sd : float
         Standard deviations of the level and of each event effect, in log households.
-    bent : tuple of float
-        Skewness of each scale's posterior above which `auto` visits both its sides.
-    skewed : tuple of float
-        Skewness of any above which `auto` integrates in full: for partitions of under 2
-        households an hour in the mean, and for others.
+    skewed, sparse_skewed : tuple of float
+        Skewness of each scale's posterior above which `auto` visits both its sides, for
+        partitions of at least 2 households an hour in the mean, and for others.
     """
 
     hyperparameters: tuple[str, ...]
@@ -63,8 +61,8 @@ class Configuration:
     start: tuple[float, ...]
     level_sd: float
     event_sd: float
-    bent: tuple[float, ...]
-    skewed: tuple[float, float]
+    skewed: tuple[float, ...]
+    sparse_skewed: tuple[float, ...]
 
 
 CROSSED = Configuration(
@@ -77,8 +75,8 @@ CROSSED = Configuration(
     event_sd=0.5,
     # These keep every hyperparameter's mean within 0.1 sd of long NUTS runs, 0.2 under 1 an hour;
     # the week scale's density often ends near 0, of which its mode tells nothing.
-    bent=(0.6, 0.0, 0.6),
-    skewed=(0.7, 1.0),
+    skewed=(0.5, 0.0, 0.5),
+    sparse_skewed=(0.0, 0.0, 0.0),
 )
 DAY_TYPES = Configuration(
     hyperparameters=("cell_scale", "day_type_scale", "hour_scale", "week_scale", "inv_phi"),
@@ -89,9 +87,30 @@ DAY_TYPES = Configuration(
     level_sd=10.0,
     event_sd=0.5,
     # Means of scales are within 0.3 sd of those integrated in full.
-    bent=(0.6, 0.6, 0.6, 0.6, 0.6),
-    skewed=(4.0, 4.0),
+    skewed=(0.6, 0.6, 0.6, 0.6, 0.6),
+    sparse_skewed=(0.6, 0.6, 0.6, 0.6, 0.6),
 )
+
+
+def visit_limits(configuration: Configuration, inference: str) -> NDArray[np.float64]:
+    """Return above which skewness axes of the scales' posterior are visited.
+
+    Returns
+    -------
+    float64 array, shape (2, hyperparameters)
+        For sparse partitions and for others.
+
+    Examples
+    --------
+    >>> visit_limits(CROSSED, "auto").tolist()
+    [[0.0, 0.0, 0.0], [0.5, 0.0, 0.5]]
+    """
+    limits = np.array([configuration.sparse_skewed, configuration.skewed])
+    return (
+        limits
+        if inference == "auto"
+        else np.full_like(limits, {"fast": np.inf}.get(inference, -1.0))
+    )
 
 
 @dataclass(frozen=True)

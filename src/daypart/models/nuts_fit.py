@@ -29,7 +29,7 @@ from daypart.models.nuts import (
 )
 from daypart.models.seeds import number_of
 from daypart.models.state import state_table
-from daypart.models.summary import DENSE, HOUR, HOUR_SQUARE
+from daypart.models.summary import DENSE, HOUR, HOUR_VARIANCE
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -143,7 +143,7 @@ def _write_field(block_fit: BlockFit, found: Sampled, seed: int) -> None:
     paths, weeks, effects = paths - shift, weeks + shift, density.effects(x)
     hours = paths + weeks[:, -1:] if density.structure.walk else paths
     count, number = weeks.shape[1], effects.shape[1]
-    fast = np.maximum(sums[HOUR_SQUARE, :168] - sums[HOUR, :168] ** 2, 1e-12)
+    fast = sums[HOUR_VARIANCE, :168]
     variance = row.hour_sd[0].astype(np.float64) ** 2 - fast + hours.var(axis=0)
     row.hour_sd[0] = np.sqrt(np.maximum(variance, 1e-12))
     row.hour_mean[0] += hours.mean(axis=0) - sums[HOUR, :168]

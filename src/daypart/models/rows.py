@@ -23,7 +23,7 @@ from daypart.models.kernels import (
 from daypart.models.parents import EVENT_SD
 from daypart.models.placed import I16, Placed
 from daypart.models.pooled import POOLED, Pooled, week_of
-from daypart.models.summary import CHECKS, DENSE, DENSE_SQUARE, HOUR, HOUR_SQUARE, LEVEL
+from daypart.models.summary import CHECKS, DENSE, DENSE_VARIANCE, HOUR, HOUR_VARIANCE, LEVEL
 
 OK, EMPTY, LONG, CONTRADICTED, SHORT, UNOBSERVED, LOST = range(7)
 """How a partition's fit ended."""
@@ -146,19 +146,17 @@ def write_field(rows: Rows, i: int, sums: FloatMatrix, effect: np.ndarray) -> No
     start = rows.week_start[i]
     weeks = rows.week_start[i + 1] - start
     for c in range(168):
-        variance = max(sums[HOUR_SQUARE, c] - sums[HOUR, c] ** 2, 1e-12)
         rows.hour_mean[i, c] = sums[HOUR, c]
-        rows.hour_sd[i, c] = math.sqrt(variance)
-    rows.level_sd[i] = math.sqrt(max(sums[LEVEL, 1] - sums[LEVEL, 0] ** 2, 1e-12))
+        rows.hour_sd[i, c] = math.sqrt(sums[HOUR_VARIANCE, c])
+    rows.level_sd[i] = math.sqrt(sums[LEVEL, 1])
     for k in range(weeks):
         rows.week_mean[start + k] = sums[DENSE, k]
     rows.effects[i] = len(effect)
     for j in range(len(effect)):
         place = weeks + j
-        variance = max(sums[DENSE_SQUARE, place] - sums[DENSE, place] ** 2, 1e-12)
         rows.effect[i, j] = effect[j]
         rows.event_mean[i, j] = sums[DENSE, place]
-        rows.event_sd[i, j] = math.sqrt(variance)
+        rows.event_sd[i, j] = math.sqrt(sums[DENSE_VARIANCE, place])
     for j in range(CHECK_COLUMNS):
         rows.checks[i, j] = sums[CHECKS, j]
 
@@ -185,7 +183,7 @@ def write_field_with_prior(
         origin += pooled.origin[chosen[place]]
     for c in range(168):
         mean = sums[HOUR, c] + origin
-        variance = max(sums[HOUR_SQUARE, c] - sums[HOUR, c] ** 2, 1e-12)
+        variance = sums[HOUR_VARIANCE, c]
         for place in range(len(chosen)):
             mean += pooled.profile[chosen[place], c]
             variance += pooled.profile_variance[chosen[place], c]
@@ -204,6 +202,5 @@ def write_field_with_prior(
         rows.event_sd[i, j] = EVENT_SD
     for j in range(len(effect)):
         place = weeks + j
-        variance = max(sums[DENSE_SQUARE, place] - sums[DENSE, place] ** 2, 1e-12)
         rows.event_mean[i, effect[j]] += sums[DENSE, place]
-        rows.event_sd[i, effect[j]] = math.sqrt(variance)
+        rows.event_sd[i, effect[j]] = math.sqrt(sums[DENSE_VARIANCE, place])

@@ -1,9 +1,15 @@
-"""Add up the field's posterior over the nodes of theta into what a state row keeps."""
+"""The field's posterior over theta: moments at theta's visits, mixed into what a state row keeps.
+
+Between its mode and the visits to both sides of an axis, the field's moments at given theta are
+taken as quadratic in the axis's normal score, and as a sum over axes; along an axis that was not
+visited, means move by the mode's answer to theta.
+"""
 
 from __future__ import annotations
 
 import numba
 
+from daypart.models.axes import ABOVE, BELOW
 from daypart.models.field import (
     CARRY,
     COV,
@@ -20,16 +26,18 @@ from daypart.models.field import (
     SPREAD,
     STRUCTURE,
     TABLE_VARIANCE,
-    THIRD,
     Scratch,
     Series,
     Structure,
 )
-from daypart.models.kernels import F1, F2, FloatMatrix, FloatVector, kernel
+from daypart.models.kernels import F1, F2, F3, FloatCube, FloatMatrix, FloatVector, kernel
+from daypart.models.search import VECTORS
 
 # Rows of the sums.
-HOUR, HOUR_SQUARE, DENSE, DENSE_SQUARE, LEVEL, CHECKS = range(6)
+HOUR, HOUR_VARIANCE, DENSE, DENSE_VARIANCE, LEVEL, CHECKS = range(6)
 SUM_ROWS = 6
+# Columns of the moments: 168 hours, their mean, the dense part.
+LEVEL_COLUMN, DENSE_COLUMN = 168, 169
 
 
 @kernel(numba.float64, STRUCTURE, SERIES, SCRATCH)
@@ -66,115 +74,192 @@ def level_variance(structure: Structure, t: Series, s: Scratch) -> float:
     return variance
 
 
-@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, numba.float64, F2)
-def add_field(
-    structure: Structure, t: Series, s: Scratch, weight: float, sums: FloatMatrix
-) -> None:
-    """Add one node's posterior, `weight` times, to the sums.
+@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, numba.int64)
+def keep_moments(structure: Structure, t: Series, s: Scratch, slot: int) -> None:
+    """Keep the field's means and variances at the theta just visited.
 
-    HOUR and its square: log mu of each hour of week per unit of exposure at the forecast's
-    origin (the last week of a walk, an average week otherwise). DENSE: weeks and events. LEVEL:
-    mean and mean square of the mean over hours.
+    Of hours: log mu of each hour of the week per unit of exposure at the forecast's origin (the
+    last week of a walk, an average week otherwise); their level; weeks and events; and, where
+    the scratch has room for it, log mu in every cell.
     """
     m = t.weeks + t.effects
     last = t.weeks - 1
-    walk = structure.walk == 1
+    mean, variance = s.moment[slot, 0], s.moment[slot, 1]
     path, path_shift, own = s.node[PATH], s.node[LAMBDA_PATH], s.node[OWN]
     dense, shift = s.dense[POINT], s.dense[LAMBDA]
     loads, spreads, cov = s.load[LOAD], s.load[SPREAD], s.square[COV]
-    variance = s.line[0]
     for c in range(168):
+        mean[c] = path[c] - 0.5 * path_shift[c]
         variance[c] = own[c]
     for i in range(m):
         load, spread = loads[i], spreads[i]
         for c in range(168):
             variance[c] += load[c] * spread[c]
-    origin = 0.0
-    if walk:
+    if structure.walk == 1:
         origin = dense[last] - 0.5 * shift[last]
+        spread = spreads[last]
         for c in range(168):
-            variance[c] += cov[last, last] - 2.0 * spreads[last, c]
+            mean[c] += origin
+            variance[c] += cov[last, last] - 2.0 * spread[c]
     level = 0.0
     for c in range(168):
-        mean = path[c] - 0.5 * path_shift[c] + origin
-        sums[HOUR, c] += weight * mean
-        sums[HOUR_SQUARE, c] += weight * (variance[c] + mean * mean)
-        level += mean / 168.0
+        level += mean[c]
+    mean[LEVEL_COLUMN] = level / 168.0
+    variance[LEVEL_COLUMN] = level_variance(structure, t, s)
     for i in range(m):
-        mean = dense[i] - 0.5 * shift[i]
-        sums[DENSE, i] += weight * mean
-        sums[DENSE_SQUARE, i] += weight * (cov[i, i] + mean * mean)
-    sums[LEVEL, 0] += weight * level
-    sums[LEVEL, 1] += weight * (level_variance(structure, t, s) + level * level)
+        mean[DENSE_COLUMN + i] = dense[i] - 0.5 * shift[i]
+        variance[DENSE_COLUMN + i] = cov[i, i]
+    if len(s.fitted) > 0:
+        keep_fitted(t, s, slot)
 
 
-@kernel(numba.void, SERIES, SCRATCH, numba.float64)
-def add_fitted(t: Series, s: Scratch, weight: float) -> None:
-    """Add one node's posterior of log mu (per unit of exposure) in every cell to `fitted`."""
+@kernel(numba.void, SERIES, SCRATCH, numba.int64)
+def keep_fitted(t: Series, s: Scratch, slot: int) -> None:
+    """Keep mean and variance of log mu (per unit of exposure) in every cell."""
     path, path_shift, variances = s.node[PATH], s.node[LAMBDA_PATH], s.table[TABLE_VARIANCE]
     dense, shift = s.dense[POINT], s.dense[LAMBDA]
-    means, third = s.fitted, s.table[THIRD]
     for k in range(t.weeks):
         week = dense[k] - 0.5 * shift[k]
         for c in range(168):
-            third[k, c] = path[c] - 0.5 * path_shift[c] + week
+            s.fitted[k, slot, 0, c] = path[c] - 0.5 * path_shift[c] + week
+            s.fitted[k, slot, 1, c] = variances[k, c]
     for e in range(t.events):
         j = t.weeks + t.event[2, e]
-        third[t.event[0, e], t.event[1, e]] += dense[j] - 0.5 * shift[j]
-    for k in range(t.weeks):
+        s.fitted[t.event[0, e], slot, 0, t.event[1, e]] += dense[j] - 0.5 * shift[j]
+
+
+@kernel(numba.void, F3, numba.int64, F1)
+def make_quadratic(moments: FloatCube, axis: int, curve: FloatVector) -> None:
+    """Put slope and curvature along an axis in place of the moments at its two visits."""
+    a, b = curve[BELOW], curve[ABOVE]
+    for row in range(2):
+        centre, low, high = moments[0, row], moments[1 + 2 * axis, row], moments[2 + 2 * axis, row]
+        for x in range(len(centre)):
+            below = (low[x] - centre[x]) / a
+            curvature = ((high[x] - centre[x]) / b - below) / (b - a)
+            low[x] = below - curvature * a
+            high[x] = curvature
+
+
+@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, F2, numba.int64)
+def answer_along(structure: Structure, t: Series, s: Scratch, w: FloatMatrix, axis: int) -> None:
+    """Put the mode's answer to theta where the slope along an axis not visited is kept."""
+    d = w.shape[1]
+    m = t.weeks + t.effects
+    slope, curvature = s.moment[1 + 2 * axis, 0], s.moment[2 + 2 * axis, 0]
+    bend, length = w[VECTORS + 5 * d, axis], w[VECTORS + 5 * d + 1, axis]
+    for row in range(2):
+        for x in range(s.moment.shape[2]):
+            s.moment[1 + 2 * axis, row, x] = 0.0
+            s.moment[2 + 2 * axis, row, x] = 0.0
+    for j in range(axis, d):
+        factor = w[VECTORS + 4 * d + j, axis] * length
+        effects, dense = s.response[d + j], s.response_dense[j]
+        origin = dense[t.weeks - 1] if structure.walk == 1 else 0.0
         for c in range(168):
-            mean = third[k, c]
-            means[0, k, c] += weight * mean
-            means[1, k, c] += weight * (variances[k, c] + mean * mean)
+            slope[c] += factor * (effects[c] + origin)
+        for i in range(m):
+            slope[DENSE_COLUMN + i] += factor * dense[i]
+    for c in range(168):
+        slope[LEVEL_COLUMN] += slope[c] / 168.0
+    for x in range(len(slope)):
+        curvature[x] = 0.5 * bend * slope[x]
+    if len(s.fitted) > 0:
+        answer_in_cells(structure, t, s, axis)
 
 
-@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, F2, F1, F2)
-def add_uncertainty_of_theta(
+@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, numba.int64)
+def answer_in_cells(structure: Structure, t: Series, s: Scratch, axis: int) -> None:
+    """Lay the answer along an axis out over every cell."""
+    low = 1 + 2 * axis
+    for row in range(2):
+        answer = s.moment[low + row, 0]
+        origin = answer[DENSE_COLUMN + t.weeks - 1] if structure.walk == 1 else 0.0
+        for k in range(t.weeks):
+            target, none = s.fitted[k, low + row, 0], s.fitted[k, low + row, 1]
+            for c in range(168):
+                target[c] = answer[c] - origin + answer[DENSE_COLUMN + k]
+                none[c] = 0.0
+        for e in range(t.events):
+            k, c, j = t.event[0, e], t.event[1, e], t.weeks + t.event[2, e]
+            s.fitted[k, low + row, 0, c] += answer[DENSE_COLUMN + j]
+
+
+@kernel(numba.void, F3, F2)
+def mix_moments(moments: FloatCube, law: FloatMatrix) -> None:
+    """Put mean and variance over theta in place of those at the mode.
+
+    `law` holds the means of each axis's score and its square, and under them their covariances.
+    """
+    mean, variance = moments[0, 0], moments[0, 1]
+    for a in range(law.shape[1]):
+        factor = law[0, a]
+        shift, change = moments[1 + a, 0], moments[1 + a, 1]
+        for x in range(len(mean)):
+            mean[x] += factor * shift[x]
+            variance[x] += factor * change[x]
+        for b in range(a + 1):
+            other = moments[1 + b, 0]
+            factor = law[1 + a, b] * (1.0 if a == b else 2.0)
+            for x in range(len(mean)):
+                variance[x] += factor * shift[x] * other[x]
+
+
+@kernel(numba.void, F2, F2, F2)
+def law_of_scores(rule: FloatMatrix, nodes: FloatMatrix, law: FloatMatrix) -> None:
+    """Write means and covariances of a rule's scores and their squares under the nodes' weights."""
+    d = rule.shape[1] - 1
+    for i in range(1 + 2 * d):
+        for j in range(2 * d):
+            law[i, j] = 0.0
+    for node in range(len(rule)):
+        for i in range(d):
+            z = rule[node, 1 + i]
+            law[0, 2 * i] += nodes[node, 0] * z
+            law[0, 2 * i + 1] += nodes[node, 0] * z * z
+    for node in range(len(rule)):
+        for a in range(2 * d):
+            z = rule[node, 1 + a // 2]
+            one = (z if a % 2 == 0 else z * z) - law[0, a]
+            for b in range(a + 1):
+                z = rule[node, 1 + b // 2]
+                two = (z if b % 2 == 0 else z * z) - law[0, b]
+                law[1 + a, b] += nodes[node, 0] * one * two
+
+
+@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, F2, F2, F2, F2)
+def mix_field(
     structure: Structure,
     t: Series,
     s: Scratch,
-    root: FloatMatrix,
-    offset: FloatVector,
+    rule: FloatMatrix,
+    w: FloatMatrix,
+    nodes: FloatMatrix,
     sums: FloatMatrix,
 ) -> None:
-    """Widen the sums of a single node by what theta's uncertainty adds to first order.
+    """Mix the field's moments over the nodes' weights, and fill the sums.
 
-    `root` is the Cholesky factor of theta's covariance, `offset` theta's mean less the node.
+    HOUR, DENSE and LEVEL receive means and variances of what `keep_moments` keeps; `fitted` holds
+    those of every cell at its first place.
     """
-    d = len(offset)
-    m = t.weeks + t.effects
-    last = t.weeks - 1
-    answer = s.line[1]
-    for a in range(d + 1):  # the last round moves the mean, the others add variance
-        for c in range(168):
-            answer[c] = 0.0
-        for j in range(d):
-            factor = offset[j] if a == d else root[j, a]
-            effects = s.response[d + j]
-            origin = s.response_dense[j, last] if structure.walk == 1 else 0.0
-            for c in range(168):
-                answer[c] += factor * (effects[c] + origin)
-        level = 0.0
-        for c in range(168):
-            level += answer[c] / 168.0
-        for c in range(168):
-            if a == d:
-                sums[HOUR_SQUARE, c] += answer[c] * (2.0 * sums[HOUR, c] + answer[c])
-                sums[HOUR, c] += answer[c]
-            else:
-                sums[HOUR_SQUARE, c] += answer[c] * answer[c]
-        if a == d:
-            sums[LEVEL, 1] += level * (2.0 * sums[LEVEL, 0] + level)
-            sums[LEVEL, 0] += level
+    law_of_scores(rule, nodes, s.law)
+    for axis in range(w.shape[1]):
+        curve = s.curve[axis]
+        if curve[BELOW] == 0.0:
+            answer_along(structure, t, s, w, axis)
         else:
-            sums[LEVEL, 1] += level * level
-        for i in range(m):
-            total = 0.0
-            for j in range(d):
-                factor = offset[j] if a == d else root[j, a]
-                total += factor * s.response_dense[j, i]
-            if a == d:
-                sums[DENSE_SQUARE, i] += total * (2.0 * sums[DENSE, i] + total)
-                sums[DENSE, i] += total
-            else:
-                sums[DENSE_SQUARE, i] += total * total
+            make_quadratic(s.moment, axis, curve)
+            for k in range(min(t.weeks, len(s.fitted))):
+                make_quadratic(s.fitted[k], axis, curve)
+    mix_moments(s.moment, s.law)
+    for k in range(min(t.weeks, len(s.fitted))):
+        mix_moments(s.fitted[k], s.law)
+    mean, variance = s.moment[0, 0], s.moment[0, 1]
+    for c in range(168):
+        sums[HOUR, c] = mean[c]
+        sums[HOUR_VARIANCE, c] = max(variance[c], 1e-12)
+    for i in range(t.weeks + t.effects):
+        sums[DENSE, i] = mean[DENSE_COLUMN + i]
+        sums[DENSE_VARIANCE, i] = max(variance[DENSE_COLUMN + i], 1e-12)
+    sums[LEVEL, 0] = mean[LEVEL_COLUMN]
+    sums[LEVEL, 1] = max(variance[LEVEL_COLUMN], 1e-12)

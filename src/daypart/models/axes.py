@@ -2,7 +2,8 @@
 
 An axis is a column of the root of theta's covariance at the mode. Where both its sides were
 visited, the log density along it is the polynomial of degree 4 through the values and slopes
-found there, and the visits' slopes in the other coordinates tell how it tilts off the axis. Each
+found there, and the visits' slopes in the other coordinates tell how it tilts off the axis. Else it
+is that of a scale (`scale_law`) or, for the dispersion, as skewed as it is beside the mode. Each
 axis is bent, so that nodes of a rule for a normal density lie where this one has its mass.
 """
 
@@ -13,8 +14,9 @@ import math
 import numba
 import numpy as np
 
-from daypart.models.field import SCRATCH, Scratch
+from daypart.models.field import SCRATCH, SERIES, STRUCTURE, Scratch, Series, Structure
 from daypart.models.kernels import F1, F2, FloatMatrix, FloatVector, kernel
+from daypart.models.scale_law import GROUPS, fall_of_law, fit_scale_law
 from daypart.models.search import (
     BEST,
     DIRECTION,
@@ -30,6 +32,10 @@ from daypart.models.search import (
     VECTORS,
 )
 
+VISIT_DISTANCE = 2.0
+"""In standard deviations. What is found farther out says less of where the mass is."""
+_FALL = 0.5 * VISIT_DISTANCE**2
+"""Of a normal density's logarithm there."""
 SKEW_DISTANCE = 1.5
 """In standard deviations: where an axis not visited is bent to fall as the skewed density does."""
 LEAST_FALL, MOST_FALL = 0.4, 2.2
@@ -41,7 +47,8 @@ OFFSET, RISE, SLOPES = 0, 1, 2
 """Columns of a visit: place along its axis, log density less the mode's, slope in each axis."""
 BELOW, ABOVE, CUBIC, TILT = 0, 1, 2, 6
 """Columns of an axis's curve: normal scores of its visits, four coefficients along it (Newton's
-form through 0, below, below, above, above), two for its tilt towards each of the others."""
+form through 0, below, below, above, above), two for its tilt towards each of the others. An axis
+not visited has 0, 0, and its scale's law in place of the coefficients."""
 
 
 @kernel(numba.float64, F1, F1, F2, F1)
@@ -59,19 +66,13 @@ def place_node(z: FloatVector, centre: FloatVector, root: FloatMatrix, theta: Fl
     return square
 
 
-@kernel(numba.float64, numba.int64)
-def visit_distance(dimensions: int) -> float:
-    """Return how many standard deviations from the mode an axis is visited."""
-    return math.sqrt(dimensions + 2.0)
-
-
 @kernel(numba.void, F2, numba.int64, numba.boolean)
 def aim_along(w: FloatMatrix, axis: int, above: bool) -> None:
     """Set TRIAL on one side of an axis, within bounds, and DIRECTION to its coordinates."""
     d = w.shape[1]
     root = w[VECTORS + 4 * d : VECTORS + 5 * d]
     side = 1.0 if above else -1.0
-    offset = visit_distance(d) * w[STATE, LENGTH]
+    offset = VISIT_DISTANCE * w[STATE, LENGTH]
     for i in range(axis, d):
         step = side * root[i, axis]
         if step < 0.0:
@@ -93,11 +94,10 @@ def stretch(half: float, fall: float) -> float:
 @kernel(numba.boolean, F2, numba.float64)
 def is_placed(w: FloatMatrix, value: float) -> bool:
     """Tell whether a visit is where the density has fallen well; if not, set LENGTH to go again."""
-    half = 0.5 * visit_distance(w.shape[1]) ** 2
     fall = w[STATE, VALUE] - value
-    if w[STATE, HALVINGS] == 0.0 and not LEAST_FALL * half <= fall <= MOST_FALL * half:
+    if w[STATE, HALVINGS] == 0.0 and not LEAST_FALL * _FALL <= fall <= MOST_FALL * _FALL:
         w[STATE, HALVINGS] = 1.0
-        w[STATE, LENGTH] = stretch(half, fall)
+        w[STATE, LENGTH] = stretch(_FALL, fall)
         return False
     w[STATE, HALVINGS] = 0.0
     w[STATE, LENGTH] = 1.0
@@ -160,32 +160,48 @@ def unbent(bends: FloatMatrix, axis: int, offset: float) -> float:
     return math.log(max(1.0 + bend * score, 0.05)) / bend if abs(bend) > 1e-6 else score
 
 
-@kernel(numba.void, SCRATCH, F2, numba.int64)
-def bend_by_skewness(s: Scratch, w: FloatMatrix, axis: int) -> None:
-    """Bend an axis that is not visited as the skewness along it says: the bends' first row."""
-    bends = w[VECTORS + 5 * w.shape[1] :]
-    half = 0.5 * SKEW_DISTANCE**2
-    tilt = bends[0, axis] * SKEW_DISTANCE**3 / 6.0
-    below = SKEW_DISTANCE * stretch(half, half + tilt)
-    above = SKEW_DISTANCE * stretch(half, half - tilt)
-    bend_axis(bends, axis, SKEW_DISTANCE, below, above)
-    s.curve[axis, BELOW] = 0.0
-    s.curve[axis, ABOVE] = 0.0
+@kernel(numba.float64, STRUCTURE, SERIES, SCRATCH, F2, numba.int64)
+def guess_axis(structure: Structure, t: Series, s: Scratch, w: FloatMatrix, axis: int) -> float:
+    """Bend an axis without a visit; return the skewness beside the mode that this leaves open.
+
+    The bends' first row holds that skewness before.
+    """
+    d = w.shape[1]
+    bends, curve = w[VECTORS + 5 * d :], s.curve[axis]
+    law = curve[CUBIC:TILT]
+    skewness: float = bends[0, axis]
+    curve[BELOW] = 0.0
+    curve[ABOVE] = 0.0
+    fit_scale_law(structure, t, w, axis, law)
+    if law[GROUPS] > 0.0:
+        low = fall_of_law(structure, w, axis, law, -0.5)
+        high = fall_of_law(structure, w, axis, law, 0.5)
+        skewness -= 24.0 * (low - high)
+        below = stretch(_FALL, fall_of_law(structure, w, axis, law, -VISIT_DISTANCE))
+        above = stretch(_FALL, fall_of_law(structure, w, axis, law, VISIT_DISTANCE))
+        bend_axis(bends, axis, VISIT_DISTANCE, VISIT_DISTANCE * below, VISIT_DISTANCE * above)
+    else:
+        half = 0.5 * SKEW_DISTANCE**2
+        tilt = skewness * SKEW_DISTANCE**3 / 6.0
+        below = SKEW_DISTANCE * stretch(half, half + tilt)
+        above = SKEW_DISTANCE * stretch(half, half - tilt)
+        bend_axis(bends, axis, SKEW_DISTANCE, below, above)
+    return skewness
 
 
 @kernel(numba.void, SCRATCH, F2, numba.int64)
 def shape_axis(s: Scratch, w: FloatMatrix, axis: int) -> None:
-    """Bend an axis by the visits to both its sides, and find the density's curve along it."""
+    """Bend an axis by the visits to both its sides, and find the density's curve along it.
+
+    Where a visit found no density, the axis stays as guessed.
+    """
     d = w.shape[1]
     bends, curve = w[VECTORS + 5 * d :], s.curve[axis]
     low, high = s.visit[1 + 2 * axis], s.visit[2 + 2 * axis]
     if not low[RISE] + high[RISE] > -np.inf:
-        bend_by_skewness(s, w, axis)
         return
-    distance = visit_distance(d)
-    half = 0.5 * distance * distance
-    below, above = stretch(half, -low[RISE]), stretch(half, -high[RISE])
-    bend_axis(bends, axis, distance, -low[OFFSET] * below, high[OFFSET] * above)
+    below, above = stretch(_FALL, -low[RISE]), stretch(_FALL, -high[RISE])
+    bend_axis(bends, axis, VISIT_DISTANCE, -low[OFFSET] * below, high[OFFSET] * above)
     bend, length = bends[0, axis], bends[1, axis]
     a, b = unbent(bends, axis, low[OFFSET]), unbent(bends, axis, high[OFFSET])
     curve[BELOW] = a
@@ -223,8 +239,8 @@ def find_tilts(s: Scratch, w: FloatMatrix) -> None:
             curve[TILT + 2 * j + 1] = change
 
 
-@kernel(numba.float64, SCRATCH, F2, F1)
-def excess(s: Scratch, w: FloatMatrix, z: FloatVector) -> float:
+@kernel(numba.float64, STRUCTURE, SCRATCH, F2, F1)
+def excess(structure: Structure, s: Scratch, w: FloatMatrix, z: FloatVector) -> float:
     """Return the log density of normal scores z over that of a normal law, both 0 at the mode."""
     d = w.shape[1]
     bends = w[VECTORS + 5 * d :]
@@ -232,8 +248,11 @@ def excess(s: Scratch, w: FloatMatrix, z: FloatVector) -> float:
     for i in range(d):
         curve, x = s.curve[i], z[i]
         a, b = curve[BELOW], curve[ABOVE]
-        if a == 0.0:  # as a normal law's along the bent axis, but for the slope left at the mode
-            total += bends[0, i] * x + slope_at_mode(w, i) * bent(bends, i, x)
+        if a == 0.0:
+            offset, law = bent(bends, i, x), curve[CUBIC:TILT]
+            total += bends[0, i] * x + slope_at_mode(w, i) * offset
+            if law[GROUPS] > 0.0:  # else as a normal law's along the bent axis
+                total += 0.5 * x * x - fall_of_law(structure, w, i, law, offset)
             continue
         inner = curve[CUBIC + 2] + (x - b) * curve[CUBIC + 3]
         inner = curve[CUBIC + 1] + (x - a) * inner

@@ -19,10 +19,12 @@ import math
 import numba
 
 from daypart.models.field import (
+    ACROSS,
     CARRY,
     CHOL,
     COV,
     CROSS,
+    INVERSE,
     KEEP,
     LOAD,
     OWN,
@@ -30,6 +32,7 @@ from daypart.models.field import (
     SCALED,
     SCHUR,
     SCRATCH,
+    SHARED,
     SPREAD,
     STRUCTURE,
     VARIANCE,
@@ -73,8 +76,9 @@ def subtract_products(cross: FloatMatrix, scaled: FloatMatrix, schur: FloatMatri
 
 @kernel(numba.void, STRUCTURE, SCRATCH)
 def eliminate_weights(structure: Structure, s: Scratch) -> None:
-    """Fill PIVOT, KEEP and the upper levels of WEIGHT; `line[0]` receives 1 / PIVOT."""
-    weight, keep, pivot, inverse = s.node[WEIGHT], s.node[KEEP], s.node[PIVOT], s.line[0]
+    """Fill PIVOT, INVERSE, KEEP and the upper levels of WEIGHT."""
+    weight, keep = s.node[WEIGHT], s.node[KEEP]
+    pivot, inverse = s.node[PIVOT], s.node[INVERSE]
     width, segments = unsigned(structure.width), len(structure.parents)
     root, nodes = unsigned(24 * segments), unsigned(len(weight))
     for n in range(unsigned(168), nodes):
@@ -109,7 +113,7 @@ def eliminate_weights(structure: Structure, s: Scratch) -> None:
 def reduce_tree(structure: Structure, s: Scratch, m: int) -> None:
     """Eliminate the tree from CROSS, WEIGHT (filled for the cells) and SCHUR."""
     eliminate_weights(structure, s)
-    keep, inverse = s.node[KEEP], s.line[0]
+    keep, inverse = s.node[KEEP], s.node[INVERSE]
     cross, scaled = s.load[CROSS], s.load[SCALED]
     width, segments = unsigned(structure.width), len(structure.parents)
     root, nodes = unsigned(24 * segments), unsigned(len(keep))
@@ -201,7 +205,7 @@ def solve(
     m: int,
 ) -> None:
     """Solve H z = rhs; `tree` and `dense` receive z, `path` the sums of z from the root."""
-    carry, keep, pivot = s.node[CARRY], s.node[KEEP], s.node[PIVOT]
+    carry, keep, inverse = s.node[CARRY], s.node[KEEP], s.node[INVERSE]
     scaled, chol = s.load[SCALED], s.square[CHOL]
     width, segments = unsigned(structure.width), len(structure.parents)
     root, nodes = unsigned(24 * segments), unsigned(len(carry))
@@ -225,12 +229,18 @@ def solve(
     tree[root] -= carry[root]
     for n in range(root + unsigned(1), nodes):
         tree[n] = 0.0
-    for i in range(m):
-        row = scaled[i]
-        total = rhs_dense[i]
+    for i in range(0, m, 4):  # the rows beyond m are zeros
+        a, b, c, d = scaled[i], scaled[i + 1], scaled[i + 2], scaled[i + 3]
+        along_a, along_b, along_c, along_d = 0.0, 0.0, 0.0, 0.0
         for n in range(nodes):
-            total -= row[n] * tree[n]
-        dense[i] = total
+            along_a += a[n] * tree[n]
+            along_b += b[n] * tree[n]
+            along_c += c[n] * tree[n]
+            along_d += d[n] * tree[n]
+        dense[i] = rhs_dense[i] - along_a
+        dense[i + 1] = rhs_dense[i + 1] - along_b
+        dense[i + 2] = rhs_dense[i + 2] - along_c
+        dense[i + 3] = rhs_dense[i + 3] - along_d
     for i in range(m):
         total = dense[i]
         for k in range(i):
@@ -242,12 +252,14 @@ def solve(
         for k in range(i):
             dense[k] -= chol[i, k] * total
     for n in range(nodes):
-        tree[n] /= pivot[n]
-    for i in range(m):
-        row = scaled[i]
-        value = dense[i]
+        tree[n] *= inverse[n]
+    for i in range(m, m + -m % 4):
+        dense[i] = 0.0
+    for i in range(0, m, 4):
+        a, b, c, d = scaled[i], scaled[i + 1], scaled[i + 2], scaled[i + 3]
+        for_a, for_b, for_c, for_d = dense[i], dense[i + 1], dense[i + 2], dense[i + 3]
         for n in range(nodes):
-            tree[n] -= row[n] * value
+            tree[n] -= for_a * a[n] + for_b * b[n] + for_c * c[n] + for_d * d[n]
     path[root] = tree[root]
     top = path[root]
     for segment in range(segments - 1, -1, -1):
@@ -269,12 +281,13 @@ def solve(
 @kernel(numba.void, STRUCTURE, SCRATCH, numba.int64)
 def path_loads(structure: Structure, s: Scratch, m: int) -> None:
     """Fill LOAD, OWN and each node's own part of VARIANCE from the root down."""
-    keep, pivot, own, variance = s.node[KEEP], s.node[PIVOT], s.node[OWN], s.node[VARIANCE]
+    keep, inverse, own = s.node[KEEP], s.node[INVERSE], s.node[OWN]
+    variance = s.node[VARIANCE]
     scaled, load = s.load[SCALED], s.load[LOAD]
     width, segments = unsigned(structure.width), len(structure.parents)
     root, nodes = unsigned(24 * segments), unsigned(len(keep))
     for n in range(root, nodes):
-        own[n] = 1.0 / pivot[n]
+        own[n] = inverse[n]
         variance[n] = own[n]
     for segment in range(segments - 1, -1, -1):
         first = unsigned(24 * segment)
@@ -282,8 +295,8 @@ def path_loads(structure: Structure, s: Scratch, m: int) -> None:
         for n in range(first, first + width):
             higher = own[unsigned(24 * parent) + n - first] if parent >= 0 else own[root]
             share = 1.0 - keep[n]
-            variance[n] = 1.0 / pivot[n] + share * share * higher
-            own[n] = 1.0 / pivot[n] + keep[n] * keep[n] * higher
+            variance[n] = inverse[n] + share * share * higher
+            own[n] = inverse[n] + keep[n] * keep[n] * higher
     for i in range(m):
         row, source = load[i], scaled[i]
         for n in range(root, nodes):
@@ -325,14 +338,12 @@ def multiply(cov: FloatMatrix, load: FloatMatrix, spread: FloatMatrix, m: int) -
 
 @kernel(numba.void, STRUCTURE, SCRATCH, numba.int64)
 def path_covariances(structure: Structure, s: Scratch, m: int) -> None:
-    """Fill COV, LOAD, SPREAD, OWN and VARIANCE from the factorisation.
+    """Fill COV, LOAD, SPREAD, OWN, SHARED and VARIANCE from the factorisation.
 
     Afterwards path[n] = -LOAD[:, n] x + N(0, OWN[n]) with x ~ N(0, COV). SCALED stays as it is.
     """
-    variance = s.node[VARIANCE]
     load, spread, cov = s.load[LOAD], s.load[SPREAD], s.square[COV]
-    width, segments = unsigned(structure.width), len(structure.parents)
-    root, nodes = unsigned(24 * segments), unsigned(len(variance))
+    nodes = unsigned(load.shape[1])
     invert_factor(s.square[CHOL], s.square[SCHUR], cov, m)
     path_loads(structure, s, m)
     padded = m + -m % 4
@@ -346,17 +357,43 @@ def path_covariances(structure: Structure, s: Scratch, m: int) -> None:
         for j in range(padded):
             cov[i, j] = 0.0
     multiply(cov, load, spread, m)
-    for i in range(m):
-        row, target = load[i], spread[i]
-        top, top_spread = row[root], target[root]
-        variance[root] += top * top_spread
+    for i in range(m + m % 2, padded):
+        for n in range(nodes):
+            spread[i, n] = 0.0
+    add_dense_variances(structure, s, padded)
+
+
+@kernel(numba.void, STRUCTURE, SCRATCH, numba.int64)
+def add_dense_variances(structure: Structure, s: Scratch, padded: int) -> None:
+    """Fill SHARED and ACROSS, and add what they make of each effect's variance to VARIANCE."""
+    variance, shared, across = s.node[VARIANCE], s.node[SHARED], s.node[ACROSS]
+    load, spread = s.load[LOAD], s.load[SPREAD]
+    width, segments = unsigned(structure.width), len(structure.parents)
+    root, nodes = unsigned(24 * segments), unsigned(len(variance))
+    for n in range(nodes):
+        shared[n] = 0.0
+        across[n] = 0.0
+    for i in range(0, padded, 4):
+        a, b, c, d = load[i], load[i + 1], load[i + 2], load[i + 3]
+        at, bt, ct, dt = spread[i], spread[i + 1], spread[i + 2], spread[i + 3]
+        for n in range(nodes):
+            shared[n] += a[n] * at[n] + b[n] * bt[n] + c[n] * ct[n] + d[n] * dt[n]
         for segment in range(segments):
             first = unsigned(24 * segment)
             parent = structure.parents[segment]
             if parent >= 0:
                 gap = unsigned(24 * parent) - first
                 for n in range(first, first + width):
-                    variance[n] += (row[n] - row[n + gap]) * (target[n] - target[n + gap])
+                    across[n] += a[n] * at[n + gap] + b[n] * bt[n + gap]
+                    across[n] += c[n] * ct[n + gap] + d[n] * dt[n + gap]
             else:
+                top_a, top_b, top_c, top_d = at[root], bt[root], ct[root], dt[root]
                 for n in range(first, first + width):
-                    variance[n] += (row[n] - top) * (target[n] - top_spread)
+                    across[n] += a[n] * top_a + b[n] * top_b + c[n] * top_c + d[n] * top_d
+    variance[root] += shared[root]
+    for segment in range(segments):
+        first = unsigned(24 * segment)
+        parent = structure.parents[segment]
+        for n in range(first, first + width):
+            higher = shared[unsigned(24 * parent) + n - first] if parent >= 0 else shared[root]
+            variance[n] += shared[n] + higher - 2.0 * across[n]

@@ -87,7 +87,8 @@ class Series(NamedTuple):
 # the dense coordinates; STEP, LAMBDA and RHS are such points too.
 POINT, STEP, LAMBDA, RHS, START = 0, 1, 2, 3, 4
 PATH, STEP_PATH, LAMBDA_PATH, WEIGHT, PIVOT, KEEP, OWN, CARRY, VARIANCE = range(5, 14)
-NODE_ROWS = 14
+INVERSE, SHARED, ACROSS = range(14, 17)
+NODE_ROWS = 17
 MEAN, SHRINK, RESIDUAL, TABLE_VARIANCE, THIRD = range(5)
 CROSS, SCALED, LOAD, SPREAD = range(4)
 SCHUR, CHOL, COV = range(3)
@@ -96,8 +97,9 @@ SCHUR, CHOL, COV = range(3)
 class Scratch(NamedTuple):
     """Everything that a fit writes to, for N tree nodes (padded) and m dense coordinates.
 
-    Rows are named above: WEIGHT is R, PIVOT D and KEEP f of `elimination`; OWN the variance of a
-    path given the dense coordinates, VARIANCE that of a node's effect; MEAN is mu, SHRINK
+    Rows are named above: WEIGHT is R, PIVOT D, INVERSE 1 / D and KEEP f of `elimination`; OWN the
+    variance of a path given the dense coordinates, SHARED what these add to it, ACROSS their part
+    of its covariance with the parent's path, VARIANCE that of a node's effect; MEAN is mu, SHRINK
     1 / (1 + mu / phi), RESIDUAL the slope of the log likelihood in log mu; CROSS the Hessian
     between dense coordinates and nodes, SCALED that over D, LOAD minus the slope of a path in
     the dense coordinates, SPREAD their covariance times LOAD.

@@ -46,6 +46,7 @@ from daypart.models.kernels import (
     F2,
     FloatMatrix,
     FloatVector,
+    exp_of,
     inlined,
     kernel,
     log_of,
@@ -66,8 +67,7 @@ def evaluate_field(t: Series, s: Scratch, r: float) -> None:
     path, dense, factors = s.node[PATH], s.dense[POINT], s.line[0]
     means, shrinks, residuals = s.table[MEAN], s.table[SHRINK], s.table[RESIDUAL]
     cross = s.load[CROSS]
-    for c in range(168):
-        factors[c] = math.exp(path[c])
+    exp_of(path, factors, 168)
     for k in range(t.weeks):
         factor = math.exp(dense[k])
         exposure, mean = t.exposure[k], means[k]
@@ -258,6 +258,28 @@ def move(s: Scratch, m: int, length: float) -> None:
         dense[i] += length * step_dense[i]
 
 
+@kernel(numba.float64, F1, F1, numba.int64)
+def inner(one: FloatVector, two: FloatVector, count: int) -> float:
+    """Return the inner product of the first `count` numbers."""
+    total = 0.0
+    for i in range(unsigned(count)):
+        total += one[i] * two[i]
+    return total
+
+
+@kernel(numba.float64, F1, numba.int64)
+def largest(values: FloatVector, count: int) -> float:
+    """Return the largest size of the first `count` numbers, or 0 where that is within a step."""
+    beyond = 0
+    for i in range(unsigned(count)):
+        beyond += 1 if abs(values[i]) > LONGEST_STEP else 0
+    found = 0.0
+    if beyond > 0:
+        for i in range(count):
+            found = max(found, abs(values[i]))
+    return found
+
+
 @inlined
 def find_mode(structure: Structure, t: Series, s: Scratch, r: float) -> tuple[int, float]:
     """Find the field's mode: the point plus STEP, one last Newton step that is not yet taken.
@@ -292,16 +314,10 @@ def find_mode(structure: Structure, t: Series, s: Scratch, r: float) -> tuple[in
         sum_table(structure, t, s.table[RESIDUAL], rhs_tree, rhs_dense)
         subtract_prior_slope(structure, t, s)
         solve(structure, s, rhs_tree, rhs_dense, step_tree, step_dense, step_path, m)
-        decrement = 0.0
-        longest = 0.0
-        for n in range(len(rhs_tree)):
-            decrement += rhs_tree[n] * step_tree[n]
-            longest = max(longest, abs(step_path[n]))
-        for i in range(m):
-            decrement += rhs_dense[i] * step_dense[i]
-            longest = max(longest, abs(step_dense[i]))
+        decrement = inner(rhs_tree, step_tree, len(rhs_tree)) + inner(rhs_dense, step_dense, m)
         if decrement < ENOUGH:
             return iteration + 1, decrement
+        longest = max(largest(step_path, len(step_path)), largest(step_dense, m))
         length = 1.0 if longest <= LONGEST_STEP else LONGEST_STEP / longest
         move(s, m, length)
     return -MOST_STEPS, 0.0

@@ -25,7 +25,6 @@ from daypart.models.field import (
     COV,
     LAMBDA,
     LAMBDA_PATH,
-    LOAD,
     MEAN,
     OWN,
     POINT,
@@ -33,6 +32,7 @@ from daypart.models.field import (
     RHS,
     SCRATCH,
     SERIES,
+    SHARED,
     SHRINK,
     SPREAD,
     STEP,
@@ -46,7 +46,7 @@ from daypart.models.field import (
     Structure,
 )
 from daypart.models.kernels import F1, FloatVector, IntVector, inlined, kernel, log_of, unsigned
-from daypart.models.laplace import find_mode, log_likelihood, move, prior_energy, sum_table
+from daypart.models.laplace import find_mode, inner, log_likelihood, move, prior_energy, sum_table
 
 
 @kernel(numba.float64, numba.float64)
@@ -105,14 +105,10 @@ def count_terms(t: Series, s: Scratch, r: float) -> tuple[float, float]:
 @kernel(numba.void, SERIES, SCRATCH)
 def table_variances(t: Series, s: Scratch) -> None:
     """Fill TABLE_VARIANCE: that of log mu in every cell, at given scales."""
-    own, loads, spreads, cov = s.node[OWN], s.load[LOAD], s.load[SPREAD], s.square[COV]
+    own, shared, spreads, cov = s.node[OWN], s.node[SHARED], s.load[SPREAD], s.square[COV]
     path_variance = s.line[0]
     for c in range(168):
-        path_variance[c] = own[c]
-    for i in range(t.weeks + t.effects):
-        load, spread = loads[i], spreads[i]
-        for c in range(168):
-            path_variance[c] += load[c] * spread[c]
+        path_variance[c] = own[c] + shared[c]
     variances = s.table[TABLE_VARIANCE]
     for k in range(t.weeks):
         spread, variance = spreads[k], variances[k]
@@ -235,10 +231,8 @@ def log_posterior(
     path_covariances(structure, s, m)
     table_variances(t, s)
     r_slope = likelihood_slope + counts_slope + adjoint(structure, t, s, r)
-    for n in range(s.node.shape[1]):
-        value -= 0.5 * s.node[RHS, n] * s.node[STEP, n]
-    for i in range(m):
-        value -= 0.5 * s.dense[RHS, i] * s.dense[STEP, i]
+    value -= 0.5 * inner(s.node[RHS], s.node[STEP], s.node.shape[1])
+    value -= 0.5 * inner(s.dense[RHS], s.dense[STEP], m)
     move(s, m, 1.0)
     scale_slopes(structure, t, s, slope[:last])
     slope[last] = 2.0 * r * r_slope
@@ -257,19 +251,14 @@ def hour_covariances(t: Series, s: Scratch, shared: FloatVector, own: FloatVecto
     `own` receives the sum of variances over weeks.
     """
     cov, spreads, variances = s.square[COV], s.load[SPREAD], s.table[TABLE_VARIANCE]
-    loads = s.load[LOAD]
     weeks = t.weeks
     between = 0.0
     for k in range(weeks):
         for other in range(weeks):
             between += cov[k, other]
     for c in range(168):
-        shared[c] = weeks * weeks * s.node[OWN, c] + between
+        shared[c] = weeks * weeks * (s.node[OWN, c] + s.node[SHARED, c]) + between
         own[c] = 0.0
-    for i in range(weeks + t.effects):
-        load, spread = loads[i], spreads[i]
-        for c in range(168):
-            shared[c] += weeks * weeks * load[c] * spread[c]
     for k in range(weeks):
         spread, variance = spreads[k], variances[k]
         for c in range(168):
@@ -295,10 +284,8 @@ def second_order(t: Series, s: Scratch, r: float) -> float:
     shared, thirds = s.line[0], s.line[1]
     hour_covariances(t, s, shared, thirds)
     total = 0.0
-    for n in range(s.node.shape[1]):
-        total += 0.125 * s.node[RHS, n] * s.node[LAMBDA, n]
-    for i in range(t.weeks + t.effects):
-        total += 0.125 * s.dense[RHS, i] * s.dense[LAMBDA, i]
+    total += 0.125 * inner(s.node[RHS], s.node[LAMBDA], s.node.shape[1])
+    total += 0.125 * inner(s.dense[RHS], s.dense[LAMBDA], t.weeks + t.effects)
     for c in range(168):
         thirds[c] = 0.0
     for k in range(t.weeks):

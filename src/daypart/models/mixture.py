@@ -1,10 +1,10 @@
 """One partition's fit: climb to theta's mode, see how theta spreads there, mix over its nodes.
 
 Beside the mode the slope is taken along each coordinate of theta, for its covariance and skewness.
-Axes of that covariance are visited on both sides, at sqrt(d + 2) standard deviations: in full all
-of them, else those more skewed than the caller's limits. What was found there, values, slopes
-and the field's moments, gives theta's density and the field in between (`axes`, `summary`), which
-a rule of many nodes then integrates without another visit.
+Axes of that covariance are visited on both sides: in full all of them, else those whose skewness
+is farther than the caller's limits from what a scale's law has. What was found there, values,
+slopes and the field's moments, gives theta's density and the field in between (`axes`,
+`summary`), which a rule of many nodes then integrates without another visit.
 
 References
 ----------
@@ -21,10 +21,10 @@ import numpy as np
 
 from daypart.models.axes import (
     aim_along,
-    bend_by_skewness,
     bent,
     excess,
     find_tilts,
+    guess_axis,
     is_placed,
     keep_visit,
     place_node,
@@ -66,12 +66,14 @@ LOST_DIGITS = 1e11
 """A log density beyond this has too few digits left for a third difference."""
 
 
-@kernel(numba.int64, SCRATCH, F2, numba.int64, F1)
-def next_axis(s: Scratch, w: FloatMatrix, axis: int, limits: FloatVector) -> int:
-    """Return which axis is visited next, and bend those passed over by their skewness."""
-    bends = w[VECTORS + 5 * w.shape[1] :]
-    while axis < w.shape[1] and abs(bends[0, axis]) <= limits[axis]:
-        bend_by_skewness(s, w, axis)
+@kernel(numba.int64, STRUCTURE, SERIES, SCRATCH, F2, numba.int64, F1)
+def next_axis(
+    structure: Structure, t: Series, s: Scratch, w: FloatMatrix, axis: int, limits: FloatVector
+) -> int:
+    """Return which axis is visited next, and guess those passed over."""
+    while axis < w.shape[1]:
+        if abs(guess_axis(structure, t, s, w, axis)) > limits[axis]:
+            break
         axis += 1
     return axis
 
@@ -162,7 +164,7 @@ def mix(
         for i in range(d):
             w[DIRECTION, i] = bent(bends, i, rule[node, 1 + i])
         place_node(w[DIRECTION], w[BEST], root, nodes[node, 1:])
-        nodes[node, 0] = rule[node, 0] * math.exp(excess(s, w, rule[node, 1:]))
+        nodes[node, 0] = rule[node, 0] * math.exp(excess(structure, s, w, rule[node, 1:]))
         total += nodes[node, 0]
     for node in range(len(rule)):
         nodes[node, 0] /= total
@@ -190,7 +192,7 @@ def fit_series(
     Parameters
     ----------
     limits : float64 array, shape (d,)
-        Both sides of an axis of theta are visited where it is more skewed than this.
+        Both sides of an axis of theta are visited where its law leaves more skewness open.
     rule : float64 array, shape (nodes, 1 + d)
         Weight and standardised coordinates of a rule for a normal density.
     w : float64 array, shape (VECTORS + 5 d + 2, d)
@@ -246,7 +248,7 @@ def fit_series(
             if value == -np.inf or (index == w.shape[1] and not shape_theta(w, sums)):
                 phase = LOST
             elif index == w.shape[1]:
-                phase, index = AXES, 2 * next_axis(s, w, 0, limits)
+                phase, index = AXES, 2 * next_axis(structure, t, s, w, 0, limits)
         elif phase == AXES:
             # far out, where the expansion fails, it may not decide
             correction = second_order(t, s, w[TRIAL, w.shape[1] - 1] ** 6.0) - expected
@@ -258,7 +260,7 @@ def fit_series(
                 if index % 2 == 0:
                     visited += 1
                     shape_axis(s, w, index // 2 - 1)
-                    index = 2 * next_axis(s, w, index // 2, limits)
+                    index = 2 * next_axis(structure, t, s, w, index // 2, limits)
         if phase == AXES and index == 2 * w.shape[1]:
             phase = DONE
     if phase == DONE:

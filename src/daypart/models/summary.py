@@ -23,6 +23,7 @@ from daypart.models.field import (
     POINT,
     SCRATCH,
     SERIES,
+    SHARED,
     SPREAD,
     STRUCTURE,
     TABLE_VARIANCE,
@@ -87,14 +88,10 @@ def keep_moments(structure: Structure, t: Series, s: Scratch, slot: int) -> None
     mean, variance = s.moment[slot, 0], s.moment[slot, 1]
     path, path_shift, own = s.node[PATH], s.node[LAMBDA_PATH], s.node[OWN]
     dense, shift = s.dense[POINT], s.dense[LAMBDA]
-    loads, spreads, cov = s.load[LOAD], s.load[SPREAD], s.square[COV]
+    shared, spreads, cov = s.node[SHARED], s.load[SPREAD], s.square[COV]
     for c in range(168):
         mean[c] = path[c] - 0.5 * path_shift[c]
-        variance[c] = own[c]
-    for i in range(m):
-        load, spread = loads[i], spreads[i]
-        for c in range(168):
-            variance[c] += load[c] * spread[c]
+        variance[c] = own[c] + shared[c]
     if structure.walk == 1:
         origin = dense[last] - 0.5 * shift[last]
         spread = spreads[last]

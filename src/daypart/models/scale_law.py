@@ -36,7 +36,8 @@ def law_of_scale(structure: Structure, law: FloatVector, axis: int, theta: float
     away = theta - structure.centre[axis]
     value: float = 2.0 * math.log(theta) - 0.5 * structure.pull[axis] * away * away
     value -= 0.5 * square / structure.hyper_scales[axis] ** 2.0
-    return value - 0.5 * (law[GROUPS] * math.log(total) + law[SQUARE] / total)
+    value -= 0.5 * (law[GROUPS] * math.log(total) + law[SQUARE] / total)
+    return value
 
 
 @kernel(numba.void, STRUCTURE, SERIES, F2, numba.int64, F1)

@@ -21,7 +21,6 @@ from daypart.runs.parts import (
     Standing,
     list_tables,
     read_rows,
-    read_schema_of,
     standing_of,
     table_path,
 )
@@ -33,6 +32,7 @@ from daypart.storage import (
     delete_files,
     file_name_of,
     make_folder,
+    read_schema,
     read_table,
     table_writer,
 )
@@ -213,7 +213,7 @@ def _chunks(standing: Standing, positions: np.ndarray[Any, Any]) -> Iterator[np.
 def _joint_schema(standing: Standing, parts: Sequence[int]) -> pa.Schema:
     import pyarrow as pa
 
-    schemas = [read_schema_of(standing.parts[part]) for part in parts]
+    schemas = [read_schema(standing.parts[part]) for part in parts]
     return pa.unify_schemas([schema.remove_metadata() for schema in schemas])
 
 

@@ -12,7 +12,6 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from daypart.storage import (
     PathLike,
     file_name_of,
     is_temporary,
-    open_parquet,
+    read_some_rows,
     read_table,
     read_tables,
     write_table,
@@ -193,45 +192,11 @@ def read_rows(standing: Standing, positions: Sequence[int] | np.ndarray[Any, Any
     tables = []
     for number in np.unique(part[order]):
         wanted = part_row[order][part[order] == number].astype(np.int64)
-        tables.append(_read_rows_of(standing.parts[int(number)], wanted))
+        tables.append(read_some_rows(standing.parts[int(number)], wanted))
     if not tables:
         return pa.table({})
     joined = pa.concat_tables(tables, promote_options="default")
     return joined.take(np.argsort(order)).combine_chunks()
-
-
-def read_schema_of(path: Location) -> pa.Schema:
-    """Return the columns of a file of results."""
-    return _shape_of(path)[0]
-
-
-def _read_rows_of(path: Location, rows: np.ndarray[Any, Any]) -> pa.Table:
-    """Read some rows of a file, in ascending order: only the row groups that hold them."""
-    import pyarrow as pa
-
-    starts = _shape_of(path)[1]
-    group = np.searchsorted(starts, rows, side="right") - 1
-    return pa.concat_tables(
-        _read_group(path, int(g)).take(rows[group == g] - starts[g]) for g in np.unique(group)
-    )
-
-
-@lru_cache(maxsize=4096)
-def _shape_of(path: Location) -> tuple[pa.Schema, np.ndarray[Any, Any]]:
-    """Return a file's columns and the first row of each of its row groups."""
-    with open_parquet(path) as file:
-        sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
-        return file.schema_arrow, np.cumsum([0, *sizes])[:-1]
-
-
-@lru_cache(maxsize=6)
-def _read_group(path: Location, group: int) -> pa.Table:
-    """Read a row group; a few are kept, because forecasts take rows a few at a time.
-
-    Files of results are never changed, so that the path alone tells what is in them.
-    """
-    with open_parquet(path) as file:
-        return file.read_row_group(group)
 
 
 def read_results(run: PathLike) -> pa.Table:

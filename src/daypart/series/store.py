@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,8 +20,8 @@ from daypart.storage import (
     file_name_of,
     location,
     make_folder,
-    open_parquet,
     read_json,
+    read_some_rows,
     read_table,
     remove_unfinished,
     write_json,
@@ -170,18 +169,7 @@ class SeriesStore:
         path = self._file(region)
         if rows is None:
             return _block_of(read_table(path), self.key, self.measures)
-        wanted = np.asarray(rows, dtype=np.int64)
-        with open_parquet(path) as file:
-            starts = np.cumsum(
-                [0] + [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
-            )
-            groups = np.unique(np.searchsorted(starts, wanted, side="right") - 1)
-            table = _read_groups(path, tuple(groups.tolist()))
-            positions = np.concatenate(
-                [np.arange(starts[g], starts[g + 1]) for g in groups] or [wanted]
-            )
-        chosen = table.take(np.searchsorted(positions, wanted))
-        return _block_of(chosen, self.key, self.measures)
+        return _block_of(read_some_rows(path, rows), self.key, self.measures)
 
     def replace_regions(
         self,
@@ -269,16 +257,6 @@ class SeriesStore:
         remove_unfinished(self.folder / "series")
         files = (self.folder / "series").glob("*.parquet")
         delete_files([file for file in files if f"series/{file.name}" not in kept])
-
-
-@lru_cache(maxsize=1)
-def _read_groups(path: Location, groups: tuple[int, ...]) -> pa.Table:
-    """Read row groups of a region; the last ones are kept, since neighbours are asked for next.
-
-    A region's file is never changed, so that its path alone tells what is in it.
-    """
-    with open_parquet(path) as file:
-        return file.read_row_groups(list(groups))
 
 
 def content_hash(block: SeriesBlock) -> str:

@@ -31,6 +31,7 @@ from daypart.storage.location import (
     relative_location,
     resolve_location,
 )
+from daypart.storage.row_groups import read_schema, read_some_rows
 from daypart.storage.s3_path import ObjectStat, S3Path
 from daypart.storage.sizes import parse_size
 from daypart.storage.tables import open_parquet, read_table, read_tables, table_writer, write_table
@@ -59,6 +60,8 @@ __all__ = [
     "open_parquet",
     "parse_size",
     "read_json",
+    "read_schema",
+    "read_some_rows",
     "read_table",
     "read_tables",
     "read_toml",

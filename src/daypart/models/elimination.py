@@ -6,7 +6,7 @@ parent sees by f = 1 - R / D:
 
     R[parent] += f R     V[parent] += f V     schur -= V V' / D
 
-so every level of the tree costs as much as the first, and only an m x m Cholesky remains. A
+so every level of the tree costs as much as the first, and only m x m remain (`dense`). A
 path's conditional law given the dense coordinates x is then found from the root down:
 
     path[n] = f path[parent] - (V / D) x + N(0, 1 / D)
@@ -14,17 +14,16 @@ path's conditional law given the dense coordinates x is then found from the root
 
 from __future__ import annotations
 
-import math
-
 import numba
 
+from daypart.models.dense import invert_dense, solve_dense
 from daypart.models.field import (
     ACROSS,
     CARRY,
-    CHOL,
     COV,
     CROSS,
     INVERSE,
+    INVERSE_DIAGONAL,
     KEEP,
     LOAD,
     OWN,
@@ -37,6 +36,7 @@ from daypart.models.field import (
     STRUCTURE,
     VARIANCE,
     WEIGHT,
+    WORK,
     Scratch,
     Structure,
 )
@@ -45,13 +45,13 @@ from daypart.models.kernels import F1, F2, FloatMatrix, FloatVector, kernel, log
 
 @kernel(numba.void, F2, F2, F2, numba.int64)
 def subtract_products(cross: FloatMatrix, scaled: FloatMatrix, schur: FloatMatrix, m: int) -> None:
-    """Subtract cross scaled' from the lower triangle of `schur`, two by four rows at a time.
+    """Subtract cross scaled' from the upper triangle of `schur`, two by four rows at a time.
 
     Rows of `cross` up to a multiple of 2, and of `scaled` of 4, hold zeros beyond m.
     """
     for i in range(0, m, 2):
         x, y = cross[i], cross[i + 1]
-        for j in range(0, i + 2, 4):
+        for j in range(i - i % 4, m, 4):
             a, b, c, d = scaled[j], scaled[j + 1], scaled[j + 2], scaled[j + 3]
             xa, xb, xc, xd = 0.0, 0.0, 0.0, 0.0
             ya, yb, yc, yd = 0.0, 0.0, 0.0, 0.0
@@ -144,52 +144,17 @@ def reduce_tree(structure: Structure, s: Scratch, m: int) -> None:
     subtract_products(cross, scaled, s.square[SCHUR], m)
 
 
-@kernel(numba.boolean, F2, F2, numba.int64)
-def cholesky(matrix: FloatMatrix, lower: FloatMatrix, m: int) -> bool:
-    """Factorise the leading m x m block (its lower triangle is read); False if not positive."""
-    for i in range(m):
-        for j in range(i + 1):
-            total = matrix[i, j]
-            for k in range(unsigned(j)):
-                total -= lower[i, k] * lower[j, k]
-            if i == j:
-                if not total > 0.0:
-                    return False
-                lower[i, i] = math.sqrt(total)
-            else:
-                lower[i, j] = total / lower[j, j]
-    return True
-
-
-@kernel(numba.void, F2, F2, F2, numba.int64)
-def invert_factor(lower: FloatMatrix, work: FloatMatrix, inverse: FloatMatrix, m: int) -> None:
-    """Write the inverse of L L' (whole); `work` receives the transposed inverse of L."""
-    for j in range(m):
-        work[j, j] = 1.0 / lower[j, j]
-        for i in range(j + 1, m):
-            total = 0.0
-            for k in range(unsigned(j), unsigned(i)):
-                total += lower[i, k] * work[j, k]
-            work[j, i] = -total / lower[i, i]
-    for i in range(m):
-        for j in range(i + 1):
-            total = 0.0
-            for k in range(unsigned(i), unsigned(m)):
-                total += work[i, k] * work[j, k]
-            inverse[i, j] = total
-            inverse[j, i] = total
-
-
 @kernel(numba.float64, SCRATCH, numba.int64)
 def log_determinant(s: Scratch, m: int) -> float:
     """Return the log determinant of the factorised Hessian."""
-    pivot, logs, chol = s.node[PIVOT], s.line[0], s.square[CHOL]
-    log_of(pivot, logs, len(pivot))
+    pivot, logs, inverse = s.node[PIVOT], s.line[0], s.dense[INVERSE_DIAGONAL]
     total = 0.0
+    log_of(inverse, logs, m)
+    for i in range(m):
+        total -= 2.0 * logs[i]
+    log_of(pivot, logs, len(pivot))
     for n in range(len(pivot)):
         total += logs[n]
-    for i in range(m):
-        total += 2.0 * math.log(chol[i, i])
     return total
 
 
@@ -206,7 +171,7 @@ def solve(
 ) -> None:
     """Solve H z = rhs; `tree` and `dense` receive z, `path` the sums of z from the root."""
     carry, keep, inverse = s.node[CARRY], s.node[KEEP], s.node[INVERSE]
-    scaled, chol = s.load[SCALED], s.square[CHOL]
+    scaled = s.load[SCALED]
     width, segments = unsigned(structure.width), len(structure.parents)
     root, nodes = unsigned(24 * segments), unsigned(len(carry))
     for n in range(nodes):
@@ -241,20 +206,9 @@ def solve(
         dense[i + 1] = rhs_dense[i + 1] - along_b
         dense[i + 2] = rhs_dense[i + 2] - along_c
         dense[i + 3] = rhs_dense[i + 3] - along_d
-    for i in range(m):
-        total = dense[i]
-        for k in range(i):
-            total -= chol[i, k] * dense[k]
-        dense[i] = total / chol[i, i]
-    for i in range(m - 1, -1, -1):
-        total = dense[i] / chol[i, i]
-        dense[i] = total
-        for k in range(i):
-            dense[k] -= chol[i, k] * total
+    solve_dense(s.square[SCHUR], s.dense[INVERSE_DIAGONAL], dense, m)
     for n in range(nodes):
         tree[n] *= inverse[n]
-    for i in range(m, m + -m % 4):
-        dense[i] = 0.0
     for i in range(0, m, 4):
         a, b, c, d = scaled[i], scaled[i + 1], scaled[i + 2], scaled[i + 3]
         for_a, for_b, for_c, for_d = dense[i], dense[i + 1], dense[i + 2], dense[i + 3]
@@ -344,7 +298,7 @@ def path_covariances(structure: Structure, s: Scratch, m: int) -> None:
     """
     load, spread, cov = s.load[LOAD], s.load[SPREAD], s.square[COV]
     nodes = unsigned(load.shape[1])
-    invert_factor(s.square[CHOL], s.square[SCHUR], cov, m)
+    invert_dense(s.square[SCHUR], s.dense[INVERSE_DIAGONAL], s.square[WORK], cov, m)
     path_loads(structure, s, m)
     padded = m + -m % 4
     for i in range(m, padded):

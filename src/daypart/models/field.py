@@ -86,12 +86,13 @@ class Series(NamedTuple):
 # Rows of the scratch's arrays. A point of the field is its tree effects, their path sums, and
 # the dense coordinates; STEP, LAMBDA and RHS are such points too.
 POINT, STEP, LAMBDA, RHS, START = 0, 1, 2, 3, 4
+INVERSE_DIAGONAL = 5
 PATH, STEP_PATH, LAMBDA_PATH, WEIGHT, PIVOT, KEEP, OWN, CARRY, VARIANCE = range(5, 14)
 INVERSE, SHARED, ACROSS = range(14, 17)
 NODE_ROWS = 17
 MEAN, SHRINK, RESIDUAL, TABLE_VARIANCE, THIRD = range(5)
 CROSS, SCALED, LOAD, SPREAD = range(4)
-SCHUR, CHOL, COV = range(3)
+SCHUR, WORK, COV = range(3)
 
 
 class Scratch(NamedTuple):
@@ -102,11 +103,12 @@ class Scratch(NamedTuple):
     of its covariance with the parent's path, VARIANCE that of a node's effect; MEAN is mu, SHRINK
     1 / (1 + mu / phi), RESIDUAL the slope of the log likelihood in log mu; CROSS the Hessian
     between dense coordinates and nodes, SCALED that over D, LOAD minus the slope of a path in
-    the dense coordinates, SPREAD their covariance times LOAD.
+    the dense coordinates, SPREAD their covariance times LOAD; SCHUR what the elimination leaves of
+    the Hessian, and then its factor.
     """
 
     node: FloatMatrix  # [NODE_ROWS, N]
-    dense: FloatMatrix  # [5, m], rows as the first five of `node`
+    dense: FloatMatrix  # [6, m], rows as the first five of `node`; 1 / diagonal of the factor
     table: FloatCube  # [5, weeks, 168]
     load: FloatCube  # [4, m, N]
     square: FloatCube  # [3, m, m]
@@ -127,7 +129,7 @@ class Scratch(NamedTuple):
 
 def padded_nodes(segments: int) -> int:
     """Return how many nodes a row has room for: whole runs of vector instructions."""
-    return -(-(24 * segments + 1) // 32) * 32
+    return -(-(24 * segments + 1) // 8) * 8
 
 
 def make_scratch(
@@ -136,11 +138,11 @@ def make_scratch(
     """Allocate what one thread needs for partitions of up to so many weeks and effects."""
     d = levels + 2
     m = weeks + effects
-    m += -m % 4  # kernels take four rows at a time
+    m += -m % 8  # kernels take four rows at a time, and eight columns
     nodes = padded_nodes(segments)
     return Scratch(
         node=np.zeros((NODE_ROWS, nodes)),
-        dense=np.zeros((5, m)),
+        dense=np.zeros((6, m)),
         table=np.zeros((5, weeks, HOURS)),
         load=np.zeros((4, m, nodes)),
         square=np.zeros((3, m, m)),

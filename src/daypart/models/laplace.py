@@ -16,14 +16,14 @@ import math
 import numba
 import numpy as np
 
+from daypart.models.dense import factorise_dense
 from daypart.models.elimination import (
-    cholesky,
     reduce_tree,
     solve,
 )
 from daypart.models.field import (
-    CHOL,
     CROSS,
+    INVERSE_DIAGONAL,
     MEAN,
     PATH,
     POINT,
@@ -132,9 +132,11 @@ def factorise(structure: Structure, t: Series, s: Scratch) -> bool:
     week_precision = s.scales[0, s.scales.shape[1] - 1]
     for c in range(168):
         weight[c] = 0.0
+    width = unsigned(m + -m % 8)
     for i in range(m):
-        for j in range(i + 1):
-            schur[i, j] = 0.0
+        row = schur[i]
+        for j in range(width):
+            row[j] = 0.0
     for k in range(weeks):
         row = cross[k]
         total = 0.0
@@ -146,7 +148,7 @@ def factorise(structure: Structure, t: Series, s: Scratch) -> bool:
             schur[k, k] += week_precision
     if structure.walk == 1:
         for k in range(1, weeks):
-            schur[k, k - 1] = -week_precision
+            schur[k - 1, k] = -week_precision
     for j in range(t.effects):
         row = cross[weeks + j]
         for c in range(168):
@@ -157,14 +159,14 @@ def factorise(structure: Structure, t: Series, s: Scratch) -> bool:
         curvature = cross[k, c]
         cross[j, c] += curvature
         schur[j, j] += curvature
-        schur[j, k] += curvature
+        schur[k, j] += curvature
         other = e - 1
         while other >= 0 and t.event[0, other] == k and t.event[1, other] == c:
             i = weeks + t.event[2, other]
-            schur[max(i, j), min(i, j)] += curvature
+            schur[min(i, j), max(i, j)] += curvature
             other -= 1
     reduce_tree(structure, s, m)
-    return cholesky(schur, s.square[CHOL], m)
+    return factorise_dense(schur, s.dense[INVERSE_DIAGONAL], m)
 
 
 @kernel(numba.void, STRUCTURE, SERIES, SCRATCH)

@@ -6,10 +6,11 @@ is called from one place, and this file knows nothing of it.
 
 from __future__ import annotations
 
+import math
+
 import numba
 import numpy as np
 
-from daypart.models.elimination import cholesky
 from daypart.models.kernels import F2, FloatMatrix, kernel
 
 LOWEST, HIGHEST = 0.05, 4.0
@@ -126,6 +127,23 @@ def at_best(w: FloatMatrix) -> bool:
     for i in range(w.shape[1]):
         gap += abs(w[TRIAL, i] - w[BEST, i])
     return gap == 0.0
+
+
+@kernel(numba.boolean, F2, F2, numba.int64)
+def cholesky(matrix: FloatMatrix, lower: FloatMatrix, m: int) -> bool:
+    """Factorise the leading m x m block (its lower triangle is read); False if not positive."""
+    for i in range(m):
+        for j in range(i + 1):
+            total = matrix[i, j]
+            for k in range(j):
+                total -= lower[i, k] * lower[j, k]
+            if i == j:
+                if not total > 0.0:
+                    return False
+                lower[i, i] = math.sqrt(total)
+            else:
+                lower[i, j] = total / lower[j, j]
+    return True
 
 
 @kernel(numba.boolean, F2, F2, F2)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 STORE_FILE = "store.json"
 _KIND = "daypart-store"
-_ROW_GROUP_ROWS = 512
+_ROW_GROUP_ROWS = 256
 _HOUR_US = 3_600_000_000
 
 

@@ -95,12 +95,15 @@ def invert_dense(
         factor = inverse[i]
         for n in range(end):
             row[n] *= factor
-    for j in range(m):
-        row = whole[j]
+    for j in range(0, m, 2):
+        x, y = whole[j], whole[j + 1]
         for n in range(width):
-            row[n] = 0.0
+            x[n] = 0.0
+            y[n] = 0.0
         for i in range(j - j % 4, m, 4):
             a, b, c, d = work[i], work[i + 1], work[i + 2], work[i + 3]
-            at_a, at_b, at_c, at_d = a[j], b[j], c[j], d[j]
+            xa, xb, xc, xd = a[j], b[j], c[j], d[j]
+            ya, yb, yc, yd = a[j + 1], b[j + 1], c[j + 1], d[j + 1]
             for n in range(width):
-                row[n] += at_a * a[n] + at_b * b[n] + at_c * c[n] + at_d * d[n]
+                x[n] += xa * a[n] + xb * b[n] + xc * c[n] + xd * d[n]
+                y[n] += ya * a[n] + yb * b[n] + yc * c[n] + yd * d[n]

@@ -122,8 +122,8 @@ class Scratch(NamedTuple):
     law: FloatMatrix  # [2 d + 1, 2 d] of scores along the axes; see `summary`
     moment: FloatCube  # [2 d + 1, 2, 169 + m] the field's mean and variance at each visit
     fitted: np.ndarray  # [weeks, 2 d + 1, 2, 168] those of log mu in every cell; no weeks unasked
-    normal: FloatMatrix  # [draws, N] the numbers that k-hat's draws are made of; none without it
-    draw: FloatMatrix  # [6, N]
+    normal: FloatMatrix  # [draws / 2, N] what k-hat's draws are made of; none without it
+    draw: FloatMatrix  # [8, N]
     ratio: FloatVector  # [draws]
 
 
@@ -157,7 +157,7 @@ def make_scratch(
         moment=np.zeros((2 * d + 1, 2, HOURS + 1 + m)),
         fitted=np.zeros((weeks if fitted else 0, 2 * d + 1, 2, HOURS)),
         normal=np.zeros((0, nodes)),
-        draw=np.zeros((6, nodes)),
+        draw=np.zeros((8, nodes)),
         ratio=np.zeros(0),
     )
 

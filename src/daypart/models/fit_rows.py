@@ -100,7 +100,7 @@ def make_buffers(
     scratch = make_scratch(weeks, effects, segments, levels, hours + 1, fitted=fitted)
     if khat:
         normal = normal_numbers(scratch.node.shape[1])
-        scratch = scratch._replace(normal=normal, ratio=np.zeros(len(normal)))
+        scratch = scratch._replace(normal=normal, ratio=np.zeros(2 * len(normal)))
     d = len(structure.hyper_scales)
     table = (weeks, 168)
     return Buffers(

@@ -50,7 +50,8 @@ from daypart.models.kernels import (
 )
 
 DRAWS = 64
-"""Draws of the hours; their normal numbers are the same for every partition."""
+"""Draws of the hours, in pairs on opposite sides of the centre; their normal numbers are the same
+for every partition."""
 LARGEST = 10.0
 """Is told where the ratios have no tail that a law can be fitted to."""
 UNRELIABLE = 0.7
@@ -125,6 +126,24 @@ def pareto_khat(log_ratios: FloatVector) -> float:
     return khat_of_ascending(log_ratios)
 
 
+@kernel(numba.void, STRUCTURE, F1, F1)
+def sum_down(structure: Structure, keep: FloatVector, path: FloatVector) -> None:
+    """Add to each node what is kept of its parent's path, from the root down."""
+    width, segments = unsigned(structure.width), len(structure.parents)
+    root = unsigned(24 * segments)
+    for segment in range(segments - 1, -1, -1):
+        parent = structure.parents[segment]
+        first = unsigned(24 * segment)
+        if parent >= 0:
+            gap = unsigned(24 * parent) - first
+            for n in range(first, first + width):
+                path[n] += keep[n] * path[n + gap]
+        else:
+            top = path[root]
+            for n in range(first, first + width):
+                path[n] += keep[n] * top
+
+
 @kernel(numba.float64, STRUCTURE, SERIES, SCRATCH, numba.float64)
 def hours_khat(structure: Structure, t: Series, s: Scratch, r: float) -> float:
     """Return k-hat of the hours at the field's mode, just after `log_posterior`.
@@ -138,7 +157,7 @@ def hours_khat(structure: Structure, t: Series, s: Scratch, r: float) -> float:
     """
     keep, pivot, weight, own = s.node[KEEP], s.node[PIVOT], s.node[WEIGHT], s.node[OWN]
     bend, pull, spread = s.draw[0], s.draw[1], s.draw[2]
-    path, scale, grown = s.draw[3], s.draw[4], s.draw[5]
+    path, scale, grown, centre, base = s.draw[3], s.draw[4], s.draw[5], s.draw[6], s.draw[7]
     width, segments = unsigned(structure.width), len(structure.parents)
     root = unsigned(24 * segments)
     for c in range(168):
@@ -165,34 +184,34 @@ def hours_khat(structure: Structure, t: Series, s: Scratch, r: float) -> float:
     for n in range(root + unsigned(1)):
         spread[n] = 1.0 / math.sqrt(pivot[n])
         half += 0.5 * pull[n] * pull[n] / pivot[n]
-    for draw in range(len(s.ratio)):
-        z = s.normal[draw]
-        total = -half
+        centre[n] = pull[n] / pivot[n]
+        pull[n] *= spread[n]
+    sum_down(structure, keep, centre)
+    for c in range(168):
+        centre[c] *= bend[c]
+    exp_of(centre, base, 168)
+    for pair in range(len(s.normal)):
+        z = s.normal[pair]
+        tilt = 0.0
         for n in range(root + unsigned(1)):
-            path[n] = spread[n] * (z[n] + spread[n] * pull[n])
-            total -= pull[n] * spread[n] * z[n]
-        for segment in range(segments - 1, -1, -1):
-            parent = structure.parents[segment]
-            first = unsigned(24 * segment)
-            if parent >= 0:
-                gap = unsigned(24 * parent) - first
-                for n in range(first, first + width):
-                    path[n] += keep[n] * path[n + gap]
-            else:
-                for n in range(first, first + width):
-                    path[n] += keep[n] * path[root]
+            path[n] = spread[n] * z[n]
+            tilt += pull[n] * z[n]
+        sum_down(structure, keep, path)
         for c in range(168):
             path[c] *= bend[c]
         exp_of(path, grown, 168)
+        above, below = -half - tilt, tilt - half
         for c in range(168):
-            x = path[c]
-            total -= scale[c] * (grown[c] - 1.0 - x - 0.5 * x * x)
-        s.ratio[draw] = total
+            x, y = centre[c] + path[c], centre[c] - path[c]
+            above -= scale[c] * (base[c] * grown[c] - 1.0 - x - 0.5 * x * x)
+            below -= scale[c] * (base[c] / grown[c] - 1.0 - y - 0.5 * y * y)
+        s.ratio[2 * pair] = above
+        s.ratio[2 * pair + 1] = below
     sort(s.ratio)
     return khat_of_ascending(s.ratio)
 
 
 @lru_cache(maxsize=4)
 def normal_numbers(nodes: int, draws: int = DRAWS) -> FloatMatrix:
-    """Return the standard normal numbers that every partition's draws are made of."""
-    return np.random.default_rng(2024).standard_normal((draws, nodes))
+    """Return the standard normal numbers that every partition's draws are made of, a row a pair."""
+    return np.random.default_rng(2024).standard_normal((draws // 2, nodes))

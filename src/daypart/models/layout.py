@@ -15,6 +15,7 @@ from daypart.models.kernels import (
     IntMatrix,
     IntVector,
     kernel,
+    unsigned,
 )
 
 HISTOGRAM = 64
@@ -26,6 +27,56 @@ OBSERVED, TOTAL, LARGE, CONTRADICTED, LARGEST, EVENTS = range(6)
 _I32 = numba.types.Array(numba.int32, 1, "C")
 _I16 = numba.types.Array(numba.int16, 1, "C")
 _F32 = numba.types.Array(numba.float32, 1, "C")
+
+
+@kernel(numba.void, _I32, numba.float64, F1, F1, I1, small=True)
+def lay_out_run(
+    series: np.ndarray,
+    exposed: float,
+    counts: FloatVector,
+    exposure: FloatVector,
+    report: IntVector,
+) -> None:
+    """Add hours that follow each other in the table, too, and share one exposure."""
+    total = 0
+    observed = 0
+    if exposed > 0.0:
+        for i in range(unsigned(len(series))):
+            seen = series[i] >= 0
+            y = series[i] if seen else 0
+            counts[i] += y
+            exposure[i] += exposed if seen else 0.0
+            total += y
+            observed += 1 if seen else 0
+    else:
+        for i in range(len(series)):
+            report[CONTRADICTED] += 1 if series[i] > 0 else 0
+    report[TOTAL] += total
+    report[OBSERVED] += observed
+
+
+@kernel(numba.void, F2, F1, F1, I1, small=True)
+def count_sizes(
+    counts: FloatMatrix, over: FloatVector, large: FloatVector, report: IntVector
+) -> None:
+    """Fill `over` and `large`; see `field.Series`."""
+    for i in range(len(over)):
+        over[i] = 0.0
+    largest = 0
+    number = 0
+    for k in range(len(counts)):
+        for c in range(168):
+            y = int(counts[k, c])
+            if y > 0:
+                largest = max(largest, y)
+                over[min(y, len(over)) - 1] += 1.0
+                if y > len(over):
+                    large[number] = y
+                    number += 1
+    report[LARGEST] = largest
+    report[LARGE] = number
+    for i in range(len(over) - 2, -1, -1):
+        over[i] += over[i + 1]
 
 
 @kernel(numba.void, _I32, _F32, _I32, _I16, I1, _I16, F2, F2, F1, F1, I2, I1, door=True)
@@ -68,33 +119,23 @@ def lay_out(
             exposure[k, c] = 0.0
     for i in range(len(report)):
         report[i] = 0
-    for i in range(len(series)):
-        y = series[i]
-        if y < 0:
-            continue
-        e = exposures[i // 24]
-        if not e > 0.0:
-            if y > 0:
-                report[CONTRADICTED] += 1
-            continue
-        k, c = week[i], hour_of_week[i]
-        counts[k, c] += y
-        exposure[k, c] += e
-        report[OBSERVED] += 1
-        report[TOTAL] += y
-    for i in range(len(over)):
-        over[i] = 0.0
-    for k in range(weeks):
-        for c in range(168):
-            y = int(counts[k, c])
-            report[LARGEST] = max(report[LARGEST], y)
-            if y > 0:
-                over[min(y, len(over)) - 1] += 1.0
-            if y > len(over):
-                large[report[LARGE]] = y
-                report[LARGE] += 1
-    for i in range(len(over) - 2, -1, -1):
-        over[i] += over[i + 1]
+    start = 0
+    while start < len(series):
+        k, c = week[start], hour_of_week[start]
+        run = min(24 - start % 24, 168 - c, len(series) - start)
+        last = start + run - 1
+        if week[last] == k and hour_of_week[last] == c + run - 1:
+            cells = slice(c, c + run)
+            one = series[start : start + run]
+            lay_out_run(one, exposures[start // 24], counts[k, cells], exposure[k, cells], report)
+        else:  # clocks go back or forward, so hour by hour
+            for i in range(start, start + run):
+                k, c = week[i], hour_of_week[i]
+                cells = slice(c, c + 1)
+                one = series[i : i + 1]
+                lay_out_run(one, exposures[i // 24], counts[k, cells], exposure[k, cells], report)
+        start += run
+    count_sizes(counts, over, large, report)
     for pair in range(len(event_hour)):
         i = event_hour[pair]
         place = report[EVENTS]

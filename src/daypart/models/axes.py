@@ -45,10 +45,10 @@ MOST_EXCESS = 3.0
 
 OFFSET, RISE, SLOPES = 0, 1, 2
 """Columns of a visit: place along its axis, log density less the mode's, slope in each axis."""
-BELOW, ABOVE, CUBIC, TILT = 0, 1, 2, 6
+BELOW, ABOVE, CUBIC, TILT = 0, 1, 2, 7
 """Columns of an axis's curve: normal scores of its visits, four coefficients along it (Newton's
 form through 0, below, below, above, above), two for its tilt towards each of the others. An axis
-not visited has 0, 0, and its scale's law in place of the coefficients."""
+not visited has 0, 0, and its scale's law (five numbers) in place of the coefficients."""
 
 
 @kernel(numba.float64, F1, F1, F2, F1)

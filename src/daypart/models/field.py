@@ -86,7 +86,7 @@ class Series(NamedTuple):
 # Rows of the scratch's arrays. A point of the field is its tree effects, their path sums, and
 # the dense coordinates; STEP, LAMBDA and RHS are such points too.
 POINT, STEP, LAMBDA, RHS, START = 0, 1, 2, 3, 4
-INVERSE_DIAGONAL = 5
+INVERSE_DIAGONAL, WEEK_WEIGHT = 5, 6
 PATH, STEP_PATH, LAMBDA_PATH, WEIGHT, PIVOT, KEEP, OWN, CARRY, VARIANCE = range(5, 14)
 INVERSE, SHARED, ACROSS = range(14, 17)
 NODE_ROWS = 17
@@ -104,11 +104,12 @@ class Scratch(NamedTuple):
     1 / (1 + mu / phi), RESIDUAL the slope of the log likelihood in log mu; CROSS the Hessian
     between dense coordinates and nodes, SCALED that over D, LOAD minus the slope of a path in
     the dense coordinates, SPREAD their covariance times LOAD; SCHUR what the elimination leaves of
-    the Hessian, and then its factor.
+    the Hessian, and then its factor, INVERSE_DIAGONAL 1 / that one's diagonal; WEEK_WEIGHT the
+    curvature of each week.
     """
 
     node: FloatMatrix  # [NODE_ROWS, N]
-    dense: FloatMatrix  # [6, m], rows as the first five of `node`; 1 / diagonal of the factor
+    dense: FloatMatrix  # [7, m], rows as the first five of `node`, and the two above
     table: FloatCube  # [5, weeks, 168]
     load: FloatCube  # [4, m, N]
     square: FloatCube  # [3, m, m]
@@ -118,7 +119,7 @@ class Scratch(NamedTuple):
     response: FloatMatrix  # [2 d, N]: slopes in theta of the mode's tree effects, then of paths
     response_dense: FloatMatrix  # [d, m]
     visit: FloatMatrix  # [2 d + 1, 2 + d] theta's visits: the mode, then two an axis; see `axes`
-    curve: FloatMatrix  # [d, 6 + 2 d] theta's density between them; see `axes`
+    curve: FloatMatrix  # [d, 7 + 2 d] theta's density between them; see `axes`
     law: FloatMatrix  # [2 d + 1, 2 d] of scores along the axes; see `summary`
     moment: FloatCube  # [2 d + 1, 2, 169 + m] the field's mean and variance at each visit
     fitted: np.ndarray  # [weeks, 2 d + 1, 2, 168] those of log mu in every cell; no weeks unasked
@@ -142,7 +143,7 @@ def make_scratch(
     nodes = padded_nodes(segments)
     return Scratch(
         node=np.zeros((NODE_ROWS, nodes)),
-        dense=np.zeros((6, m)),
+        dense=np.zeros((7, m)),
         table=np.zeros((5, weeks, HOURS)),
         load=np.zeros((4, m, nodes)),
         square=np.zeros((3, m, m)),
@@ -152,7 +153,7 @@ def make_scratch(
         response=np.zeros((2 * d, nodes)),
         response_dense=np.zeros((d, m)),
         visit=np.zeros((2 * d + 1, 2 + d)),
-        curve=np.zeros((d, 6 + 2 * d)),
+        curve=np.zeros((d, 7 + 2 * d)),
         law=np.zeros((2 * d + 1, 2 * d)),
         moment=np.zeros((2 * d + 1, 2, HOURS + 1 + m)),
         fitted=np.zeros((weeks if fitted else 0, 2 * d + 1, 2, HOURS)),

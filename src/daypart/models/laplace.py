@@ -36,6 +36,7 @@ from daypart.models.field import (
     STEP,
     STEP_PATH,
     STRUCTURE,
+    WEEK_WEIGHT,
     WEIGHT,
     Scratch,
     Series,
@@ -63,29 +64,68 @@ LONGEST_STEP = 3.0
 
 @kernel(numba.void, SERIES, SCRATCH, numba.float64)
 def evaluate_field(t: Series, s: Scratch, r: float) -> None:
-    """Fill MEAN, SHRINK, RESIDUAL and the cells' curvature (in CROSS) at the current point."""
+    """Fill MEAN, SHRINK, RESIDUAL and the cells' curvature (in CROSS) at the current point.
+
+    Sums of residuals by cell, week and event go to RHS, those of curvatures by cell and week to
+    WEIGHT and WEEK_WEIGHT, so that the tables are read but once.
+    """
     path, dense, factors = s.node[PATH], s.dense[POINT], s.line[0]
-    means, shrinks, residuals = s.table[MEAN], s.table[SHRINK], s.table[RESIDUAL]
-    cross = s.load[CROSS]
+    weight, slope = s.node[WEIGHT], s.node[RHS]
     exp_of(path, factors, 168)
+    for c in range(168):
+        weight[c] = 0.0
+        slope[c] = 0.0
     for k in range(t.weeks):
         factor = math.exp(dense[k])
-        exposure, mean = t.exposure[k], means[k]
+        exposure, mean, count = t.exposure[k], s.table[MEAN, k], t.counts[k]
+        shrink, residual, curvature = s.table[SHRINK, k], s.table[RESIDUAL, k], s.load[CROSS, k]
+        residuals = 0.0
+        curvatures = 0.0
         for c in range(168):
-            mean[c] = exposure[c] * factors[c] * factor
-    for e in range(t.events):
-        effect = dense[t.weeks + t.event[2, e]]
-        means[t.event[0, e], t.event[1, e]] *= math.exp(effect)
-    for k in range(t.weeks):
-        mean, shrink, residual = means[k], shrinks[k], residuals[k]
-        count, curvature = t.counts[k], cross[k]
-        for c in range(168):
-            mu = mean[c]
+            mu = exposure[c] * factors[c] * factor
             y = count[c]
             q = 1.0 / (1.0 + r * mu)
+            mean[c] = mu
             shrink[c] = q
-            residual[c] = (y - mu) * q
-            curvature[c] = (1.0 + r * y) * mu * q * q
+            left = (y - mu) * q
+            bend = (1.0 + r * y) * mu * q * q
+            residual[c] = left
+            curvature[c] = bend
+            slope[c] += left
+            weight[c] += bend
+            residuals += left
+            curvatures += bend
+        s.dense[RHS, k] = residuals
+        s.dense[WEEK_WEIGHT, k] = curvatures
+    if t.events > 0:
+        evaluate_events(t, s, r)
+
+
+@kernel(numba.void, SERIES, SCRATCH, numba.float64)
+def evaluate_events(t: Series, s: Scratch, r: float) -> None:
+    """Put right what `evaluate_field` made of the cells with events, one after the other."""
+    dense, residuals, curvatures = s.dense[POINT], s.table[RESIDUAL], s.load[CROSS]
+    slope, week_slope = s.node[RHS], s.dense[RHS]
+    for j in range(t.weeks, t.weeks + t.effects):
+        week_slope[j] = 0.0
+    for e in range(t.events):
+        k, c = t.event[0, e], t.event[1, e]
+        s.table[MEAN, k, c] *= math.exp(dense[t.weeks + t.event[2, e]])
+        if e + 1 < t.events and t.event[0, e + 1] == k and t.event[1, e + 1] == c:
+            continue  # until all events of the cell are in its mean
+        mu, y = s.table[MEAN, k, c], t.counts[k, c]
+        q = 1.0 / (1.0 + r * mu)
+        left = (y - mu) * q
+        bend = (1.0 + r * y) * mu * q * q
+        slope[c] += left - residuals[k, c]
+        week_slope[k] += left - residuals[k, c]
+        s.node[WEIGHT, c] += bend - curvatures[k, c]
+        s.dense[WEEK_WEIGHT, k] += bend - curvatures[k, c]
+        s.table[SHRINK, k, c] = q
+        residuals[k, c] = left
+        curvatures[k, c] = bend
+    for e in range(t.events):
+        week_slope[t.weeks + t.event[2, e]] += residuals[t.event[0, e], t.event[1, e]]
 
 
 @kernel(numba.void, STRUCTURE, SERIES, F2, F1, F1)
@@ -93,10 +133,8 @@ def sum_table(
     structure: Structure, t: Series, table: FloatMatrix, tree: FloatVector, dense: FloatVector
 ) -> None:
     """Sum a weeks x hours table over what each coordinate of the field reaches (Z' table)."""
-    segments = len(structure.parents)
-    root = 24 * segments
-    for n in range(len(tree)):
-        tree[n] = 0.0
+    for c in range(168):
+        tree[c] = 0.0
     for k in range(t.weeks):
         row = table[k]
         total = 0.0
@@ -104,7 +142,21 @@ def sum_table(
             tree[c] += row[c]
             total += row[c]
         dense[k] = total
+    for j in range(t.effects):
+        dense[t.weeks + j] = 0.0
+    for e in range(t.events):
+        dense[t.weeks + t.event[2, e]] += table[t.event[0, e], t.event[1, e]]
+    sum_cells(structure, tree)
+
+
+@kernel(numba.void, STRUCTURE, F1)
+def sum_cells(structure: Structure, tree: FloatVector) -> None:
+    """Fill a tree from its cells: each node with the sum of what is below it."""
+    segments = len(structure.parents)
+    root = 24 * segments
     width = unsigned(structure.width)
+    for n in range(168, len(tree)):
+        tree[n] = 0.0
     for segment in range(segments):
         parent = structure.parents[segment]
         first = unsigned(24 * segment)
@@ -117,33 +169,22 @@ def sum_table(
             for n in range(first, first + width):
                 total += tree[n]
             tree[root] += total
-    for j in range(t.effects):
-        dense[t.weeks + j] = 0.0
-    for e in range(t.events):
-        dense[t.weeks + t.event[2, e]] += table[t.event[0, e], t.event[1, e]]
 
 
 @kernel(numba.boolean, STRUCTURE, SERIES, SCRATCH)
 def factorise(structure: Structure, t: Series, s: Scratch) -> bool:
-    """Factorise the Hessian from the curvature that `evaluate_field` left in CROSS."""
-    weight, cross, schur = s.node[WEIGHT], s.load[CROSS], s.square[SCHUR]
+    """Factorise the Hessian from the curvature that `evaluate_field` left."""
+    cross, schur = s.load[CROSS], s.square[SCHUR]
     weeks = t.weeks
     m = weeks + t.effects
     week_precision = s.scales[0, s.scales.shape[1] - 1]
-    for c in range(168):
-        weight[c] = 0.0
     width = unsigned(m + -m % 8)
     for i in range(m):
         row = schur[i]
         for j in range(width):
             row[j] = 0.0
     for k in range(weeks):
-        row = cross[k]
-        total = 0.0
-        for c in range(168):
-            total += row[c]
-            weight[c] += row[c]
-        schur[k, k] = total + week_precision
+        schur[k, k] = s.dense[WEEK_WEIGHT, k] + week_precision
         if structure.walk == 1 and k + 1 < weeks:
             schur[k, k] += week_precision
     if structure.walk == 1:
@@ -313,7 +354,7 @@ def find_mode(structure: Structure, t: Series, s: Scratch, r: float) -> tuple[in
             best = height
         if not factorise(structure, t, s):
             return -iteration - 1, 0.0
-        sum_table(structure, t, s.table[RESIDUAL], rhs_tree, rhs_dense)
+        sum_cells(structure, rhs_tree)
         subtract_prior_slope(structure, t, s)
         solve(structure, s, rhs_tree, rhs_dense, step_tree, step_dense, step_path, m)
         decrement = inner(rhs_tree, step_tree, len(rhs_tree)) + inner(rhs_dense, step_dense, m)

@@ -212,8 +212,8 @@ def log_posterior(
     last = len(theta) - 1
     precisions, squares = s.scales[0], s.scales[1]
     for i in range(last):
-        precisions[i] = theta[i] ** -6.0
-    r = theta[last] ** 6.0
+        precisions[i] = theta[i] ** -6
+    r = theta[last] ** 6
     taken, decrement = find_mode(structure, t, s, r)
     steps[0] += abs(taken)
     steps[1] += 1
@@ -237,7 +237,7 @@ def log_posterior(
     scale_slopes(structure, t, s, slope[:last])
     slope[last] = 2.0 * r * r_slope
     for i in range(last + 1):
-        ratio = theta[i] ** 3.0 / structure.hyper_scales[i]
+        ratio = theta[i] ** 3 / structure.hyper_scales[i]
         away = theta[i] - structure.centre[i]
         value += 2.0 * math.log(theta[i]) - 0.5 * (ratio * ratio + structure.pull[i] * away * away)
         slope[i] = (3.0 * (slope[i] - ratio * ratio) + 2.0) / theta[i] - structure.pull[i] * away

@@ -236,9 +236,9 @@ def fit_series(
             w[STATE, VALUE] = value
             w[STATE, LENGTH] = 1.0
             w[STATE, HALVINGS] = 0.0
-            expected = second_order(t, s, w[TRIAL, w.shape[1] - 1] ** 6.0)
+            expected = second_order(t, s, w[TRIAL, w.shape[1] - 1] ** 6)
             if len(s.ratio) > 0:
-                sums[CHECKS, 3] = hours_khat(structure, t, s, w[TRIAL, w.shape[1] - 1] ** 6.0)
+                sums[CHECKS, 3] = hours_khat(structure, t, s, w[TRIAL, w.shape[1] - 1] ** 6)
             respond(structure, t, s, w[BEST])
             keep_moments(structure, t, s, 0)
             phase, index = SLOPES, 0
@@ -251,7 +251,7 @@ def fit_series(
                 phase, index = AXES, 2 * next_axis(structure, t, s, w, 0, limits)
         elif phase == AXES:
             # far out, where the expansion fails, it may not decide
-            correction = second_order(t, s, w[TRIAL, w.shape[1] - 1] ** 6.0) - expected
+            correction = second_order(t, s, w[TRIAL, w.shape[1] - 1] ** 6) - expected
             value += min(max(correction, -MOST_CORRECTION), MOST_CORRECTION)
             if is_placed(w, value):
                 keep_visit(s, w, 1 + index, index // 2, value)

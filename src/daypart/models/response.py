@@ -50,7 +50,7 @@ def answer(
     rhs, rhs_dense = s.node[RHS], s.dense[RHS]
     precisions = s.scales[0]
     last = len(precisions)
-    r = theta[last] ** 6.0
+    r = theta[last] ** 6
     m = t.weeks + t.effects
     factor = 6.0 * direction[last] / theta[last]
     if factor != 0.0:

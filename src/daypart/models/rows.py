@@ -113,6 +113,13 @@ def make_rows(placed: Placed, pooled: Pooled, *, effects: int, nodes: int, dimen
     )
 
 
+@kernel(numba.float64, numba.float64, numba.boolean, small=True)
+def natural_of(theta: float, is_dispersion: bool) -> float:
+    """Return the scale, or 1 / size, that a coordinate of theta stands for."""
+    cube = theta * theta * theta
+    return cube * cube if is_dispersion else cube
+
+
 @kernel(numba.void, ROWS, numba.int64, F2, numba.int64)
 def write_scales(rows: Rows, i: int, nodes: FloatMatrix, used: int) -> None:
     """Write a partition's nodes, and the moments of theta and of its natural scale over them."""
@@ -120,20 +127,20 @@ def write_scales(rows: Rows, i: int, nodes: FloatMatrix, used: int) -> None:
     rows.nodes[i] = used
     for node in range(used):
         rows.node[WEIGHT, i, node] = nodes[node, 0]
-        rows.node[WEEK_SCALE, i, node] = nodes[node, d - 1] ** 3.0
-        rows.node[INV_PHI, i, node] = nodes[node, d] ** 6.0
+        rows.node[WEEK_SCALE, i, node] = nodes[node, d - 1] ** 3
+        rows.node[INV_PHI, i, node] = nodes[node, d] ** 6
     for j in range(d):
-        power = 6.0 if j == d - 1 else 3.0
         theta = 0.0
         natural = 0.0
-        for node in range(used):
-            theta += nodes[node, 0] * nodes[node, 1 + j]
-            natural += nodes[node, 0] * nodes[node, 1 + j] ** power
         theta_square = 0.0
         natural_square = 0.0
         for node in range(used):
+            theta += nodes[node, 0] * nodes[node, 1 + j]
+            natural += nodes[node, 0] * natural_of(nodes[node, 1 + j], j == d - 1)
+        for node in range(used):
+            away = natural_of(nodes[node, 1 + j], j == d - 1) - natural
             theta_square += nodes[node, 0] * (nodes[node, 1 + j] - theta) ** 2
-            natural_square += nodes[node, 0] * (nodes[node, 1 + j] ** power - natural) ** 2
+            natural_square += nodes[node, 0] * away * away
         rows.hyper[THETA_MEAN, i, j] = theta
         rows.hyper[THETA_SD, i, j] = math.sqrt(max(theta_square, 0.0))
         rows.hyper[NATURAL_MEAN, i, j] = natural

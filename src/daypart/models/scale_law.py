@@ -23,19 +23,20 @@ from daypart.models.field import SERIES, STRUCTURE, Series, Structure
 from daypart.models.kernels import F1, F2, FloatMatrix, FloatVector, kernel
 from daypart.models.search import BEST, LOWEST, VECTORS
 
-GROUPS, NOISE, SQUARE, WIDTH = range(4)
-"""Places of a law: K (0 where there is none), v, S, sd of theta along its axis."""
+GROUPS, NOISE, SQUARE, WIDTH, TOP = range(5)
+"""Places of a law: K (0 where there is none), v, S, sd of theta along its axis, log density at
+the mode."""
 
 
 @kernel(numba.float64, STRUCTURE, F1, numba.int64, numba.float64)
 def law_of_scale(structure: Structure, law: FloatVector, axis: int, theta: float) -> float:
     """Return a law's log density at theta, up to a constant."""
     theta = max(theta, LOWEST)
-    square = theta**6.0
-    total = square + law[NOISE]
+    scale = theta * theta * theta
+    total = scale * scale + law[NOISE]
     away = theta - structure.centre[axis]
     value: float = 2.0 * math.log(theta) - 0.5 * structure.pull[axis] * away * away
-    value -= 0.5 * square / structure.hyper_scales[axis] ** 2.0
+    value -= 0.5 * (scale / structure.hyper_scales[axis]) * (scale / structure.hyper_scales[axis])
     value -= 0.5 * (law[GROUPS] * math.log(total) + law[SQUARE] / total)
     return value
 
@@ -56,20 +57,21 @@ def fit_scale_law(
             groups += 24.0 if structure.levels[segment] == axis else 0.0
     theta, width = w[BEST, axis], w[VECTORS + 4 * d + axis, axis]
     scale, pull = structure.hyper_scales[axis], structure.pull[axis]
-    slope, bend = 6.0 * theta**5.0, 30.0 * theta**4.0
-    prior = 2.0 / theta - 3.0 * theta**5.0 / scale**2.0 - pull * (theta - structure.centre[axis])
-    prior_bend = -2.0 / theta**2.0 - 15.0 * theta**4.0 / scale**2.0 - pull
+    slope, bend = 6.0 * theta**5, 30.0 * theta**4
+    prior = 2.0 / theta - 3.0 * theta**5 / scale**2 - pull * (theta - structure.centre[axis])
+    prior_bend = -2.0 / theta**2 - 15.0 * theta**4 / scale**2 - pull
     first = -prior / slope
-    second = (-1.0 / width**2.0 - prior_bend - bend * first) / slope**2.0
+    second = (-1.0 / width**2 - prior_bend - bend * first) / slope**2
     root = 4.0 * first * first - 2.0 * groups * second
     precision = (math.sqrt(root) - 2.0 * first) / groups if root > 0.0 else 0.0
     if not precision > 0.0:
         return
-    total = max(1.0 / precision, theta**6.0)
+    total = max(1.0 / precision, theta**6)
     law[GROUPS] = groups
-    law[NOISE] = total - theta**6.0
+    law[NOISE] = total - theta**6
     law[SQUARE] = 2.0 * total * total * (first + 0.5 * groups / total)
     law[WIDTH] = width
+    law[TOP] = law_of_scale(structure, law, axis, theta)
 
 
 @kernel(numba.float64, STRUCTURE, F2, numba.int64, F1, numba.float64)
@@ -77,6 +79,6 @@ def fall_of_law(
     structure: Structure, w: FloatMatrix, axis: int, law: FloatVector, offset: float
 ) -> float:
     """Return by how much a law falls from the mode to so many standard deviations beside it."""
-    theta = w[BEST, axis]
-    top = law_of_scale(structure, law, axis, theta)
-    return top - law_of_scale(structure, law, axis, theta + law[WIDTH] * offset)
+    there = law_of_scale(structure, law, axis, w[BEST, axis] + law[WIDTH] * offset)
+    fall: float = law[TOP] - there
+    return fall

@@ -143,7 +143,7 @@ def guess_theta(structure: Structure, t: Series, s: Scratch, w: FloatMatrix) -> 
             noise *= share / groups
             groups = share
             found = daily if i == 2 else 0.4 * max(scatter - max(daily, 0.0), 0.0)
-        square = start[i] ** 6.0
+        square = start[i] ** 6
         variance = math.log1p(max(found, 0.0))
         variance = min(max(variance, square / FARTHEST**2), square * FARTHEST**2)
         scale = math.exp(0.5 * (trust * math.log(variance) + (1.0 - trust) * math.log(square)))

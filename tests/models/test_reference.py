@@ -9,10 +9,12 @@ import pytest
 from nuts_reference import FILE, REASON
 
 from daypart.models import get_model
+from daypart.models.axes import make_visits
 from daypart.models.events import EventHours
 from daypart.models.field import Series, make_scratch
 from daypart.models.fit_rows import SPARSE_BELOW
 from daypart.models.fitting import structure_of
+from daypart.models.khat import make_draws
 from daypart.models.layout import HISTOGRAM
 from daypart.models.mixture import DONE, fit_series
 from daypart.models.negbin import CROSSED, visit_limits
@@ -61,19 +63,21 @@ def fit(
         large=np.append(large, 0.0),
         large_total=len(large),
     )
-    scratch = make_scratch(len(counts), 1, 7, 1, len(large), fitted=True)
+    scratch = make_scratch(len(counts), 1, 7, 1, len(large))
+    visits = make_visits(3, scratch.dense.shape[1], len(counts))
+    room = scratch, visits, make_draws(scratch.node.shape[1], wanted=False)
     search = np.zeros((VECTORS + 17, 3))
     search[TRIAL] = np.cbrt(CROSSED.start)
     nodes, sums = np.zeros((len(rule), 4)), np.zeros((SUM_ROWS, 168))
     steps = np.zeros(2, np.int64)
     limits = visit_limits(CROSSED, inference)[0 if sparse else 1]
-    found = fit_series(structure, table, scratch, limits, rule, search, nodes, sums, steps)
+    found = fit_series(structure, table, *room, limits, rule, search, nodes, sums, steps)
     assert found == DONE
     natural = nodes[:, 1:] ** 3
     natural[:, 2] **= 2
     mean = nodes[:, 0] @ natural
     hyper = np.stack([mean, np.sqrt(nodes[:, 0] @ (natural - mean) ** 2)])
-    log_mu = np.stack([scratch.fitted[:, 0, 0], np.sqrt(scratch.fitted[:, 0, 1])])
+    log_mu = np.stack([visits.fitted[:, 0, 0], np.sqrt(visits.fitted[:, 0, 1])])
     row = {
         "exposure": 1.0,
         "hour_of_week_mean": sums[HOUR],

@@ -10,12 +10,13 @@ axis is bent, so that nodes of a rule for a normal density lie where this one ha
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numba
 import numpy as np
 
-from daypart.models.field import SCRATCH, SERIES, STRUCTURE, Scratch, Series, Structure
-from daypart.models.kernels import F1, F2, FloatMatrix, FloatVector, kernel
+from daypart.models.field import HOURS, SERIES, STRUCTURE, Series, Structure
+from daypart.models.kernels import F1, F2, FloatCube, FloatMatrix, FloatVector, kernel
 from daypart.models.scale_law import GROUPS, fall_of_law, fit_scale_law
 from daypart.models.search import (
     BEST,
@@ -49,6 +50,31 @@ BELOW, ABOVE, CUBIC, TILT = 0, 1, 2, 7
 """Columns of an axis's curve: normal scores of its visits, four coefficients along it (Newton's
 form through 0, below, below, above, above), two for its tilt towards each of the others. An axis
 not visited has 0, 0, and its scale's law (five numbers) in place of the coefficients."""
+
+
+class Visits(NamedTuple):
+    """What was found at theta's visits, the mode and then two for each of d axes."""
+
+    visit: FloatMatrix  # [2 d + 1, 2 + d] OFFSET, RISE, SLOPES
+    curve: FloatMatrix  # [d, 7 + 2 d] BELOW, ABOVE, CUBIC, TILT
+    law: FloatMatrix  # [2 d + 1, 2 d] of scores along the axes; see `summary`
+    moment: FloatCube  # [2 d + 1, 2, 169 + m] the field's mean and variance at each visit
+    fitted: np.ndarray  # [weeks, 2 d + 1, 2, 168] those of log mu in every cell; no weeks unasked
+
+
+def make_visits(dimensions: int, columns: int, fitted_weeks: int) -> Visits:
+    """Allocate for so many scales and dense coordinates; `fitted` for so many weeks."""
+    d = dimensions
+    return Visits(
+        visit=np.zeros((2 * d + 1, 2 + d)),
+        curve=np.zeros((d, 7 + 2 * d)),
+        law=np.zeros((2 * d + 1, 2 * d)),
+        moment=np.zeros((2 * d + 1, 2, HOURS + 1 + columns)),
+        fitted=np.zeros((fitted_weeks, 2 * d + 1, 2, HOURS)),
+    )
+
+
+VISITS = numba.typeof(make_visits(3, 2, 0))
 
 
 @kernel(numba.float64, F1, F1, F2, F1)
@@ -104,11 +130,11 @@ def is_placed(w: FloatMatrix, value: float) -> bool:
     return True
 
 
-@kernel(numba.void, SCRATCH, F2, numba.int64, numba.int64, numba.float64)
-def keep_visit(s: Scratch, w: FloatMatrix, slot: int, axis: int, value: float) -> None:
+@kernel(numba.void, VISITS, F2, numba.int64, numba.int64, numba.float64)
+def keep_visit(visits: Visits, w: FloatMatrix, slot: int, axis: int, value: float) -> None:
     """Keep what was found at TRIAL, on an axis."""
     d = w.shape[1]
-    root, visit = w[VECTORS + 4 * d : VECTORS + 5 * d], s.visit[slot]
+    root, visit = w[VECTORS + 4 * d : VECTORS + 5 * d], visits.visit[slot]
     visit[OFFSET] = w[DIRECTION, axis]
     visit[RISE] = value - w[STATE, VALUE]
     for j in range(d):
@@ -160,14 +186,14 @@ def unbent(bends: FloatMatrix, axis: int, offset: float) -> float:
     return math.log(max(1.0 + bend * score, 0.05)) / bend if abs(bend) > 1e-6 else score
 
 
-@kernel(numba.float64, STRUCTURE, SERIES, SCRATCH, F2, numba.int64)
-def guess_axis(structure: Structure, t: Series, s: Scratch, w: FloatMatrix, axis: int) -> float:
+@kernel(numba.float64, STRUCTURE, SERIES, VISITS, F2, numba.int64)
+def guess_axis(structure: Structure, t: Series, visits: Visits, w: FloatMatrix, axis: int) -> float:
     """Bend an axis without a visit; return the skewness beside the mode that this leaves open.
 
     The bends' first row holds that skewness before.
     """
     d = w.shape[1]
-    bends, curve = w[VECTORS + 5 * d :], s.curve[axis]
+    bends, curve = w[VECTORS + 5 * d :], visits.curve[axis]
     law = curve[CUBIC:TILT]
     skewness: float = bends[0, axis]
     curve[BELOW] = 0.0
@@ -189,15 +215,15 @@ def guess_axis(structure: Structure, t: Series, s: Scratch, w: FloatMatrix, axis
     return skewness
 
 
-@kernel(numba.void, SCRATCH, F2, numba.int64)
-def shape_axis(s: Scratch, w: FloatMatrix, axis: int) -> None:
+@kernel(numba.void, VISITS, F2, numba.int64)
+def shape_axis(visits: Visits, w: FloatMatrix, axis: int) -> None:
     """Bend an axis by the visits to both its sides, and find the density's curve along it.
 
     Where a visit found no density, the axis stays as guessed.
     """
     d = w.shape[1]
-    bends, curve = w[VECTORS + 5 * d :], s.curve[axis]
-    low, high = s.visit[1 + 2 * axis], s.visit[2 + 2 * axis]
+    bends, curve = w[VECTORS + 5 * d :], visits.curve[axis]
+    low, high = visits.visit[1 + 2 * axis], visits.visit[2 + 2 * axis]
     if not low[RISE] + high[RISE] > -np.inf:
         return
     below, above = stretch(_FALL, -low[RISE]), stretch(_FALL, -high[RISE])
@@ -219,12 +245,12 @@ def shape_axis(s: Scratch, w: FloatMatrix, axis: int) -> None:
     curve[CUBIC + 3] = ((last - between) / (b - a) - third) / b
 
 
-@kernel(numba.void, SCRATCH, F2)
-def find_tilts(s: Scratch, w: FloatMatrix) -> None:
+@kernel(numba.void, VISITS, F2)
+def find_tilts(visits: Visits, w: FloatMatrix) -> None:
     """Find how the slope across each visited axis changes along it, after all axes are bent."""
     d = w.shape[1]
     for axis in range(d):
-        curve = s.curve[axis]
+        curve = visits.curve[axis]
         a, b = curve[BELOW], curve[ABOVE]
         for j in range(d):
             curve[TILT + 2 * j] = 0.0
@@ -232,21 +258,21 @@ def find_tilts(s: Scratch, w: FloatMatrix) -> None:
             if j == axis or a == 0.0:
                 continue
             at_mode, length = slope_at_mode(w, j), w[VECTORS + 5 * d + 1, j]
-            low = (s.visit[1 + 2 * axis, SLOPES + j] - at_mode) * length / (a * a)
-            high = (s.visit[2 + 2 * axis, SLOPES + j] - at_mode) * length / (b * b)
+            low = (visits.visit[1 + 2 * axis, SLOPES + j] - at_mode) * length / (a * a)
+            high = (visits.visit[2 + 2 * axis, SLOPES + j] - at_mode) * length / (b * b)
             change = (high - low) / (b - a)
             curve[TILT + 2 * j] = low - change * a
             curve[TILT + 2 * j + 1] = change
 
 
-@kernel(numba.float64, STRUCTURE, SCRATCH, F2, F1)
-def excess(structure: Structure, s: Scratch, w: FloatMatrix, z: FloatVector) -> float:
+@kernel(numba.float64, STRUCTURE, VISITS, F2, F1)
+def excess(structure: Structure, visits: Visits, w: FloatMatrix, z: FloatVector) -> float:
     """Return the log density of normal scores z over that of a normal law, both 0 at the mode."""
     d = w.shape[1]
     bends = w[VECTORS + 5 * d :]
     total = 0.0
     for i in range(d):
-        curve, x = s.curve[i], z[i]
+        curve, x = visits.curve[i], z[i]
         a, b = curve[BELOW], curve[ABOVE]
         if a == 0.0:
             offset, law = bent(bends, i, x), curve[CUBIC:TILT]

@@ -118,14 +118,6 @@ class Scratch(NamedTuple):
     scales: FloatMatrix  # [2, levels + 1]: precisions of the levels and weeks; sums of squares
     response: FloatMatrix  # [2 d, N]: slopes in theta of the mode's tree effects, then of paths
     response_dense: FloatMatrix  # [d, m]
-    visit: FloatMatrix  # [2 d + 1, 2 + d] theta's visits: the mode, then two an axis; see `axes`
-    curve: FloatMatrix  # [d, 7 + 2 d] theta's density between them; see `axes`
-    law: FloatMatrix  # [2 d + 1, 2 d] of scores along the axes; see `summary`
-    moment: FloatCube  # [2 d + 1, 2, 169 + m] the field's mean and variance at each visit
-    fitted: np.ndarray  # [weeks, 2 d + 1, 2, 168] those of log mu in every cell; no weeks unasked
-    normal: FloatMatrix  # [draws / 2, N] what k-hat's draws are made of; none without it
-    draw: FloatMatrix  # [8, N]
-    ratio: FloatVector  # [draws]
 
 
 def padded_nodes(segments: int) -> int:
@@ -133,9 +125,7 @@ def padded_nodes(segments: int) -> int:
     return -(-(24 * segments + 1) // 8) * 8
 
 
-def make_scratch(
-    weeks: int, effects: int, segments: int, levels: int, large: int, *, fitted: bool = False
-) -> Scratch:
+def make_scratch(weeks: int, effects: int, segments: int, levels: int, large: int) -> Scratch:
     """Allocate what one thread needs for partitions of up to so many weeks and effects."""
     d = levels + 2
     m = weeks + effects
@@ -152,14 +142,6 @@ def make_scratch(
         scales=np.zeros((2, levels + 1)),
         response=np.zeros((2 * d, nodes)),
         response_dense=np.zeros((d, m)),
-        visit=np.zeros((2 * d + 1, 2 + d)),
-        curve=np.zeros((d, 7 + 2 * d)),
-        law=np.zeros((2 * d + 1, 2 * d)),
-        moment=np.zeros((2 * d + 1, 2, HOURS + 1 + m)),
-        fitted=np.zeros((weeks if fitted else 0, 2 * d + 1, 2, HOURS)),
-        normal=np.zeros((0, nodes)),
-        draw=np.zeros((8, nodes)),
-        ratio=np.zeros(0),
     )
 
 

@@ -9,6 +9,7 @@ import numba
 import numpy as np
 
 from daypart.models import diagnostics, layout, mixture
+from daypart.models.axes import VISITS, Visits, make_visits
 from daypart.models.diagnostics import PIT_HOURS
 from daypart.models.field import (
     SCRATCH,
@@ -30,7 +31,7 @@ from daypart.models.kernels import (
     called,
     kernel,
 )
-from daypart.models.khat import normal_numbers
+from daypart.models.khat import DRAWN, Draws, make_draws
 from daypart.models.mixture import DONE
 from daypart.models.negbin import FEWEST_WEEKS, MOST_WEEKS
 from daypart.models.parents import EVENT_SD
@@ -79,9 +80,13 @@ class Buffers(NamedTuple):
     transforms: FloatVector
     """Room for the randomised transforms and for 168 hours."""
     scratch: Scratch
+    visits: Visits
+    draws: Draws
 
 
-BUFFERS = numba.types.NamedTuple([F2, F2, F2, F1, F1, I2, F2, F2, F2, F1, SCRATCH], Buffers)
+BUFFERS = numba.types.NamedTuple(
+    [F2, F2, F2, F1, F1, I2, F2, F2, F2, F1, SCRATCH, VISITS, DRAWN], Buffers
+)
 
 
 def make_buffers(
@@ -96,12 +101,10 @@ def make_buffers(
     fitted: bool = False,
 ) -> Buffers:
     """Allocate for partitions of up to so many weeks, hours, effects and pairs of event hours."""
-    segments, levels = len(structure.parents), len(structure.hyper_scales) - 2
-    scratch = make_scratch(weeks, effects, segments, levels, hours + 1, fitted=fitted)
-    if khat:
-        normal = normal_numbers(scratch.node.shape[1])
-        scratch = scratch._replace(normal=normal, ratio=np.zeros(2 * len(normal)))
     d = len(structure.hyper_scales)
+    scratch = make_scratch(weeks, effects, len(structure.parents), d - 2, hours + 1)
+    visits = make_visits(d, scratch.dense.shape[1], weeks if fitted else 0)
+    draws = make_draws(scratch.node.shape[1], wanted=khat)
     table = (weeks, 168)
     return Buffers(
         counts=np.zeros(table),
@@ -115,6 +118,8 @@ def make_buffers(
         sums=np.zeros((SUM_ROWS, max(168, weeks + effects))),
         transforms=np.zeros(max(168, PIT_HOURS)),
         scratch=scratch,
+        visits=visits,
+        draws=draws,
     )
 
 
@@ -225,7 +230,8 @@ def fit_row(
     steps[:] = 0
     limit = limits[0] if sparse else limits[1]
     nodes = b.nodes[: len(rule)]
-    found = fit_series(structure, table, b.scratch, limit, rule, b.search, nodes, b.sums, steps)
+    room = b.scratch, b.visits, b.draws
+    found = fit_series(structure, table, *room, limit, rule, b.search, nodes, b.sums, steps)
     if found != DONE or not all_finite(b.sums):
         return LOST
     write_scales(rows, i, nodes, len(nodes))

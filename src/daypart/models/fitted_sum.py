@@ -83,9 +83,19 @@ def fit_sum(
         len(large),
     )
     buffers.search[TRIAL] = np.cbrt(model.configuration.start)
-    limits = visit_limits(model.configuration, "auto")[1]
-    arguments = limits, rule, buffers.search, buffers.nodes, buffers.sums, np.zeros(2, np.int64)
-    code = fit_series(structure, series, buffers.scratch, *arguments)
+    code = fit_series(
+        structure,
+        series,
+        buffers.scratch,
+        buffers.visits,
+        buffers.draws,
+        visit_limits(model.configuration, "auto")[1],
+        rule,
+        buffers.search,
+        buffers.nodes,
+        buffers.sums,
+        np.zeros(2, np.int64),
+    )
     if code != DONE or not np.isfinite(buffers.sums).all():
         return None
     return _read_sum(model, structure, buffers, table, offset, present)

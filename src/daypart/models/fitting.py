@@ -80,7 +80,7 @@ class BlockFit:
     model : NegativeBinomial
     block : SeriesBlock
     fitted : bool
-        Whether `buffers.scratch.fitted` receives the posterior of every hour fitted.
+        Whether `buffers.visits.fitted` receives the posterior of every hour fitted.
     """
 
     def __init__(
@@ -243,6 +243,6 @@ def fitted_of(block_fit: BlockFit, i: int) -> Fitted:
         offset=buffers.offset[:weeks],
         nodes=nodes,
         theta=buffers.search[BEST],
-        log_mu_mean=buffers.scratch.fitted[:weeks, 0, 0],
-        log_mu_variance=buffers.scratch.fitted[:weeks, 0, 1],
+        log_mu_mean=buffers.visits.fitted[:weeks, 0, 0],
+        log_mu_variance=buffers.visits.fitted[:weeks, 0, 1],
     )

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -58,6 +59,29 @@ UNRELIABLE = 0.7
 """k-hat from which on a row is flagged."""
 _PRIOR_TAIL = 10.0
 """How many tail draws' worth a k of 1/2 counts, as Vehtari et al. have it."""
+
+
+class Draws(NamedTuple):
+    """What k-hat's draws are made of and worked out in."""
+
+    normal: FloatMatrix  # [draws / 2, N] standard normal numbers, a row a pair; none without k-hat
+    room: FloatMatrix  # [8, N]
+    ratio: FloatVector  # [draws]
+
+
+def make_draws(nodes: int, *, wanted: bool) -> Draws:
+    """Allocate for so many tree nodes; no draws where k-hat is not wanted."""
+    normal = _normal_numbers(nodes) if wanted else np.zeros((0, nodes))
+    return Draws(normal, np.zeros((8, nodes)), np.zeros(2 * len(normal)))
+
+
+@lru_cache(maxsize=4)
+def _normal_numbers(nodes: int) -> FloatMatrix:
+    """Return the numbers that every partition's draws are made of."""
+    return np.random.default_rng(2024).standard_normal((DRAWS // 2, nodes))
+
+
+DRAWN = numba.typeof(make_draws(8, wanted=False))
 
 
 @kernel(numba.float64, F1, numba.int64)
@@ -144,20 +168,26 @@ def sum_down(structure: Structure, keep: FloatVector, path: FloatVector) -> None
                 path[n] += keep[n] * top
 
 
-@kernel(numba.float64, STRUCTURE, SERIES, SCRATCH, numba.float64)
-def hours_khat(structure: Structure, t: Series, s: Scratch, r: float) -> float:
+@kernel(numba.float64, STRUCTURE, SERIES, SCRATCH, DRAWN, numba.float64)
+def hours_khat(structure: Structure, t: Series, s: Scratch, draws: Draws, r: float) -> float:
     """Return k-hat of the hours at the field's mode, just after `log_posterior`.
 
     Parameters
     ----------
-    structure, t, s
+    structure, t, s, draws
         As everywhere.
     r : float
         1 / size.
     """
     keep, pivot, weight, own = s.node[KEEP], s.node[PIVOT], s.node[WEIGHT], s.node[OWN]
-    bend, pull, spread = s.draw[0], s.draw[1], s.draw[2]
-    path, scale, grown, centre, base = s.draw[3], s.draw[4], s.draw[5], s.draw[6], s.draw[7]
+    bend, pull, spread = draws.room[0], draws.room[1], draws.room[2]
+    path, scale, grown, centre, base = (
+        draws.room[3],
+        draws.room[4],
+        draws.room[5],
+        draws.room[6],
+        draws.room[7],
+    )
     width, segments = unsigned(structure.width), len(structure.parents)
     root = unsigned(24 * segments)
     for c in range(168):
@@ -190,8 +220,8 @@ def hours_khat(structure: Structure, t: Series, s: Scratch, r: float) -> float:
     for c in range(168):
         centre[c] *= bend[c]
     exp_of(centre, base, 168)
-    for pair in range(len(s.normal)):
-        z = s.normal[pair]
+    for pair in range(len(draws.normal)):
+        z = draws.normal[pair]
         tilt = 0.0
         for n in range(root + unsigned(1)):
             path[n] = spread[n] * z[n]
@@ -205,13 +235,7 @@ def hours_khat(structure: Structure, t: Series, s: Scratch, r: float) -> float:
             x, y = centre[c] + path[c], centre[c] - path[c]
             above -= scale[c] * (base[c] * grown[c] - 1.0 - x - 0.5 * x * x)
             below -= scale[c] * (base[c] / grown[c] - 1.0 - y - 0.5 * y * y)
-        s.ratio[2 * pair] = above
-        s.ratio[2 * pair + 1] = below
-    sort(s.ratio)
-    return khat_of_ascending(s.ratio)
-
-
-@lru_cache(maxsize=4)
-def normal_numbers(nodes: int, draws: int = DRAWS) -> FloatMatrix:
-    """Return the standard normal numbers that every partition's draws are made of, a row a pair."""
-    return np.random.default_rng(2024).standard_normal((draws // 2, nodes))
+        draws.ratio[2 * pair] = above
+        draws.ratio[2 * pair + 1] = below
+    sort(draws.ratio)
+    return khat_of_ascending(draws.ratio)

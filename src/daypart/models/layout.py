@@ -14,8 +14,8 @@ from daypart.models.kernels import (
     FloatVector,
     IntMatrix,
     IntVector,
+    inlined,
     kernel,
-    unsigned,
 )
 
 HISTOGRAM = 64
@@ -29,33 +29,7 @@ _I16 = numba.types.Array(numba.int16, 1, "C")
 _F32 = numba.types.Array(numba.float32, 1, "C")
 
 
-@kernel(numba.void, _I32, numba.float64, F1, F1, I1, small=True)
-def lay_out_run(
-    series: np.ndarray,
-    exposed: float,
-    counts: FloatVector,
-    exposure: FloatVector,
-    report: IntVector,
-) -> None:
-    """Add hours that follow each other in the table, too, and share one exposure."""
-    total = 0
-    observed = 0
-    if exposed > 0.0:
-        for i in range(unsigned(len(series))):
-            seen = series[i] >= 0
-            y = series[i] if seen else 0
-            counts[i] += y
-            exposure[i] += exposed if seen else 0.0
-            total += y
-            observed += 1 if seen else 0
-    else:
-        for i in range(len(series)):
-            report[CONTRADICTED] += 1 if series[i] > 0 else 0
-    report[TOTAL] += total
-    report[OBSERVED] += observed
-
-
-@kernel(numba.void, F2, F1, F1, I1, small=True)
+@inlined
 def count_sizes(
     counts: FloatMatrix, over: FloatVector, large: FloatVector, report: IntVector
 ) -> None:
@@ -119,22 +93,29 @@ def lay_out(
             exposure[k, c] = 0.0
     for i in range(len(report)):
         report[i] = 0
+    observed, total, contradicted = 0, 0, 0
     start = 0
     while start < len(series):
         k, c = week[start], hour_of_week[start]
         run = min(24 - start % 24, 168 - c, len(series) - start)
         last = start + run - 1
-        if week[last] == k and hour_of_week[last] == c + run - 1:
-            cells = slice(c, c + run)
-            one = series[start : start + run]
-            lay_out_run(one, exposures[start // 24], counts[k, cells], exposure[k, cells], report)
-        else:  # clocks go back or forward, so hour by hour
-            for i in range(start, start + run):
-                k, c = week[i], hour_of_week[i]
-                cells = slice(c, c + 1)
-                one = series[i : i + 1]
-                lay_out_run(one, exposures[i // 24], counts[k, cells], exposure[k, cells], report)
+        if week[last] != k or hour_of_week[last] != c + run - 1:
+            run = 1  # clocks go back or forward within the day, so hour by hour
+        exposed = exposures[start // 24]
+        given, target, shown = series[start : start + run], counts[k], exposure[k]
+        if exposed > 0.0:
+            for i in range(run):
+                y = given[i]
+                if y >= 0:
+                    target[c + i] += y
+                    shown[c + i] += exposed
+                    observed += 1
+                    total += y
+        else:
+            for i in range(run):
+                contradicted += 1 if given[i] > 0 else 0
         start += run
+    report[OBSERVED], report[TOTAL], report[CONTRADICTED] = observed, total, contradicted
     count_sizes(counts, over, large, report)
     for pair in range(len(event_hour)):
         i = event_hour[pair]

@@ -20,6 +20,8 @@ import numba
 import numpy as np
 
 from daypart.models.axes import (
+    VISITS,
+    Visits,
     aim_along,
     bent,
     excess,
@@ -32,7 +34,7 @@ from daypart.models.axes import (
 )
 from daypart.models.field import SCRATCH, SERIES, STRUCTURE, Scratch, Series, Structure, start_field
 from daypart.models.kernels import F1, F2, I1, FloatMatrix, FloatVector, IntVector, kernel
-from daypart.models.khat import hours_khat
+from daypart.models.khat import DRAWN, Draws, hours_khat
 from daypart.models.marginal import log_posterior, second_order
 from daypart.models.response import follow, jump, respond
 from daypart.models.search import (
@@ -66,13 +68,18 @@ LOST_DIGITS = 1e11
 """A log density beyond this has too few digits left for a third difference."""
 
 
-@kernel(numba.int64, STRUCTURE, SERIES, SCRATCH, F2, numba.int64, F1)
+@kernel(numba.int64, STRUCTURE, SERIES, VISITS, F2, numba.int64, F1)
 def next_axis(
-    structure: Structure, t: Series, s: Scratch, w: FloatMatrix, axis: int, limits: FloatVector
+    structure: Structure,
+    t: Series,
+    visits: Visits,
+    w: FloatMatrix,
+    axis: int,
+    limits: FloatVector,
 ) -> int:
     """Return which axis is visited next, and guess those passed over."""
     while axis < w.shape[1]:
-        if abs(guess_axis(structure, t, s, w, axis)) > limits[axis]:
+        if abs(guess_axis(structure, t, visits, w, axis)) > limits[axis]:
             break
         axis += 1
     return axis
@@ -145,11 +152,12 @@ def shape_theta(w: FloatMatrix, sums: FloatMatrix) -> bool:
     return True
 
 
-@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, F2, F2, F2, F2)
+@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, VISITS, F2, F2, F2, F2)
 def mix(
     structure: Structure,
     t: Series,
     s: Scratch,
+    visits: Visits,
     rule: FloatMatrix,
     w: FloatMatrix,
     nodes: FloatMatrix,
@@ -158,28 +166,30 @@ def mix(
     """Weigh the rule's nodes by theta's density between the visits, and mix the field by them."""
     d = w.shape[1]
     root, bends = w[VECTORS + 4 * d : VECTORS + 5 * d], w[VECTORS + 5 * d :]
-    find_tilts(s, w)
+    find_tilts(visits, w)
     total = 0.0
     for node in range(len(rule)):
         for i in range(d):
             w[DIRECTION, i] = bent(bends, i, rule[node, 1 + i])
         place_node(w[DIRECTION], w[BEST], root, nodes[node, 1:])
-        nodes[node, 0] = rule[node, 0] * math.exp(excess(structure, s, w, rule[node, 1:]))
+        nodes[node, 0] = rule[node, 0] * math.exp(excess(structure, visits, w, rule[node, 1:]))
         total += nodes[node, 0]
     for node in range(len(rule)):
         nodes[node, 0] /= total
-    mix_field(structure, t, s, rule, w, nodes, sums)
+    mix_field(structure, t, s, visits, rule, w, nodes, sums)
 
 
 @kernel(
     numba.int64,
-    *(STRUCTURE, SERIES, SCRATCH, F1, F2, F2, F2, F2, I1),
+    *(STRUCTURE, SERIES, SCRATCH, VISITS, DRAWN, F1, F2, F2, F2, F2, I1),
     door=True,
 )
 def fit_series(
     structure: Structure,
     t: Series,
     s: Scratch,
+    visits: Visits,
+    draws: Draws,
     limits: FloatVector,
     rule: FloatMatrix,
     w: FloatMatrix,
@@ -191,6 +201,8 @@ def fit_series(
 
     Parameters
     ----------
+    structure, t, s, visits, draws
+        What is fitted, and where. Without draws no k-hat is told.
     limits : float64 array, shape (d,)
         Both sides of an axis of theta are visited where its law leaves more skewness open.
     rule : float64 array, shape (nodes, 1 + d)
@@ -202,7 +214,7 @@ def fit_series(
     sums : float64 array, shape (SUM_ROWS, columns)
         See `summary.mix_field`; the row CHECKS receives the slope left at the mode (a Newton
         step in standard deviations), the largest skewness, 1 where all axes were visited, and
-        k-hat where the scratch has room for its draws.
+        k-hat.
     steps : int64 array, shape (2,)
         Newton steps and evaluations are added.
 
@@ -237,10 +249,10 @@ def fit_series(
             w[STATE, LENGTH] = 1.0
             w[STATE, HALVINGS] = 0.0
             expected = second_order(t, s, w[TRIAL, w.shape[1] - 1] ** 6)
-            if len(s.ratio) > 0:
-                sums[CHECKS, 3] = hours_khat(structure, t, s, w[TRIAL, w.shape[1] - 1] ** 6)
+            if len(draws.ratio) > 0:
+                sums[CHECKS, 3] = hours_khat(structure, t, s, draws, w[TRIAL, w.shape[1] - 1] ** 6)
             respond(structure, t, s, w[BEST])
-            keep_moments(structure, t, s, 0)
+            keep_moments(structure, t, s, visits, 0)
             phase, index = SLOPES, 0
         elif phase == SLOPES:
             learn_slope(w, index, value, sums)
@@ -248,22 +260,22 @@ def fit_series(
             if value == -np.inf or (index == w.shape[1] and not shape_theta(w, sums)):
                 phase = LOST
             elif index == w.shape[1]:
-                phase, index = AXES, 2 * next_axis(structure, t, s, w, 0, limits)
+                phase, index = AXES, 2 * next_axis(structure, t, visits, w, 0, limits)
         elif phase == AXES:
             # far out, where the expansion fails, it may not decide
             correction = second_order(t, s, w[TRIAL, w.shape[1] - 1] ** 6) - expected
             value += min(max(correction, -MOST_CORRECTION), MOST_CORRECTION)
             if is_placed(w, value):
-                keep_visit(s, w, 1 + index, index // 2, value)
-                keep_moments(structure, t, s, 1 + index)
+                keep_visit(visits, w, 1 + index, index // 2, value)
+                keep_moments(structure, t, s, visits, 1 + index)
                 index += 1
                 if index % 2 == 0:
                     visited += 1
-                    shape_axis(s, w, index // 2 - 1)
-                    index = 2 * next_axis(structure, t, s, w, index // 2, limits)
+                    shape_axis(visits, w, index // 2 - 1)
+                    index = 2 * next_axis(structure, t, visits, w, index // 2, limits)
         if phase == AXES and index == 2 * w.shape[1]:
             phase = DONE
     if phase == DONE:
         sums[CHECKS, 2] = 1.0 if visited == w.shape[1] else 0.0
-        mix(structure, t, s, rule, w, nodes, sums)
+        mix(structure, t, s, visits, rule, w, nodes, sums)
     return phase

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numba
 
-from daypart.models.axes import ABOVE, BELOW
+from daypart.models.axes import ABOVE, BELOW, VISITS, Visits
 from daypart.models.field import (
     CARRY,
     COV,
@@ -75,8 +75,8 @@ def level_variance(structure: Structure, t: Series, s: Scratch) -> float:
     return variance
 
 
-@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, numba.int64)
-def keep_moments(structure: Structure, t: Series, s: Scratch, slot: int) -> None:
+@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, VISITS, numba.int64)
+def keep_moments(structure: Structure, t: Series, s: Scratch, visits: Visits, slot: int) -> None:
     """Keep the field's means and variances at the theta just visited.
 
     Of hours: log mu of each hour of the week per unit of exposure at the forecast's origin (the
@@ -85,7 +85,7 @@ def keep_moments(structure: Structure, t: Series, s: Scratch, slot: int) -> None
     """
     m = t.weeks + t.effects
     last = t.weeks - 1
-    mean, variance = s.moment[slot, 0], s.moment[slot, 1]
+    mean, variance = visits.moment[slot, 0], visits.moment[slot, 1]
     path, path_shift, own = s.node[PATH], s.node[LAMBDA_PATH], s.node[OWN]
     dense, shift = s.dense[POINT], s.dense[LAMBDA]
     shared, spreads, cov = s.node[SHARED], s.load[SPREAD], s.square[COV]
@@ -106,23 +106,23 @@ def keep_moments(structure: Structure, t: Series, s: Scratch, slot: int) -> None
     for i in range(m):
         mean[DENSE_COLUMN + i] = dense[i] - 0.5 * shift[i]
         variance[DENSE_COLUMN + i] = cov[i, i]
-    if len(s.fitted) > 0:
-        keep_fitted(t, s, slot)
+    if len(visits.fitted) > 0:
+        keep_fitted(t, s, visits, slot)
 
 
-@kernel(numba.void, SERIES, SCRATCH, numba.int64)
-def keep_fitted(t: Series, s: Scratch, slot: int) -> None:
+@kernel(numba.void, SERIES, SCRATCH, VISITS, numba.int64)
+def keep_fitted(t: Series, s: Scratch, visits: Visits, slot: int) -> None:
     """Keep mean and variance of log mu (per unit of exposure) in every cell."""
     path, path_shift, variances = s.node[PATH], s.node[LAMBDA_PATH], s.table[TABLE_VARIANCE]
     dense, shift = s.dense[POINT], s.dense[LAMBDA]
     for k in range(t.weeks):
         week = dense[k] - 0.5 * shift[k]
         for c in range(168):
-            s.fitted[k, slot, 0, c] = path[c] - 0.5 * path_shift[c] + week
-            s.fitted[k, slot, 1, c] = variances[k, c]
+            visits.fitted[k, slot, 0, c] = path[c] - 0.5 * path_shift[c] + week
+            visits.fitted[k, slot, 1, c] = variances[k, c]
     for e in range(t.events):
         j = t.weeks + t.event[2, e]
-        s.fitted[t.event[0, e], slot, 0, t.event[1, e]] += dense[j] - 0.5 * shift[j]
+        visits.fitted[t.event[0, e], slot, 0, t.event[1, e]] += dense[j] - 0.5 * shift[j]
 
 
 @kernel(numba.void, F3, numba.int64, F1)
@@ -138,17 +138,19 @@ def make_quadratic(moments: FloatCube, axis: int, curve: FloatVector) -> None:
             high[x] = curvature
 
 
-@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, F2, numba.int64)
-def answer_along(structure: Structure, t: Series, s: Scratch, w: FloatMatrix, axis: int) -> None:
+@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, VISITS, F2, numba.int64)
+def answer_along(
+    structure: Structure, t: Series, s: Scratch, visits: Visits, w: FloatMatrix, axis: int
+) -> None:
     """Put the mode's answer to theta where the slope along an axis not visited is kept."""
     d = w.shape[1]
     m = t.weeks + t.effects
-    slope, curvature = s.moment[1 + 2 * axis, 0], s.moment[2 + 2 * axis, 0]
+    slope, curvature = visits.moment[1 + 2 * axis, 0], visits.moment[2 + 2 * axis, 0]
     bend, length = w[VECTORS + 5 * d, axis], w[VECTORS + 5 * d + 1, axis]
     for row in range(2):
-        for x in range(s.moment.shape[2]):
-            s.moment[1 + 2 * axis, row, x] = 0.0
-            s.moment[2 + 2 * axis, row, x] = 0.0
+        for x in range(visits.moment.shape[2]):
+            visits.moment[1 + 2 * axis, row, x] = 0.0
+            visits.moment[2 + 2 * axis, row, x] = 0.0
     for j in range(axis, d):
         factor = w[VECTORS + 4 * d + j, axis] * length
         effects, dense = s.response[d + j], s.response_dense[j]
@@ -161,25 +163,25 @@ def answer_along(structure: Structure, t: Series, s: Scratch, w: FloatMatrix, ax
         slope[LEVEL_COLUMN] += slope[c] / 168.0
     for x in range(len(slope)):
         curvature[x] = 0.5 * bend * slope[x]
-    if len(s.fitted) > 0:
-        answer_in_cells(structure, t, s, axis)
+    if len(visits.fitted) > 0:
+        answer_in_cells(structure, t, visits, axis)
 
 
-@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, numba.int64)
-def answer_in_cells(structure: Structure, t: Series, s: Scratch, axis: int) -> None:
+@kernel(numba.void, STRUCTURE, SERIES, VISITS, numba.int64)
+def answer_in_cells(structure: Structure, t: Series, visits: Visits, axis: int) -> None:
     """Lay the answer along an axis out over every cell."""
     low = 1 + 2 * axis
     for row in range(2):
-        answer = s.moment[low + row, 0]
+        answer = visits.moment[low + row, 0]
         origin = answer[DENSE_COLUMN + t.weeks - 1] if structure.walk == 1 else 0.0
         for k in range(t.weeks):
-            target, none = s.fitted[k, low + row, 0], s.fitted[k, low + row, 1]
+            target, none = visits.fitted[k, low + row, 0], visits.fitted[k, low + row, 1]
             for c in range(168):
                 target[c] = answer[c] - origin + answer[DENSE_COLUMN + k]
                 none[c] = 0.0
         for e in range(t.events):
             k, c, j = t.event[0, e], t.event[1, e], t.weeks + t.event[2, e]
-            s.fitted[k, low + row, 0, c] += answer[DENSE_COLUMN + j]
+            visits.fitted[k, low + row, 0, c] += answer[DENSE_COLUMN + j]
 
 
 @kernel(numba.void, F3, F2)
@@ -224,11 +226,12 @@ def law_of_scores(rule: FloatMatrix, nodes: FloatMatrix, law: FloatMatrix) -> No
                 law[1 + a, b] += nodes[node, 0] * one * two
 
 
-@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, F2, F2, F2, F2)
+@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, VISITS, F2, F2, F2, F2)
 def mix_field(
     structure: Structure,
     t: Series,
     s: Scratch,
+    visits: Visits,
     rule: FloatMatrix,
     w: FloatMatrix,
     nodes: FloatMatrix,
@@ -239,19 +242,19 @@ def mix_field(
     HOUR, DENSE and LEVEL receive means and variances of what `keep_moments` keeps; `fitted` holds
     those of every cell at its first place.
     """
-    law_of_scores(rule, nodes, s.law)
+    law_of_scores(rule, nodes, visits.law)
     for axis in range(w.shape[1]):
-        curve = s.curve[axis]
+        curve = visits.curve[axis]
         if curve[BELOW] == 0.0:
-            answer_along(structure, t, s, w, axis)
+            answer_along(structure, t, s, visits, w, axis)
         else:
-            make_quadratic(s.moment, axis, curve)
-            for k in range(min(t.weeks, len(s.fitted))):
-                make_quadratic(s.fitted[k], axis, curve)
-    mix_moments(s.moment, s.law)
-    for k in range(min(t.weeks, len(s.fitted))):
-        mix_moments(s.fitted[k], s.law)
-    mean, variance = s.moment[0, 0], s.moment[0, 1]
+            make_quadratic(visits.moment, axis, curve)
+            for k in range(min(t.weeks, len(visits.fitted))):
+                make_quadratic(visits.fitted[k], axis, curve)
+    mix_moments(visits.moment, visits.law)
+    for k in range(min(t.weeks, len(visits.fitted))):
+        mix_moments(visits.fitted[k], visits.law)
+    mean, variance = visits.moment[0, 0], visits.moment[0, 1]
     for c in range(168):
         sums[HOUR, c] = mean[c]
         sums[HOUR_VARIANCE, c] = max(variance[c], 1e-12)

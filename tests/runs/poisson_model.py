@@ -48,6 +48,7 @@ class HourOfWeekPoisson:
     kill_with: int = signal.SIGKILL
     kill_once_in: str = ""
     seconds: float = 0.0
+    seconds_per_block: float = 0.0
     hold_from: str = "~"
     hold_until: str = ""
 
@@ -66,7 +67,7 @@ class HourOfWeekPoisson:
                 os.kill(os.getpid(), self.kill_with)
         if any(unique_id.rpartition("/")[2] >= self.hold_from for unique_id in block.unique_ids):
             self._hold()
-        time.sleep(self.seconds * len(block))
+        time.sleep(self.seconds_per_block + self.seconds * len(block))
         shapes, hours, status, reasons = [], [], [], []
         for i in range(len(block)):
             counts = block.counts_of(i)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -9,13 +11,21 @@ from counted_stores import FIRST_HOUR, POISSON, make_store
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daypart.runs import TaskSize, fit, read_results
+from daypart.runs import TaskSize, estimate, fit, read_results, status
 from daypart.runs.attempt import attempt_task
 from daypart.runs.folder import RunFolder
-from daypart.runs.pilot import BUDGET_SECONDS, Pilot, choose_sample, expected_seconds, run_pilot
+from daypart.runs.pilot import (
+    BUDGET_SECONDS,
+    Pilot,
+    choose_neighbours,
+    choose_sample,
+    expected_seconds,
+    run_pilot,
+)
 from daypart.runs.plan import draw_plan, write_plan
 from daypart.runs.settings import settings_of_call
 from daypart.series import SeriesStore, block_from_arrays
+from daypart.synthetic import simulate_counts
 
 SIZES = st.lists(st.integers(0, 10_000), max_size=80).map(lambda sizes: np.array(sizes, np.int64))
 
@@ -72,6 +82,46 @@ def test_a_pilot_measures_seconds_and_memory_and_leaves_the_run_s_folder_alone(u
     assert np.all(pilot.seconds >= 0.02)
     assert pilot.peak_bytes > 20e6
     assert not folder.path.exists()
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=60), st.integers(0, 20), st.integers(1, 30))
+def test_neighbours_are_of_the_region_with_most_left_and_none_of_the_sample(regions, taken, most):
+    places = [regions[:i].count(region) for i, region in enumerate(regions)]
+    rows = pa.table({"region": pa.array(regions, pa.string()), "row": pa.array(places, pa.int32())})
+    sample = np.arange(min(taken, len(regions)))
+    left = regions[len(sample) :]
+    chosen = choose_neighbours(rows, sample, most)
+    assert not set(chosen.tolist()) & set(sample.tolist())
+    assert len(chosen) == min(most, max(map(left.count, left), default=0))
+    assert len({regions[place] for place in chosen}) <= 1
+    assert all(places[one] < places[other] for one, other in pairwise(chosen))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "in_a_run"),
+    [
+        ({"seconds_per_block": 0.1, "seconds": 0.003}, 0.003 + 0.1 / 128),
+        ({"seconds_per_block": 0.0, "seconds": 0.01}, 0.01),
+    ],
+    ids=["a fixed cost per block", "a cost per partition alone"],
+)
+def test_what_a_block_costs_whatever_its_size_is_not_counted_for_each_partition(
+    tmp_path, parameters, in_a_run
+):
+    store = make_store(tmp_path / "store", {"501": 30, "803": 200}, hours=168)
+    folder = RunFolder.at(tmp_path / "run")
+    settings = settings_of_call(folder, store, model=POISSON, parameters=parameters)
+    plan = draw_plan(folder, store, settings, size=TaskSize(minutes=10))
+    assert 1 < plan.costs.seconds.mean() / in_a_run < 2
+    assert plan.costs.sample == 19
+
+
+@pytest.mark.slow
+def test_an_estimate_of_our_own_model_is_within_a_factor_of_two_of_the_run(tmp_path):
+    store = simulate_counts(tmp_path / "store", markets=3, networks=100, segments=6, weeks=13)
+    expected = estimate(store.folder, workers=1).core_seconds
+    fit(store.folder, run=tmp_path / "run", workers=1)
+    assert 0.5 < expected / status(tmp_path / "run").fit_seconds < 2.0
 
 
 def test_a_plan_by_minutes_packs_partitions_over_regions_and_its_tasks_fit_all(uneven, tmp_path):

@@ -30,6 +30,13 @@ STRATA = 5
 BUDGET_SECONDS = 60.0
 """A pilot ends then with what it has; a partition that took longer gets a task of its own."""
 
+NEIGHBOURS = 161
+"""Fitted as the engine does: one alone, then blocks of 32 and of 128, the last of which counts."""
+
+_SECONDS_OF_A_BLOCK = 1.0
+"""A block that took so long tells enough."""
+
+_CLEARLY_LESS = 0.8
 _ENOUGH_KNOWN = 50
 
 
@@ -45,11 +52,15 @@ class Pilot:
         Empty where none ended within the budget.
     peak_bytes : int
         Highest memory of the process that fitted them.
+    alone_over_block : float
+        What a partition takes alone over what it takes in a block of many: 1 where a block
+        saves nothing to speak of. `seconds` are those in a block.
     """
 
     hours: NDArray[np.int64]
     seconds: NDArray[np.float64]
     peak_bytes: int
+    alone_over_block: float = 1.0
 
 
 def choose_sample(hours: NDArray[np.int64], most: int = SAMPLE) -> NDArray[np.int64]:
@@ -69,6 +80,32 @@ def choose_sample(hours: NDArray[np.int64], most: int = SAMPLE) -> NDArray[np.in
         return np.empty(0, np.int64)
     middle = chosen.pop((len(chosen) - 1) // 2)
     return np.array([middle, *chosen], np.int64)
+
+
+def choose_neighbours(
+    rows: pa.Table, sample: NDArray[np.int64], most: int = NEIGHBOURS
+) -> NDArray[np.int64]:
+    """Choose partitions that may be fitted as one block, none of them of the sample.
+
+    Blocks never span regions, so these are neighbours in the middle of the largest one.
+
+    Parameters
+    ----------
+    rows : pyarrow.Table
+        Of a plan.
+    sample : int64 array, shape (sample,)
+        Positions in `rows`, as are those returned.
+    most : int
+    """
+    left = np.setdiff1d(np.arange(len(rows)), sample)
+    if not len(left):
+        return left
+    regions = rows.column("region").to_numpy(zero_copy_only=False).astype(str)[left]
+    names, counts = np.unique(regions, return_counts=True)
+    own = left[regions == names[counts.argmax()]]
+    own = own[np.argsort(rows.column("row").to_numpy()[own], kind="stable")]
+    first = max(0, (len(own) - most) // 2)
+    return own[first : first + most]
 
 
 def expected_seconds(pilot: Pilot, hours: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -154,7 +191,9 @@ def costs_of(
         sizes = known.column("hours").to_numpy().astype(np.int64)
         pilot = Pilot(sizes, known.column("seconds").to_numpy().astype(float), 0)
     else:
-        pilot = run_pilot(folder, store, settings, rows.take(choose_sample(hours)))
+        sample = choose_sample(hours)
+        neighbours = rows.take(choose_neighbours(rows, sample))
+        pilot = run_pilot(folder, store, settings, rows.take(sample), neighbours)
     seconds = np.where(np.isnan(before), expected_seconds(pilot, hours), before)
     memory = memory_request([pilot.peak_bytes], base=0.0, workers=1) if pilot.peak_bytes else None
     return Costs(seconds, memory, len(pilot.seconds), spread_of(pilot))
@@ -181,9 +220,13 @@ def run_pilot(
     store: SeriesStore,
     settings: RunSettings,
     sample: pa.Table,
+    neighbours: pa.Table | None = None,
     budget: float | None = None,
 ) -> Pilot:
     """Fit a sample, partition by partition, in a worker process and a folder of its own.
+
+    Then neighbours in blocks: where a fit takes milliseconds, most of them go into what a block
+    costs whatever its size, and a block of one tells many times what a partition takes in a run.
 
     Parameters
     ----------
@@ -193,6 +236,8 @@ def run_pilot(
     settings : RunSettings
     sample : pyarrow.Table
         Rows of a plan.
+    neighbours : pyarrow.Table, optional
+        Rows of one region, none of them of the sample.
     budget : float, optional
         Seconds; `BUDGET_SECONDS` when left out.
     """
@@ -201,11 +246,13 @@ def run_pilot(
 
     if settings.model in COMPILED_MODELS:
         compile_kernels()  # once for all workers, and not out of the pilot's minute
-    stop, peaks = Stop(), [0]
+    stop, peaks, alone = Stop(), [0], len(sample)
 
     def tell(event: Event) -> None:
         if isinstance(event, BlockFinished):
             peaks.append(event.peak_bytes)
+            if event.task == alone and event.ok > 1 and event.seconds > _SECONDS_OF_A_BLOCK:
+                stop.request("pilot")
 
     with tempfile.TemporaryDirectory(prefix="daypart-pilot-") as temporary:
         place = RunFolder.at(temporary)
@@ -215,7 +262,7 @@ def run_pilot(
         else:  # nothing was fitted yet: their prior takes no longer, whatever it says
             settings = replace(settings, parents=None)
         place.write_settings(replace(settings, store=place.relative_store(store.folder)))
-        plan = _plan_of(sample)
+        plan = _plan_of(sample, neighbours)
         write_table(place.plan, plan)
         clock = threading.Timer(
             BUDGET_SECONDS if budget is None else budget, stop.request, ("pilot",)
@@ -223,31 +270,45 @@ def run_pilot(
         clock.start()
         try:
             with suppress(Interrupted):
-                pieces = [Slice(task) for task in range(len(plan))]
+                pieces = [Slice(task) for task in np.unique(plan.column("task")).tolist()]
                 Crew(place.path, pieces, 1, tell, stop, name="pilot", one_by_one=1).work()
         finally:
             clock.cancel()
-        standing = standing_of(place, plan)
-        return _measured(standing, max(peaks))
+        return _measured(standing_of(place, plan), alone, max(peaks))
 
 
-def _measured(standing: Standing, peak: int) -> Pilot:
+def _measured(standing: Standing, alone: int, peak: int) -> Pilot:
+    """Return what the tasks below `alone`, and the blocks of that one, tell."""
     done = standing.rows.filter(_mask(standing.statuses() != MISSING_STATUS)).sort_by("task")
     hours = done.column("hours").to_numpy().astype(np.int64)
     seconds = done.column("seconds").to_numpy().astype(float)
-    warm = slice(1, None) if len(seconds) > 2 else slice(None)
-    return Pilot(hours[warm], seconds[warm], peak)
+    single = done.column("task").to_numpy() < alone
+    warm = slice(1, None) if single.sum() > 2 else slice(None)
+    pilot = Pilot(hours[single][warm], seconds[single][warm], peak)
+    if single.all() or not single.any():
+        return pilot
+    parts, sizes = np.unique(done.column("part").to_numpy()[~single], return_counts=True)
+    block = ~single & (done.column("part").to_numpy() == parts[sizes.argmax()])
+    # Of the same partitions: what they take as a block, over what they would take one by one.
+    share = seconds[block].sum() / max(expected_seconds(pilot, hours[block]).sum(), 1e-9)
+    if sizes.max() < 2 or not 0 < share < _CLEARLY_LESS:
+        return pilot
+    return Pilot(pilot.hours, pilot.seconds * share, peak, 1 / share)
 
 
-def _plan_of(sample: pa.Table) -> pa.Table:
-    """Return a plan with a task for each partition of a sample."""
+def _plan_of(sample: pa.Table, neighbours: pa.Table | None) -> pa.Table:
+    """Return a plan with a task for each partition of a sample, and one for all neighbours."""
     import pyarrow as pa
 
     count = len(sample)
     plan = sample.select(["unique_id", "region", "row"])
-    plan = plan.append_column("task", pa.array(range(count), pa.int32()))
-    plan = plan.append_column("attempt", pa.array([1] * count, pa.int32()))
-    return plan.append_column("content_hash", pa.nulls(count, pa.string()))
+    tasks = list(range(count))
+    if neighbours is not None:
+        plan = pa.concat_tables([plan, neighbours.select(plan.column_names)])
+        tasks += [count] * len(neighbours)
+    plan = plan.append_column("task", pa.array(tasks, pa.int32()))
+    plan = plan.append_column("attempt", pa.array([1] * len(plan), pa.int32()))
+    return plan.append_column("content_hash", pa.nulls(len(plan), pa.string()))
 
 
 def hours_of(store: SeriesStore, rows: pa.Table) -> NDArray[np.int64]:

@@ -105,7 +105,8 @@ def choose_neighbours(
     own = left[regions == names[counts.argmax()]]
     own = own[np.argsort(rows.column("row").to_numpy()[own], kind="stable")]
     first = max(0, (len(own) - most) // 2)
-    return own[first : first + most]
+    chosen: NDArray[np.int64] = own[first : first + most]
+    return chosen
 
 
 def expected_seconds(pilot: Pilot, hours: NDArray[np.int64]) -> NDArray[np.float64]:

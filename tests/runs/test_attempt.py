@@ -152,6 +152,40 @@ def test_the_core_seconds_of_attempts_are_recorded(store, tmp_path):
     assert np.isclose(found.used + found.idle, held)
 
 
+KILLED = """
+import daypart.runs.history as history
+from daypart.runs.attempt import attempt_task
+history._ALIVE_SECONDS = 0.05
+attempt_task({run!r}, 0, cores=2)
+"""
+
+
+def test_what_an_attempt_whose_host_was_taken_held_is_told_as_lost(tmp_path, monkeypatch):
+    store = make_store(tmp_path / "store", {"501": 32}).folder
+    run = tmp_path / "run"
+    planned(store, run, parameters={"hold_from": "n0016", "hold_until": str(tmp_path / "never")})
+    attempt = subprocess.Popen(
+        [sys.executable, "-c", KILLED.format(run=str(run))],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        start_new_session=True,
+    )
+    while not list(run.glob("parts/*.parquet")):
+        assert attempt.poll() is None
+        time.sleep(0.02)
+    since = time.monotonic()
+    time.sleep(1.0)
+    os.killpg(attempt.pid, signal.SIGKILL)  # no SIGTERM before: the notice is a best effort
+    attempt.wait()
+    held = 2 * (time.monotonic() - since)
+    assert cost(run).lost == 0  # it may go on
+    monkeypatch.setattr("daypart.runs.history._GONE_SECONDS", 0.0)
+    (found,) = cost(run).executions
+    assert found.outcome is None
+    assert found.lost >= 0.5 * held
+    assert found.used + found.lost == pytest.approx(found.held)
+    assert found.idle == pytest.approx(0.0)
+
+
 def test_a_task_starts_soon_and_imports_nothing_that_it_does_not_need(tmp_path):
     store = make_store(tmp_path / "store", {"501": 4}).folder
     run = tmp_path / "run"

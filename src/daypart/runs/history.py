@@ -12,20 +12,26 @@ import os
 import platform
 import secrets
 import socket
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from daypart.errors import Interrupted
+from daypart.errors import DaypartError, Interrupted
 from daypart.runs.events import BlockFinished, Event, TaskFailed, TaskFinished, TaskStarted
 from daypart.runs.folder import RunFolder
 from daypart.storage import Location, delete_files, is_temporary, make_folder, write_text
 
 QUEUE_VARIABLE = "AWS_BATCH_JQ_NAME"
 _WRITE_SECONDS = 10.0
+_ALIVE_SECONDS = 60.0
+"""While nothing else is recorded, that it is alive: a host that is lost can't say when it was."""
+
+_GONE_SECONDS = 3 * _ALIVE_SECONDS
+_ATTEMPT = "task"
 _READ_AT_ONCE = 16
 _FOLDED = ".folded"
 _SURELY_OVER_SECONDS = 3600.0
@@ -54,30 +60,49 @@ class History:
         }
         self.lines = [json.dumps({**head, "pid": os.getpid(), "at": time.time()})]
         self._written = 0.0
+        self._over = threading.Event()
+        self._lock = threading.RLock()
 
     def __call__(self, event: Event) -> None:
         """Record an event."""
         line = {"at": round(time.time(), 3), "event": type(event).__name__, **asdict(event)}
-        self.lines.append(json.dumps(line))
-        if time.monotonic() > self._written + _WRITE_SECONDS:
-            self.write()
+        with self._lock:
+            self.lines.append(json.dumps(line))
+            if time.monotonic() > self._written + _WRITE_SECONDS:
+                self.write()
 
     def end(self, outcome: str) -> None:
         """Record how it ended: `finished`, `interrupted` or `failed`."""
-        self.lines.append(json.dumps({"at": round(time.time(), 3), "ended": outcome}))
-        self.write()
+        self._over.set()
+        with self._lock:
+            self.lines.append(json.dumps({"at": round(time.time(), 3), "ended": outcome}))
+            self.write()
 
     def write(self) -> None:
         """Write what was recorded so far."""
-        make_folder(self.file.parent)
-        write_text(self.file, "\n".join(self.lines) + "\n")
-        self._written = time.monotonic()
+        with self._lock:
+            make_folder(self.file.parent)
+            write_text(self.file, "\n".join(self.lines) + "\n")
+            self._written = time.monotonic()
+
+    def stay_alive(self) -> None:
+        """Record by and by that it is alive; where that can't be written, an event tells."""
+        while not self._over.wait(_ALIVE_SECONDS):
+            with self._lock, suppress(OSError, DaypartError):
+                if self._over.is_set():
+                    return
+                if "alive" in json.loads(self.lines[-1]):
+                    self.lines.pop()
+                self.lines.append(json.dumps({"at": round(time.time(), 3), "alive": True}))
+                self.write()
 
 
 @contextmanager
 def recorded(folder: RunFolder, executor: str, cores: int) -> Iterator[History]:
     """Record what happens in the block, and how it ends."""
     history = History(folder, executor, cores)
+    if cores > 0:
+        threading.Thread(target=history.stay_alive, name="history", daemon=True).start()
     try:
         yield history
     except Interrupted:
@@ -105,7 +130,7 @@ class Execution:
     used : float
         Core-seconds of blocks whose rows were kept.
     lost : float
-        Core-seconds of blocks that were broken off, as far as was told.
+        Core-seconds of what was broken off: all that a lost attempt held beside its kept blocks.
     partitions : int
         In the blocks kept.
     queue : str
@@ -203,8 +228,11 @@ def _execution(lines: Sequence[str]) -> Execution:
             lost += record["at"] - began if kind == TaskFailed.__name__ else 0.0
         outcome = record.get("ended", outcome)
     last = records[-1]["at"] if records else head["at"]
-    if outcome != "finished":
+    goes_on = outcome is None and last > time.time() - _GONE_SECONDS
+    if outcome != "finished" and not goes_on:
         lost += sum(last - began for began in since.values())
+        if head["executor"] == _ATTEMPT:  # on all its cores, and its start is to be paid again
+            lost = max(0.0, head["cores"] * (last - head["at"]) - used)
     return Execution(
         **_head(head),
         last=last,

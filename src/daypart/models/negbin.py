@@ -76,7 +76,7 @@ CROSSED = Configuration(
     event_sd=0.5,
     # These keep every hyperparameter's mean within 0.1 sd of long NUTS runs, 0.2 under 1 an hour.
     skewed=(0.5, 0.5, 0.5),
-    sparse_skewed=(0.0, 0.0, 0.0),
+    sparse_skewed=(0.0, 0.4, 0.4),
 )
 DAY_TYPES = Configuration(
     hyperparameters=("cell_scale", "day_type_scale", "hour_scale", "week_scale", "inv_phi"),
@@ -103,7 +103,7 @@ def visit_limits(configuration: Configuration, inference: str) -> NDArray[np.flo
     Examples
     --------
     >>> visit_limits(CROSSED, "auto").tolist()
-    [[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]]
+    [[0.0, 0.4, 0.4], [0.5, 0.5, 0.5]]
     """
     limits = np.array([configuration.sparse_skewed, configuration.skewed])
     return (

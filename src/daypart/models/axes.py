@@ -1,10 +1,10 @@
 """Theta's log density between visits: along its axes, and how its slope across them changes.
 
-An axis is a column of the root of theta's covariance at the mode. Where both its sides were
-visited, the log density along it is the polynomial of degree 4 through the values and slopes
-found there, and the visits' slopes in the other coordinates tell how it tilts off the axis. Else it
-is that of a scale (`scale_law`) or, for the dispersion, as skewed as it is beside the mode. Each
-axis is bent, so that nodes of a rule for a normal density lie where this one has its mass.
+An axis is a column of the root of theta's covariance at the mode. Along it the log density is that
+of a scale (`scale_law`) or, for the dispersion, as skewed as it is beside the mode. Where both its
+sides were visited, a polynomial of degree 4 leads from there through the values and slopes
+found, and the visits' slopes in the other coordinates tell how it tilts off the axis. Each axis is
+bent, so that nodes of a rule for a normal density lie where this one has its mass.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from daypart.models.field import HOURS, SERIES, STRUCTURE, Series, Structure
 from daypart.models.kernels import F1, F2, FloatCube, FloatMatrix, FloatVector, kernel
-from daypart.models.scale_law import GROUPS, fall_of_law, fit_scale_law
+from daypart.models.scale_law import GROUPS, fall_of_law, fit_scale_law, slope_of_law
 from daypart.models.search import (
     BEST,
     DIRECTION,
@@ -46,17 +46,17 @@ MOST_EXCESS = 3.0
 
 OFFSET, RISE, SLOPES = 0, 1, 2
 """Columns of a visit: place along its axis, log density less the mode's, slope in each axis."""
-BELOW, ABOVE, CUBIC, TILT = 0, 1, 2, 7
-"""Columns of an axis's curve: normal scores of its visits, four coefficients along it (Newton's
-form through 0, below, below, above, above), two for its tilt towards each of the others. An axis
-not visited has 0, 0, and its scale's law (five numbers) in place of the coefficients."""
+BELOW, ABOVE, LAW, CORRECTION, TILT = 0, 1, 2, 7, 11
+"""Columns of an axis's curve: normal scores of its visits (0 without), the scale's law, four
+coefficients of its correction along the axis (Newton's form through 0, below, below, above, above),
+two for the tilt towards each of the others."""
 
 
 class Visits(NamedTuple):
     """What was found at theta's visits, the mode and then two for each of d axes."""
 
     visit: FloatMatrix  # [2 d + 1, 2 + d] OFFSET, RISE, SLOPES
-    curve: FloatMatrix  # [d, 7 + 2 d] BELOW, ABOVE, CUBIC, TILT
+    curve: FloatMatrix  # [d, 11 + 2 d] BELOW, ABOVE, LAW, CORRECTION, TILT
     law: FloatMatrix  # [2 d + 1, 2 d] of scores along the axes; see `summary`
     moment: FloatCube  # [2 d + 1, 2, 169 + m] the field's mean and variance at each visit
     fitted: np.ndarray  # [weeks, 2 d + 1, 2, 168] those of log mu in every cell; no weeks unasked
@@ -67,7 +67,7 @@ def make_visits(dimensions: int, columns: int, fitted_weeks: int) -> Visits:
     d = dimensions
     return Visits(
         visit=np.zeros((2 * d + 1, 2 + d)),
-        curve=np.zeros((d, 7 + 2 * d)),
+        curve=np.zeros((d, 11 + 2 * d)),
         law=np.zeros((2 * d + 1, 2 * d)),
         moment=np.zeros((2 * d + 1, 2, HOURS + 1 + columns)),
         fitted=np.zeros((fitted_weeks, 2 * d + 1, 2, HOURS)),
@@ -194,7 +194,7 @@ def guess_axis(structure: Structure, t: Series, visits: Visits, w: FloatMatrix, 
     """
     d = w.shape[1]
     bends, curve = w[VECTORS + 5 * d :], visits.curve[axis]
-    law = curve[CUBIC:TILT]
+    law = curve[LAW:CORRECTION]
     skewness: float = bends[0, axis]
     curve[BELOW] = 0.0
     curve[ABOVE] = 0.0
@@ -215,9 +215,9 @@ def guess_axis(structure: Structure, t: Series, visits: Visits, w: FloatMatrix, 
     return skewness
 
 
-@kernel(numba.void, VISITS, F2, numba.int64)
-def shape_axis(visits: Visits, w: FloatMatrix, axis: int) -> None:
-    """Bend an axis by the visits to both its sides, and find the density's curve along it.
+@kernel(numba.void, STRUCTURE, VISITS, F2, numba.int64)
+def shape_axis(structure: Structure, visits: Visits, w: FloatMatrix, axis: int) -> None:
+    """Bend an axis by the visits to both its sides, and find the density's correction along it.
 
     Where a visit found no density, the axis stays as guessed.
     """
@@ -228,21 +228,53 @@ def shape_axis(visits: Visits, w: FloatMatrix, axis: int) -> None:
         return
     below, above = stretch(_FALL, -low[RISE]), stretch(_FALL, -high[RISE])
     bend_axis(bends, axis, VISIT_DISTANCE, -low[OFFSET] * below, high[OFFSET] * above)
-    bend, length = bends[0, axis], bends[1, axis]
     a, b = unbent(bends, axis, low[OFFSET]), unbent(bends, axis, high[OFFSET])
     curve[BELOW] = a
     curve[ABOVE] = b
-    first = (low[RISE] + 0.5 * a * a + bend * a) / a
-    rise = high[RISE] - low[RISE] + 0.5 * (b * b - a * a) + bend * (b - a)
-    slope = low[SLOPES + axis] * length * math.exp(bend * a) + a + bend
-    end_slope = high[SLOPES + axis] * length * math.exp(bend * b) + b + bend
-    across = rise / (b - a)
+    at_a = low[RISE] - guessed_rise(structure, visits, w, axis, a)
+    at_b = high[RISE] - guessed_rise(structure, visits, w, axis, b)
+    slope = low[SLOPES + axis] * length_at(bends, axis, a)
+    slope -= guessed_slope(structure, visits, w, axis, a)
+    end_slope = high[SLOPES + axis] * length_at(bends, axis, b)
+    end_slope -= guessed_slope(structure, visits, w, axis, b)
+    first, across = at_a / a, (at_b - at_a) / (b - a)
     second, between = (slope - first) / a, (across - slope) / (b - a)
     third, last = (between - second) / b, (end_slope - across) / (b - a)
-    curve[CUBIC] = first
-    curve[CUBIC + 1] = second
-    curve[CUBIC + 2] = third
-    curve[CUBIC + 3] = ((last - between) / (b - a) - third) / b
+    curve[CORRECTION] = first
+    curve[CORRECTION + 1] = second
+    curve[CORRECTION + 2] = third
+    curve[CORRECTION + 3] = ((last - between) / (b - a) - third) / b
+
+
+@kernel(numba.float64, F2, numba.int64, numba.float64)
+def length_at(bends: FloatMatrix, axis: int, z: float) -> float:
+    """Return by how much the place along an axis moves with its normal score."""
+    length: float = bends[1, axis] * math.exp(bends[0, axis] * z)
+    return length
+
+
+@kernel(numba.float64, STRUCTURE, VISITS, F2, numba.int64, numba.float64)
+def guessed_rise(
+    structure: Structure, visits: Visits, w: FloatMatrix, axis: int, z: float
+) -> float:
+    """Return the log density at a normal score as guessed: a scale's law or a normal one's."""
+    law = visits.curve[axis, LAW:CORRECTION]
+    if law[GROUPS] == 0.0:
+        return -0.5 * z * z
+    offset = bent(w[VECTORS + 5 * w.shape[1] :], axis, z)
+    return -fall_of_law(structure, w, axis, law, offset)
+
+
+@kernel(numba.float64, STRUCTURE, VISITS, F2, numba.int64, numba.float64)
+def guessed_slope(
+    structure: Structure, visits: Visits, w: FloatMatrix, axis: int, z: float
+) -> float:
+    """Return how `guessed_rise` changes with the normal score."""
+    law, bends = visits.curve[axis, LAW:CORRECTION], w[VECTORS + 5 * w.shape[1] :]
+    if law[GROUPS] == 0.0:
+        return -z
+    slope = slope_of_law(structure, w, axis, law, bent(bends, axis, z))
+    return slope * length_at(bends, axis, z)
 
 
 @kernel(numba.void, VISITS, F2)
@@ -274,15 +306,15 @@ def excess(structure: Structure, visits: Visits, w: FloatMatrix, z: FloatVector)
     for i in range(d):
         curve, x = visits.curve[i], z[i]
         a, b = curve[BELOW], curve[ABOVE]
+        total += 0.5 * x * x + bends[0, i] * x + guessed_rise(structure, visits, w, i, x)
         if a == 0.0:
-            offset, law = bent(bends, i, x), curve[CUBIC:TILT]
-            total += bends[0, i] * x + slope_at_mode(w, i) * offset
-            if law[GROUPS] > 0.0:  # else as a normal law's along the bent axis
-                total += 0.5 * x * x - fall_of_law(structure, w, i, law, offset)
+            total += slope_at_mode(w, i) * bent(bends, i, x)
             continue
-        inner = curve[CUBIC + 2] + (x - b) * curve[CUBIC + 3]
-        inner = curve[CUBIC + 1] + (x - a) * inner
-        total += x * (curve[CUBIC] + (x - a) * inner)
+        if curve[LAW + GROUPS] > 0.0:  # a law is right far out: corrected as at the visit
+            x = min(max(x, a), b)
+        inner = curve[CORRECTION + 2] + (x - b) * curve[CORRECTION + 3]
+        inner = curve[CORRECTION + 1] + (x - a) * inner
+        total += x * (curve[CORRECTION] + (x - a) * inner)
         for j in range(d):
             total += z[j] * x * x * (curve[TILT + 2 * j] + x * curve[TILT + 2 * j + 1])
     return min(total, MOST_EXCESS)

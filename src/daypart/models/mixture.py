@@ -271,7 +271,7 @@ def fit_series(
                 index += 1
                 if index % 2 == 0:
                     visited += 1
-                    shape_axis(visits, w, index // 2 - 1)
+                    shape_axis(structure, visits, w, index // 2 - 1)
                     index = 2 * next_axis(structure, t, visits, w, index // 2, limits)
         if phase == AXES and index == 2 * w.shape[1]:
             phase = DONE

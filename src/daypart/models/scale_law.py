@@ -75,6 +75,20 @@ def fit_scale_law(
 
 
 @kernel(numba.float64, STRUCTURE, F2, numba.int64, F1, numba.float64)
+def slope_of_law(
+    structure: Structure, w: FloatMatrix, axis: int, law: FloatVector, offset: float
+) -> float:
+    """Return a law's slope along its axis, so many standard deviations beside the mode."""
+    theta = max(w[BEST, axis] + law[WIDTH] * offset, LOWEST)
+    total = theta**6 + law[NOISE]
+    slope = 3.0 * theta**5 * (law[SQUARE] / total - law[GROUPS]) / total
+    slope += 2.0 / theta - structure.pull[axis] * (theta - structure.centre[axis])
+    slope -= 3.0 * theta**5 / structure.hyper_scales[axis] ** 2
+    found: float = law[WIDTH] * slope
+    return found
+
+
+@kernel(numba.float64, STRUCTURE, F2, numba.int64, F1, numba.float64)
 def fall_of_law(
     structure: Structure, w: FloatMatrix, axis: int, law: FloatVector, offset: float
 ) -> float:

@@ -35,3 +35,14 @@ def test_a_run_of_one_partition_is_told_in_the_singular(store, tmp_path, capsys)
     assert "measured on 1 partition of" in estimated
     assert "1 task of " in estimated
     assert "1 tasks" not in estimated
+
+
+def test_one_week_of_one_market_is_told_in_the_singular(store, tmp_path, capsys):
+    few = ("--markets", 1, "--networks", 1, "--households", 20, "--weeks", 1)
+    simulated = told(capsys, "simulate", tmp_path / "market", *few)
+    assert "in 1 market on 1 network over 1 week:" in simulated
+    scored = told(
+        capsys, "backtest", store.folder, "--out", tmp_path / "scores", "--weeks", 1,
+        "--model", "seasonal_naive", "--against", "four_week_mean",
+    )  # fmt: skip
+    assert scored.startswith("1 week held back from")

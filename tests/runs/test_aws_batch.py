@@ -12,18 +12,23 @@ from pathlib import Path
 
 import pytest
 from batch_under_test import emulated_batch
+from click.testing import CliRunner
 from counted_stores import POISSON, make_store, planned
 
 from daypart.batch_emulator import EmulatorSettings
+from daypart.cli.main import daypart_command
 from daypart.cli.terminal import LogProgress
 from daypart.errors import DaypartError
 from daypart.runs import TaskFailed, Waiting, fit, get_executor, read_results
 from daypart.runs.attempt import attempt_task
 from daypart.runs.callbacks import tell_waiting
 from daypart.runs.executor import Task
+from daypart.runs.executors.array_jobs.clock import WallClock
+from daypart.runs.executors.array_jobs.driver import Driver
 from daypart.runs.executors.array_jobs.results import PartResults
 from daypart.runs.executors.array_jobs.submission import plan_submissions
 from daypart.runs.executors.aws_batch import AwsBatchSettings
+from daypart.runs.executors.aws_batch.calls import make_client
 from daypart.runs.executors.aws_batch.rehearsal import rehearse
 from daypart.runs.executors.aws_batch.request import submit_request
 
@@ -162,6 +167,15 @@ def test_batchs_own_reason_is_shown_when_nothing_runs_for_two_minutes(settings, 
         rehearse([60.0] * 3, large, emulated(**settings), max_vcpus=64, on_event=end)
 
 
+@pytest.mark.parametrize(("boot_seconds", "told"), [(90.0, 0), (200.0, 1)])
+def test_a_host_that_comes_within_two_minutes_is_waited_for_in_silence(boot_seconds, told):
+    events = []
+    slow = emulated(host_boot_seconds=boot_seconds, starting_seconds=0.0)
+    done = rehearse([60.0] * 3, ONE_VCPU, slow, max_vcpus=64, on_event=events.append)
+    assert done.unfinished == 0
+    assert sum(isinstance(event, Waiting) for event in events) == told
+
+
 def test_why_nothing_runs_is_shown_to_the_user(capsys):
     tell_waiting(LogProgress())(Waiting("CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY"))
     assert "nothing runs: CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY" in capsys.readouterr().err
@@ -238,6 +252,48 @@ def test_losses_throttling_and_lost_answers_leave_one_good_row_a_partition(tmp_p
     assert (report.ok, report.failed) == (100, 0)
     left = comparable(tmp_path / "run").drop_columns("content_hash")
     assert left.equals(undisturbed(folder, tmp_path).drop_columns("content_hash"))
+
+
+@pytest.mark.server
+def test_daypart_cancel_ends_the_arrays_of_a_dead_driver_by_their_parents(tmp_path):
+    folder = make_store(tmp_path / "store", {"501": 40}).folder
+    held = {"hold_from": "n0000", "hold_until": str(tmp_path / "go_on")}
+
+    class DriverDiedError(Exception):
+        pass
+
+    poll = Driver._poll
+
+    def die(driver):
+        if isinstance(driver.clock, WallClock):
+            raise DriverDiedError
+        poll(driver)  # the estimate rehearses on a clock of its own
+
+    with emulated_batch(tmp_path, {"vcpus": 1}, available_vcpus=4) as (made, emulator):
+        names = ("endpoint_url", "poll_seconds", "try_model", "vcpus")
+        arguments = {
+            "run": tmp_path / "run",
+            "model": POISSON,
+            "parameters": held,
+            "executor": "aws-batch",
+            "executor_settings": {name: getattr(made.settings, name) for name in names},
+        }
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Driver, "_poll", die)
+            with pytest.raises(DriverDiedError):
+                fit(folder, **arguments)
+        (job,) = emulator.service.machine.jobs
+        shown = CliRunner().invoke(daypart_command, ["cancel", str(tmp_path / "run")])
+        assert (shown.exit_code, shown.output) == (0, "ended: 1 task\n")
+        deadline = time.monotonic() + 60
+        client = make_client("us-east-1", made.settings.endpoint_url)
+        while (found := client.describe_jobs(jobs=[job])["jobs"][0])["status"] != "FAILED":
+            assert time.monotonic() < deadline, found["status"]
+            time.sleep(0.1)
+        assert found["isTerminated"]
+        assert found["statusReason"] == "daypart: cancelled"
+        (tmp_path / "go_on").touch()
+        assert fit(folder, **arguments).ok == 40
 
 
 @pytest.mark.server

@@ -9,7 +9,7 @@ from counted_stores import POISSON, make_store
 from daypart import fit
 from daypart.batch_emulator.containers import Containers
 from daypart.errors import DaypartError
-from daypart.runs import read_results
+from daypart.runs import cancel, cost, logs, read_results, status
 
 pytestmark = pytest.mark.server
 
@@ -49,6 +49,18 @@ def test_a_run_on_s3_equals_one_on_disk_to_the_bit_and_the_queues_log_is_short(b
         assert "starts: " in start
         assert "partitions to fit" in start
         assert " ok, 0 failed" in summary
+
+
+def test_a_run_on_s3_is_followed_from_any_machine(bucket, tmp_path):
+    make_store(f"{bucket}/store", {"501": 3})
+    with emulated_batch(tmp_path, {"vcpus": 1}, available_vcpus=4) as (executor, _):
+        how = options(executor, vcpus=1, region="us-east-1")
+        fit(f"{bucket}/store", run=f"{bucket}/run", model="poisson_model:TalkingModel", **how)
+    assert logs(f"{bucket}/run", "501/n0001").printed == "fitting 3 partitions\n"
+    where, bill = status(f"{bucket}/run"), cost(f"{bucket}/run")
+    assert (where.ok, where.missing, where.by_region) == (3, 0, {"501": {"ok": 3}})
+    assert where.dollars == bill.dollars > 0
+    assert cancel(f"{bucket}/run").tasks == 0
 
 
 def test_a_bucket_that_denies_is_told_and_nothing_is_submitted(bucket, tmp_path, monkeypatch):

@@ -23,6 +23,7 @@ from daypart.runs import (
     TaskStarted,
     fit,
     get_executor,
+    logs,
     read_results,
 )
 from daypart.series import SeriesStore
@@ -140,6 +141,16 @@ def test_a_store_that_changed_since_the_plan_is_refused(executor, tmp_path):
     store.replace_regions([("501", store.read_region("501").take([0, 1]))])
     with pytest.raises(DaypartError, match="changed since the run was planned"):
         executor.execute(tasks, ignore)
+
+
+def test_what_a_partition_printed_is_found_wherever_it_ran(executor, tmp_path):
+    folder = make_store(tmp_path / "store", {"501": 3}).folder
+    tasks = planned(folder, tmp_path / "run", "poisson_model:TalkingModel")
+    executor.execute(tasks, lambda event: None)
+    told = logs(tmp_path / "run", "501/n0001")
+    assert told.status == "ok"
+    # In this process models print where everything does.
+    assert told.printed.startswith("fitting ") == (executor.name != "inline")
 
 
 def test_no_tasks_are_no_work(executor):

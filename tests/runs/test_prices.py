@@ -6,8 +6,10 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from click.testing import CliRunner
 
 from daypart import prices
+from daypart.cli.main import daypart_command
 from daypart.errors import DaypartError
 from daypart.runs.prices import read_prices
 from daypart.runs.prices.price_apis import PriceClients
@@ -126,6 +128,27 @@ def test_a_refresh_reads_all_pages_and_keeps_the_median_of_the_newest_spot_price
     assert (found.on_demand, found.spot, found.architecture) == (0.155, 0.06, "arm64")
     assert table.dollars_per_vcpu_hour("arm64", spot=True) == pytest.approx(0.015)
     assert json.loads(file.read_text())["regions"].keys() == {"eu-west-1"}
+
+
+def test_the_verb_asks_amazon_keeps_the_answer_and_shows_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    with Answers() as amazon:
+        monkeypatch.setattr(PriceClients, "of_region", lambda region: amazon.clients)
+        amazon.pricing.add_response("get_products", {"PriceList": [product("c7g.xlarge", "0.155")]})
+        for _ in range(3):
+            amazon.pricing.add_response("get_products", {"PriceList": []})
+        found = [spot("c7g.xlarge", "eu-west-1a", "0.05")]
+        amazon.ec2.add_response("describe_spot_price_history", {"SpotPriceHistory": found})
+        arguments = ["prices", "--region", "eu-west-1"]
+        asked = CliRunner().invoke(
+            daypart_command, [*arguments, "--refresh", "--families", "c7g"], catch_exceptions=False
+        )
+    assert asked.exit_code == 0
+    kept = CliRunner().invoke(daypart_command, arguments)
+    for shown in (asked.output, kept.output):
+        row = next(line for line in shown.splitlines() if line.startswith("c7g.xlarge"))
+        assert row.split() == ["c7g.xlarge", "4", "8", "arm64", "0.1550", "0.0500"]
+        assert f"kept in {tmp_path / 'daypart' / 'prices.json'}" in shown
 
 
 def test_a_refused_call_and_an_unknown_region_are_told_in_one_line(file):

@@ -53,7 +53,8 @@ def simulate_command(
         f"simulated {counted(simulation.rows, 'row')} of tune events of "
         f"{counted(simulation.households_made, 'household')}, "
         f"{sum(simulation.dirty.values()):,} of them dirty",
-        f"in {markets} markets on {networks} networks over {weeks} weeks: {out}",
+        f"in {counted(markets, 'market')} on {counted(networks, 'network')} over "
+        f"{counted(weeks, 'week')}: {out}",
     ]
     return Outcome(lines, simulation)
 

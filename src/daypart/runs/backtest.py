@@ -72,7 +72,8 @@ class Backtest:
     def lines(self) -> list[str]:
         """Return the scores as a few lines of text."""
         text = [
-            f"{self.summary['weeks']} weeks held back from {self.summary['first_hour']}, "
+            f"{counted(self.summary['weeks'], 'week')} held back from "
+            f"{self.summary['first_hour']}, "
             f"{counted(self.summary['partitions'], 'partition')}, "
             f"{self.summary['not_scored']:,} not scored"
         ]

@@ -116,6 +116,31 @@ def test_a_store_that_there_is_not_is_told_before_batch_is_asked(tmp_path):
         assert emulator.service.machine.jobs == {}
 
 
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"queue": "daypart-spott"}, "did you mean daypart-spot"),
+        ({"job_definition": "other"}, "no active job definition 'other'"),
+        ({"region": "eu-west-1"}, "in region eu-west-1"),
+    ],
+)
+def test_a_new_run_is_not_even_planned_where_the_account_lacks_something(
+    store, tmp_path, settings, says
+):
+    with emulated_batch(tmp_path) as (made, _):
+        how = {"endpoint_url": made.settings.endpoint_url, **settings}
+        with pytest.raises(DaypartError, match=says):
+            fit(store, run=tmp_path / "run", executor="aws-batch", executor_settings=how)
+        assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_is_complete_needs_no_account(store, tmp_path, monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    fit(store, run=tmp_path / "run", model=POISSON, executor="inline")
+    assert fit(store, run=tmp_path / "run", model=POISSON, executor="aws-batch").fitted == 0
+
+
 @pytest.mark.server
 def test_a_model_that_a_container_cannot_import_is_told_before_any_array_is_made(
     tmp_path, monkeypatch

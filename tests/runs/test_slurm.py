@@ -103,6 +103,25 @@ def test_missing_tools_are_told(store, tmp_path, monkeypatch):
         get_executor("slurm").execute(planned(store, tmp_path / "run"), print)
 
 
+@pytest.mark.parametrize(
+    ("sbatch", "says"),
+    [
+        ("", "needs sbatch, which is not there"),
+        ("sbatch: fatal: Could not establish a configuration source", "run this where sinfo"),
+    ],
+)
+def test_a_machine_without_a_cluster_is_told_before_anything_is_planned(
+    store, tmp_path, monkeypatch, sbatch, says
+):
+    if sbatch:
+        (tmp_path / "sbatch").write_text(f"#!/bin/sh\necho '{sbatch}' >&2\nexit 1\n")
+        (tmp_path / "sbatch").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin" if sbatch else str(tmp_path))
+    with pytest.raises(DaypartError, match=says):
+        fit(store, run=tmp_path / "run", model=POISSON, executor="slurm")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_controller_that_does_not_answer_is_told(tmp_path, monkeypatch):
     squeue = tmp_path / "squeue"
     squeue.write_text(

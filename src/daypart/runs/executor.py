@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from daypart.errors import DaypartError, did_you_mean
 from daypart.runs.events import OnEvent
@@ -127,6 +127,20 @@ class Executor(Protocol):
         """End what an earlier driver started for a run and left running; return how many tasks.
 
         What its tasks flushed stays.
+        """
+
+
+@runtime_checkable
+class LooksFirst(Protocol):
+    """An executor that depends on more than this machine."""
+
+    def look(self, run: Location) -> None:
+        """Look whether it could run anything at all, before a new run is planned.
+
+        Raises
+        ------
+        DaypartError
+            For what is missing or closed there; planning can take minutes, this takes seconds.
         """
 
 

@@ -18,7 +18,13 @@ from daypart.runs.calendar_file import Calendar
 from daypart.runs.callbacks import ProgressBar, tell_all, tell_waiting
 from daypart.runs.compaction import LEAST_SHARE, compact_regions
 from daypart.runs.cost import keep_estimate
-from daypart.runs.executor import Executor, Request, executor_of_call, get_executor
+from daypart.runs.executor import (
+    Executor,
+    LooksFirst,
+    Request,
+    executor_of_call,
+    get_executor,
+)
 from daypart.runs.folder import RunFolder, RunSettings
 from daypart.runs.following import note_executor
 from daypart.runs.history import recorded
@@ -183,6 +189,8 @@ def fit(
         until_hour=until_hour,
     )
     check_same_run(folder, settings)
+    if isinstance(runner, LooksFirst) and not folder.holds_run():
+        runner.look(folder.path)
     # Planning and compacting write files that are whole or not there.
     with interruptible(str(folder.path)), folder.lock():
         check_same_run(folder, settings)

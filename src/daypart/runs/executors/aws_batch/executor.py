@@ -80,6 +80,10 @@ class AwsBatchExecutor:
             for each in plan_submissions(tasks, settings, rounds=Records(run).rounds())
         ]
 
+    def look(self, run: Location) -> None:
+        """Look at the account; see `LooksFirst`."""
+        check_account(run, self._jobs(run).calls, self.settings)
+
     def active_tasks(self, run: Location) -> frozenset[int]:
         """Return the tasks of arrays that still run in Batch; see `Executor`."""
         return tasks_at_work(run, self._jobs)

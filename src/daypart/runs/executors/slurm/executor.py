@@ -17,7 +17,7 @@ from daypart.runs.executors.array_jobs.run_check import check_run
 from daypart.runs.executors.array_jobs.submission import plan_submissions
 from daypart.runs.executors.slurm.commands import Commands
 from daypart.runs.executors.slurm.jobs import Jobs
-from daypart.runs.executors.slurm.preflight import check_cluster
+from daypart.runs.executors.slurm.preflight import check_cluster, check_request
 from daypart.runs.executors.slurm.request import sbatch_request
 from daypart.runs.executors.slurm.settings import SlurmSettings
 from daypart.runs.folder import RunFolder
@@ -73,6 +73,10 @@ class SlurmExecutor:
             for each in plan_submissions(tasks, self.settings, rounds=Records(run).rounds())
         ]
 
+    def look(self, run: Location) -> None:
+        """Look at the cluster; see `LooksFirst`."""
+        check_cluster(run, self._jobs(run).commands, self.settings)
+
     def active_tasks(self, run: Location) -> frozenset[int]:
         """Return the tasks of arrays that still run in Slurm; see `Executor`."""
         return tasks_at_work(run, self._jobs)
@@ -84,7 +88,9 @@ class SlurmExecutor:
         run, stop = tasks[0].run, stop or Stop()
         check_run(run)
         jobs = self._jobs(run, lambda: stop.requested)
-        check_cluster(run, jobs.commands, self.settings, plan_submissions(tasks, self.settings)[0])
+        check_cluster(run, jobs.commands, self.settings)
+        first = plan_submissions(tasks, self.settings)[0]
+        check_request(run, jobs.commands, self.settings, first)
         make_folder(RunFolder.at(run).logs)
         results = PartResults(run, tasks, self.name)
         Driver(tasks, jobs, results, self.settings, jobs.clock, on_event, stop).work()

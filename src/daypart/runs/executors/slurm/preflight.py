@@ -17,19 +17,20 @@ from daypart.storage import Location
 _OF_THIS_MACHINE = ("/tmp", "/var/tmp", "/dev/shm", "/run")  # noqa: S108 - names to be wary of
 
 
-def check_cluster(
-    run: Location, commands: Commands, settings: SlurmSettings, first: Submission
-) -> None:
-    """Look at Slurm: that it answers, has the partition, sees the run, and would take the array.
+def check_cluster(run: Location, commands: Commands, settings: SlurmSettings) -> None:
+    """Look at Slurm: that it answers, has the partition and sees the run.
 
     Raises
     ------
     DaypartError
         For missing tools, a cluster that does not answer, an unknown or closed partition, an
-        array larger than the cluster takes, a run in a folder of this machine alone, and
-        whatever `sbatch --test-only` finds.
+        array larger than the cluster takes, and a run in a folder of this machine alone.
     """
-    commands.read("sbatch", "--version")
+    try:
+        commands.read("sbatch", "--version")
+    except DaypartError as error:
+        hint = error.hint or "run this where sinfo answers: on a login node of the cluster"
+        raise DaypartError(error.message, hint=hint) from None
     hosts = _hosts_of_partition(commands, settings.partition)
     _check_shared(run, hosts, settings)
     told = re.search(r"MaxArraySize\s*=\s*(\d+)", commands.read("scontrol", "show", "config"))
@@ -38,6 +39,18 @@ def check_cluster(
             f"array_size is {settings.array_size}, and this cluster takes {told[1]}",
             hint=f"set array_size = {told[1]} in [executor.slurm]",
         )
+
+
+def check_request(
+    run: Location, commands: Commands, settings: SlurmSettings, first: Submission
+) -> None:
+    """Have `sbatch --test-only` judge the first array.
+
+    Raises
+    ------
+    DaypartError
+        For whatever it finds.
+    """
     request = sbatch_request(first, run, settings)
     try:
         commands.once((*request.command, "--test-only"), request.script)

@@ -36,7 +36,7 @@ def fit_hashes(block: SeriesBlock, settings: RunSettings) -> list[str]:
         32 hex digits each, in the block's order.
     """
     model = [settings.model, settings.model_version, settings.fallback, settings.seed]
-    stem = hashlib.blake2b(digest_size=16)
+    stem = hashlib.sha256()  # by the processor's own instructions, three times as fast as BLAKE2
     stem.update(json.dumps([*model, settings.until_hour], sort_keys=True).encode())
     if settings.parents is not None:
         stem.update(settings.parents.encode())
@@ -60,7 +60,7 @@ def fit_hashes(block: SeriesBlock, settings: RunSettings) -> list[str]:
         for values in hourly:
             digest.update(values[offsets[i] : offsets[i + 1]])
         digest.update(exposures[exposure_offsets[i] : exposure_offsets[i + 1]])
-        hashes.append(digest.hexdigest())
+        hashes.append(digest.hexdigest()[:32])
     return hashes
 
 

@@ -57,7 +57,7 @@ class Visits(NamedTuple):
 
     visit: FloatMatrix  # [2 d + 1, 2 + d] OFFSET, RISE, SLOPES
     curve: FloatMatrix  # [d, 11 + 2 d] BELOW, ABOVE, LAW, CORRECTION, TILT
-    law: FloatMatrix  # [2 d + 1, 2 d] of scores along the axes; see `summary`
+    scores: FloatMatrix  # [2 d + 1, 2 d] means and covariances of z, z^2 by axis; see `summary`
     moment: FloatCube  # [2 d + 1, 2, 169 + m] the field's mean and variance at each visit
     fitted: np.ndarray  # [weeks, 2 d + 1, 2, 168] those of log mu in every cell; no weeks unasked
 
@@ -68,7 +68,7 @@ def make_visits(dimensions: int, columns: int, fitted_weeks: int) -> Visits:
     return Visits(
         visit=np.zeros((2 * d + 1, 2 + d)),
         curve=np.zeros((d, 11 + 2 * d)),
-        law=np.zeros((2 * d + 1, 2 * d)),
+        scores=np.zeros((2 * d + 1, 2 * d)),
         moment=np.zeros((2 * d + 1, 2, HOURS + 1 + columns)),
         fitted=np.zeros((fitted_weeks, 2 * d + 1, 2, HOURS)),
     )
@@ -77,19 +77,16 @@ def make_visits(dimensions: int, columns: int, fitted_weeks: int) -> Visits:
 VISITS = numba.typeof(make_visits(3, 2, 0))
 
 
-@kernel(numba.float64, F1, F1, F2, F1)
-def place_node(z: FloatVector, centre: FloatVector, root: FloatMatrix, theta: FloatVector) -> float:
-    """Write theta = centre + root z (within bounds); return z' z."""
-    square = 0.0
+@kernel(numba.void, F1, F1, F2, F1)
+def place_node(z: FloatVector, centre: FloatVector, root: FloatMatrix, theta: FloatVector) -> None:
+    """Write theta = centre + root z, within bounds."""
     for i in range(len(theta)):
         theta[i] = centre[i]
     for j in range(len(theta)):
-        square += z[j] * z[j]
         for i in range(j, len(theta)):
             theta[i] += root[i, j] * z[j]
     for i in range(len(theta)):
         theta[i] = min(max(theta[i], LOWEST), HIGHEST)
-    return square
 
 
 @kernel(numba.void, F2, numba.int64, numba.boolean)

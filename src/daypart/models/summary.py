@@ -185,45 +185,45 @@ def answer_in_cells(structure: Structure, t: Series, visits: Visits, axis: int) 
 
 
 @kernel(numba.void, F3, F2)
-def mix_moments(moments: FloatCube, law: FloatMatrix) -> None:
+def mix_moments(moments: FloatCube, scores: FloatMatrix) -> None:
     """Put mean and variance over theta in place of those at the mode.
 
-    `law` holds the means of each axis's score and its square, and under them their covariances.
+    `scores` holds the means of each axis's score and its square, and under them their covariances.
     """
     mean, variance = moments[0, 0], moments[0, 1]
-    for a in range(law.shape[1]):
-        factor = law[0, a]
+    for a in range(scores.shape[1]):
+        factor = scores[0, a]
         shift, change = moments[1 + a, 0], moments[1 + a, 1]
         for x in range(len(mean)):
             mean[x] += factor * shift[x]
             variance[x] += factor * change[x]
         for b in range(a + 1):
             other = moments[1 + b, 0]
-            factor = law[1 + a, b] * (1.0 if a == b else 2.0)
+            factor = scores[1 + a, b] * (1.0 if a == b else 2.0)
             for x in range(len(mean)):
                 variance[x] += factor * shift[x] * other[x]
 
 
 @kernel(numba.void, F2, F2, F2)
-def law_of_scores(rule: FloatMatrix, nodes: FloatMatrix, law: FloatMatrix) -> None:
+def moments_of_scores(rule: FloatMatrix, nodes: FloatMatrix, scores: FloatMatrix) -> None:
     """Write means and covariances of a rule's scores and their squares under the nodes' weights."""
     d = rule.shape[1] - 1
     for i in range(1 + 2 * d):
         for j in range(2 * d):
-            law[i, j] = 0.0
+            scores[i, j] = 0.0
     for node in range(len(rule)):
         for i in range(d):
             z = rule[node, 1 + i]
-            law[0, 2 * i] += nodes[node, 0] * z
-            law[0, 2 * i + 1] += nodes[node, 0] * z * z
+            scores[0, 2 * i] += nodes[node, 0] * z
+            scores[0, 2 * i + 1] += nodes[node, 0] * z * z
     for node in range(len(rule)):
         for a in range(2 * d):
             z = rule[node, 1 + a // 2]
-            one = (z if a % 2 == 0 else z * z) - law[0, a]
+            one = (z if a % 2 == 0 else z * z) - scores[0, a]
             for b in range(a + 1):
                 z = rule[node, 1 + b // 2]
-                two = (z if b % 2 == 0 else z * z) - law[0, b]
-                law[1 + a, b] += nodes[node, 0] * one * two
+                two = (z if b % 2 == 0 else z * z) - scores[0, b]
+                scores[1 + a, b] += nodes[node, 0] * one * two
 
 
 @kernel(numba.void, STRUCTURE, SERIES, SCRATCH, VISITS, F2, F2, F2, F2)
@@ -242,7 +242,7 @@ def mix_field(
     HOUR, DENSE and LEVEL receive means and variances of what `keep_moments` keeps; `fitted` holds
     those of every cell at its first place.
     """
-    law_of_scores(rule, nodes, visits.law)
+    moments_of_scores(rule, nodes, visits.scores)
     for axis in range(w.shape[1]):
         curve = visits.curve[axis]
         if curve[BELOW] == 0.0:
@@ -251,9 +251,9 @@ def mix_field(
             make_quadratic(visits.moment, axis, curve)
             for k in range(min(t.weeks, len(visits.fitted))):
                 make_quadratic(visits.fitted[k], axis, curve)
-    mix_moments(visits.moment, visits.law)
+    mix_moments(visits.moment, visits.scores)
     for k in range(min(t.weeks, len(visits.fitted))):
-        mix_moments(visits.fitted[k], visits.law)
+        mix_moments(visits.fitted[k], visits.scores)
     mean, variance = visits.moment[0, 0], visits.moment[0, 1]
     for c in range(168):
         sums[HOUR, c] = mean[c]

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from hashlib import sha256
 
 import pytest
@@ -96,28 +95,45 @@ def test_households_may_come_from_the_events(first_and_rest, market, tmp_path):
     assert content_of(tmp_path / "there") == content_of(tmp_path / "here")
 
 
+KILLED_AFTER = """
+import os, signal, sys
+import daypart.runs.task as task
+from daypart.cli.main import main
+
+write, left = task.write_part, int(sys.argv.pop(1))
+
+def write_and_die(*part):
+    global left
+    write(*part)
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+task.write_part = write_and_die
+main(sys.argv[1:])
+"""
+
+
 @pytest.mark.parametrize("parts", [1, 5])
 def test_an_ingest_that_was_killed_goes_on_after_what_was_done(
     market, first_and_rest, arguments, tmp_path, parts
 ):
     key_file = tmp_path / "key"
     key_file.write_bytes(KEY)
-    command = [sys.executable, "-m", "daypart", "ingest", str(market.events), "--into"]
-    command += [str(tmp_path / "store"), "--key-file", str(key_file), "--on", "inline"]
+    command = ["ingest", str(market.events), "--into", str(tmp_path / "store")]
+    command += ["--key-file", str(key_file), "--on", "inline"]
     command += [word for name, path in arguments.items() for word in (f"--{name}", str(path))]
-    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    first = subprocess.run(
+        [sys.executable, "-c", KILLED_AFTER, str(parts), *command], capture_output=True, check=False
+    )
+    assert first.returncode == -signal.SIGKILL, first.stderr
     tasks = tmp_path / "store" / ".ingest-tasks"
-    while len(list(tasks.glob("*/parts/0*.parquet"))) < parts:
-        assert first.poll() is None, first.communicate()[1]
-        time.sleep(0.002)
-    os.kill(first.pid, signal.SIGKILL)
-    first.communicate()
     done = {path: path.stat().st_mtime_ns for path in tasks.glob("*/parts/0*.parquet")}
-    assert len(done) >= parts
+    assert len(done) == parts
     assert not (tmp_path / "store" / "store.json").exists()
     link = tmp_path / "seen"
     os.link(min(done), link)
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run([sys.executable, "-m", "daypart", *command], check=True, capture_output=True)
     assert link.stat().st_mtime_ns == done[min(done)]
     ingest(market.events, into=tmp_path / "here", key=KEY, **arguments)
     assert content_of(tmp_path / "store") == content_of(tmp_path / "here")

@@ -29,15 +29,15 @@ def fit(store, tmp_path, **settings):
 @pytest.mark.parametrize("executor", ["inline", "local"])
 def test_a_model_that_hangs_fails_its_partition_when_its_time_is_over(few, tmp_path, executor):
     begun = time.monotonic()
-    rows = fit(few, tmp_path, parameters={"sleep_on": "n0002"}, timeout=0.5, executor=executor)
-    assert rows["n0002"]["reason"] == "took longer than 0.5 s"
+    rows = fit(few, tmp_path, parameters={"sleep_on": "n0002"}, timeout=2, executor=executor)
+    assert rows["n0002"]["reason"] == "took longer than 2 s"
     assert [row["status"] for row in rows.values()].count("ok") == 5
     assert time.monotonic() - begun < 60
 
 
 @pytest.mark.slow
 def test_a_model_that_hangs_in_compiled_code_is_ended_with_its_worker(few, tmp_path):
-    rows = fit(few, tmp_path, parameters={"stuck_on": "n0002"}, timeout=0.5)
+    rows = fit(few, tmp_path, parameters={"stuck_on": "n0002"}, timeout=2)
     assert "took longer than the timeout, in code that" in rows["n0002"]["reason"]
     assert [row["status"] for row in rows.values()].count("ok") == 5
 
@@ -72,7 +72,7 @@ def test_a_model_that_returns_nan_fails_its_partition(few, tmp_path):
 
 def test_a_fallback_fits_what_the_model_fails_on_and_forecasts_it(few, tmp_path):
     parameters = {"nan_on": "n0004", "raise_on": "n0001", "sleep_on": "n0002"}
-    rows = fit(few, tmp_path, parameters=parameters, timeout=0.5, fallback="seasonal_naive")
+    rows = fit(few, tmp_path, parameters=parameters, timeout=2, fallback="seasonal_naive")
     assert [row["status"] for row in rows.values()] == ["ok"] * 6
     stood_in = [name for name, row in rows.items() if row["model"] == "seasonal_naive"]
     assert stood_in == ["n0001", "n0002", "n0004"]
@@ -109,7 +109,7 @@ def test_a_limit_that_nothing_can_keep_is_refused(few, tmp_path, settings, messa
 
 
 def test_a_failed_partition_may_be_tried_again_with_more_time(few, tmp_path):
-    parameters = {"sleep_on": "n0002", "seconds": 0.8}
-    assert fit(few, tmp_path, parameters=parameters, timeout=0.2)["n0002"]["status"] == "failed"
+    parameters = {"sleep_on": "n0002", "seconds": 4.0}
+    assert fit(few, tmp_path, parameters=parameters, timeout=2)["n0002"]["status"] == "failed"
     again = fit(few, tmp_path, parameters=parameters, timeout=30, retry_failed=True)
     assert (again["n0002"]["status"], again["n0002"]["attempt"]) == ("ok", 2)

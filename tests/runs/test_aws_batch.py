@@ -23,6 +23,7 @@ from daypart.runs import TaskFailed, Waiting, fit, get_executor, read_results
 from daypart.runs.attempt import attempt_task
 from daypart.runs.callbacks import tell_waiting
 from daypart.runs.executor import Task
+from daypart.runs.executors.array_jobs.answers import NoAnswer, submitted_once
 from daypart.runs.executors.array_jobs.clock import WallClock
 from daypart.runs.executors.array_jobs.driver import Driver
 from daypart.runs.executors.array_jobs.results import PartResults
@@ -124,6 +125,22 @@ def test_lost_answers_throttling_and_failed_calls_make_no_job_twice():
     done = rehearse([900.0] * 50, ONE_VCPU, faults, max_vcpus=100)
     assert done.unfinished == 0
     assert done.usage.worked == pytest.approx(50 * 900.0)
+
+
+def test_a_submit_is_repeated_only_after_the_job_was_looked_for_and_not_for_ever():
+    done = []
+
+    def submit():
+        done.append("submit")
+        raise NoAnswer
+
+    def find():
+        done.append("find")
+        return ""
+
+    with pytest.raises(DaypartError, match="nobody answers; run the same command again"):
+        submitted_once(submit, find, lambda attempt: None, who="nobody answers")
+    assert done == ["submit", "find"] * 8
 
 
 def test_out_of_memory_is_tried_again_with_double_three_times_at_most():

@@ -9,6 +9,7 @@ from daypart.errors import DaypartError
 
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 30.0
+_SUBMITS_TRIED = 8
 
 Answer = TypeVar("Answer")
 
@@ -50,6 +51,48 @@ def until_answered(
                 raise DaypartError(f"{who} ({error})", hint=hint) from None
             pause(attempt)
     raise AssertionError
+
+
+def submitted_once(
+    submit: Callable[[], str], find: Callable[[], str], pause: Callable[[int], None], *, who: str
+) -> str:
+    """Ask what must not be done twice: where no answer comes, look whether it was done.
+
+    Parameters
+    ----------
+    submit : callable
+        Returns the id of the job it made; raises `NoAnswer` where it may have made one.
+    find : callable
+        Returns the id of the job; empty where there is none.
+    pause : callable
+        Waits before looking; it is given the number of the try that failed, from 0.
+    who : str
+        Who does not answer what, should no answer come at all.
+
+    Returns
+    -------
+    str
+        The job's id.
+
+    Raises
+    ------
+    DaypartError
+        After the last try.
+
+    Examples
+    --------
+    >>> submitted_once(lambda: "17", lambda: "", print, who="nobody answers")
+    '17'
+    """
+    for attempt in range(_SUBMITS_TRIED):
+        try:
+            job_id = submit()
+        except NoAnswer:
+            pause(attempt)
+            job_id = find()
+        if job_id:
+            return job_id
+    raise DaypartError(who, hint="run the same command again: it goes on with what was submitted")
 
 
 def seconds_to_pause(attempt: int) -> float:

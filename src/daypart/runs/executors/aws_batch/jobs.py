@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from daypart.errors import DaypartError
-from daypart.runs.executors.array_jobs.answers import NoAnswer
+from daypart.runs.executors.array_jobs.answers import submitted_once
 from daypart.runs.executors.array_jobs.records import Record, Records
 from daypart.runs.executors.array_jobs.scheduler import FailedChild, Standing
 from daypart.runs.executors.array_jobs.submission import Submission
@@ -17,7 +16,6 @@ from daypart.runs.executors.aws_batch.settings import AwsBatchSettings
 from daypart.storage import Location
 
 IDS_A_CALL = 100
-_SUBMITS_TRIED = 8
 _LOOKS_FOR_A_JOB = 4
 ENDED = frozenset({"SUCCEEDED", "FAILED"})
 
@@ -44,18 +42,13 @@ class Jobs:
         """Submit once: where no answer comes, look for the job before trying again."""
         record = self.records.intend(submission)
         request = submit_request(submission, self.run, self.settings)
-        for attempt in range(_SUBMITS_TRIED):
-            try:
-                job_id = self.calls.once("submit_job", **request)["jobId"]
-            except NoAnswer:
-                self.calls.pause(attempt)
-                job_id = self.find(submission)
-            if job_id:
-                return self.records.note(record, job_id=job_id)
-        raise DaypartError(
-            f"AWS Batch does not answer SubmitJob of {submission.name}",
-            hint="run the same command again: it goes on with what was submitted",
+        job_id = submitted_once(
+            lambda: str(self.calls.once("submit_job", **request)["jobId"]),
+            lambda: self.find(submission),
+            self.calls.pause,
+            who=f"AWS Batch does not answer SubmitJob of {submission.name}",
         )
+        return self.records.note(record, job_id=job_id)
 
     def find(self, submission: Submission) -> str:
         """Return the id of a submission's job; empty where it was never made.

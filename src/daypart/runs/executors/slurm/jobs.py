@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from daypart.errors import DaypartError
-from daypart.runs.executors.array_jobs.answers import NoAnswer
+from daypart.runs.executors.array_jobs.answers import submitted_once
 from daypart.runs.executors.array_jobs.clock import Clock
 from daypart.runs.executors.array_jobs.records import Record, Records
 from daypart.runs.executors.array_jobs.scheduler import FailedChild, Standing
@@ -31,7 +31,6 @@ from daypart.runs.executors.slurm.request import output_file, sbatch_request
 from daypart.runs.executors.slurm.settings import SlurmSettings
 from daypart.storage import Location
 
-_SUBMITS_TRIED = 8
 _SETTLED_SECONDS = 4.0
 """A child in requeue may look ended for a moment; after so long it has ended."""
 _UNSETTLED = REQUEUED | {GONE}
@@ -66,20 +65,19 @@ class Jobs:
         """Submit once: where no answer comes, look for the array before trying again."""
         record = self.records.intend(submission)
         request = sbatch_request(submission, self.run, self.settings)
-        for attempt in range(_SUBMITS_TRIED):
-            try:
-                # `--parsable` prints the id, and the cluster behind a semicolon.
-                printed = self.commands.once(request.command, request.script)
-                job_id = printed.strip().splitlines()[-1].partition(";")[0]
-            except NoAnswer:
-                self.commands.pause(attempt)
-                job_id = self.find(submission)
-            if job_id:
-                return self._know(self.records.note(record, job_id=job_id))
-        raise DaypartError(
-            f"Slurm does not answer sbatch of {submission.name}",
-            hint="run the same command again: it goes on with what was submitted",
+
+        def submit() -> str:
+            # `--parsable` prints the id, and the cluster behind a semicolon.
+            printed = self.commands.once(request.command, request.script)
+            return printed.strip().splitlines()[-1].partition(";")[0]
+
+        job_id = submitted_once(
+            submit,
+            lambda: self.find(submission),
+            self.commands.pause,
+            who=f"Slurm does not answer sbatch of {submission.name}",
         )
+        return self._know(self.records.note(record, job_id=job_id))
 
     def find(self, submission: Submission) -> str:
         """Return the id of a submission's array; empty where Slurm knows of none.

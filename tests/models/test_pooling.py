@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daypart.errors import DaypartError
+from daypart.models import get_model
 from daypart.models.loading import loadings
 from daypart.models.parents import Parent, Parents, parent_names, to_table
 from daypart.models.pooled import pool
+from daypart.models.pooling import fit_parents
 from daypart.models.scores import log_score, log_score_from_quantiles
 from daypart.models.shared_shocks import Summed, common_variances
 from daypart.models.week_law import week_law
@@ -115,7 +117,7 @@ def test_the_log_score_of_quantiles_is_near_the_exact_one(mean, size):
 def test_a_year_of_hours_is_read_off_near_what_each_hour_would_have(monkeypatch):
     import pyarrow as pa
 
-    from daypart.models import Window, get_model, predict
+    from daypart.models import Window, predict
     from daypart.series import block_from_arrays
 
     rng = np.random.default_rng(5)
@@ -175,3 +177,55 @@ def test_parents_that_do_not_name_their_events_are_told_of():
     with pytest.raises(DaypartError, match="do not name their events") as raised:
         Parents.from_table(table, ("shop",), {})
     assert "fit it anew" in str(raised.value.hint)
+
+
+def _two_time_zones(*, hours, east_at_midnight=1.0):
+    """Return counts that never change from week to week: few partitions of the east see much."""
+    rng = np.random.default_rng(8)
+    first_hour = 484_444  # Monday 2025-04-07T00:00 in New York, three hours before Los Angeles
+    until = first_hour + hours
+    blocks = []
+    for zone, level, late in (("America/New_York", 90.0, 0), ("America/Los_Angeles", 30.0, 3)):
+        names = [f"n{i}" for i in range(6)]
+        keys = {"market": [zone] * 6, "network": names}
+        keys |= {"unique_id": [f"{zone}/{name}" for name in names]}
+        hour = np.arange(until - first_hour - late) % 168
+        mean = np.full(len(hour), level)
+        mean[hour < 3] *= east_at_midnight if not late else 1.0
+        series = [rng.poisson(mean * rng.gamma(200.0, 1 / 200.0, len(hour))) for _ in names]
+        blocks.append(
+            block_from_arrays(pa.table(keys), [zone] * 6, [first_hour + late] * 6, series)
+        )
+    return blocks
+
+
+def _sums_of(blocks):
+    model = get_model("negbin", calendar=[])
+    sums = model.sums(("market", "network"), {})
+    for block in blocks:
+        sums.add_block(block)
+    return model, sums
+
+
+def test_a_sum_does_not_move_with_the_time_zones_that_are_in_it():
+    _, sums = _sums_of(_two_time_zones(hours=168 * 6 + 3))
+    (whole, parts), *_ = sums.families()
+    assert len(whole.counts) == 7
+    assert (whole.exposure[6] > 0).sum() == 3
+    rate = whole.counts[6].sum() / whole.exposure[6].sum()
+    assert rate == pytest.approx(whole.counts[:6].sum() / whole.exposure[:6].sum(), rel=0.03)
+    assert whole.exposure.sum() == pytest.approx(6 * (168 * 6 + 3) + 6 * 168 * 6)
+    networks = [part for part in parts if part.column == "network"]
+    assert len(networks) == 6
+    assert sum(part.total for part in networks) == whole.total
+
+
+@pytest.mark.parametrize("east_at_midnight", [1.0, 1.5])
+def test_a_week_that_has_begun_in_some_time_zones_alone_does_not_move_the_level(east_at_midnight):
+    blocks = _two_time_zones(hours=168 * 6 + 3, east_at_midnight=east_at_midnight)
+    model, sums = _sums_of(blocks)
+    (whole, _), *_ = sums.families()
+    top = next(each for each in fit_parents(model, sums, blocks[0]) if each.parent == whole.parent)
+    usual = np.log(whole.counts[:6].sum() / whole.exposure[:6].sum())
+    assert np.log(np.exp(top.profile).mean()) + top.origin == pytest.approx(usual, abs=0.02)
+    assert top.level_sd < 0.05

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+_UNSEEN = 10.0
+"""Variance of a week that says nothing."""
+
 
 @dataclass(frozen=True)
 class FittedSum:
@@ -126,19 +129,33 @@ def _read_sum(
     usual = table.exposure * np.exp(offset + profile + _event_shift(event_mean, table))
     mean = usual * np.exp(week[:, None])
     inv_phi = float(buffers.nodes[:, 0] @ buffers.nodes[:, -1] ** 6)
-    information = (mean / (1.0 + inv_phi * mean)).sum(axis=1)
+    share = day_share(table.counts, mean)
     seen = np.log((table.counts.sum(axis=1) + 0.5) / (usual.sum(axis=1) + 0.5))
     return FittedSum(
         profile,
         variance[:168].copy(),
         week,
-        np.where(information > 0.0, seen, week),
-        1.0 / np.maximum(information, 0.1),
+        np.where(mean.sum(axis=1) > 0.0, seen, week),
+        _variance_of_weeks(mean, inv_phi, share),
         event_mean,
         event_sd,
         inv_phi,
-        day_share(table.counts, mean),
+        share,
     )
+
+
+def _variance_of_weeks(mean: Floats, inv_phi: float, share: float) -> Floats:
+    """Return the variance of each week's log of counts over means, whose days have shocks.
+
+    A week of less than a day says nothing: its few hours are those of the time zones in which it
+    has begun, and how these differ from the rest in those hours would pass for the week's level.
+    """
+    total = np.maximum(mean.sum(axis=1), 1e-3)
+    enough = total >= np.median(total[total > 1e-3]) / 7.0
+    hours = ((1.0 + (1.0 - share) * inv_phi * mean) * mean).sum(axis=1)
+    days = share * inv_phi * (mean.reshape(len(mean), -1, 24).sum(axis=2) ** 2).sum(axis=1)
+    found = np.where(enough, (hours + days) / total**2, _UNSEEN)
+    return np.asarray(np.minimum(found, _UNSEEN))
 
 
 def day_share(counts: Floats, mean: Floats) -> float:

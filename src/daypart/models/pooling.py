@@ -64,16 +64,18 @@ def fit_parents(model: NegativeBinomial, sums: Sums, sample: SeriesBlock) -> lis
         Those with enough partitions, in the order of their names.
     """
     families = [
-        (whole, [part for part in parts if part.partitions >= FEWEST_PARTITIONS])
+        (whole, [part for part in parts if _tells(part)])
         for whole, parts in sums.families()
-        if whole.partitions >= FEWEST_PARTITIONS
-        and 2 < len(whole.counts) <= MOST_WEEKS
-        and whole.total > 0
+        if _tells(whole) and 2 < len(whole.counts) <= MOST_WEEKS
     ]
     parents: list[Parent] = []
     for whole, parts in families:
         parents += _fit_family(model, sums, whole, parts, sample)
     return sorted(parents, key=lambda parent: parent.parent)
+
+
+def _tells(table: Sum) -> bool:
+    return table.partitions >= FEWEST_PARTITIONS and table.total > 0
 
 
 def _fit_family(
@@ -91,7 +93,7 @@ def _fit_family(
         fitted = list(zip(parts, found_all, strict=True))
     kinds: dict[str, list[tuple[Sum, FittedSum]]] = {"": [(whole, top)]}
     for part, found in fitted:
-        if found is not None and part.total > 0:
+        if found is not None:
             kinds.setdefault(part.column, []).append((part, found))
     events = model.calendar.effects
     parents = [each for members in kinds.values() for each in _parents_of(members, events)]
@@ -167,15 +169,16 @@ def _leaves_of(family: Parents, sample: SeriesBlock, whole: Sum) -> list[Leaf]:
         monday = int(clock.day[0]) - int(clock.hour_of_week[0]) // 24
         begin = (monday - whole.first_monday) // 7
         table, exposure = np.zeros_like(whole.counts), np.zeros_like(whole.counts)
-        total = add_series(
+        add_series(
             np.array(counts, dtype=np.int32),
             np.array(sample.exposures_of(i), dtype=np.float32),
+            1.0,
             np.array(clock.week),
             np.array(clock.hour_of_week),
             table[begin:],
             exposure[begin:],
         )
-        if total > 0 and exposure.sum() > 0:
+        if table.sum() > 0 and exposure.sum() > 0:
             leaves.append(Leaf(i, table, exposure, found))
     return leaves
 

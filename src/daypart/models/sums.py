@@ -1,4 +1,10 @@
-"""Sum partitions into their parents on local weeks x hours tables, in one pass over a store."""
+"""Sum partitions into their parents on local weeks x hours tables, in one pass over a store.
+
+Not all partitions of a sum are observed in every hour: time zones end a week at different hours,
+series begin late and have gaps. A sum per unit of exposure would then move with who is in it, so
+that a partition enters a sum's exposure in proportion to its own mean rate: the sum's exposure is
+what would be counted if all hours were alike, scaled to the partitions' exposure.
+"""
 
 from __future__ import annotations
 
@@ -36,37 +42,48 @@ _I16 = numba.types.Array(numba.int16, 1, "C")
 _F32 = numba.types.Array(numba.float32, 1, "C")
 
 
-@kernel(numba.float64, _I32, _F32, _I32, _I16, F2, F2, door=True)
+@kernel(numba.types.UniTuple(numba.float64, 2), _I32, _F32)
+def observed_in(series: np.ndarray, exposures: np.ndarray) -> tuple[float, float]:
+    """Return the sums of one partition's counts and exposure over its observed hours."""
+    total, exposed = 0.0, 0.0
+    for i in range(len(series)):
+        e = exposures[i // 24]
+        if series[i] >= 0 and e > 0.0:
+            total += series[i]
+            exposed += e
+    return total, exposed
+
+
+@kernel(numba.void, _I32, _F32, numba.float64, _I32, _I16, F2, F2, door=True)
 def add_series(
     series: np.ndarray,
     exposures: np.ndarray,
+    rate: float,
     week: np.ndarray,
     hour_of_week: np.ndarray,
     counts: FloatMatrix,
     exposure: FloatMatrix,
-) -> float:
-    """Add one partition's observed hours to a table; return the sum of its counts."""
-    total = 0.0
+) -> None:
+    """Add one partition's observed hours to a table, its exposure times a rate."""
     for i in range(len(series)):
         e = exposures[i // 24]
         if series[i] >= 0 and e > 0.0:
             counts[week[i], hour_of_week[i]] += series[i]
-            exposure[week[i], hour_of_week[i]] += e
-            total += series[i]
-    return total
+            exposure[week[i], hour_of_week[i]] += rate * e
 
 
 _F3 = numba.types.Array(numba.float64, 3, "C")
 
 
-@kernel(numba.void, *(PLACED, I2, I1, I1, _F3, _F3, F1, F1), door=True)
+@kernel(numba.void, *(PLACED, I2, I1, I1, _F3, _F3, F1, F1, F1), door=True)
 def add_partitions(
     placed: Placed,
     slots: IntMatrix,
     begin: IntVector,
     usable: IntVector,
     counts: FloatCube,
-    exposure: FloatCube,
+    expected: FloatCube,
+    exposed: FloatVector,
     partitions: FloatVector,
     squares: FloatVector,
 ) -> None:
@@ -79,25 +96,31 @@ def add_partitions(
         Which tables each partition is added to.
     begin, usable : int64 arrays, shape (clocks,)
         The tables' week that is a clock's first, and 1 where a clock has any hours.
-    counts, exposure : float64 arrays, shape (tables, weeks, 168)
-    partitions, squares : float64 arrays, shape (tables,)
-        How many were added, and the sum of squares of their counts' sums.
+    counts, expected : float64 arrays, shape (tables, weeks, 168)
+        What was counted, and what would be if all of a partition's hours were alike.
+    exposed, partitions, squares : float64 arrays, shape (tables,)
+        The sum of exposure, how many were added, and the sum of squares of their counts' sums.
     """
     for i in range(len(placed.clock)):
         clock = placed.clock[i]
         if usable[clock] == 0:
             continue
         hours = slice(placed.clock_start[clock], placed.clock_start[clock + 1])
+        series = placed.counts[placed.count_start[i] : placed.count_start[i + 1]]
+        exposures = placed.exposures[placed.exposure_start[i] : placed.exposure_start[i + 1]]
+        total, observed = observed_in(series, exposures)
         for column in range(len(slots)):
             slot = slots[column, i]
-            total = add_series(
-                placed.counts[placed.count_start[i] : placed.count_start[i + 1]],
-                placed.exposures[placed.exposure_start[i] : placed.exposure_start[i + 1]],
+            add_series(
+                series,
+                exposures,
+                total / max(observed, 1e-300),
                 placed.week[hours],
                 placed.hour_of_week[hours],
                 counts[slot, begin[clock] :],
-                exposure[slot, begin[clock] :],
+                expected[slot, begin[clock] :],
             )
+            exposed[slot] += observed
             partitions[slot] += 1.0
             squares[slot] += total * total
 
@@ -114,6 +137,7 @@ class Sum:
         Name of the sum of all that it is part of.
     first_monday : int
     counts, exposure : float64 arrays, shape (weeks, 168)
+        Exposure follows who is observed in a cell by their rates, as above; 0 without counts.
     events : set of (int, int, int)
         Local Monday, hour of week and effect of each event that acts on any of its partitions.
     partitions : int
@@ -170,8 +194,8 @@ class Sums:
         self._top: list[str] = []
         self._events: list[set[tuple[int, int, int]]] = []
         self._first_monday = 0
-        self._counts = self._exposure = np.zeros((0, 0, 168))
-        self._partitions = self._squares = np.zeros(0)
+        self._counts = self._expected = np.zeros((0, 0, 168))
+        self._exposed = self._partitions = self._squares = np.zeros(0)
         self._seen: set[tuple[object, ...]] = set()
 
     def add_block(self, block: SeriesBlock) -> None:
@@ -200,7 +224,8 @@ class Sums:
             begin,
             usable.astype(np.int64),
             self._counts,
-            self._exposure,
+            self._expected,
+            self._exposed,
             self._partitions,
             self._squares,
         )
@@ -230,7 +255,8 @@ class Sums:
             more = max(len(self._column), tables + tables // 2) - tables
         if before or after or more:
             pad = ((0, more), (before, after), (0, 0))
-            self._counts, self._exposure = np.pad(self._counts, pad), np.pad(self._exposure, pad)
+            self._counts, self._expected = np.pad(self._counts, pad), np.pad(self._expected, pad)
+            self._exposed = np.pad(self._exposed, (0, more))
             self._partitions = np.pad(self._partitions, (0, more))
             self._squares = np.pad(self._squares, (0, more))
             self._first_monday -= 7 * before
@@ -260,38 +286,30 @@ class Sums:
         if not self._counts.shape[1]:
             return []
         families: dict[str, list[Sum]] = {}
+        members: dict[str, list[int]] = {}
         for name in sorted(self._slots):
             slot = self._slots[name]
-            families.setdefault(self._top[slot], []).append(self._sum(name, slot))
+            top, column = self._top[slot], self._column[slot]
+            families.setdefault(top, []).append(self._sum(name, column, top, [slot]))
+            if column == self._summed[0]:
+                members.setdefault(top, []).append(slot)
         if self._summed == [""]:
             return [(whole, []) for (whole,) in families.values()]
-        return [
-            (self._sum_of(top, [part for part in parts if part.column == self._summed[0]]), parts)
-            for top, parts in families.items()
-        ]
+        return [(self._sum(top, "", top, members[top]), parts) for top, parts in families.items()]
 
-    def _sum(self, name: str, slot: int) -> Sum:
+    def _sum(self, name: str, column: str, top: str, slots: Sequence[int]) -> Sum:
+        """Return a parent that is the sum of some tables."""
+        counts = np.sum([self._counts[slot] for slot in slots], axis=0)
+        expected = np.sum([self._expected[slot] for slot in slots], axis=0)
+        exposed = sum(float(self._exposed[slot]) for slot in slots)
         return Sum(
             name,
-            self._column[slot],
-            self._top[slot],
-            self._first_monday,
-            self._counts[slot],
-            self._exposure[slot],
-            self._events[slot],
-            int(self._partitions[slot]),
-            float(self._squares[slot]),
-        )
-
-    def _sum_of(self, top: str, parts: Sequence[Sum]) -> Sum:
-        return Sum(
-            top,
-            "",
+            column,
             top,
             self._first_monday,
-            np.sum([part.counts for part in parts], axis=0),
-            np.sum([part.exposure for part in parts], axis=0),
-            set().union(*(part.events for part in parts)),
-            sum(part.partitions for part in parts),
-            sum(part.squares for part in parts),
+            counts,
+            expected * (exposed / max(float(expected.sum()), 1e-300)),
+            set().union(*(self._events[slot] for slot in slots)),
+            int(sum(self._partitions[slot] for slot in slots)),
+            float(sum(self._squares[slot] for slot in slots)),
         )

@@ -134,6 +134,17 @@ def test_the_bucket_is_encrypted_closed_and_tidied(parsed):
     assert bucket["LifecycleConfiguration"]["Rules"][0]["AbortIncompleteMultipartUpload"]
 
 
+def test_logs_end_some_day_and_images_of_a_stack_have_a_repository_of_its_own(parsed):
+    (log,) = of_kind(parsed, "AWS::Logs::LogGroup").values()
+    assert log["RetentionInDays"] == {"Fn": ["Ref", "LogDays"]}
+    assert parsed["Parameters"]["LogDays"]["Default"] <= 90
+    (images,) = of_kind(parsed, "AWS::ECR::Repository").values()
+    assert images["RepositoryName"] == {"Fn": ["Ref", "AWS::StackName"]}
+    (definition,) = of_kind(parsed, "AWS::Batch::JobDefinition").values()
+    options = definition["ContainerProperties"]["LogConfiguration"]["Options"]
+    assert options["awslogs-group"] == {"Fn": ["Ref", "LogGroup"]}
+
+
 def test_environments_scale_from_zero_on_both_architectures_spot_and_on_demand(parsed):
     environments = of_kind(parsed, "AWS::Batch::ComputeEnvironment")
     assert len(environments) == len(of_kind(parsed, "AWS::Batch::JobQueue")) == 4

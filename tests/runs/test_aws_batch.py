@@ -29,7 +29,7 @@ from daypart.runs.executors.array_jobs.driver import Driver
 from daypart.runs.executors.array_jobs.results import PartResults
 from daypart.runs.executors.array_jobs.submission import plan_submissions
 from daypart.runs.executors.aws_batch import AwsBatchSettings
-from daypart.runs.executors.aws_batch.calls import make_client
+from daypart.runs.executors.aws_batch.calls import BatchCalls, make_client
 from daypart.runs.executors.aws_batch.rehearsal import rehearse
 from daypart.runs.executors.aws_batch.request import submit_request
 
@@ -125,6 +125,40 @@ def test_lost_answers_throttling_and_failed_calls_make_no_job_twice():
     done = rehearse([900.0] * 50, ONE_VCPU, faults, max_vcpus=100)
     assert done.unfinished == 0
     assert done.usage.worked == pytest.approx(50 * 900.0)
+
+
+def test_calls_are_no_more_than_set_in_a_second_and_wait_longer_each_time_they_are_throttled():
+    from botocore.exceptions import ClientError
+
+    class Account:
+        throttled = 0
+
+        def describe_jobs(self, jobs):
+            if self.throttled:
+                self.throttled -= 1
+                told = {"Error": {"Code": "TooManyRequestsException"}}
+                raise ClientError(told, "DescribeJobs")
+            return {"jobs": jobs}
+
+    class Clock:
+        seconds = 0.0
+
+        def now(self):
+            return self.seconds
+
+        def sleep(self, seconds):
+            self.seconds += seconds
+
+    clock, account = Clock(), Account()
+    calls = BatchCalls(account, clock, 5.0)
+    for _ in range(51):
+        calls.read("describe_jobs", jobs=[])
+    assert clock.seconds == pytest.approx(10.0)
+    account.throttled = 5
+    calls.read("describe_jobs", jobs=[])
+    pauses = 0.5 + 1 + 2 + 4 + 8
+    assert 10 + pauses / 2 <= clock.seconds <= 11.4 + pauses
+    assert calls.made["describe_jobs"] == 57
 
 
 def test_a_submit_is_repeated_only_after_the_job_was_looked_for_and_not_for_ever():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from batch_under_test import emulated_batch
-from counted_stores import POISSON, make_store
+from counted_stores import POISSON, make_store, planned
 
 from daypart import fit
 from daypart.batch_emulator.containers import Containers
@@ -61,6 +61,19 @@ def test_a_run_on_s3_is_followed_from_any_machine(bucket, tmp_path):
     assert (where.ok, where.missing, where.by_region) == (3, 0, {"501": {"ok": 3}})
     assert where.dollars == bill.dollars > 0
     assert cancel(f"{bucket}/run").tasks == 0
+
+
+def test_a_run_on_two_architectures_has_one_row_a_partition_and_children_on_both(tmp_path):
+    folder = make_store(tmp_path / "store", {"501": 30, "803": 20}).folder
+    fit(folder, run=tmp_path / "here", model=POISSON, executor="inline")
+    queues = {"arm64_queue": "daypart-spot-arm64", "arm64_price_ratio": 1.0, "vcpus": 1}
+    with emulated_batch(tmp_path, queues, available_vcpus=4) as (executor, emulator):
+        tasks = planned(folder, tmp_path / "run")
+        executor.execute(tasks, lambda event: None)
+        used = {job.request.queue for job in emulator.service.machine.jobs.values()}
+    assert len(used) == 2
+    left, right = (comparable(tmp_path / name) for name in ("run", "here"))
+    assert left.drop_columns("content_hash").equals(right.drop_columns("content_hash"))
 
 
 def test_a_bucket_that_denies_is_told_and_nothing_is_submitted(bucket, tmp_path, monkeypatch):

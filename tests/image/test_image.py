@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import json
+import os
 import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +23,8 @@ from daypart.runs.settings import settings_of_call
 from daypart.series import SeriesStore, block_from_arrays
 from daypart.storage import location
 from runs.batch_under_test import emulated_batch
+from runs.counted_stores import make_store as make_counted_store
+from servers.moto_batch import RECIPES
 
 pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -173,3 +179,191 @@ def test_children_of_aws_batch_in_containers_give_what_the_image_gives_in_one_pr
     assert comparable(f"{bucket}/run").equals(comparable(f"{bucket}/whole"))
     assert cost(f"{bucket}/run").partitions == 64
     assert docker.run("ps", "-aq").stdout.split() == []
+
+
+# By moto's AWS Batch, which is nobody's work here: its own states, lists and containers.
+
+POISSON = "poisson_model:HourOfWeekPoisson"
+MODELS = Path(__file__).parent.parent / "runs"
+MARKETS = ("501", "602", "803", "807")
+IN_A_MARKET = 700
+FOUR_TASKS = {"pilot_seconds": 0.265}
+"""A run is cut into tasks of three minutes or more; children need not last so long."""
+ALL = IN_A_MARKET * len(MARKETS)
+HELD = {"hold_from": "n0200", "hold_until": "/tmp/go_on", **FOUR_TASKS}
+BATCH_SETTINGS = """
+[executor.aws-batch]
+vcpus = 1
+memory_mib = 600
+task_minutes = 3
+try_model = false
+poll_seconds = 0.5
+calls_per_second = 40.0
+"""
+
+
+def on_moto(test):
+    """Mark a test of what lies beside our own checkouts only."""
+    reason = f"{RECIPES} is not part of the project"
+    return pytest.mark.shared(pytest.mark.skipif(not RECIPES.is_dir(), reason=reason)(test))
+
+
+class Run:
+    """A run over a store of four markets on S3, worked at by commands on this machine."""
+
+    def __init__(self, bucket, folder, moto, docker, in_a_market):
+        self.uri, self.store = f"{bucket}/run", f"{bucket}/store"
+        self.moto, self.docker = moto, docker
+        make_counted_store(self.store, dict.fromkeys(MARKETS, in_a_market))
+        self.settings = folder / "batch.toml"
+        self.settings.write_text(BATCH_SETTINGS)
+
+    def start(self, verb, *options):
+        return subprocess.Popen(
+            [sys.executable, "-m", "daypart", verb, *options, "--json"],
+            env={
+                **os.environ,
+                "AWS_ENDPOINT_URL_BATCH": self.moto.endpoint,
+                "PYTHONPATH": str(MODELS),
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def start_fit(self, model=POISSON, **parameters):
+        words = [
+            word for name, value in parameters.items() for word in ("--set", f"{name}={value}")
+        ]
+        where = ["--on", "aws-batch", "--executor-settings", str(self.settings)]
+        return self.start("fit", self.store, "--run", self.uri, "--model", model, *where, *words)
+
+    def ask(self, verb):
+        told, errors = self.start(verb, self.uri).communicate(timeout=60)
+        return json.loads(told or errors)
+
+    def arrays(self):
+        """Return the run's jobs but those that try the model."""
+        jobs = self.moto.jobs(self.uri)
+        return [job for job in jobs if not job["jobName"].startswith("daypart-check")]
+
+    def containers(self):
+        """Return the containers at work, by the index of their child."""
+        told = self.docker.run("ps", "--format", '{{.Label "batch.job"}} {{.ID}}').stdout
+        pairs = [line.split() for line in told.splitlines()]
+        return {job.partition(":")[2]: container for job, container in pairs}
+
+    def wait_until_held(self, driver):
+        """Wait until every child of the array has flushed a block and holds."""
+        parts = location(self.uri) / "parts"
+        deadline = time.monotonic() + 60
+        while len(self.containers()) < len(MARKETS) or len(list(parts.glob("*.parquet"))) < 4:
+            assert driver.poll() is None, driver.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        return self.containers()
+
+    def wait_for_other_containers(self, before, children):
+        """Wait until children have containers of another attempt."""
+        deadline = time.monotonic() + 60
+        while any(self.containers().get(each) in {None, before[each]} for each in children):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+
+    def release_until_ended(self, driver):
+        """Let held children go on, those of later attempts too; return what the driver told."""
+        while driver.poll() is None:
+            for container in self.containers().values():
+                self.docker.run("exec", container, "touch", HELD["hold_until"], check=False)
+            time.sleep(0.3)
+        return driver.communicate()
+
+
+@pytest.fixture
+def run(bucket, tmp_path, moto_batch, docker):
+    return Run(bucket, tmp_path, moto_batch, docker, IN_A_MARKET)
+
+
+@on_moto
+def test_by_moto_an_array_of_containers_gives_what_the_image_gives_in_one_process(
+    run, docker, image_with_models, run_options
+):
+    run.settings.write_text(BATCH_SETTINGS.replace("try_model = false", "try_model = true"))
+    driver = run.start_fit(raise_on="803/n0003", **FOUR_TASKS)
+    _, errors = driver.communicate(timeout=200)
+    assert driver.returncode == 3, errors
+    (array,) = run.arrays()
+    assert array["arrayProperties"]["size"] == len(MARKETS)
+    assert [len(child["attempts"]) for child in run.moto.children(array)] == [1] * len(MARKETS)
+    whole = ["daypart", "fit", run.store, "--run", f"{run.store}-whole", "--model", POISSON]
+    same = {"raise_on": "803/n0003", **FOUR_TASKS}
+    whole += [word for name, value in same.items() for word in ("--set", f"{name}={value}")]
+    whole += ["--on", "inline"]
+    docker.run("run", "--rm", *run_options, image_with_models, *whole, check=False)
+    rows, expected = (
+        comparable(each).drop_columns("traceback") for each in (run.uri, f"{run.store}-whole")
+    )
+    assert rows.equals(expected)
+    failed = [row for row in read_results(run.uri).to_pylist() if row["status"] != "ok"]
+    assert [row["unique_id"] for row in failed] == ["803/n0003"]
+    status, bill = run.ask("status"), run.ask("cost")
+    assert (status["ok"], status["failed"], status["running"]) == (ALL - 1, 1, False)
+    assert bill["partitions"] == ALL
+    again, _ = run.start_fit(raise_on="803/n0003", **FOUR_TASKS).communicate(timeout=100)
+    assert (json.loads(again)["fitted"], json.loads(again)["already_done"]) == (0, ALL)
+    assert [job["jobId"] for job in run.arrays()] == [array["jobId"]]
+
+
+@on_moto
+def test_by_moto_a_lost_host_and_a_stopped_child_are_tried_again_and_a_new_driver_attaches(run):
+    first = run.start_fit(**HELD)
+    at_work = run.wait_until_held(first)
+    first.kill()
+    first.communicate()
+    run.docker.run("kill", at_work["1"])
+    run.docker.run("kill", "--signal", "TERM", at_work["2"])
+    run.wait_for_other_containers(at_work, "12")
+    told, errors = run.release_until_ended(second := run.start_fit(**HELD))
+    assert second.returncode == 0, errors
+    assert json.loads(told)["ok"] == ALL
+    (array,) = run.arrays()
+    ends = [
+        [each["container"]["exitCode"] for each in child["attempts"]]
+        for child in run.moto.children(array)
+    ]
+    assert ends == [[0], [137, 0], [75, 0], [0]]
+
+
+@on_moto
+def test_by_moto_a_cancelled_run_keeps_what_was_flushed_and_goes_on_where_it_stood(run):
+    first = run.start_fit(**HELD)
+    run.wait_until_held(first)
+    status = run.ask("status")
+    assert status["running"]
+    assert {market: each["ok"] for market, each in status["by_region"].items()} == dict.fromkeys(
+        MARKETS, 32
+    )
+    assert run.ask("cancel")["tasks"] == len(MARKETS)
+    _, errors = first.communicate(timeout=100)
+    assert first.returncode == 75, errors
+    assert run.containers() == {}
+    kept = read_results(run.uri).column("status").to_pylist().count("ok")
+    assert 0 < kept < ALL
+    told, errors = run.release_until_ended(second := run.start_fit(**HELD))
+    assert second.returncode == 0, errors
+    assert json.loads(told)["ok"] == ALL
+    assert [job["status"] for job in run.arrays()] == ["FAILED", "SUCCEEDED"]
+
+
+@on_moto
+def test_by_moto_a_child_out_of_memory_is_submitted_anew_with_double_the_memory(
+    bucket, tmp_path, moto_batch, docker
+):
+    run = Run(bucket, tmp_path, moto_batch, docker, 32)
+    driver = run.start_fit("misbehaving_model:Misbehaving", eat_on="602/n0004")
+    told, errors = driver.communicate(timeout=200)
+    assert driver.returncode == 0, errors
+    assert json.loads(told)["ok"] == 32 * len(MARKETS)
+    # 1,526 MiB fit into neither 600 nor 1,200, which Docker enforces.
+    ends = [(job["status"], len(job["attempts"])) for job in run.arrays()]
+    assert ends == [("FAILED", 1), ("FAILED", 1), ("SUCCEEDED", 1)]

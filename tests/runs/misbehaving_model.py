@@ -20,6 +20,7 @@ class Misbehaving:
     sleep_on: str = "\0"
     stuck_on: str = "\0"
     eat_on: str = "\0"
+    eat_seconds: float = 0.0
     nan_on: str = "\0"
     raise_on: str = "\0"
     seconds: float = 600.0
@@ -38,7 +39,9 @@ class Misbehaving:
             if unique_id.endswith(self.stuck_on):
                 re.match(r"(a+)+$", "a" * 60 + "b")  # backtracks for years, deaf to signals
             if unique_id.endswith(self.eat_on):
-                np.ones(200_000_000)
+                eaten = np.ones(200_000_000)
+                time.sleep(self.eat_seconds)
+                del eaten
             if unique_id.endswith(self.nan_on):
                 level[i, 1] = np.nan
         return pa.table(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from daypart.errors import EXIT_INTERRUPTED, EXIT_OUT_OF_MEMORY
 from daypart.runs.executors.array_jobs.scheduler import Cause
 
+_MEMORY = "OutOfMemoryError"
+
 
 @dataclass(frozen=True)
 class EndedChild:
@@ -29,18 +31,20 @@ class EndedChild:
 def cause_of(child: EndedChild) -> Cause:
     """Tell a failed child's cause.
 
-    A container's end for want of memory is told by the reason, never by the exit code; that of
-    one of its workers by the exit code of our own task.
+    A container's end for want of memory is told by the reason, its own or the job's, never by the
+    exit code; that of one of its workers by the exit code of our own task.
 
     Examples
     --------
     >>> oom = "OutOfMemoryError: Container killed due to memory usage"
     >>> cause_of(EndedChild(137, oom, "Essential container in task exited"))
     <Cause.MEMORY: 'out of memory'>
+    >>> cause_of(EndedChild(137, "", oom))
+    <Cause.MEMORY: 'out of memory'>
     >>> cause_of(EndedChild(None, "", "Host EC2 (instance i-1) terminated."))
     <Cause.LOST: 'lost'>
     """
-    if child.reason.startswith("OutOfMemoryError"):
+    if child.reason.startswith(_MEMORY) or child.status_reason.startswith(_MEMORY):
         return Cause.MEMORY
     if child.exit_code == EXIT_OUT_OF_MEMORY:
         return Cause.WORKER_MEMORY

@@ -51,8 +51,8 @@ from daypart.models.kernels import (
 )
 
 DRAWS = 64
-"""Draws of the hours, in pairs on opposite sides of the centre; their normal numbers are the same
-for every partition."""
+"""Draws of the hours; their normal numbers are the same for every partition. In pairs on opposite
+sides of the centre they would be half the work, but worth half as many where ratios are even."""
 LARGEST = 10.0
 """Is told where the ratios have no tail that a law can be fitted to."""
 UNRELIABLE = 0.7
@@ -64,21 +64,21 @@ _PRIOR_TAIL = 10.0
 class Draws(NamedTuple):
     """What k-hat's draws are made of and worked out in."""
 
-    normal: FloatMatrix  # [draws / 2, N] standard normal numbers, a row a pair; none without k-hat
-    room: FloatMatrix  # [8, N]
+    normal: FloatMatrix  # [draws, N] standard normal numbers; none without k-hat
+    room: FloatMatrix  # [7, N]
     ratio: FloatVector  # [draws]
 
 
 def make_draws(nodes: int, *, wanted: bool) -> Draws:
     """Allocate for so many tree nodes; no draws where k-hat is not wanted."""
     normal = _normal_numbers(nodes) if wanted else np.zeros((0, nodes))
-    return Draws(normal, np.zeros((8, nodes)), np.zeros(2 * len(normal)))
+    return Draws(normal, np.zeros((7, nodes)), np.zeros(len(normal)))
 
 
 @lru_cache(maxsize=4)
 def _normal_numbers(nodes: int) -> FloatMatrix:
     """Return the numbers that every partition's draws are made of."""
-    return np.random.default_rng(2024).standard_normal((DRAWS // 2, nodes))
+    return np.random.default_rng(2024).standard_normal((DRAWS, nodes))
 
 
 DRAWN = numba.typeof(make_draws(8, wanted=False))
@@ -181,13 +181,7 @@ def hours_khat(structure: Structure, t: Series, s: Scratch, draws: Draws, r: flo
     """
     keep, pivot, weight, own = s.node[KEEP], s.node[PIVOT], s.node[WEIGHT], s.node[OWN]
     bend, pull, spread = draws.room[0], draws.room[1], draws.room[2]
-    path, scale, grown, centre, base = (
-        draws.room[3],
-        draws.room[4],
-        draws.room[5],
-        draws.room[6],
-        draws.room[7],
-    )
+    path, scale, grown, centre = draws.room[3], draws.room[4], draws.room[5], draws.room[6]
     width, segments = unsigned(structure.width), len(structure.parents)
     root = unsigned(24 * segments)
     for c in range(168):
@@ -219,23 +213,19 @@ def hours_khat(structure: Structure, t: Series, s: Scratch, draws: Draws, r: flo
     sum_down(structure, keep, centre)
     for c in range(168):
         centre[c] *= bend[c]
-    exp_of(centre, base, 168)
-    for pair in range(len(draws.normal)):
-        z = draws.normal[pair]
-        tilt = 0.0
+    for draw in range(len(draws.normal)):
+        z = draws.normal[draw]
+        total = -half
         for n in range(root + unsigned(1)):
             path[n] = spread[n] * z[n]
-            tilt += pull[n] * z[n]
+            total -= pull[n] * z[n]
         sum_down(structure, keep, path)
         for c in range(168):
-            path[c] *= bend[c]
+            path[c] = centre[c] + bend[c] * path[c]
         exp_of(path, grown, 168)
-        above, below = -half - tilt, tilt - half
         for c in range(168):
-            x, y = centre[c] + path[c], centre[c] - path[c]
-            above -= scale[c] * (base[c] * grown[c] - 1.0 - x - 0.5 * x * x)
-            below -= scale[c] * (base[c] / grown[c] - 1.0 - y - 0.5 * y * y)
-        draws.ratio[2 * pair] = above
-        draws.ratio[2 * pair + 1] = below
+            x = path[c]
+            total -= scale[c] * (grown[c] - 1.0 - x - 0.5 * x * x)
+        draws.ratio[draw] = total
     sort(draws.ratio)
     return khat_of_ascending(draws.ratio)

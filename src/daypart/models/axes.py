@@ -25,7 +25,6 @@ from daypart.models.search import (
     HIGHEST,
     LENGTH,
     LOWEST,
-    SLOPE,
     STATE,
     TRIAL,
     TRIAL_SLOPE,
@@ -45,7 +44,8 @@ MOST_EXCESS = 3.0
 """In log density, of a node over a normal density."""
 
 OFFSET, RISE, SLOPES = 0, 1, 2
-"""Columns of a visit: place along its axis, log density less the mode's, slope in each axis."""
+"""Columns of a visit: place along its axis, log density less the mode's, slope in each axis (all
+that is kept of the mode's own row, which is the first)."""
 BELOW, ABOVE, LAW, CORRECTION, TILT = 0, 1, 2, 7, 11
 """Columns of an axis's curve: normal scores of its visits (0 without), the scale's law, four
 coefficients of its correction along the axis (Newton's form through 0, below, below, above, above),
@@ -130,25 +130,22 @@ def is_placed(w: FloatMatrix, value: float) -> bool:
 @kernel(numba.void, VISITS, F2, numba.int64, numba.int64, numba.float64)
 def keep_visit(visits: Visits, w: FloatMatrix, slot: int, axis: int, value: float) -> None:
     """Keep what was found at TRIAL, on an axis."""
-    d = w.shape[1]
-    root, visit = w[VECTORS + 4 * d : VECTORS + 5 * d], visits.visit[slot]
+    visit = visits.visit[slot]
     visit[OFFSET] = w[DIRECTION, axis]
     visit[RISE] = value - w[STATE, VALUE]
+    keep_slopes(w, TRIAL_SLOPE, visit)
+
+
+@kernel(numba.void, F2, numba.int64, F1)
+def keep_slopes(w: FloatMatrix, row: int, visit: FloatVector) -> None:
+    """Keep the slope in each axis, of the slope in theta that a row of `w` holds."""
+    d = w.shape[1]
+    root = w[VECTORS + 4 * d : VECTORS + 5 * d]
     for j in range(d):
         total = 0.0
         for i in range(j, d):
-            total += root[i, j] * w[TRIAL_SLOPE, i]
+            total += root[i, j] * w[row, i]
         visit[SLOPES + j] = total
-
-
-@kernel(numba.float64, F2, numba.int64)
-def slope_at_mode(w: FloatMatrix, axis: int) -> float:
-    """Return the slope that the search left along an axis."""
-    d = w.shape[1]
-    total = 0.0
-    for i in range(axis, d):
-        total += w[VECTORS + 4 * d + i, axis] * w[SLOPE, i]
-    return total
 
 
 @kernel(numba.void, F2, numba.int64, numba.float64, numba.float64, numba.float64)
@@ -286,7 +283,7 @@ def find_tilts(visits: Visits, w: FloatMatrix) -> None:
             curve[TILT + 2 * j + 1] = 0.0
             if j == axis or a == 0.0:
                 continue
-            at_mode, length = slope_at_mode(w, j), w[VECTORS + 5 * d + 1, j]
+            at_mode, length = visits.visit[0, SLOPES + j], w[VECTORS + 5 * d + 1, j]
             low = (visits.visit[1 + 2 * axis, SLOPES + j] - at_mode) * length / (a * a)
             high = (visits.visit[2 + 2 * axis, SLOPES + j] - at_mode) * length / (b * b)
             change = (high - low) / (b - a)
@@ -305,7 +302,7 @@ def excess(structure: Structure, visits: Visits, w: FloatMatrix, z: FloatVector)
         a, b = curve[BELOW], curve[ABOVE]
         total += 0.5 * x * x + bends[0, i] * x + guessed_rise(structure, visits, w, i, x)
         if a == 0.0:
-            total += slope_at_mode(w, i) * bent(bends, i, x)
+            total += visits.visit[0, SLOPES + i] * bent(bends, i, x)
             continue
         if curve[LAW + GROUPS] > 0.0:  # a law is right far out: corrected as at the visit
             x = min(max(x, a), b)

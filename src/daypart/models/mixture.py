@@ -28,6 +28,7 @@ from daypart.models.axes import (
     find_tilts,
     guess_axis,
     is_placed,
+    keep_slopes,
     keep_visit,
     place_node,
     shape_axis,
@@ -223,6 +224,7 @@ def fit_series(
     int
         DONE, or LOST where there was no posterior to be found.
     """
+    d = w.shape[1]
     for i in range(len(sums)):
         for j in range(sums.shape[1]):
             sums[i, j] = 0.0
@@ -233,6 +235,7 @@ def fit_series(
     while phase < DONE:
         aim(structure, t, s, phase, index, w)
         value = log_posterior(structure, t, s, w[TRIAL], w[TRIAL_SLOPE], steps)
+        r = w[TRIAL, d - 1] ** 6
         there = phase == CENTRE
         if phase == SEARCH:
             if value == -np.inf:
@@ -248,22 +251,23 @@ def fit_series(
             w[STATE, VALUE] = value
             w[STATE, LENGTH] = 1.0
             w[STATE, HALVINGS] = 0.0
-            expected = second_order(t, s, w[TRIAL, w.shape[1] - 1] ** 6)
+            expected = second_order(t, s, r)
             if len(draws.ratio) > 0:
-                sums[CHECKS, 3] = hours_khat(structure, t, s, draws, w[TRIAL, w.shape[1] - 1] ** 6)
+                sums[CHECKS, 3] = hours_khat(structure, t, s, draws, r)
             respond(structure, t, s, w[BEST])
             keep_moments(structure, t, s, visits, 0)
             phase, index = SLOPES, 0
         elif phase == SLOPES:
             learn_slope(w, index, value, sums)
             index += 1
-            if value == -np.inf or (index == w.shape[1] and not shape_theta(w, sums)):
+            if value == -np.inf or (index == d and not shape_theta(w, sums)):
                 phase = LOST
-            elif index == w.shape[1]:
+            elif index == d:
+                keep_slopes(w, SLOPE, visits.visit[0])
                 phase, index = AXES, 2 * next_axis(structure, t, visits, w, 0, limits)
         elif phase == AXES:
             # far out, where the expansion fails, it may not decide
-            correction = second_order(t, s, w[TRIAL, w.shape[1] - 1] ** 6) - expected
+            correction = second_order(t, s, r) - expected
             value += min(max(correction, -MOST_CORRECTION), MOST_CORRECTION)
             if is_placed(w, value):
                 keep_visit(visits, w, 1 + index, index // 2, value)
@@ -273,9 +277,9 @@ def fit_series(
                     visited += 1
                     shape_axis(structure, visits, w, index // 2 - 1)
                     index = 2 * next_axis(structure, t, visits, w, index // 2, limits)
-        if phase == AXES and index == 2 * w.shape[1]:
+        if phase == AXES and index == 2 * d:
             phase = DONE
     if phase == DONE:
-        sums[CHECKS, 2] = 1.0 if visited == w.shape[1] else 0.0
+        sums[CHECKS, 2] = 1.0 if visited == d else 0.0
         mix(structure, t, s, visits, rule, w, nodes, sums)
     return phase

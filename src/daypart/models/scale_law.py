@@ -34,9 +34,9 @@ def law_of_scale(structure: Structure, law: FloatVector, axis: int, theta: float
     theta = max(theta, LOWEST)
     scale = theta * theta * theta
     total = scale * scale + law[NOISE]
-    away = theta - structure.centre[axis]
+    away, ratio = theta - structure.centre[axis], scale / structure.hyper_scales[axis]
     value: float = 2.0 * math.log(theta) - 0.5 * structure.pull[axis] * away * away
-    value -= 0.5 * (scale / structure.hyper_scales[axis]) * (scale / structure.hyper_scales[axis])
+    value -= 0.5 * ratio * ratio
     value -= 0.5 * (law[GROUPS] * math.log(total) + law[SQUARE] / total)
     return value
 

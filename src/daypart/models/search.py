@@ -1,6 +1,6 @@
 """The search for the mode of theta, by asking and telling: BFGS with a backtracking line.
 
-The caller evaluates the density where `SearchState` says and tells what it found; so the density
+The caller evaluates the density at TRIAL and tells what it found; so the density
 is called from one place, and this file knows nothing of it.
 """
 
@@ -131,7 +131,10 @@ def at_best(w: FloatMatrix) -> bool:
 
 @kernel(numba.boolean, F2, F2, numba.int64)
 def cholesky(matrix: FloatMatrix, lower: FloatMatrix, m: int) -> bool:
-    """Factorise the leading m x m block (its lower triangle is read); False if not positive."""
+    """Factorise the leading m x m block (its lower triangle is read); False if not positive.
+
+    For a matrix of a few rows; `dense` works on whole ones, which must be padded.
+    """
     for i in range(m):
         for j in range(i + 1):
             total = matrix[i, j]

@@ -49,18 +49,15 @@ class Pilot:
     hours : int64 array, shape (sample,)
         Sizes of the partitions fitted.
     seconds : float64 array, shape (sample,)
-        Empty where none ended within the budget.
+        In a block of many, where that saves something to speak of, else alone. Empty where
+        none ended within the budget.
     peak_bytes : int
         Highest memory of the process that fitted them.
-    alone_over_block : float
-        What a partition takes alone over what it takes in a block of many: 1 where a block
-        saves nothing to speak of. `seconds` are those in a block.
     """
 
     hours: NDArray[np.int64]
     seconds: NDArray[np.float64]
     peak_bytes: int
-    alone_over_block: float = 1.0
 
 
 def choose_sample(hours: NDArray[np.int64], most: int = SAMPLE) -> NDArray[np.int64]:
@@ -294,7 +291,7 @@ def _measured(standing: Standing, alone: int, peak: int) -> Pilot:
     share = seconds[block].sum() / max(expected_seconds(pilot, hours[block]).sum(), 1e-9)
     if sizes.max() < 2 or not 0 < share < _CLEARLY_LESS:
         return pilot
-    return Pilot(pilot.hours, pilot.seconds * share, peak, 1 / share)
+    return Pilot(pilot.hours, pilot.seconds * share, peak)
 
 
 def _plan_of(sample: pa.Table, neighbours: pa.Table | None) -> pa.Table:

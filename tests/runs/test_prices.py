@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
@@ -38,12 +38,11 @@ def product(instance_type, dollars, *, processor="AWS Graviton3 Processor", unit
 
 
 def spot(instance_type, zone, dollars, hours_ago=1):
-    at = NOW.replace(hour=0) if hours_ago > 1 else NOW
     return {
         "InstanceType": instance_type,
         "AvailabilityZone": zone,
         "SpotPrice": dollars,
-        "Timestamp": at,
+        "Timestamp": NOW - timedelta(hours=hours_ago),
     }
 
 

@@ -220,11 +220,11 @@ class _Kernel:
 
 @contextmanager
 def _hastened() -> Iterator[None]:
-    """Spare a fifth of what Python does meanwhile.
+    """Let Python and numba leave out what takes time and decides nothing.
 
-    It looks for no cycles: numba makes many objects, and keeps most of them. And numba, which
-    looks its flags up for every function that it meets, finds them equal by those that are set,
-    before it compares all; their hash is that of their names.
+    Python looks for no cycles: numba makes many objects, and keeps most of them. And numba, which
+    looks its flags up for every function that it meets, finds them equal by those that are set
+    before it compares all (a twentieth of compiling); their hash is that of their names.
     """
     paused = gc.isenabled()
     gc.disable()

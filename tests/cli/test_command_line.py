@@ -166,6 +166,17 @@ def test_an_interrupted_fit_goes_on_where_it_stopped(store, tmp_path):
     assert "2 partitions = 2 ok" in again.stdout
 
 
+def test_the_help_of_all_ends_with_its_examples_a_line_each(capsys):
+    code, out, _ = run(capsys, "--help")
+    assert code == 0
+    *_, title, demo, verb, completion = out.splitlines()
+    assert title.strip() == "Examples:"
+    assert demo.split()[:2] == ["daypart", "demo"]
+    assert verb.split()[:3] == ["daypart", "VERB", "--help"]
+    assert completion.split()[:3] == ["daypart", "completion", "bash"]
+    assert "\\b" not in out
+
+
 def test_every_verb_has_help_of_forty_lines_at_most_with_an_example(capsys):
     from daypart.cli.main import _VERBS
 

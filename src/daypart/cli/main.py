@@ -46,6 +46,14 @@ _VERBS = {
     "serve": ("daypart.cli.start", "Look at a folder's report and runs in a browser."),
 }
 
+_EXAMPLES = """\b
+Examples:
+  daypart demo               everything, on a simulated market
+  daypart VERB --help        one verb, with an example
+  daypart completion bash    completion for your shell
+"""
+"""With a backspace on its first line, by which click knows lines that are not to be joined."""
+
 
 class _Verbs(click.Group):
     """The verbs, imported one at a time."""
@@ -76,17 +84,10 @@ class _Verbs(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in _VERBS.items()])
 
 
-@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Verbs, epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(daypart.__version__, prog_name="daypart")
 def daypart_command() -> None:
-    r"""Television audiences: viewing events in, insights, forecasts and a plan out.
-
-    \b
-    Example:
-      daypart demo                      everything, on a simulated market
-      daypart VERB --help               one verb, with an example
-      daypart completion bash           completion for your shell
-    """
+    """Television audiences: viewing events in, insights, forecasts and a plan out."""
 
 
 def main(arguments: list[str] | None = None) -> None:

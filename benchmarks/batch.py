@@ -12,9 +12,9 @@ import time
 import numpy as np
 
 from daypart.batch_emulator import EmulatorSettings
-from daypart.runs.executors.aws_batch import AwsBatchSettings
-from daypart.runs.executors.aws_batch.pricing import Rates
-from daypart.runs.executors.aws_batch.rehearsal import rehearse
+from daypart.engine.executors.aws_batch.pricing import Rates
+from daypart.engine.executors.aws_batch.rehearsal import rehearse
+from daypart.engine.executors.aws_batch.settings import AwsBatchSettings
 
 FITS = 200_000
 SLOTS = 50_000

@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 from scipy.stats import chisquare, norm
 
-from daypart.models import get_model
+from daypart.models.registry import get_model
 from daypart.series import block_from_arrays
 
 WEEKS = 13

@@ -93,7 +93,7 @@ def _proportional(pid: int) -> int:
 
 FIT = """
 import json, sys, time
-from daypart.runs import fit
+from daypart.runs.fit import fit
 started = time.perf_counter()
 report = fit(sys.argv[1], run=sys.argv[2], model="engine:EmptyModel", workers=int(sys.argv[3]))
 print(json.dumps({"seconds": time.perf_counter() - started, "ok": report.ok}))

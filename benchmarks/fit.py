@@ -28,11 +28,12 @@ from pathlib import Path
 
 import numpy as np
 
-from daypart.models import compile_kernels, get_model
-from daypart.models.fitting import BlockFit, fitted_of
-from daypart.models.nuts import Density, draw_points, summarise_draws
+from daypart.models.negbin.block.fit_block import BlockFit, fitted_of
+from daypart.models.negbin.model import compile_kernels
+from daypart.models.negbin.nuts.sampler import Density, draw_points, summarise_draws
+from daypart.models.registry import get_model
 from daypart.series import SeriesBlock, SeriesStore
-from daypart.synthetic import simulate_counts
+from daypart.synthetic.counts import simulate_counts
 
 DEFAULT = ("negbin:auto", "crossed:auto")
 SLICE = ("negbin:auto", "crossed:fast", "crossed:auto", "crossed:full")

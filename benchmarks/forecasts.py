@@ -25,11 +25,11 @@ import numpy as np
 
 from daypart.models.protocol import Window
 from daypart.progress import SILENT
-from daypart.runs import fit
 from daypart.runs.backtest import SIZES
-from daypart.runs.fitted import FittedRun
-from daypart.runs.held_back import score_runs
-from daypart.runs.scoring import LEVELS, Scores
+from daypart.runs.fit import fit
+from daypart.runs.forecasts.fitted_run import FittedRun
+from daypart.runs.scoring.held_out import score_runs
+from daypart.runs.scoring.metrics import LEVELS, Scores
 from daypart.series import HOURS_PER_WEEK, SeriesStore
 
 MODELS: dict[str, tuple[str, Mapping[str, Any]]] = {
@@ -44,7 +44,7 @@ DRAWS = 200
 def simulated_market(folder: Path) -> Path:
     """Simulate a market of many sparse partitions, and ingest it."""
     from daypart import ingest
-    from daypart.synthetic import simulate
+    from daypart.synthetic.simulation import simulate
 
     made = simulate(
         folder / "market", markets=8, networks=40, households=4800, weeks=13, segments=3, seed=11
@@ -102,7 +102,7 @@ def measure(store: Path, weeks: int, origins: int, folder: Path) -> list[dict[st
 
 def year_of_forecasts(partitions: int, folder: Path) -> None:
     """Time mean and quantiles of every hour of a year."""
-    from daypart.synthetic import simulate_counts
+    from daypart.synthetic.counts import simulate_counts
 
     markets = -(-partitions // 100)
     store = simulate_counts(folder / "store", markets=markets, networks=50, segments=2, weeks=13)

@@ -21,9 +21,9 @@ import duckdb
 import numpy as np
 
 from daypart.series import SeriesStore
-from daypart.synthetic import simulate
-from daypart.viewing import ingest, read_segments
-from daypart.viewing.segments import segment_condition
+from daypart.synthetic.simulation import simulate
+from daypart.viewing.ingest import ingest
+from daypart.viewing.reading.segments import read_segments, segment_condition
 
 ALLOWED_FACTOR = 2.0
 

@@ -31,9 +31,9 @@ WEEKS_HELD_BACK = 2
 WEEKS_AHEAD = 4
 _LOOK_SECONDS = 0.1
 _RUN = "import sys; from daypart.cli.main import main; main(sys.argv[1:])"
-_BRIEF = "import sys; from daypart.planning import write_example_brief as w; "
+_BRIEF = "import sys; from daypart.planning.brief.example import write_example_brief as w; "
 _BRIEF += "w(sys.argv[1], sys.argv[2], rate_card=sys.argv[3])"
-_COMPILE = "from daypart.models import compile_kernels; compile_kernels(every=True)"
+_COMPILE = "from daypart.models.negbin.model import compile_kernels; compile_kernels(every=True)"
 
 
 @dataclass(frozen=True)

@@ -22,17 +22,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from daypart.planning.brief import Brief
-from daypart.planning.flight import DaypartClock, broadcast_weeks
-from daypart.planning.limits import Limit, Limits
-from daypart.planning.objective import reach_objective
-from daypart.planning.offer import build_problem
-from daypart.planning.optimiser import CuttingPlanes
-from daypart.planning.panel import Market, Panel
-from daypart.planning.problem import Problem
-from daypart.planning.surrogate import fit_surrogate
-from daypart.planning.whole import find_whole_spots
-from daypart.viewing import STANDARD_DAYPARTS
+from daypart.planning.brief.brief import Brief
+from daypart.planning.brief.flight import DaypartClock, broadcast_weeks
+from daypart.planning.brief.limits import Limit, Limits
+from daypart.planning.panel.panel import Market, Panel
+from daypart.planning.problem.build import build_problem
+from daypart.planning.problem.problem import Problem
+from daypart.planning.solve.cutting_planes import CuttingPlanes
+from daypart.planning.solve.integer import find_whole_spots
+from daypart.planning.solve.objective import reach_objective
+from daypart.planning.solve.surrogate import fit_surrogate
+from daypart.viewing.dayparts import STANDARD_DAYPARTS
 
 Floats = NDArray[np.float64]
 
@@ -197,7 +197,7 @@ def measure_slsqp() -> dict[str, Any]:
     """Solve the 960-cell problem with SciPy's SLSQP: exact gradients, from an even start."""
     from scipy.optimize import minimize
 
-    from daypart.planning.interior import one_sided, tangent
+    from daypart.planning.solve.interior import one_sided, tangent
 
     panel = draw_panel(1, 6000, 120)
     warm_up()

@@ -19,12 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from daypart.planning.flight import DaypartClock
-from daypart.planning.frequency import count_frequency
-from daypart.planning.panel import Market, Panel
-from daypart.planning.replay import replay
-from daypart.synthetic import simulate
-from daypart.viewing import STANDARD_DAYPARTS
+from daypart.planning.brief.flight import DaypartClock
+from daypart.planning.delivery.replay import replay
+from daypart.planning.panel.panel import Market, Panel
+from daypart.planning.reach.frequency import count_frequency
+from daypart.synthetic.simulation import simulate
+from daypart.viewing.dayparts import STANDARD_DAYPARTS
 from daypart.viewing.ingest import ingest
 
 SESSION_MINUTES = 30

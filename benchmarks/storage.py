@@ -24,8 +24,8 @@ import pyarrow as pa
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from daypart import storage
-from daypart.runs.folder import RunFolder
-from daypart.runs.parts import list_parts
+from daypart.engine.results.folder import RunFolder
+from daypart.engine.results.parts import list_parts
 from servers.seaweedfs import running_s3
 
 FITS = 200_000

@@ -47,9 +47,9 @@ def make_store(folder: Path) -> Path:
 
 def start_once(store: Path, run: Path, model: str) -> tuple[float, float]:
     """Plan a run, then run its one task; return wall and processor seconds."""
-    from daypart.runs.folder import RunFolder
-    from daypart.runs.plan import write_plan
-    from daypart.runs.settings import settings_of_call
+    from daypart.engine.plan.plan import write_plan
+    from daypart.engine.results.folder import RunFolder
+    from daypart.runs.run.settings import settings_of_call
     from daypart.series import SeriesStore
 
     opened, folder = SeriesStore.open(store), RunFolder.at(run)

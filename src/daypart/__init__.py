@@ -13,38 +13,43 @@ Examples
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-from daypart.lazy import import_when_used
+from daypart._version import __version__
 
 if TYPE_CHECKING:
     from daypart.demo import demo
-    from daypart.deployment import deploy
+    from daypart.deployment.deploy import deploy
+    from daypart.engine.costs.cost import cost
+    from daypart.engine.costs.estimate import estimate
+    from daypart.engine.costs.prices.prices import prices
+    from daypart.engine.logs import cancel, logs
+    from daypart.engine.results.compaction import compact
+    from daypart.engine.status import status
     from daypart.errors import DaypartError
-    from daypart.ingest_on import OnExecutor
-    from daypart.insights import insights
-    from daypart.planning import measure, plan, reach
+    from daypart.insights.publication import insights
+    from daypart.planning.delivery.measure import measure
+    from daypart.planning.plan import plan
+    from daypart.planning.reach.reach import reach
     from daypart.report import report
     from daypart.runs.audit import audit
     from daypart.runs.backtest import backtest
-    from daypart.runs.compaction import compact
-    from daypart.runs.cost import cost
-    from daypart.runs.estimate import estimate
     from daypart.runs.fit import fit
-    from daypart.runs.following import cancel, logs
     from daypart.runs.posterior import posterior
     from daypart.runs.predict import predict
-    from daypart.runs.prices import prices
-    from daypart.runs.status import status
     from daypart.series import import_series
-    from daypart.synthetic import simulate, simulate_counts
+    from daypart.synthetic.counts import simulate_counts
+    from daypart.synthetic.simulation import simulate
     from daypart.viewing.ingest import ingest
-
-__version__ = "0.1.0"
+    from daypart.viewing.on_executor.driver import OnExecutor
 
 __all__ = [
     "DaypartError",
     "OnExecutor",
+    "__version__",
     "audit",
     "backtest",
     "cancel",
@@ -70,32 +75,51 @@ __all__ = [
     "status",
 ]
 
-_ROOM_OF = {
+_MODULE_OF = {
     "DaypartError": "errors",
-    "OnExecutor": "ingest_on",
-    "audit": "runs",
-    "backtest": "runs",
-    "cancel": "runs",
-    "compact": "runs",
-    "cost": "runs",
+    "OnExecutor": "viewing.on_executor.driver",
+    "audit": "runs.audit",
+    "backtest": "runs.backtest",
+    "cancel": "engine.logs",
+    "compact": "engine.results.compaction",
+    "cost": "engine.costs.cost",
     "demo": "demo",
-    "deploy": "deployment",
-    "estimate": "runs",
-    "fit": "runs",
+    "deploy": "deployment.deploy",
+    "estimate": "engine.costs.estimate",
+    "fit": "runs.fit",
     "import_series": "series",
-    "ingest": "viewing",
-    "insights": "insights",
-    "logs": "runs",
-    "measure": "planning",
-    "plan": "planning",
-    "posterior": "runs",
-    "predict": "runs",
-    "prices": "runs",
-    "reach": "planning",
+    "ingest": "viewing.ingest",
+    "insights": "insights.publication",
+    "logs": "engine.logs",
+    "measure": "planning.delivery.measure",
+    "plan": "planning.plan",
+    "posterior": "runs.posterior",
+    "predict": "runs.predict",
+    "prices": "engine.costs.prices.prices",
+    "reach": "planning.reach.reach",
     "report": "report",
-    "simulate": "synthetic",
-    "simulate_counts": "synthetic",
-    "status": "runs",
+    "simulate": "synthetic.simulation",
+    "simulate_counts": "synthetic.counts",
+    "status": "engine.status",
 }
 
-import_when_used(__name__, _ROOM_OF)
+
+class _ImportsWhenUsed(ModuleType):
+    """Imports the module of a name when the name is first used."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _MODULE_OF:
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(f"{self.__name__}.{_MODULE_OF[name]}"), name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        # Python sets a submodule on its package when it is first imported; for these names
+        # that would hide the function of the same name (`insights` of the package `insights`).
+        if not (name in _MODULE_OF and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+    def __dir__(self) -> list[str]:
+        return sorted([*vars(self), *_MODULE_OF])
+
+
+sys.modules[__name__].__class__ = _ImportsWhenUsed

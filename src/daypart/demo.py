@@ -157,7 +157,7 @@ def _empty_folder(out: PathLike) -> Path:
 
 
 def _simulate_and_ingest(folder: Path, size: Size, seed: int, progress: Progress) -> None:
-    from daypart.synthetic import simulate
+    from daypart.synthetic.simulation import simulate
     from daypart.viewing.ingest import ingest
 
     market = folder / "market"
@@ -204,8 +204,9 @@ def _fit_and_forecast(folder: Path, seed: int, progress: Progress) -> None:
 
 
 def _decide(folder: Path, seed: int, progress: Progress) -> list[str]:
-    from daypart.insights import insights
-    from daypart.planning import plan, write_example_brief
+    from daypart.insights.publication import insights
+    from daypart.planning.brief.example import write_example_brief
+    from daypart.planning.plan import plan
     from daypart.report import report
 
     found = insights(folder / "run", out=folder / "insights", progress=progress)

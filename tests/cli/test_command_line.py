@@ -122,7 +122,7 @@ def test_a_model_that_fails_on_one_partition_ends_with_code_3_and_names_it(
     store, tmp_path, capsys, monkeypatch
 ):
     (tmp_path / "fussy.py").write_text(
-        "from daypart.models import get_model\n"
+        "from daypart.models.registry import get_model\n"
         "class Fussy:\n"
         "    name, version, parameters = 'fussy', '1', {}\n"
         "    def fit(self, block):\n"
@@ -143,7 +143,7 @@ def test_a_model_that_fails_on_one_partition_ends_with_code_3_and_names_it(
 def test_an_interrupted_fit_goes_on_where_it_stopped(store, tmp_path):
     (tmp_path / "slow.py").write_text(
         "import pathlib, time\n"
-        "from daypart.models import get_model\n"
+        "from daypart.models.registry import get_model\n"
         "class Slow:\n"
         "    name, version, parameters = 'slow', '1', {}\n"
         "    def fit(self, block):\n"

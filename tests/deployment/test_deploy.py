@@ -14,10 +14,10 @@ from click.testing import CliRunner
 
 import daypart
 from daypart.cli.main import daypart_command
-from daypart.deployment import template
+from daypart.deployment.deploy import template
+from daypart.engine.executors.aws_batch.request import RETRY_RULES
+from daypart.engine.executors.protocol import get_executor
 from daypart.errors import DaypartError
-from daypart.runs import get_executor
-from daypart.runs.executors.aws_batch.request import RETRY_RULES
 
 moto = pytest.importorskip("moto")
 

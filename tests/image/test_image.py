@@ -15,11 +15,11 @@ import pyarrow as pa
 import pytest
 
 from daypart import cost, storage
-from daypart.runs import read_results
-from daypart.runs.executor import Task
-from daypart.runs.folder import RunFolder
-from daypart.runs.plan import write_plan
-from daypart.runs.settings import settings_of_call
+from daypart.engine.executors.protocol import Task
+from daypart.engine.plan.plan import write_plan
+from daypart.engine.results.folder import RunFolder
+from daypart.engine.results.parts import read_results
+from daypart.runs.run.settings import settings_of_call
 from daypart.series import SeriesStore, block_from_arrays
 from daypart.storage import location
 from runs.batch_under_test import emulated_batch
@@ -101,7 +101,7 @@ def test_its_kernels_are_loaded_not_compiled(docker, image):
         "    def on_start(self, event): compiled.append(event)\n"
         "    def on_end(self, event): pass\n"
         "e.register('numba:compile', Heard())\n"
-        "from daypart.models import compile_kernels\n"
+        "from daypart.models.negbin.model import compile_kernels\n"
         "compile_kernels(every=True)\n"
         "print(len(compiled))\n"
     )
@@ -147,9 +147,9 @@ def planned_tasks(run):
 
 PLAN = """
 import sys
-from daypart.runs.folder import RunFolder
-from daypart.runs.plan import write_plan
-from daypart.runs.settings import settings_of_call
+from daypart.engine.results.folder import RunFolder
+from daypart.engine.plan.plan import write_plan
+from daypart.runs.run.settings import settings_of_call
 from daypart.series import SeriesStore
 store, folder = SeriesStore.open(sys.argv[1]), RunFolder.at(sys.argv[2])
 write_plan(folder, store, settings_of_call(folder, store, model="negbin"))

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from daypart.models import get_model
-from daypart.models.fitting import fit_partitions
+from daypart.models.negbin.block.fit_block import fit_partitions
+from daypart.models.registry import get_model
 from daypart.series import SeriesBlock, block_from_arrays
 
 MONDAY = 473_352  # 1 January 2024

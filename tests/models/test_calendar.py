@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daypart.models.calendar import us_federal_holidays, us_holiday_effects
+from daypart.models.events.holidays import us_federal_holidays, us_holiday_effects
 
 DAY_OF = {
     "Birthday of Martin Luther King, Jr.": 0,

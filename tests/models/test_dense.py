@@ -6,8 +6,8 @@ import numba
 import numpy as np
 import pytest
 
-from daypart.models.dense import factorise_dense, invert_dense, solve_dense
-from daypart.models.kernels import F1, F2, kernel
+from daypart.models.jit.compile import F1, F2, kernel
+from daypart.models.negbin.field.dense import factorise_dense, invert_dense, solve_dense
 
 
 @kernel(numba.boolean, F2, F1, F1, F2, F2, numba.int64, door=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from daypart.models import get_model
+from daypart.models.registry import get_model
 from daypart.series import block_from_arrays
 
 MONDAY = 96  # hours since 1970 of its first Monday

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daypart.errors import DaypartError
-from daypart.models import Window, get_model
-from daypart.models.events import EventCalendar, parse_events
+from daypart.models.events.events import EventCalendar, parse_events
+from daypart.models.protocol import Window
+from daypart.models.registry import get_model
 from daypart.series import SeriesBlock, block_from_arrays, datetime_to_hour
 
 MONDAY = datetime_to_hour(datetime(2024, 1, 1, tzinfo=UTC))

@@ -13,8 +13,9 @@ import numba
 import numpy as np
 import pytest
 
-from daypart.models import compile_kernels, kernels
-from daypart.models.kernels import exp_of, forget_stale_kernels, kernel, log_of, one_compiler
+from daypart.models.jit import compile as kernels
+from daypart.models.jit.compile import exp_of, forget_stale_kernels, kernel, log_of, one_compiler
+from daypart.models.negbin.model import compile_kernels
 
 
 @kernel(numba.float64, numba.float64, allocates=True)
@@ -32,7 +33,7 @@ def _fourth_root(value: float) -> float:
 _WAIT_TO_COMPILE = """
 import sys
 from pathlib import Path
-from daypart.models.kernels import one_compiler
+from daypart.models.jit.compile import one_compiler
 print("ready", flush=True)
 with one_compiler(Path(sys.argv[1])):
     print("compiling", flush=True)
@@ -58,10 +59,10 @@ def test_compiled_kernels_are_kept_until_any_source_changes(tmp_path: Path):
 def test_a_kernel_that_is_inlined_elsewhere_may_be_the_first_that_python_calls():
     code = """
 import numpy as np
-from daypart.models.field import Series, make_scratch
-from daypart.models.fitting import structure_of
-from daypart.models.marginal import log_posterior
-from daypart.models.negbin import CROSSED
+from daypart.models.negbin.field.structure import Series, make_scratch
+from daypart.models.negbin.block.fit_block import structure_of
+from daypart.models.negbin.theta.marginal import log_posterior
+from daypart.models.negbin.model import CROSSED
 ones, over = np.ones((3, 168)), np.array([504.0, 0.0])
 table = Series(3, 0, 0, ones, ones, np.zeros((3, 1), np.int64), over, np.zeros(1), 0)
 theta, steps = np.cbrt(np.array(CROSSED.start)), np.zeros(2, np.int64)
@@ -76,8 +77,8 @@ print(log_posterior(structure_of(CROSSED), table, scratch, theta, np.zeros(3), s
 def test_a_kernel_is_loaded_when_it_is_called_and_no_sooner():
     code = (
         "import numpy as np\n"
-        "import daypart.models.fitting\n"
-        "from daypart.models.kernels import exp_of, log_of\n"
+        "import daypart.models.negbin.block.fit_block\n"
+        "from daypart.models.jit.compile import exp_of, log_of\n"
         "values, out = np.ones(3), np.empty(3)\n"
         "before = len(exp_of.overloads)\n"
         "exp_of(values, out, 3)\n"
@@ -92,8 +93,8 @@ def test_threads_may_call_a_kernel_for_the_first_time_at_once():
     code = (
         "import threading\n"
         "import numpy as np\n"
-        "import daypart.models.fitting\n"
-        "from daypart.models.kernels import exp_of, log_of\n"
+        "import daypart.models.negbin.block.fit_block\n"
+        "from daypart.models.jit.compile import exp_of, log_of\n"
         "start, done = threading.Barrier(8), []\n"
         "def work():\n"
         "    values, out = np.ones(3), np.empty(3)\n"
@@ -113,7 +114,7 @@ def test_threads_may_call_a_kernel_for_the_first_time_at_once():
 def test_a_kernel_takes_nothing_but_what_it_was_compiled_for():
     code = (
         "import numpy as np\n"
-        "from daypart.models.kernels import exp_of\n"
+        "from daypart.models.jit.compile import exp_of\n"
         "for _ in range(2):\n"
         "    try:\n"
         "        exp_of(np.ones(6)[::2], np.empty(3), 3)\n"
@@ -168,12 +169,12 @@ def test_a_kernel_that_others_call_returns_its_value_and_raises_its_error_throug
 
 def test_a_kernel_is_not_compiled_again_as_a_part_of_those_that_call_it():
     sizes = {path.name.split("-")[0]: path.stat().st_size for path in _compiled()}
-    assert sizes["mixture.fit_series"] + sizes["fit_rows.fit_row"] < sum(sizes.values()) / 4
+    assert sizes["integrate.fit_series"] + sizes["block_kernel.fit_row"] < sum(sizes.values()) / 4
 
 
 def _compiled() -> list[Path]:
     compile_kernels()
-    folder = Path(kernels.__file__).parent / "__pycache__"
+    folder = Path(kernels.__file__).parents[1]
     found = list(Path(os.environ.get("NUMBA_CACHE_DIR", folder)).rglob("*.nbc"))
     assert found
     return found

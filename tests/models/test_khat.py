@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from daypart.models import get_model
-from daypart.models.khat import UNRELIABLE, pareto_khat
+from daypart.models.negbin.checks.khat import UNRELIABLE, pareto_khat
+from daypart.models.registry import get_model
 from daypart.series import block_from_arrays
 
 

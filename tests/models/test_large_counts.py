@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from daypart.models.predict import ABSCISSA_WEIGHTS, ABSCISSAE, normal_quantiles
-from daypart.models.predictive import forecast_cells
+from daypart.models.negbin.forecast.forecast import ABSCISSA_WEIGHTS, ABSCISSAE, normal_quantiles
+from daypart.models.negbin.forecast.quantiles import forecast_cells
 
 PROBABILITIES = np.array([0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975])
 DRAWS = 400_000

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 
 from daypart.errors import DaypartError
-from daypart.models import MODEL_NAMES, Window, get_model
+from daypart.models.protocol import Window
+from daypart.models.registry import MODEL_NAMES, get_model
 from daypart.series import SeriesBlock, block_from_arrays
 
 FIRST_HOUR = 473_352  # Monday 2024-01-01T00:00Z

@@ -8,12 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from daypart.models import Window, get_model
-from daypart.models.field import Series, make_scratch
-from daypart.models.fitting import structure_of
-from daypart.models.layout import HISTOGRAM
-from daypart.models.marginal import log_posterior
-from daypart.models.negbin import CROSSED, DAY_TYPES
+from daypart.models.negbin.block.fit_block import structure_of
+from daypart.models.negbin.block.layout import HISTOGRAM
+from daypart.models.negbin.field.structure import Series, make_scratch
+from daypart.models.negbin.model import CROSSED, DAY_TYPES
+from daypart.models.negbin.theta.marginal import log_posterior
+from daypart.models.protocol import Window
+from daypart.models.registry import get_model
 from daypart.series import SeriesBlock, block_from_arrays, datetime_to_hour
 
 MONDAY = datetime_to_hour(datetime(2024, 1, 1, tzinfo=UTC))
@@ -132,7 +133,7 @@ def simulate_audience(rng: np.random.Generator, level: float, weeks: int) -> np.
 
 
 def test_forecasts_of_simulated_audiences_cover_what_comes_and_beat_the_naive_one():
-    from daypart.models.scores import coverage, crps_from_quantiles
+    from daypart.models.scores.proper import coverage, crps_from_quantiles
 
     rng = np.random.default_rng(11)
     fitted_hours, ahead = 10 * 168, 2 * 168

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daypart.errors import DaypartError
-from daypart.models import get_model
-from daypart.models.loading import loadings
-from daypart.models.parents import Parent, Parents, parent_names, to_table
-from daypart.models.pooled import pool
-from daypart.models.pooling import fit_parents
-from daypart.models.scores import log_score, log_score_from_quantiles
-from daypart.models.shared_shocks import Summed, common_variances
-from daypart.models.week_law import week_law
+from daypart.models.negbin.pooling.fit_parents import fit_parents
+from daypart.models.negbin.pooling.loading import loadings
+from daypart.models.negbin.pooling.parents import Parent, Parents, parent_names, to_table
+from daypart.models.negbin.pooling.prior import pool
+from daypart.models.negbin.pooling.shared_shocks import Summed, common_variances
+from daypart.models.negbin.pooling.week_law import week_law
+from daypart.models.registry import get_model
+from daypart.models.scores.proper import log_score, log_score_from_quantiles
 from daypart.series import block_from_arrays
 
 
@@ -117,7 +117,8 @@ def test_the_log_score_of_quantiles_is_near_the_exact_one(mean, size):
 def test_a_year_of_hours_is_read_off_near_what_each_hour_would_have(monkeypatch):
     import pyarrow as pa
 
-    from daypart.models import Window, predict
+    from daypart.models.negbin.forecast import forecast as predict
+    from daypart.models.protocol import Window
     from daypart.series import block_from_arrays
 
     rng = np.random.default_rng(5)

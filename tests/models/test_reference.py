@@ -8,17 +8,13 @@ import numpy as np
 import pytest
 from nuts_reference import FILE, REASON
 
-from daypart.models import get_model
-from daypart.models.axes import make_visits
-from daypart.models.events import EventHours
-from daypart.models.field import Series, make_scratch
-from daypart.models.fit_rows import SPARSE_BELOW
-from daypart.models.fitting import structure_of
-from daypart.models.khat import make_draws
-from daypart.models.layout import HISTOGRAM
-from daypart.models.mixture import DONE, fit_series
-from daypart.models.negbin import CROSSED, visit_limits
-from daypart.models.predict import (
+from daypart.models.events.events import EventHours
+from daypart.models.negbin.block.block_kernel import SPARSE_BELOW
+from daypart.models.negbin.block.fit_block import structure_of
+from daypart.models.negbin.block.layout import HISTOGRAM
+from daypart.models.negbin.checks.khat import make_draws
+from daypart.models.negbin.field.structure import Series, make_scratch
+from daypart.models.negbin.forecast.forecast import (
     ABSCISSA_WEIGHTS,
     ABSCISSAE,
     PlacedHours,
@@ -26,10 +22,14 @@ from daypart.models.predict import (
     normal_quantiles,
     strata_of,
 )
-from daypart.models.predictive import forecast_cells
-from daypart.models.quadrature import integration_rule, product_rule
-from daypart.models.search import TRIAL, VECTORS
-from daypart.models.summary import HOUR, HOUR_VARIANCE, SUM_ROWS
+from daypart.models.negbin.forecast.quantiles import forecast_cells
+from daypart.models.negbin.model import CROSSED, visit_limits
+from daypart.models.negbin.theta.axes import make_visits
+from daypart.models.negbin.theta.climb import TRIAL, VECTORS
+from daypart.models.negbin.theta.integrate import DONE, fit_series
+from daypart.models.negbin.theta.moments import HOUR, HOUR_VARIANCE, SUM_ROWS
+from daypart.models.negbin.theta.quadrature import integration_rule, product_rule
+from daypart.models.registry import get_model
 
 pytestmark = [
     pytest.mark.shared,

@@ -27,7 +27,7 @@ def reference() -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def told(reference, tmp_path_factory) -> daypart.runs.PosteriorTables:
+def told(reference, tmp_path_factory) -> daypart.runs.posterior.PosteriorTables:
     """Import, fit and tell the posterior of all ten."""
     folder = tmp_path_factory.mktemp("reference")
     counts = reference["y"].reshape(10, -1)

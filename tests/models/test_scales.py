@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from daypart.models import get_model
-from daypart.models.fitting import BlockFit, fitted_of
-from daypart.models.marginal import log_posterior
-from daypart.models.search import BEST, HIGHEST, LOWEST, VECTORS
+from daypart.models.negbin.block.fit_block import BlockFit, fitted_of
+from daypart.models.negbin.theta.climb import BEST, HIGHEST, LOWEST, VECTORS
+from daypart.models.negbin.theta.marginal import log_posterior
+from daypart.models.registry import get_model
 from daypart.series import block_from_arrays
 
 MONDAY = 96

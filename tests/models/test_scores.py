@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from daypart.models import scores
+from daypart.models.scores import proper as scores
 
 scoringrules = pytest.importorskip("scoringrules")
 

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from daypart.models import Window, get_model
+from daypart.models.protocol import Window
+from daypart.models.registry import get_model
 from daypart.models.spread_counts import quantiles_of_draws, share_covered, uncut_quantiles
 from daypart.series import SeriesBlock, block_from_arrays, datetime_to_hour, local_hours
 

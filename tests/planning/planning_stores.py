@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from daypart.planning.brief import Brief
-from daypart.planning.flight import DaypartClock
-from daypart.planning.panel import Market, Panel
-from daypart.planning.problem import Problem
-from daypart.viewing import daypart_table
+from daypart.planning.brief.brief import Brief
+from daypart.planning.brief.flight import DaypartClock
+from daypart.planning.panel.panel import Market, Panel
+from daypart.planning.problem.problem import Problem
+from daypart.viewing.dayparts import daypart_table
 
 DAYPARTS = [
     {"name": "Early Morning", "days": list(range(7)), "start": "06:00", "end": "09:00"},

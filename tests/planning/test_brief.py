@@ -9,7 +9,10 @@ import pytest
 from planning_stores import NETWORKS
 
 from daypart.errors import DaypartError
-from daypart.planning import Limit, plan, read_brief, write_example_brief
+from daypart.planning.brief.brief import read_brief
+from daypart.planning.brief.example import write_example_brief
+from daypart.planning.brief.limits import Limit
+from daypart.planning.plan import plan
 
 
 def test_a_brief_is_read_with_its_limits(write_brief):
@@ -196,7 +199,7 @@ def test_limits_that_only_fractions_of_spots_can_keep_are_named(store, write_bri
 def test_where_the_proof_runs_out_what_the_nearest_whole_spots_break_is_named(
     store, write_brief, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("daypart.planning.problem._LARGE", 10)
+    monkeypatch.setattr("daypart.planning.problem.problem._LARGE", 10)
     path = write_brief(("CNN = {min_percent = 5}", "CNN = {min_spend = 0.5, max_spend = 1}"))
     with pytest.raises(DaypartError) as caught:
         plan(store, brief=path, out=tmp_path / "out")

@@ -12,13 +12,14 @@ import pytest
 from planning_stores import FIRST_MONDAY, MARKETS, MINUTES, NETWORKS, make_rate_card, make_store
 
 from daypart.errors import DaypartError
-from daypart.planning import plan, reach
-from daypart.planning.calibration import DRAWS, Calibration, calibrate
-from daypart.planning.counting import AudienceCounter
-from daypart.planning.flight import broadcast_weeks
-from daypart.planning.panel_reader import read_panel
-from daypart.planning.surrogate import fit_surrogate
-from daypart.runs import fit
+from daypart.planning.brief.flight import broadcast_weeks
+from daypart.planning.panel.calibration import DRAWS, Calibration, calibrate
+from daypart.planning.panel.reader import read_panel
+from daypart.planning.plan import plan
+from daypart.planning.reach.audience_counter import AudienceCounter
+from daypart.planning.reach.reach import reach
+from daypart.planning.solve.surrogate import fit_surrogate
+from daypart.runs.fit import fit
 from daypart.series import SeriesStore, block_from_arrays
 
 WEEKS = 4

@@ -9,7 +9,7 @@ import json
 import pytest
 
 from daypart.errors import DaypartError
-from daypart.planning import measure, write_asrun
+from daypart.planning.delivery.measure import measure, write_asrun
 from daypart.viewing.ingest import ingest
 
 WEIGHT = {"a": 10, "b": 20, "c": 30, "d": 40}

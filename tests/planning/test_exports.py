@@ -9,7 +9,7 @@ import openpyxl
 import pytest
 from planning_stores import BRIEF, make_rate_card, make_store
 
-from daypart.planning import plan
+from daypart.planning.plan import plan
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import datetime as dt
 
 from planning_stores import DAYPARTS
 
-from daypart.planning.flight import DaypartClock, broadcast_weeks
-from daypart.viewing import daypart_table
+from daypart.planning.brief.flight import DaypartClock, broadcast_weeks
+from daypart.viewing.dayparts import daypart_table
 
 CLOCK = DaypartClock.of(daypart_table({"name": "test", "version": 1, "rows": DAYPARTS}))
 

@@ -11,18 +11,18 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from planning_stores import brief_of, panel_of, problem_of
 
-from daypart.planning.average_frequency import limit_frequency
-from daypart.planning.clashes import most_spend, name_clash
-from daypart.planning.frequency import count_frequency
-from daypart.planning.interior import climb, tangent
-from daypart.planning.limits import Limits
-from daypart.planning.objective import make_objective, reach_objective
-from daypart.planning.optimiser import CuttingPlanes
-from daypart.planning.prices import tell_prices
-from daypart.planning.problem import LinearLimit
-from daypart.planning.rounding import round_spots
-from daypart.planning.surrogate import fit_surrogate
-from daypart.planning.whole import find_whole_spots, some_whole_spots, spread_over_weeks
+from daypart.planning.brief.limits import Limits
+from daypart.planning.outcome.shadow_prices import tell_prices
+from daypart.planning.problem.infeasible import most_spend, name_clash
+from daypart.planning.problem.problem import LinearLimit
+from daypart.planning.reach.frequency import count_frequency
+from daypart.planning.solve.cutting_planes import CuttingPlanes
+from daypart.planning.solve.frequency_cap import limit_frequency
+from daypart.planning.solve.integer import find_whole_spots, some_whole_spots, spread_over_weeks
+from daypart.planning.solve.interior import climb, tangent
+from daypart.planning.solve.objective import make_objective, reach_objective
+from daypart.planning.solve.rounding import round_spots
+from daypart.planning.solve.surrogate import fit_surrogate
 
 
 def random_panel(seed, cells, households=12):
@@ -189,7 +189,7 @@ def test_effective_reach_agrees_with_the_frequency_distribution():
 
 
 def test_the_surrogate_comes_near_the_counted_reach(store):
-    from daypart.planning.panel_reader import read_panel
+    from daypart.planning.panel.reader import read_panel
 
     panel = read_panel(store).of_segment("young")
     surrogate = fit_surrogate(panel)
@@ -366,7 +366,7 @@ def test_what_keeps_money_from_being_spent_is_named():
 
 
 def test_many_columns_are_climbed_on_some_of_them_and_still_proven(monkeypatch):
-    from daypart.planning import problem
+    from daypart.planning.problem import problem
 
     monkeypatch.setattr(problem, "_LARGE", 10)
     rng = np.random.default_rng(5)

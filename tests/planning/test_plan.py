@@ -12,7 +12,9 @@ import pytest
 from planning_stores import DAYPARTS, NETWORKS, make_rate_card, make_store
 
 from daypart.errors import DaypartError
-from daypart.planning import plan, reach, read_brief
+from daypart.planning.brief.brief import read_brief
+from daypart.planning.plan import plan
+from daypart.planning.reach.reach import reach
 
 
 @pytest.fixture(scope="module")

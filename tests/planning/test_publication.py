@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from planning_stores import panel_of
 
-from daypart.planning.frequency import Frequency, count_frequency
-from daypart.planning.publication import (
+from daypart.planning.reach.frequency import Frequency, count_frequency
+from daypart.planning.reach.publication import (
     markets_shown,
     publish_distribution,
     publish_reach,

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from planning_stores import DAYPARTS, MARKETS, NETWORKS
 
 from daypart.errors import DaypartError
-from daypart.planning import plan
-from daypart.planning.brief import Brief
-from daypart.planning.limits import CellRule, Limit, Limits, Pin
+from daypart.planning.brief.brief import Brief
+from daypart.planning.brief.limits import CellRule, Limit, Limits, Pin
+from daypart.planning.plan import plan
 
 MONDAYS = [dt.date(2024, 3, 4) + dt.timedelta(7 * week) for week in range(3)]
 NAMES = {

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from daypart.errors import DaypartError
-from daypart.planning.flight import broadcast_weeks
-from daypart.planning.panel_reader import read_panel
-from daypart.planning.rate_card import read_rate_card
+from daypart.planning.brief.flight import broadcast_weeks
+from daypart.planning.brief.rate_card import read_rate_card
+from daypart.planning.panel.reader import read_panel
 
 WEEKS = broadcast_weeks(dt.date(2024, 3, 4), dt.date(2024, 3, 17))
 

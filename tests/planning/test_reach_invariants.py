@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from planning_stores import MARKETS, MINUTES, NETWORKS
 
-from daypart.planning import reach
+from daypart.planning.reach.reach import reach
 
 LINES = st.fixed_dictionaries(
     {

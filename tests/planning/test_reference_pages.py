@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from daypart.planning import Limit, Pin, Plan, plan, read_brief
-from daypart.planning.brief import Brief
-from daypart.planning.limits import DIMENSIONS, CellRule, Limits
+from daypart.planning.brief.brief import Brief, read_brief
+from daypart.planning.brief.limits import DIMENSIONS, CellRule, Limit, Limits, Pin
+from daypart.planning.outcome.plan_result import Plan
+from daypart.planning.plan import plan
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 

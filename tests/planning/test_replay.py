@@ -7,8 +7,8 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from daypart.planning.replay import replay
-from daypart.synthetic import simulate
+from daypart.planning.delivery.replay import replay
+from daypart.synthetic.simulation import simulate
 from daypart.viewing.ingest import ingest
 
 

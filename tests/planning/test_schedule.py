@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from daypart.errors import DaypartError
-from daypart.planning import reach, read_schedule
+from daypart.planning.reach.reach import reach
+from daypart.planning.reach.schedule import read_schedule
 
 ROW = {"market": "501", "network": "CNN", "daypart": "Prime", "week": "2024-03-06", "spots": 3}
 

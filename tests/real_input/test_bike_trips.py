@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from daypart import backtest, fit, ingest
-from daypart.planning.replay import replay
-from daypart.runs import read_results
+from daypart.engine.results.parts import read_results
+from daypart.planning.delivery.replay import replay
 from daypart.series import SeriesStore, local_hours
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"

@@ -13,7 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from daypart.runs import backtest, fit, predict
+from daypart.runs.backtest import backtest
+from daypart.runs.fit import fit
+from daypart.runs.predict import predict
 from daypart.series import SeriesStore, block_from_arrays
 from daypart.storage import read_json, write_json, write_table
 

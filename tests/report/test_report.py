@@ -458,7 +458,7 @@ def test_a_held_back_week_is_drawn_with_the_truth_of_the_simulation(page):
 
 
 def test_an_hourly_forecast_is_drawn_by_the_hour_of_the_local_clock(inputs, tmp_path):
-    from daypart.runs import predict
+    from daypart.runs.predict import predict
 
     predict(inputs.run, weeks=3, by=("market",), out=tmp_path / "f.csv", draws=100)
     made = Page(

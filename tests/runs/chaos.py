@@ -37,15 +37,17 @@ import pyarrow as pa
 import pyarrow.feather as feather
 from counted_stores import make_store
 
-import daypart.runs.compaction
-import daypart.runs.executors.local
-import daypart.runs.executors.process as worker_processes
-import daypart.runs.lock
-import daypart.runs.take_over
+import daypart.engine.executors.local
+import daypart.engine.plan.take_over
+import daypart.engine.results.compaction
+import daypart.engine.results.lock
+import daypart.engine.tasks.process as worker_processes
+from daypart.engine.results.folder import RunFolder
+from daypart.engine.results.parts import list_parts, list_tables, read_results
+from daypart.engine.status import status
+from daypart.engine.tasks import worker
 from daypart.errors import DaypartError
-from daypart.runs import fit, read_results, status, worker
-from daypart.runs.folder import RunFolder
-from daypart.runs.parts import list_parts, list_tables
+from daypart.runs.fit import fit
 from daypart.storage import location, read_table
 
 PARTITIONS = {"501": 120, "602": 100, "803": 80}
@@ -208,7 +210,7 @@ def start_driver(store: str, run: str, executor: str, fault: Fault | None, log: 
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
         worker_processes.subprocess = FORKING
-        daypart.runs.lock.Lease = partial(daypart.runs.lock.Lease, seconds=2.0)
+        daypart.engine.results.lock.Lease = partial(daypart.engine.results.lock.Lease, seconds=2.0)
         if fault is not None:
             Changes(run, fault)
         fit(store, run=run, model=MODEL, executor=executor, executor_settings=SETTINGS[executor])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from daypart.runs import get_executor
-from daypart.runs.folder import RunFolder
-from daypart.runs.plan import write_plan
-from daypart.runs.settings import settings_of_call
+from daypart.engine.executors.protocol import get_executor
+from daypart.engine.plan.plan import write_plan
+from daypart.engine.results.folder import RunFolder
+from daypart.runs.run.settings import settings_of_call
 from daypart.series import SeriesStore, block_from_arrays
 
 FIRST_HOUR = 483_432  # 2025-02-24T00:00Z, a Monday

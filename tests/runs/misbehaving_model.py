@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow as pa
 
-from daypart.models import Forecast
+from daypart.models.protocol import Forecast
 
 
 @dataclass

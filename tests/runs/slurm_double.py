@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 
-from daypart.runs import BlockFinished, TaskFinished
-from daypart.runs.arrays import read_array
-from daypart.runs.executors.array_jobs.answers import NoAnswer
+from daypart.engine.executors.array.answers import NoAnswer
+from daypart.engine.executors.array.child import read_array
+from daypart.engine.tasks.events import BlockFinished, TaskFinished
 
 
 class VirtualClock:

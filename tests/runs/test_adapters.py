@@ -10,12 +10,13 @@ import pytest
 from counted_stores import FIRST_HOUR, make_block, make_store
 
 import daypart
+from daypart.engine.results.parts import read_results
 from daypart.errors import DaypartError
-from daypart.models import Window
-from daypart.models.adapters import Partition
 from daypart.models.adapters.ahead import held_out_hours
-from daypart.models.events import EventCalendar
-from daypart.runs import FittedRun, read_results
+from daypart.models.adapters.history import Partition
+from daypart.models.events.events import EventCalendar
+from daypart.models.protocol import Window
+from daypart.runs.forecasts.fitted_run import FittedRun
 from daypart.series import SeriesStore, block_from_arrays
 
 BOOSTING = "sklearn.ensemble:HistGradientBoostingRegressor"

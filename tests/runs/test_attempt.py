@@ -15,10 +15,13 @@ import pyarrow.compute as pc
 import pytest
 from counted_stores import make_store, planned
 
+from daypart.engine.costs.cost import cost
+from daypart.engine.executors.array.child import task_of_child, write_array
+from daypart.engine.executors.protocol import get_executor
+from daypart.engine.logs import logs
+from daypart.engine.results.parts import read_results
+from daypart.engine.tasks.attempt import attempt_task
 from daypart.errors import DaypartError
-from daypart.runs import cost, get_executor, logs, read_results
-from daypart.runs.arrays import task_of_child, write_array
-from daypart.runs.attempt import attempt_task
 
 HERE = Path(__file__).parent
 
@@ -153,8 +156,8 @@ def test_the_core_seconds_of_attempts_are_recorded(store, tmp_path):
 
 
 KILLED = """
-import daypart.runs.history as history
-from daypart.runs.attempt import attempt_task
+import daypart.engine.results.history as history
+from daypart.engine.tasks.attempt import attempt_task
 history._ALIVE_SECONDS = 0.05
 attempt_task({run!r}, 0, cores=2)
 """
@@ -178,7 +181,7 @@ def test_what_an_attempt_whose_host_was_taken_held_is_told_as_lost(tmp_path, mon
     attempt.wait()
     held = 2 * (time.monotonic() - since)
     assert cost(run).lost == 0  # it may go on
-    monkeypatch.setattr("daypart.runs.history._GONE_SECONDS", 0.0)
+    monkeypatch.setattr("daypart.engine.results.history._GONE_SECONDS", 0.0)
     (found,) = cost(run).executions
     assert found.outcome is None
     assert found.lost >= 0.5 * held
@@ -197,7 +200,9 @@ def test_a_task_starts_soon_and_imports_nothing_that_it_does_not_need(tmp_path):
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     # Two processes, the task and its worker; 0.7 s of processor where nothing else runs.
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 4.0
-    code = "import sys, daypart.runs.worker, daypart.runs.attempt; print(*sys.modules)"
+    code = (
+        "import sys, daypart.engine.tasks.worker, daypart.engine.tasks.attempt; print(*sys.modules)"
+    )
     listed = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
@@ -209,11 +214,11 @@ def test_a_task_starts_soon_and_imports_nothing_that_it_does_not_need(tmp_path):
 def test_a_worker_of_our_own_models_imports_neither_pandas_nor_scipy_which_stay_importable():
     code = (
         "import sys\n"
-        "from daypart.runs.bare_imports import import_numba_alone, import_pyarrow_alone\n"
+        "from daypart.engine.tasks.bare_imports import import_numba_alone, import_pyarrow_alone\n"
         "import_pyarrow_alone()\n"
         "import_numba_alone()\n"
         "import numpy as np, pyarrow as pa\n"
-        "from daypart.models import get_model\n"
+        "from daypart.models.registry import get_model\n"
         "from daypart.series import block_from_arrays\n"
         "keys = pa.table({'shop': ['a'], 'unique_id': ['a']})\n"
         "block = block_from_arrays(keys, ['UTC'], [480_000], [np.arange(1344) % 24])\n"

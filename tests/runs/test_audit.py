@@ -12,10 +12,10 @@ from counted_stores import make_store
 import daypart
 from daypart.cli.main import main
 from daypart.errors import DaypartError
-from daypart.models import get_model
-from daypart.models.fitting import fit_partitions
-from daypart.models.hyperparameters import summarise
-from daypart.models.nuts import Density, sample_posterior, split_rhat
+from daypart.models.negbin.block.fit_block import fit_partitions
+from daypart.models.negbin.nuts.sampler import Density, sample_posterior, split_rhat
+from daypart.models.negbin.posterior_columns import summarise
+from daypart.models.registry import get_model
 from daypart.runs.audit import _disagreeing
 from daypart.series import block_from_arrays
 

@@ -18,20 +18,22 @@ from counted_stores import POISSON, make_store, planned
 from daypart.batch_emulator import EmulatorSettings
 from daypart.cli.main import daypart_command
 from daypart.cli.terminal import LogProgress
+from daypart.engine.executors.array.answers import NoAnswer, submitted_once
+from daypart.engine.executors.array.clock import WallClock
+from daypart.engine.executors.array.driver import Driver
+from daypart.engine.executors.array.results import PartResults
+from daypart.engine.executors.array.submission import plan_submissions
+from daypart.engine.executors.aws_batch.calls import BatchCalls, make_client
+from daypart.engine.executors.aws_batch.rehearsal import rehearse
+from daypart.engine.executors.aws_batch.request import submit_request
+from daypart.engine.executors.aws_batch.settings import AwsBatchSettings
+from daypart.engine.executors.protocol import Task, get_executor
+from daypart.engine.results.parts import read_results
+from daypart.engine.tasks.attempt import attempt_task
+from daypart.engine.tasks.callbacks import tell_waiting
+from daypart.engine.tasks.events import TaskFailed, Waiting
 from daypart.errors import DaypartError
-from daypart.runs import TaskFailed, Waiting, fit, get_executor, read_results
-from daypart.runs.attempt import attempt_task
-from daypart.runs.callbacks import tell_waiting
-from daypart.runs.executor import Task
-from daypart.runs.executors.array_jobs.answers import NoAnswer, submitted_once
-from daypart.runs.executors.array_jobs.clock import WallClock
-from daypart.runs.executors.array_jobs.driver import Driver
-from daypart.runs.executors.array_jobs.results import PartResults
-from daypart.runs.executors.array_jobs.submission import plan_submissions
-from daypart.runs.executors.aws_batch import AwsBatchSettings
-from daypart.runs.executors.aws_batch.calls import BatchCalls, make_client
-from daypart.runs.executors.aws_batch.rehearsal import rehearse
-from daypart.runs.executors.aws_batch.request import submit_request
+from daypart.runs.fit import fit
 
 ONE_VCPU = AwsBatchSettings(vcpus=1)
 

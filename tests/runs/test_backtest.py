@@ -10,8 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 from counted_stores import FIRST_HOUR, POISSON, make_block, make_store
 
+from daypart.engine.results.parts import read_results
 from daypart.errors import DaypartError
-from daypart.runs import backtest, predict, read_results
+from daypart.runs.backtest import backtest
+from daypart.runs.predict import predict
 from daypart.series import MISSING, SeriesStore, block_from_arrays, hour_to_datetime
 
 WEEKS_OF_HOURS = 168 * 8

@@ -9,9 +9,9 @@ from batch_under_test import emulated_batch
 from counted_stores import POISSON, make_store, planned
 
 from daypart import fit
+from daypart.engine.executors.aws_batch.image_check import check_image
+from daypart.engine.executors.protocol import get_executor
 from daypart.errors import DaypartError
-from daypart.runs import get_executor
-from daypart.runs.executors.aws_batch.image_check import check_image
 
 moto = pytest.importorskip("moto")
 

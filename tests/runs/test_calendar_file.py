@@ -12,8 +12,9 @@ import pytest
 from counted_stores import FIRST_HOUR, make_block
 
 import daypart
+from daypart.engine.results.parts import read_results
+from daypart.engine.tasks.task import run_task
 from daypart.errors import DaypartError
-from daypart.runs import read_results, run_task
 from daypart.series import SeriesStore, block_from_arrays
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "data" / "nuts_reference.npz"

@@ -9,11 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 from counted_stores import POISSON, fit_in_parts, make_block, make_store, planned
 
+from daypart.engine.executors.protocol import get_executor
+from daypart.engine.results import compaction as module
+from daypart.engine.results.compaction import compact
+from daypart.engine.results.folder import RunFolder
+from daypart.engine.results.parts import read_results, standing_of
 from daypart.errors import DaypartError
-from daypart.runs import compact, fit, get_executor, read_results
-from daypart.runs import compaction as module
-from daypart.runs.folder import RunFolder
-from daypart.runs.parts import standing_of
+from daypart.runs.fit import fit
 from daypart.storage import read_table
 
 

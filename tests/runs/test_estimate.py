@@ -13,12 +13,12 @@ from counted_stores import POISSON, make_store
 
 from daypart import compact, cost, estimate, fit, status
 from daypart.cli.main import daypart_command
+from daypart.engine.costs.outlook import Uncertainty
+from daypart.engine.executors.aws_batch.outlook import outlook_of
+from daypart.engine.executors.aws_batch.pricing import Rates
+from daypart.engine.executors.aws_batch.settings import AwsBatchSettings
+from daypart.engine.executors.protocol import Task, get_executor
 from daypart.progress import SILENT
-from daypart.runs.executor import Task, get_executor
-from daypart.runs.executors.aws_batch import AwsBatchSettings
-from daypart.runs.executors.aws_batch.outlook import outlook_of
-from daypart.runs.executors.aws_batch.pricing import Rates
-from daypart.runs.outlook import Uncertainty
 
 pytest.importorskip("simpy")
 

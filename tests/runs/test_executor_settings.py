@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import pytest
 from executors_under_test import MAKERS
 
+from daypart.engine.executors.protocol import EXECUTORS, executor_of_call, get_executor
+from daypart.engine.executors.settings import describe_settings, read_executor_settings
 from daypart.errors import DaypartError
-from daypart.runs import EXECUTORS, fit_requests, get_executor
-from daypart.runs.executor import executor_of_call
-from daypart.runs.executor_settings import describe_settings, read_executor_settings
+from daypart.runs.fit import fit_requests
 
 
 @dataclass(frozen=True)

@@ -14,18 +14,13 @@ import pytest
 from counted_stores import make_store, planned
 from executors_under_test import MAKERS, ON_A_SERVER
 
+from daypart.engine.executors.protocol import get_executor
+from daypart.engine.logs import logs
+from daypart.engine.results.parts import read_results
+from daypart.engine.tasks.events import BlockFinished, TaskFailed, TaskFinished, TaskStarted
+from daypart.engine.tasks.stopping import Stop
 from daypart.errors import DaypartError, Interrupted
-from daypart.runs import (
-    BlockFinished,
-    Stop,
-    TaskFailed,
-    TaskFinished,
-    TaskStarted,
-    fit,
-    get_executor,
-    logs,
-    read_results,
-)
+from daypart.runs.fit import fit
 from daypart.series import SeriesStore
 
 
@@ -255,7 +250,7 @@ def kill_a_child():
             command = (process / "cmdline").read_text()
         except OSError:
             continue
-        if int(parent) == os.getpid() and "daypart.runs.worker" in command:
+        if int(parent) == os.getpid() and "daypart.engine.tasks.worker" in command:
             os.kill(int(process.name), signal.SIGKILL)
             return True
     return False
@@ -317,6 +312,6 @@ def test_the_default_model_gives_the_same_bits_in_workers_and_blocks_of_any_size
     get_executor("local", {"workers": 2}).execute(
         planned(store, tmp_path / "local", model="negbin"), ignore
     )
-    monkeypatch.setattr("daypart.runs.task.FIRST_BLOCK", 7)
+    monkeypatch.setattr("daypart.engine.tasks.task.FIRST_BLOCK", 7)
     get_executor("inline").execute(planned(store, tmp_path / "inline", model="negbin"), ignore)
     assert comparable(tmp_path / "local").equals(comparable(tmp_path / "inline"))

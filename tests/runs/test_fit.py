@@ -12,9 +12,13 @@ from counted_stores import FIRST_HOUR, POISSON, make_block, make_store
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from daypart.engine.results.folder import RunFolder
+from daypart.engine.results.parts import read_results
+from daypart.engine.status import status
+from daypart.engine.tasks.stopping import Stop
+from daypart.engine.tasks.task import run_task
 from daypart.errors import DaypartError, Interrupted
-from daypart.runs import Stop, fit, read_results, run_task, status
-from daypart.runs.folder import RunFolder
+from daypart.runs.fit import fit
 from daypart.series import SeriesStore, block_from_arrays
 
 NOTHING = "poisson_model:NothingModel"
@@ -94,7 +98,7 @@ def test_data_that_changed_counts_as_missing_until_it_is_fitted(tmp_path, monkey
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("daypart.runs.executors.inline.run_task", interrupted)
+    monkeypatch.setattr("daypart.engine.executors.inline.run_task", interrupted)
     with pytest.raises(KeyboardInterrupt):
         fit(store.folder, run=tmp_path / "run", model=POISSON, executor="inline")
     monkeypatch.undo()
@@ -266,7 +270,7 @@ def test_any_sequence_of_stops_ends_in_the_undisturbed_result(tmp_path_factory, 
     with pytest.MonkeyPatch.context() as patch:
         original = run_task
         for blocks in data.draw(st.lists(st.integers(0, 2), max_size=3)):
-            patch.setattr("daypart.runs.executors.inline.run_task", stopping(original, blocks))
+            patch.setattr("daypart.engine.executors.inline.run_task", stopping(original, blocks))
             with contextlib.suppress(Interrupted):
                 fit(store, run=tmp_path / "run", **arguments)
     fit(store, run=tmp_path / "run", **arguments)

@@ -7,11 +7,13 @@ import json
 import pytest
 from counted_stores import POISSON, make_store, planned
 
-from daypart.runs import compact, cost, fit
-from daypart.runs.attempt import attempt_task
-from daypart.runs.events import BlockFinished
-from daypart.runs.folder import RunFolder
-from daypart.runs.history import History
+from daypart.engine.costs.cost import cost
+from daypart.engine.results.compaction import compact
+from daypart.engine.results.folder import RunFolder
+from daypart.engine.results.history import History
+from daypart.engine.tasks.attempt import attempt_task
+from daypart.engine.tasks.events import BlockFinished
+from daypart.runs.fit import fit
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ def test_a_fold_that_was_killed_before_it_removed_anything_counts_nothing_twice(
 ):
     before = cost(attempted)
     with monkeypatch.context() as patch:
-        patch.setattr("daypart.runs.history.delete_files", lambda files: None)
+        patch.setattr("daypart.engine.results.history.delete_files", lambda files: None)
         compact(attempted)
     assert len(files_of(attempted)) == 5
     assert cost(attempted) == before
@@ -57,7 +59,7 @@ def test_a_fold_that_was_killed_while_it_wrote_leaves_the_history_as_it_was(atte
 
     before = cost(attempted)
     with monkeypatch.context() as patch:
-        patch.setattr("daypart.runs.history.write_text", crash)
+        patch.setattr("daypart.engine.results.history.write_text", crash)
         with pytest.raises(SystemExit):
             compact(attempted)
     assert cost(attempted) == before

@@ -12,12 +12,12 @@ import pytest
 from executors_under_test import MAKERS, ON_A_SERVER
 
 from daypart import OnExecutor
+from daypart.engine.results.folder import RunFolder
+from daypart.engine.tasks.work import open_work
 from daypart.errors import DaypartError
-from daypart.runs.folder import RunFolder
-from daypart.runs.work import open_work
 from daypart.storage import write_json
-from daypart.synthetic import simulate
-from daypart.viewing import ingest
+from daypart.synthetic.simulation import simulate
+from daypart.viewing.ingest import ingest
 
 KEY = b"a key of sixteen bytes or more"
 
@@ -97,7 +97,7 @@ def test_households_may_come_from_the_events(first_and_rest, market, tmp_path):
 
 KILLED_AFTER = """
 import os, signal, sys
-import daypart.runs.task as task
+import daypart.engine.tasks.task as task
 from daypart.cli.main import main
 
 write, left = task.write_part, int(sys.argv.pop(1))
@@ -158,7 +158,7 @@ def test_a_task_without_the_household_key_says_so(market, arguments, tmp_path, m
         key_file.write_bytes(KEY[::-1])
         return execute(self, *rest)
 
-    from daypart.runs.executors.inline import InlineExecutor
+    from daypart.engine.executors.inline import InlineExecutor
 
     execute = InlineExecutor.execute
     monkeypatch.setattr(InlineExecutor, "execute", take_the_key_away)

@@ -13,12 +13,15 @@ from pathlib import Path
 import pytest
 from counted_stores import POISSON, fit_in_parts, make_store
 
+from daypart.engine.costs.cost import cost
+from daypart.engine.executors.array.records import Records
+from daypart.engine.plan.plan import write_plan
+from daypart.engine.results.folder import RunFolder
+from daypart.engine.results.parts import read_results
+from daypart.engine.status import status
 from daypart.errors import DaypartError
-from daypart.runs import cost, fit, read_results, status
-from daypart.runs.executors.array_jobs.records import Records
-from daypart.runs.folder import RunFolder
-from daypart.runs.plan import write_plan
-from daypart.runs.settings import settings_of_call
+from daypart.runs.fit import fit
+from daypart.runs.run.settings import settings_of_call
 from daypart.series import SeriesStore
 
 HERE = Path(__file__).parent
@@ -29,7 +32,7 @@ DRIVER = """
 import json
 import sys
 from daypart.errors import DaypartError
-from daypart.runs import fit
+from daypart.runs.fit import fit
 try:
     fit(sys.argv[1], run=sys.argv[2], model=sys.argv[3], executor=sys.argv[4], workers=2,
         parameters=json.loads(sys.argv[5]))
@@ -100,7 +103,7 @@ def workers_of(run):
             command = (process / "cmdline").read_text().split("\0")
         except OSError:
             continue
-        if str(run) in command and any("daypart.runs.worker" in word for word in command):
+        if str(run) in command and any("daypart.engine.tasks.worker" in word for word in command):
             found.append(int(process.name))
     return found
 
@@ -141,7 +144,8 @@ def test_a_stop_flushes_says_how_much_is_saved_and_exits_with_75(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize(
-    "held_at", ["daypart.runs.plan:write_table", "daypart.runs.compaction:delete_files"]
+    "held_at",
+    ["daypart.engine.plan.plan:write_table", "daypart.engine.results.compaction:delete_files"],
 )
 def test_a_driver_that_is_told_to_stop_while_it_plans_or_compacts_exits_with_75_and_can_go_on(
     store, undisturbed, tmp_path, held_at, number
@@ -226,7 +230,7 @@ def test_a_part_of_which_only_half_was_written_is_not_read(store, undisturbed, t
 def test_a_script_without_a_main_guard_is_not_run_by_its_own_workers(store, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
-        "import sys\nfrom daypart.runs import fit\n"
+        "import sys\nfrom daypart.runs.fit import fit\n"
         f"print(fit({str(store)!r}, run={str(tmp_path / 'run')!r}, model={POISSON!r}).ok)\n"
     )
     done = subprocess.run(

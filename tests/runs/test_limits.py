@@ -9,9 +9,10 @@ import pytest
 from counted_stores import make_store
 
 import daypart
+from daypart.engine.results.parts import read_results
+from daypart.engine.tasks.limits import Limits, TookTooLongError, within
 from daypart.errors import DaypartError
-from daypart.runs import FittedRun, read_results
-from daypart.runs.limits import Limits, TookTooLongError, within
+from daypart.runs.forecasts.fitted_run import FittedRun
 
 MISBEHAVING = "misbehaving_model:Misbehaving"
 

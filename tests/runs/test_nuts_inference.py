@@ -7,9 +7,9 @@ import pytest
 from counted_stores import make_store
 
 import daypart
+from daypart.engine.results.parts import read_results
 from daypart.errors import DaypartError
-from daypart.models import get_model
-from daypart.runs import read_results
+from daypart.models.registry import get_model
 from daypart.series import SeriesStore
 
 HOURS = 3 * 168

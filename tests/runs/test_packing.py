@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daypart.runs.packing import (
+from daypart.engine.plan.packing import (
     LARGEST_ARRAY,
     array_sizes,
     memory_request,

@@ -9,9 +9,10 @@ import pytest
 from counted_stores import POISSON
 
 import daypart
+from daypart.engine.results.parts import read_results
 from daypart.errors import DaypartError
-from daypart.runs import FittedRun, read_results
-from daypart.runs.parameters import PartitionParameters, read_parameters
+from daypart.runs.forecasts.fitted_run import FittedRun
+from daypart.runs.run.parameters import PartitionParameters, read_parameters
 
 TOML = """
 prior_hours = 1.0

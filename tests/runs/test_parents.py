@@ -9,8 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from daypart.models import Window
-from daypart.runs import FittedRun, backtest, fit, posterior, read_results
+from daypart.engine.results.parts import read_results
+from daypart.models.protocol import Window
+from daypart.runs.backtest import backtest
+from daypart.runs.fit import fit
+from daypart.runs.forecasts.fitted_run import FittedRun
+from daypart.runs.posterior import posterior
 from daypart.series import SeriesStore, block_from_arrays
 
 FIRST_HOUR = 483_432  # 2025-02-24T00:00Z, a Monday

@@ -11,10 +11,9 @@ from counted_stores import FIRST_HOUR, POISSON, make_store
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daypart.runs import TaskSize, estimate, fit, read_results, status
-from daypart.runs.attempt import attempt_task
-from daypart.runs.folder import RunFolder
-from daypart.runs.pilot import (
+from daypart.engine.costs.estimate import estimate
+from daypart.engine.executors.protocol import TaskSize
+from daypart.engine.plan.pilot import (
     BUDGET_SECONDS,
     Pilot,
     choose_neighbours,
@@ -22,10 +21,15 @@ from daypart.runs.pilot import (
     expected_seconds,
     run_pilot,
 )
-from daypart.runs.plan import draw_plan, write_plan
-from daypart.runs.settings import settings_of_call
+from daypart.engine.plan.plan import draw_plan, write_plan
+from daypart.engine.results.folder import RunFolder
+from daypart.engine.results.parts import read_results
+from daypart.engine.status import status
+from daypart.engine.tasks.attempt import attempt_task
+from daypart.runs.fit import fit
+from daypart.runs.run.settings import settings_of_call
 from daypart.series import SeriesStore, block_from_arrays
-from daypart.synthetic import simulate_counts
+from daypart.synthetic.counts import simulate_counts
 
 SIZES = st.lists(st.integers(0, 10_000), max_size=80).map(lambda sizes: np.array(sizes, np.int64))
 
@@ -143,7 +147,7 @@ def test_seconds_of_earlier_fits_stand_in_for_a_pilot(tmp_path, monkeypatch):
     store = make_store(tmp_path / "store", {"501": 60, "803": 20})
     run = tmp_path / "run"
     fit(store.folder, run=run, model=POISSON, executor="inline", parameters={"raise_on": "n0003"})
-    monkeypatch.setattr("daypart.runs.pilot.run_pilot", lambda *_: pytest.fail("a pilot"))
+    monkeypatch.setattr("daypart.engine.plan.pilot.run_pilot", lambda *_: pytest.fail("a pilot"))
     folder = RunFolder.open(run)
     plan = draw_plan(
         folder, store, folder.read_settings(), retry_failed=True, size=TaskSize(minutes=10)

@@ -53,7 +53,7 @@ def test_every_partition_has_a_row_per_hour_and_one_of_hyperparameters(tmp_path)
     stamps = hours.column("ds").cast("int64").to_numpy().reshape(73, 504) // 3_600_000_000
     assert (stamps == FIRST_HOUR + np.arange(504)).all()
     assert len(set(hyper.column("unique_id").to_pylist())) == 73
-    run = daypart.runs.read_results(tmp_path / "run")
+    run = daypart.engine.results.parts.read_results(tmp_path / "run")
     for name in ("sh", "sw", "inv_phi"):
         stored = run.column(f"{name}_mean").to_numpy()
         np.testing.assert_allclose(hyper.column(f"{name}_mean").to_numpy(), stored, rtol=0.3)

@@ -13,9 +13,11 @@ import pytest
 from counted_stores import FIRST_HOUR, POISSON, make_block, make_store
 from poisson_model import HourOfWeekPoisson, Window
 
+from daypart.engine.results.parts import read_results
 from daypart.errors import DaypartError
 from daypart.models.spread_counts import quantiles_of_draws
-from daypart.runs import PredictReport, fit, predict, read_results
+from daypart.runs.fit import fit
+from daypart.runs.predict import PredictReport, predict
 from daypart.series import SeriesStore, block_from_arrays
 
 END = FIRST_HOUR + 504
@@ -112,8 +114,8 @@ def test_one_total_of_all(run, paths):
 
 def test_the_division_of_the_work_does_not_change_a_total(run, monkeypatch):
     table = predict(run, weeks=1, by=["network"])
-    monkeypatch.setattr("daypart.runs.totals._PARTITIONS_AT_ONCE", 1)
-    monkeypatch.setattr("daypart.runs.totals._BYTES_OF_TOTALS", 1)
+    monkeypatch.setattr("daypart.runs.forecasts.totals._PARTITIONS_AT_ONCE", 1)
+    monkeypatch.setattr("daypart.runs.forecasts.totals._BYTES_OF_TOTALS", 1)
     other = predict(run, weeks=1, by=["network"])
     assert table.drop_columns("mean").equals(other.drop_columns("mean"))
     assert table["mean"].to_numpy() == pytest.approx(other["mean"].to_numpy(), rel=1e-12)

@@ -10,9 +10,9 @@ from click.testing import CliRunner
 
 from daypart import prices
 from daypart.cli.main import daypart_command
+from daypart.engine.costs.prices.price_apis import PriceClients
+from daypart.engine.costs.prices.price_table import read_prices
 from daypart.errors import DaypartError
-from daypart.runs.prices import read_prices
-from daypart.runs.prices.price_apis import PriceClients
 
 boto3 = pytest.importorskip("boto3")
 stub = pytest.importorskip("botocore.stub")
@@ -190,7 +190,7 @@ def test_a_price_of_nothing_is_refused(file, tmp_path):
 def file_of_package():
     import importlib.resources
 
-    return importlib.resources.files("daypart.runs.prices") / "list_prices.json"
+    return importlib.resources.files("daypart.engine.costs.prices") / "list_prices.json"
 
 
 def test_more_memory_than_a_host_has_per_vcpu_is_paid_in_vcpus(file):

@@ -17,24 +17,17 @@ from counted_stores import POISSON, make_store, planned
 from executors_under_test import QUICK_SLURM
 from slurm_double import ResultsDouble, SlurmDouble
 
+from daypart.engine.executors.array.driver import Driver
+from daypart.engine.executors.protocol import Task, get_executor
+from daypart.engine.executors.slurm.commands import Commands
+from daypart.engine.executors.slurm.jobs import Jobs
+from daypart.engine.executors.slurm.settings import SlurmSettings
+from daypart.engine.logs import cancel
+from daypart.engine.results.parts import read_results
+from daypart.engine.tasks.events import BlockFinished, Submitted, TaskFailed, Waiting
+from daypart.engine.tasks.stopping import Stop
 from daypart.errors import DaypartError, Interrupted
-from daypart.runs import (
-    BlockFinished,
-    Stop,
-    Submitted,
-    TaskFailed,
-    Waiting,
-    cancel,
-    fit,
-    fit_requests,
-    get_executor,
-    read_results,
-)
-from daypart.runs.executor import Task
-from daypart.runs.executors.array_jobs.driver import Driver
-from daypart.runs.executors.slurm import SlurmSettings
-from daypart.runs.executors.slurm.commands import Commands
-from daypart.runs.executors.slurm.jobs import Jobs
+from daypart.runs.fit import fit, fit_requests
 
 QUICK = {**QUICK_SLURM, "task_minutes": 10}
 

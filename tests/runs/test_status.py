@@ -8,8 +8,9 @@ from itertools import pairwise
 import pytest
 from counted_stores import POISSON, fit_in_parts, make_store
 
-from daypart.runs import fit, status
-from daypart.runs.folder import RunFolder
+from daypart.engine.results.folder import RunFolder
+from daypart.engine.status import status
+from daypart.runs.fit import fit
 
 
 def test_a_finished_run_is_counted_by_status_and_region(store, tmp_path):

@@ -8,8 +8,8 @@ import threading
 
 import pytest
 
+from daypart.engine.tasks.stopping import stop_on_signals
 from daypart.errors import Interrupted
-from daypart.runs.stopping import stop_on_signals
 
 
 def test_the_first_signal_asks_and_the_second_insists():

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 from counted_stores import POISSON, ZONES, make_block, make_store
 
+from daypart.engine.plan import take_over
+from daypart.engine.results.parts import read_results
+from daypart.engine.status import status
 from daypart.errors import DaypartError
-from daypart.runs import fit, read_results, status, take_over
+from daypart.runs.fit import fit
 
 
 def comparable(run):

@@ -16,8 +16,8 @@ import pytest
 
 import daypart
 from daypart import storage
+from daypart.engine.results.parts import read_results
 from daypart.errors import DaypartError
-from daypart.runs.parts import read_results
 from daypart.series import SeriesStore, block_from_arrays
 from daypart.storage import location
 from servers.faulty_proxy import faulty_proxy
@@ -28,7 +28,7 @@ HOURS = 6 * 168
 DRIVER = """
 import sys
 from daypart.errors import DaypartError
-from daypart.runs import fit
+from daypart.runs.fit import fit
 try:
     fit(sys.argv[1], run=sys.argv[2], model="negbin", executor="local", workers=2)
 except DaypartError as error:
@@ -133,7 +133,7 @@ def test_an_interrupted_run_goes_on_and_is_equal_to_the_bit_to_the_local_one(buc
 
 
 def test_a_second_driver_is_refused_while_the_first_one_works(bucket):
-    from daypart.runs.folder import RunFolder
+    from daypart.engine.results.folder import RunFolder
 
     make_store(f"{bucket}/store", 4)
     folder = RunFolder.at(f"{bucket}/run")

@@ -8,8 +8,8 @@ import pytest
 
 from daypart.series import SeriesStore
 from daypart.storage import read_json
-from daypart.synthetic import simulate
-from daypart.viewing import ingest
+from daypart.synthetic.simulation import simulate
+from daypart.viewing.ingest import ingest
 
 
 @pytest.fixture(scope="module")

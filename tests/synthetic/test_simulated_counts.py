@@ -9,8 +9,7 @@ import pytest
 from daypart.errors import DaypartError
 from daypart.series import SeriesStore, content_hash
 from daypart.storage import read_json
-from daypart.synthetic import simulate_counts
-from daypart.synthetic.counts import TRUTH_FILE, draw_counts, draw_parameters
+from daypart.synthetic.counts import TRUTH_FILE, draw_counts, draw_parameters, simulate_counts
 from daypart.synthetic.demand import window_of
 from daypart.synthetic.simulation_plan import DEFAULT_START
 

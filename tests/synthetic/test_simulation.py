@@ -14,9 +14,9 @@ import pytest
 
 from daypart.errors import DaypartError
 from daypart.storage import file_digest, read_json, read_toml, write_json
-from daypart.synthetic import simulate
 from daypart.synthetic.dirt import DIRT
 from daypart.synthetic.reference import read_markets, read_networks
+from daypart.synthetic.simulation import simulate
 
 SMALL = {"markets": 2, "networks": 8, "households": 120, "weeks": 2}
 PLAIN = ["household_id", "device_id", "market", "network", "start", "end"]

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daypart.series import local_hours
-from daypart.synthetic import simulate
 from daypart.synthetic.demand import demand_of, random_stream, window_of
 from daypart.synthetic.holidays import us_holidays
 from daypart.synthetic.households import (
@@ -22,6 +21,7 @@ from daypart.synthetic.households import (
 )
 from daypart.synthetic.reference import read_markets, read_networks, sports_interest
 from daypart.synthetic.sessions import draw_sessions, duration_tables, touch_probabilities
+from daypart.synthetic.simulation import simulate
 from daypart.synthetic.truth import expected_households, touching_sessions
 
 START = date(2025, 1, 13)

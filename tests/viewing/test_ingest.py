@@ -23,7 +23,8 @@ from viewing_events import (
 
 from daypart.errors import DaypartError
 from daypart.series import SeriesStore
-from daypart.viewing import CreditingRules, ingest
+from daypart.viewing.crediting import CreditingRules
+from daypart.viewing.ingest import ingest
 
 MONDAY = "2025-03-03T20:00:00-05:00"
 HEADER = "household_id,market,network,start,end"

@@ -26,7 +26,8 @@ from viewing_events import (
 )
 
 from daypart.series import SeriesStore
-from daypart.viewing import CreditingRules, ingest
+from daypart.viewing.crediting import CreditingRules
+from daypart.viewing.ingest import ingest
 
 # New York's clocks went forward on 2025-03-09 at 07:00 UTC, Los Angeles' at 10:00 UTC.
 FIRST = at("2025-03-08T20:00:00+00:00")

@@ -12,7 +12,7 @@ from viewing_events import Tune, at, ingest_arguments, write_events
 
 from daypart.errors import DaypartError
 from daypart.series import SeriesBlock, SeriesStore
-from daypart.viewing import ingest
+from daypart.viewing.ingest import ingest
 
 HEADER = "household_id,market,network,start,end\n"
 ROW = "H1,501,CNN,2025-03-03T20:00:00Z,2025-03-03T21:00:00Z\n"

@@ -10,8 +10,8 @@ from viewing_events import HOUSEHOLDS, Tune, at, ingest_arguments, stored_cells,
 
 from daypart.errors import DaypartError
 from daypart.series import SeriesStore
-from daypart.viewing import ingest
-from daypart.viewing.commit import named_files
+from daypart.viewing.ingest import ingest
+from daypart.viewing.store.commit import named_files
 
 
 class Crash(BaseException):

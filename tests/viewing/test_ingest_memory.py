@@ -13,7 +13,7 @@ ROWS = 1_600_000
 _INGEST = """
 import re, sys
 from pathlib import Path
-from daypart.viewing import ingest
+from daypart.viewing.ingest import ingest
 report = ingest(
     sys.argv[1], households=sys.argv[2], into=sys.argv[3], timezone="America/Chicago",
     key=b"a household key for tests", memory="200MB", threads=1, panel_households=50,

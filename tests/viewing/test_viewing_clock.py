@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daypart.errors import DaypartError
-from daypart.viewing import STANDARD_DAYPARTS, Daypart, DaypartTable, daypart_table
 from daypart.viewing.clock import (
     Window,
     broadcast_month,
@@ -24,6 +23,7 @@ from daypart.viewing.clock import (
     market_hours,
     weeks_in_broadcast_year,
 )
+from daypart.viewing.dayparts import STANDARD_DAYPARTS, Daypart, DaypartTable, daypart_table
 
 days = st.dates(dt.date(1999, 1, 1), dt.date(2052, 12, 31))
 zones = st.sampled_from(["America/New_York", "America/Los_Angeles", "Asia/Kolkata", "UTC"])

@@ -9,15 +9,15 @@ import stat
 import pytest
 
 from daypart.errors import DaypartError
-from daypart.viewing import (
-    CreditingRules,
-    crediting_rules,
+from daypart.viewing.crediting import CreditingRules, crediting_rules
+from daypart.viewing.reading.household_key import (
+    hashed_id,
     household_key,
-    read_mapping,
-    read_segments,
+    key_fingerprint,
+    own_key_file,
 )
-from daypart.viewing.household_key import hashed_id, key_fingerprint, own_key_file
-from daypart.viewing.segments import segment_condition
+from daypart.viewing.reading.mapping import read_mapping
+from daypart.viewing.reading.segments import read_segments, segment_condition
 
 
 def test_the_default_rules_are_those_of_the_metrics_page():

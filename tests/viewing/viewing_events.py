@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from daypart.series import SeriesStore
-from daypart.viewing import CreditingRules
+from daypart.viewing.crediting import CreditingRules
 
 KEY = b"a household key for tests"
 HOUR_MS = 3_600_000

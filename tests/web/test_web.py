@@ -14,7 +14,7 @@ import pytest
 from daypart import fit
 from daypart.errors import DaypartError
 from daypart.series import SeriesStore, block_from_arrays
-from daypart.web import serve
+from daypart.web.server import serve
 
 
 @pytest.fixture

@@ -13,12 +13,7 @@ from daypart.batch_emulator.machine import BatchMachine
 from daypart.batch_emulator.pages import page_of
 from daypart.batch_emulator.retry import RetryStrategy
 from daypart.batch_emulator.settings import LARGEST_JOB_DEFINITION, MOST_ENVIRONMENTS_A_QUEUE
-from daypart.batch_emulator.submission import (
-    NAME,
-    check_environment,
-    check_timeout,
-    payload_bytes,
-)
+from daypart.batch_emulator.submission import NAME, check_environment, check_timeout, payload_bytes
 
 _LARGEST_PAGE = 100
 _GRAVITON = re.compile(r"^(a1|[a-z]+\d+g[a-z]*)(\.|$)")

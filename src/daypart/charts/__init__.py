@@ -5,12 +5,7 @@ kind of figure, `look` the palette and type sizes.
 """
 
 from daypart.charts.audience import hour_of_week, network_index
-from daypart.charts.campaign import (
-    by_market,
-    frequency_distribution,
-    reach_curve,
-    spots_by_week,
-)
+from daypart.charts.campaign import by_market, frequency_distribution, reach_curve, spots_by_week
 from daypart.charts.forecast import coverage, forecast_fan
 from daypart.charts.reached import added_reach, delivered_reach
 

@@ -37,7 +37,7 @@ def batch_emulator_command(
     """
     from daypart.batch_emulator import QUICK, EmulatorSettings
     from daypart.batch_emulator.server import serve_batch
-    from daypart.runs.stopping import stop_on_signals
+    from daypart.engine.tasks.stopping import stop_on_signals
     from daypart.storage import make_local_folder
 
     settings = EmulatorSettings.of({**(QUICK if quick else {}), **settings_of(pairs)})

@@ -11,7 +11,7 @@ from daypart.cli.faces import Outcome, Progress, comma_list, settings_of, verb
 from daypart.wording import counted
 
 if TYPE_CHECKING:
-    from daypart.runs.estimate import Estimate
+    from daypart.engine.costs.estimate import Estimate
 
 
 @verb("prices", "daypart prices --region us-east-1")
@@ -26,7 +26,7 @@ def prices_command(
     They are list prices until --refresh asks the Pricing and EC2 APIs; the answer is kept in
     daypart/prices.json of your configuration folder, a file that you may also write.
     """
-    from daypart.runs.prices import prices
+    from daypart.engine.costs.prices.prices import prices
 
     table = prices(region, refresh=refresh, families=comma_list(families), progress=progress)
     lines = [
@@ -84,7 +84,7 @@ def estimate_command(
     A pilot of twenty partitions is fitted here; a run on aws-batch is rehearsed on a virtual
     clock (needs the extra emulator). Nothing is submitted.
     """
-    from daypart.runs.estimate import estimate
+    from daypart.engine.costs.estimate import estimate
 
     found = estimate(
         store,

@@ -31,7 +31,7 @@ def deploy_command(
     PROVIDER is aws: bucket, image repository, compute environments that scale from zero, queues,
     job definition, log group, roles. Its last lines are the executor's settings.
     """
-    from daypart.deployment import deploy, template
+    from daypart.deployment.deploy import deploy, template
 
     if only_print:
         text = template(provider)

@@ -11,8 +11,8 @@ from daypart.cli.faces import Outcome, Progress, verb
 from daypart.wording import counted
 
 if TYPE_CHECKING:
-    from daypart.runs import RunCost
-    from daypart.runs.history import Execution
+    from daypart.engine.costs.cost import RunCost
+    from daypart.engine.results.history import Execution
 
 _PATH = click.Path()
 

@@ -94,7 +94,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave the process with an exit code (see `daypart.errors`)."""
     given = sys.argv[1:] if arguments is None else arguments
     if arguments is None and given[:1] == ["task"]:  # this process fits nothing itself
-        from daypart.runs.bare_imports import import_pyarrow_alone
+        from daypart.engine.tasks.bare_imports import import_pyarrow_alone
 
         import_pyarrow_alone()
     sys.exit(_exit_code(given))

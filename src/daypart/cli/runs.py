@@ -14,7 +14,8 @@ from daypart.errors import EXIT_DONE, EXIT_INPUT, EXIT_PARTITIONS_FAILED
 from daypart.wording import counted
 
 if TYPE_CHECKING:
-    from daypart.runs import RunReport, RunStatus
+    from daypart.engine.status import RunStatus
+    from daypart.runs.fit import RunReport
 
 _PATH = click.Path()
 _MODEL = click.option(
@@ -78,7 +79,7 @@ def fit_command(
     A row per partition, always. Interrupt it, run the same command again, and it goes on with
     what is missing. Exit code 3 when some partitions failed.
     """
-    from daypart.runs import fit, fit_requests
+    from daypart.runs.fit import fit, fit_requests
 
     settings: dict[str, Any] = {
         "run": run,
@@ -168,13 +169,13 @@ def task_command(
     those of --cores, DAYPART_CORES or SLURM_CPUS_PER_TASK. SIGTERM: flush, exit code 75. It
     prints its start and a summary or why it stopped; what models print goes to the run's logs.
     """
+    from daypart.engine.executors.array.child import task_of_child
+    from daypart.engine.tasks.attempt import attempt_task
+    from daypart.engine.tasks.stopping import stop_on_signals
     from daypart.errors import Interrupted
-    from daypart.runs.arrays import task_of_child
-    from daypart.runs.attempt import attempt_task
-    from daypart.runs.stopping import stop_on_signals
 
     if check is not None:
-        from daypart.runs.child_check import check_as_child
+        from daypart.engine.executors.array.child_check import check_as_child
 
         told = check_as_child(run, check)
         line = told.fault or "it can be fitted here"

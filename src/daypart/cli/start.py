@@ -128,7 +128,7 @@ def _docker() -> str:
 @click.option("--port", default=8765, show_default=True, help="0 for any that is free.")
 def serve_command(progress: Progress, folder: str, port: int) -> Outcome:
     """Show FOLDER's report and how far its runs are, on this machine alone, until Ctrl-C."""
-    from daypart.web import serve
+    from daypart.web.server import serve
 
     with serve(folder, port=port) as server:
         address = f"http://127.0.0.1:{server.server_port}/"

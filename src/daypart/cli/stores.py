@@ -12,7 +12,8 @@ from daypart.storage import read_toml
 from daypart.wording import counted
 
 if TYPE_CHECKING:
-    from daypart.viewing import DaypartTable, IngestReport
+    from daypart.viewing.dayparts import DaypartTable
+    from daypart.viewing.store.report import IngestReport
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 _PATH = click.Path()
@@ -64,7 +65,7 @@ def ingest_command(
     to a store; a file that was ingested before changes nothing.
     """
     from daypart import OnExecutor, ingest
-    from daypart.viewing import crediting_rules
+    from daypart.viewing.crediting import crediting_rules
 
     report = ingest(
         list(events),
@@ -90,7 +91,7 @@ def ingest_command(
 
 
 def _daypart_table(path: str | None) -> DaypartTable:
-    from daypart.viewing import STANDARD_DAYPARTS, daypart_table
+    from daypart.viewing.dayparts import STANDARD_DAYPARTS, daypart_table
 
     return daypart_table(read_toml(path)) if path else STANDARD_DAYPARTS
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from daypart.engine.tasks.threads import in_order
 from daypart.insights.viewing_minutes import Audience, positions_of
 from daypart.models.protocol import Window
 from daypart.progress import SILENT, Progress
-from daypart.runs.fitted import FittedRun
-from daypart.runs.threads import in_order
+from daypart.runs.forecasts.fitted_run import FittedRun
 from daypart.series import HOURS_PER_WEEK, datetime_to_hour, local_hours
 
 _DRAWS = 200

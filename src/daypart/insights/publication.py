@@ -8,23 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from daypart.engine.results.folder import RunFolder
 from daypart.errors import DaypartError
 from daypart.insights.coming_week import coming_week_audience
 from daypart.insights.privacy import Memberships, publishable
-from daypart.insights.ratings import (
-    UNIT,
-    WINDOW,
-    heat_map,
-    ratings_table,
-    readable,
-    top_networks,
-)
+from daypart.insights.ratings import UNIT, WINDOW, heat_map, ratings_table, readable, top_networks
 from daypart.insights.sampling_error import sampling_error
 from daypart.insights.sentences import DEFINITIONS, headlines_of
 from daypart.insights.viewing_minutes import Audience, membership, positions_of, read_audience
 from daypart.progress import SILENT, Progress
-from daypart.runs.fitted import FittedRun
-from daypart.runs.folder import RunFolder
+from daypart.runs.forecasts.fitted_run import FittedRun
 from daypart.series import SeriesStore
 from daypart.storage import (
     Location,

@@ -11,15 +11,9 @@ from numpy.typing import NDArray
 
 from daypart.errors import DaypartError
 from daypart.progress import SILENT, Progress
-from daypart.series import (
-    HOURS_PER_WEEK,
-    SeriesBlock,
-    SeriesStore,
-    datetime_to_hour,
-    local_hours,
-)
+from daypart.series import HOURS_PER_WEEK, SeriesBlock, SeriesStore, datetime_to_hour, local_hours
 from daypart.storage import read_table
-from daypart.viewing import daypart_table
+from daypart.viewing.dayparts import daypart_table
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from daypart.models.fitted_span import FittedSpan
+    from daypart.models.negbin.spans import FittedSpan
     from daypart.series import SeriesBlock
 
 

@@ -21,7 +21,7 @@ from daypart.storage import file_name_of, read_table
 
 if TYPE_CHECKING:
     from daypart.models.protocol import Forecast
-    from daypart.runs.fitted import FittedRun
+    from daypart.runs.forecasts.fitted_run import FittedRun
 
 _LEVELS = (50, 80, 95)
 _PROBABILITIES = [p for level in _LEVELS for p in (0.5 - level / 200, 0.5 + level / 200)]
@@ -34,9 +34,9 @@ def held_back_panel(sources: Sources, scores: Mapping[str, Any]) -> Panel | None
     The forecast is worked out from the posterior that the backtest kept; None where it kept
     none.
     """
+    from daypart.engine.results.parts import read_rows
     from daypart.models.protocol import Window
-    from daypart.runs.fitted import FittedRun
-    from daypart.runs.parts import read_rows
+    from daypart.runs.forecasts.fitted_run import FittedRun
 
     assert sources.backtest is not None
     folder = sources.backtest / file_name_of(scores["models"][0])

@@ -16,14 +16,7 @@ from daypart.charts.quantities import (
     POINTS,
     is_number,
 )
-from daypart.report.content import (
-    Definition,
-    Figure,
-    Section,
-    Table,
-    as_download,
-    segment_name,
-)
+from daypart.report.content import Definition, Figure, Section, Table, as_download, segment_name
 from daypart.report.plan_figures import currency_name, even_interval
 from daypart.report.sources import Sources
 from daypart.wording import counted

@@ -15,7 +15,7 @@ from daypart.storage import PathLike, local_path, read_json, read_table
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from daypart.runs import RunStatus
+    from daypart.engine.status import RunStatus
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def read_sources(
 def _read_status(run: PathLike | None) -> RunStatus | None:
     if run is None:
         return None
-    from daypart.runs import status
+    from daypart.engine.status import status
 
     return status(run)
 

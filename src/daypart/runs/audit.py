@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from daypart.engine.results.folder import RunFolder
 from daypart.errors import DaypartError
 from daypart.models.protocol import HasPosterior
 from daypart.progress import SILENT, Progress
-from daypart.runs.fitted import FittedRun
-from daypart.runs.folder import RunFolder
-from daypart.runs.parents import model_to_fit
-from daypart.runs.table_file import check_table_file, write_tables
+from daypart.runs.fitting.parents import model_to_fit
+from daypart.runs.forecasts.fitted_run import FittedRun
+from daypart.runs.forecasts.table_file import check_table_file, write_tables
 from daypart.series import SeriesStore
 from daypart.storage import Location, PathLike, read_table
 from daypart.wording import counted
@@ -199,7 +199,7 @@ class _Work:
 
     def judge(self, place: int, mean_count: float) -> dict[str, Any] | None:
         """Return the row of one partition."""
-        from daypart.models.judge import judge_partition
+        from daypart.models.negbin.nuts.compare import judge_partition
 
         row = self.rows.slice(place, 1).to_pylist()[0]
         block = self.store.read_region(row["region"], [row["row"]])

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import daypart
+from daypart._version import __version__
 from daypart.errors import DaypartError
+from daypart.models.registry import is_external_model, load_model, takes_calendar
 from daypart.progress import SILENT, Progress
-from daypart.runs.calendar_file import Calendar, read_calendar
 from daypart.runs.fit import fit
-from daypart.runs.forecasting import check_draws
-from daypart.runs.held_back import HeldBack, score_runs
-from daypart.runs.parameters import GivenParameters, read_parameters
-from daypart.runs.registry import is_own_model, load_model, takes_calendar
-from daypart.runs.sample import partition_names, sampled_store
-from daypart.runs.scoring import LEVELS, Scores
+from daypart.runs.forecasts.forecast import check_draws
+from daypart.runs.run.calendar import Calendar, read_calendar
+from daypart.runs.run.parameters import GivenParameters, read_parameters
+from daypart.runs.scoring.held_out import HeldBack, score_runs
+from daypart.runs.scoring.metrics import LEVELS, Scores
+from daypart.runs.scoring.sample import partition_names, sampled_store
 from daypart.series import HOURS_PER_WEEK, SeriesStore, hour_to_datetime
 from daypart.storage import Location, PathLike, file_name_of, make_folder, write_json, write_table
 from daypart.wording import counted
@@ -201,7 +201,7 @@ def backtest(
         for name in models:
             runs[name] = folder / file_name_of(name)
             fit(
-                chosen.folder if chosen is not None and is_own_model(name) else store,
+                chosen.folder if chosen is not None and is_external_model(name) else store,
                 run=runs[name],
                 model=name,
                 parameters=parameters if name == model else None,
@@ -260,7 +260,7 @@ def _finish(
     summary = {
         "kind": "daypart-backtest",
         "schema_version": 1,
-        "created_by": f"daypart {daypart.__version__}",
+        "created_by": f"daypart {__version__}",
         "store": str(store.folder),
         "models": list(models),
         "weeks": weeks,

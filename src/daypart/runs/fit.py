@@ -11,31 +11,31 @@ from typing import Any
 
 import numpy as np
 
-from daypart.errors import Interrupted
-from daypart.models import COMPILED_MODELS, compile_kernels
-from daypart.progress import SILENT, Progress, Step
-from daypart.runs.calendar_file import Calendar
-from daypart.runs.callbacks import ProgressBar, tell_all, tell_waiting
-from daypart.runs.compaction import LEAST_SHARE, compact_regions
-from daypart.runs.cost import keep_estimate
-from daypart.runs.executor import (
+from daypart.engine.costs.cost import keep_estimate
+from daypart.engine.executors.protocol import (
     Executor,
     LooksFirst,
     Request,
     executor_of_call,
     get_executor,
 )
-from daypart.runs.folder import RunFolder, RunSettings
-from daypart.runs.following import note_executor
-from daypart.runs.history import recorded
-from daypart.runs.limits import Limits
-from daypart.runs.parameters import GivenParameters
-from daypart.runs.parts import MISSING_STATUS, Standing, standing_of
-from daypart.runs.plan import Plan, draw_plan, write_plan
-from daypart.runs.registry import is_own_model
-from daypart.runs.settings import check_same_run, settings_of_call
-from daypart.runs.stopping import interruptible, stop_on_signals
-from daypart.runs.take_over import take_over_rows
+from daypart.engine.logs import note_executor
+from daypart.engine.plan.plan import Plan, draw_plan, write_plan
+from daypart.engine.plan.take_over import take_over_rows
+from daypart.engine.results.compaction import LEAST_SHARE, compact_regions
+from daypart.engine.results.folder import RunFolder, RunSettings
+from daypart.engine.results.history import recorded
+from daypart.engine.results.parts import MISSING_STATUS, Standing, standing_of
+from daypart.engine.tasks.callbacks import ProgressBar, tell_all, tell_waiting
+from daypart.engine.tasks.limits import Limits
+from daypart.engine.tasks.stopping import interruptible, stop_on_signals
+from daypart.errors import Interrupted
+from daypart.models.negbin.model import compile_kernels
+from daypart.models.registry import COMPILED_MODELS, is_external_model
+from daypart.progress import SILENT, Progress, Step
+from daypart.runs.run.calendar import Calendar
+from daypart.runs.run.parameters import GivenParameters
+from daypart.runs.run.settings import check_same_run, settings_of_call
 from daypart.series import SeriesStore
 from daypart.storage import Location, PathLike
 from daypart.wording import counted
@@ -311,7 +311,9 @@ def _execute(
 def _takes_long(settings: RunSettings) -> bool:
     """Tell whether few partitions may keep a process busy: own models, and sampling."""
     sets = [settings.parameters, *(override.parameters for override in settings.overrides)]
-    return is_own_model(settings.model) or any(each.get("inference") == "nuts" for each in sets)
+    return is_external_model(settings.model) or any(
+        each.get("inference") == "nuts" for each in sets
+    )
 
 
 def _report(folder: RunFolder, plan: Plan, standing: Standing, seconds: float) -> RunReport:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from daypart.engine.results.folder import RunFolder
 from daypart.errors import DaypartError
-from daypart.models import HasPosterior
+from daypart.models.protocol import HasPosterior
 from daypart.progress import SILENT, Progress
-from daypart.runs.fitted import FittedRun
-from daypart.runs.folder import RunFolder
-from daypart.runs.parents import model_to_fit
-from daypart.runs.table_file import check_table_file, write_tables
+from daypart.runs.fitting.parents import model_to_fit
+from daypart.runs.forecasts.fitted_run import FittedRun
+from daypart.runs.forecasts.table_file import check_table_file, write_tables
 from daypart.series import SeriesBlock, SeriesStore
 from daypart.storage import Location, PathLike
 from daypart.wording import counted
@@ -126,7 +126,7 @@ def posterior(
     --------
     >>> import tempfile
     >>> import numpy as np, pyarrow as pa
-    >>> from daypart.runs import fit
+    >>> from daypart.runs.fit import fit
     >>> from daypart.series import SeriesStore, block_from_arrays
     >>> folder = tempfile.mkdtemp()
     >>> keys = pa.table({"shop": ["a"], "unique_id": ["a"]})
@@ -264,7 +264,7 @@ class _PosteriorWork:
         """Return the columns of the hyperparameters."""
         import pyarrow as pa
 
-        from daypart.models.hyperparameters import SUMMARY
+        from daypart.models.negbin.posterior_columns import SUMMARY
 
         fields = [(name, pa.string()) for name in ("unique_id", "status", "reason")]
         for name in self.model.hyperparameters:

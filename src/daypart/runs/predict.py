@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, overload
 
 from daypart.progress import SILENT, Progress
-from daypart.runs.forecasting import RunForecast
-from daypart.runs.table_file import check_table_file, write_tables
+from daypart.runs.forecasts.forecast import RunForecast
+from daypart.runs.forecasts.table_file import check_table_file, write_tables
 from daypart.storage import Location, PathLike
 from daypart.wording import counted
 
@@ -137,7 +137,7 @@ def predict(
     --------
     >>> import tempfile
     >>> import numpy as np, pyarrow as pa
-    >>> from daypart.runs import fit
+    >>> from daypart.runs.fit import fit
     >>> from daypart.series import SeriesStore, block_from_arrays
     >>> folder = tempfile.mkdtemp()
     >>> keys = pa.table({"shop": ["a"], "unique_id": ["a"]})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import daypart
+from daypart._version import __version__
 from daypart.errors import DaypartError
 from daypart.series.block import MISSING, SeriesBlock
 from daypart.series.local_time import HOURS_PER_WEEK
@@ -231,7 +231,7 @@ class SeriesStore:
         return {
             "kind": _KIND,
             "schema_version": SCHEMA_VERSION,
-            "created_by": f"daypart {daypart.__version__}",
+            "created_by": f"daypart {__version__}",
             "grain": "hour",
             "generation": self.generation,
             "key": list(self.key),

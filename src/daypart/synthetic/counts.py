@@ -18,12 +18,7 @@ from daypart.synthetic.event_files import SIMULATED
 from daypart.synthetic.holidays import us_holidays
 from daypart.synthetic.households import SEGMENTS
 from daypart.synthetic.reference import MARKETS, NETWORKS, Market, read_markets, read_networks
-from daypart.synthetic.simulation_plan import (
-    DEFAULT_START,
-    LARGEST_SEED,
-    MOST_WEEKS,
-    check_range,
-)
+from daypart.synthetic.simulation_plan import DEFAULT_START, LARGEST_SEED, MOST_WEEKS, check_range
 
 if TYPE_CHECKING:
     import pyarrow as pa

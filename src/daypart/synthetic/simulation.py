@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import daypart
+from daypart._version import __version__
 from daypart.errors import DaypartError
 from daypart.progress import SILENT, Progress
 from daypart.storage import (
@@ -158,7 +158,7 @@ def simulate(
     head = {
         "kind": _KIND,
         "daypart.simulated": True,
-        "created_by": f"daypart {daypart.__version__}",
+        "created_by": f"daypart {__version__}",
         "arguments": arguments,
     }
     write_json(folder / _DESCRIPTION, {**head, "complete": False, "files": files})

@@ -12,44 +12,17 @@ from daypart.errors import DaypartError
 from daypart.progress import SILENT, Progress
 from daypart.series import SeriesBlock, SeriesStore
 from daypart.storage import Location, PathLike, file_digest
-from daypart.viewing.batch import (
-    Batch,
-    active_markets,
-    network_markets,
-    number_names,
-    segments_of,
-    settle_households,
-    staged_window,
-    window_before,
-)
-from daypart.viewing.commit import (
-    remove_superseded,
-)
 from daypart.viewing.crediting import CreditingRules
 from daypart.viewing.dayparts import STANDARD_DAYPARTS, DaypartTable
-from daypart.viewing.elsewhere import Elsewhere, Given, Where
-from daypart.viewing.household_key import household_key, key_fingerprint
-from daypart.viewing.mapping import ColumnMapping, read_mapping
-from daypart.viewing.market_update import MarketUpdate, Update, update_market
-from daypart.viewing.markets import Market
-from daypart.viewing.outcome import Tally, finish
-from daypart.viewing.quarantine import open_quarantine
-from daypart.viewing.reference import (
-    load_market_table,
-    load_reference,
-    markets_in_events,
-)
-from daypart.viewing.report import IngestReport, Rows, rows_of_json
-from daypart.viewing.segments import ALL_HOUSEHOLDS, Predicate, read_segments
-from daypart.viewing.settings import (
-    KEY_COLUMNS,
-    MEASURE,
-    Settings,
-    check_agreement,
-    open_previous,
-)
-from daypart.viewing.sources import Source, find_files, open_source
-from daypart.viewing.staging import (
+from daypart.viewing.market.market_update import MarketUpdate, Update, update_market
+from daypart.viewing.reading.household_key import household_key, key_fingerprint
+from daypart.viewing.reading.mapping import ColumnMapping, read_mapping
+from daypart.viewing.reading.markets import Market
+from daypart.viewing.reading.quarantine import open_quarantine
+from daypart.viewing.reading.reference import load_market_table, load_reference, markets_in_events
+from daypart.viewing.reading.segments import ALL_HOUSEHOLDS, Predicate, read_segments
+from daypart.viewing.reading.sources import Source, find_files, open_source
+from daypart.viewing.reading.staging import (
     StagedMarket,
     StagingRules,
     check_columns,
@@ -61,7 +34,22 @@ from daypart.viewing.staging import (
     staged_names,
     staged_rows_sql,
 )
-from daypart.viewing.workspace import Workspace, open_workspace
+from daypart.viewing.reading.workspace import Workspace, open_workspace
+from daypart.viewing.settings import KEY_COLUMNS, MEASURE, Settings, check_agreement, open_previous
+from daypart.viewing.store.batch import (
+    Batch,
+    active_markets,
+    network_markets,
+    number_names,
+    segments_of,
+    settle_households,
+    staged_window,
+    window_before,
+)
+from daypart.viewing.store.commit import remove_superseded
+from daypart.viewing.store.elsewhere import Elsewhere, Given, Where
+from daypart.viewing.store.outcome import Tally, finish
+from daypart.viewing.store.report import IngestReport, Rows, rows_of_json
 
 FROM_EVENTS = "from-events"
 """`households` for tables without one: every id in the events is a household of weight 1."""

@@ -17,8 +17,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from daypart.engine.status import status
 from daypart.errors import DaypartError
-from daypart.runs import status
 from daypart.storage import PathLike, local_path
 
 REPORT = "report.html"

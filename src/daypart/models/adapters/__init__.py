@@ -4,8 +4,3 @@ Each fits one partition at a time. What it keeps of a fit is what forecasts need
 Arrow columns: expected values hour by hour ahead, and how far they were off on held-out weeks. So
 a forecast needs neither the library nor the store, and nothing is ever unpickled.
 """
-
-from daypart.models.adapters.adapt import adapt
-from daypart.models.adapters.history import Partition
-
-__all__ = ["Partition", "adapt"]

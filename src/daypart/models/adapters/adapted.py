@@ -11,14 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daypart.errors import DaypartError, did_you_mean
-from daypart.models.adapters.ahead import (
-    FEWEST_HOURS,
-    ahead_schema,
-    forecast_ahead,
-    sample_ahead,
-)
+from daypart.models.adapters.ahead import FEWEST_HOURS, ahead_schema, forecast_ahead, sample_ahead
 from daypart.models.adapters.history import Partition
-from daypart.models.events import EventCalendar, parse_events
+from daypart.models.events.events import EventCalendar, parse_events
 from daypart.models.protocol import Forecast, Window
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from daypart.models.events import EventCalendar
+from daypart.models.events.events import EventCalendar
 from daypart.models.seeds import generator_of
 from daypart.series import local_hours
 from daypart.series.local_time import LocalHours

@@ -1,0 +1,1 @@
+"""Many tasks anywhere: plan, tasks, executors, results, costs."""

@@ -1,0 +1,134 @@
+"""What a run's work took, in core-seconds and in dollars, against what was expected of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from daypart.engine.costs.estimate import estimate_of_tasks
+from daypart.engine.costs.outlook import Foretells
+from daypart.engine.executors.protocol import Executor
+from daypart.engine.plan.plan import Plan
+from daypart.engine.results.folder import RunFolder
+from daypart.engine.results.history import Execution, read_history
+from daypart.errors import DaypartError
+from daypart.progress import SILENT
+from daypart.storage import PathLike, read_json, write_json
+
+RATES = "dollars_per_vcpu_hour"
+"""In `execution.json`: what a vCPU-hour of each queue costs."""
+
+
+@dataclass(frozen=True)
+class RunCost:
+    """What a run's work took, from its history.
+
+    Parameters
+    ----------
+    used : float
+        Core-seconds of blocks whose rows were kept.
+    lost : float
+        Core-seconds broken off by crashes, losses of machines and stops.
+    idle : float
+        Core-seconds held by executions and attempts beside that: starts, waiting, planning.
+    partitions : int
+        In the blocks kept.
+    dollars : float or None
+        Of all that was held on queues whose price is known; None where there is none. What
+        hosts cost before and between children, disks and data transfer are not in it.
+    dollars_lost, dollars_idle : float or None
+        Its parts.
+    expected : mapping or None
+        The estimate that was kept with the run (`estimate.json`); None where none was.
+    executions : sequence of Execution
+        A row per call of `fit` that fitted something, and per attempt of a task on a cluster.
+    """
+
+    used: float
+    lost: float
+    idle: float
+    partitions: int
+    dollars: float | None
+    dollars_lost: float | None
+    dollars_idle: float | None
+    expected: Mapping[str, Any] | None
+    executions: Sequence[Execution]
+
+
+def cost(run: PathLike) -> RunCost:
+    """Tell what a run used, lost and let idle, and what that cost.
+
+    Parameters
+    ----------
+    run : path
+
+    Returns
+    -------
+    RunCost
+
+    Raises
+    ------
+    DaypartError
+        Where there is no run.
+    """
+    folder = RunFolder.open(run)
+    # A driver whose tasks keep histories of their own holds no cores; counting both would
+    # count their blocks twice.
+    kept = [each for each in read_history(folder) if each.cores > 0]
+    rates = _rates_of(folder)
+    estimate = read_json(folder.estimate) if folder.estimate.exists() else None
+    return RunCost(
+        used=sum(each.used for each in kept),
+        lost=sum(each.lost for each in kept),
+        idle=sum(each.idle for each in kept),
+        partitions=sum(each.partitions for each in kept),
+        dollars=dollars_of([(each.queue, each.held) for each in kept], rates),
+        dollars_lost=dollars_of([(each.queue, each.lost) for each in kept], rates),
+        dollars_idle=dollars_of([(each.queue, each.idle) for each in kept], rates),
+        expected=estimate,
+        executions=kept,
+    )
+
+
+def dollars_so_far(folder: RunFolder, executions: Sequence[Execution]) -> float | None:
+    """Return what executions cost; None where no price is known."""
+    held = [(each.queue, each.held) for each in executions if each.cores > 0]
+    return dollars_of(held, _rates_of(folder))
+
+
+def dollars_of(held: Sequence[tuple[str, float]], rates: Mapping[str, float]) -> float | None:
+    """Price core-seconds by queue; None where none of the queues has a price.
+
+    Examples
+    --------
+    >>> dollars_of([("spot", 7200.0), ("", 60.0)], {"spot": 0.02})
+    0.04
+    """
+    priced = [seconds / 3600 * rates[queue] for queue, seconds in held if queue in rates]
+    return sum(priced) if priced else None
+
+
+def keep_estimate(folder: RunFolder, runner: Executor, plan: Plan) -> None:
+    """Write what the plan of a new run is expected to take, for `cost` to compare with.
+
+    The first estimate counts: what is resumed is a part of what it tells. Without SimPy, which
+    the rehearsal needs, there is none.
+    """
+    new = plan.pending == plan.partitions or not folder.estimate.exists()
+    if not (new and plan.costs and isinstance(runner, Foretells)):
+        return
+    try:
+        told = estimate_of_tasks(
+            runner, plan.tasks, plan.costs, runner.task_size.cores, SILENT, rehearsals=1
+        )
+    except DaypartError:
+        return
+    write_json(folder.estimate, asdict(told))
+
+
+def _rates_of(folder: RunFolder) -> Mapping[str, float]:
+    if not folder.execution.exists():
+        return {}
+    rates: Mapping[str, float] = read_json(folder.execution).get(RATES, {})
+    return rates

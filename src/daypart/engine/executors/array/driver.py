@@ -1,0 +1,330 @@
+"""The driver's loop: submit, look at the parents, mend what failed, until all rows are there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from daypart.engine.executors.array.clock import Clock
+from daypart.engine.executors.array.records import Record, Records
+from daypart.engine.executors.array.results import Results
+from daypart.engine.executors.array.scheduler import Cause, FailedChild, Scheduler, Standing
+from daypart.engine.executors.array.submission import (
+    MOST_ESCALATIONS,
+    ArraySettings,
+    first_memory,
+    plan_submissions,
+)
+from daypart.engine.executors.protocol import Task
+from daypart.engine.tasks.events import Event, OnEvent, Submitted, TaskFailed, TaskFinished, Waiting
+from daypart.engine.tasks.stopping import Stop
+from daypart.errors import DaypartError, Interrupted
+from daypart.storage import Location
+
+OpenJobs = Callable[[Location], Scheduler]
+
+_MEND_EVERY_SECONDS = 600.0
+_MOST_ROUNDS_WITHOUT_PROGRESS = 3
+_SECONDS_TO_END = 300.0
+_COULD_BE_A_USER = frozenset({Cause.LOST, Cause.CRASH, Cause.FAULT})
+_LOOKING_SHARE = 20.0
+"""Looking for new parts may take one part in so many of the time."""
+
+
+@dataclass
+class _Live:
+    """A job that has not ended."""
+
+    record: Record
+    failed: set[int] = field(default_factory=set)
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+class Driver:
+    """One call of `execute`.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+    jobs : Scheduler
+    results : Results
+        What has rows; the truth, where a scheduler only tells what ended.
+    settings : ArraySettings
+    clock : Clock
+    on_event : callable
+    stop : Stop
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        jobs: Scheduler,
+        results: Results,
+        settings: ArraySettings,
+        clock: Clock,
+        on_event: OnEvent,
+        stop: Stop,
+    ) -> None:
+        self.tasks = {task.index: task for task in tasks}
+        self.jobs = jobs
+        self.results = results
+        self.settings = settings
+        self.clock = clock
+        self.tell = on_event
+        self.stop = stop
+        self.live: dict[str, _Live] = {}
+        self.polls = 0
+        self._to_mend: dict[int, None] = {}
+        self._rounds: dict[int, int] = {}
+        self._least_memory: dict[int, int] = {}
+        self._one_by_one: set[int] = set()
+        self._stuck: dict[int, int] = {}
+        self._left_before: dict[int, int] = {}
+        self._mended_at = clock.now()
+        self._moved_at = clock.now()
+        self._look_at = 0.0
+        self._told_waiting = ""
+        self._pause = settings.poll_seconds / 16
+
+    def work(self) -> None:
+        """Run until every task has all its rows; see `Executor.execute`."""
+        self._tell(self.results.finished_before())
+        self._attach()
+        # A job that ended since the results were read has its rows now: not to be done twice.
+        self._look(now=True)
+        held = {task for live in self.live.values() for task in live.record.submission.tasks}
+        self._submit([task for task in self.results.unfinished() if task not in held])
+        while self.live or self._to_mend:
+            if self.stop.requested and self.results.unfinished():
+                self._end_early()
+            self._mend_if_due()
+            self.clock.sleep(self._pause)
+            self._pause = min(self._pause * 1.5, self.settings.poll_seconds)
+            self._poll()
+
+    # Submitting.
+
+    def _attach(self) -> None:
+        """Go on with the jobs of a driver that is gone."""
+        self._rounds = self.jobs.records.rounds()
+        for record in self.jobs.recover():
+            if set(record.submission.tasks) & set(self.tasks):
+                self._watch(record)
+
+    def _submit(self, tasks: Sequence[int]) -> None:
+        for submission in plan_submissions(
+            [self.tasks[task] for task in tasks],
+            self.settings,
+            rounds=self._rounds,
+            least_memory=self._least_memory,
+            one_by_one=self._one_by_one,
+        ):
+            if self.stop.requested:
+                return
+            self._watch(self.jobs.submit(submission))
+            for task in submission.tasks:
+                self._rounds[task] = submission.round + 1
+            self.tell(Submitted(submission.name, len(submission.tasks)))
+
+    def _watch(self, record: Record) -> None:
+        self.live[record.job_id] = _Live(record)
+        for task in record.submission.tasks:
+            if task in self.tasks:
+                self._left_before[task] = self.results.rows_left(task)
+
+    # Looking.
+
+    def _poll(self) -> None:
+        """Ask the scheduler for the arrays, and the run's folder for new parts."""
+        self.polls += 1
+        standing = self.jobs.standing(list(self.live))
+        ended = [job_id for job_id, each in standing.items() if each.ended]
+        # A child that ended flushed first: without its last rows it would look like a fault.
+        more_failed = [
+            job_id for job_id, each in standing.items() if self._more_failed(job_id, each)
+        ]
+        self._look(now=bool(ended or more_failed))
+        for job_id, each in standing.items():
+            self._take_in(self.live[job_id], each)
+        for job_id in ended:
+            self._close(self.live.pop(job_id), standing[job_id])
+        self._tell_if_blocked(standing)
+
+    def _look(self, *, now: bool) -> None:
+        started = self.clock.now()
+        if now or started >= self._look_at:
+            self._tell(self.results.news())
+            self._look_at = self.clock.now() + _LOOKING_SHARE * (self.clock.now() - started)
+
+    def _more_failed(self, job_id: str, standing: Standing) -> bool:
+        return standing.failed > len(self.live[job_id].failed)
+
+    def _take_in(self, live: _Live, standing: Standing) -> None:
+        """Look closer at a job whose counts changed; list its failed children if more failed."""
+        if standing.counts != live.counts:
+            self._moved_at = self.clock.now()
+        more_failed = self._more_failed(live.record.job_id, standing)
+        live.counts = standing.counts
+        if more_failed:
+            for child in self.jobs.failed_children(live.record):
+                if child.index not in live.failed:
+                    live.failed.add(child.index)
+                    self._child_failed(live.record, child, terminated=standing.terminated)
+
+    def _close(self, live: _Live, standing: Standing) -> None:
+        """Take leave of an ended job; what it left without rows is mended."""
+        self.jobs.records.note(live.record, ended=True)
+        for task in live.record.submission.tasks:
+            if task in self.tasks and self.results.rows_left(task) > 0:
+                if task not in self._to_mend:
+                    self._left_without_reason(task, terminated=standing.terminated)
+                self._to_mend[task] = None
+        if self._to_mend:
+            self._mended_at = float("-inf")
+
+    def _left_without_reason(self, task: int, *, terminated: bool) -> None:
+        """Stop where a task ends well again and again, and its rows are not there."""
+        if terminated:
+            self._ended_by_user()
+        self._stuck[task] = self._stuck.get(task, 0) + 1
+        if self._stuck[task] >= _MOST_ROUNDS_WITHOUT_PROGRESS:
+            self._end_all("no progress")
+            raise DaypartError(
+                f"task {task} ended {self._stuck[task]} times without all its rows",
+                hint="see whether the tasks write to the place where the run lies",
+            )
+
+    def _tell_if_blocked(self, standing: dict[str, Standing]) -> None:
+        """Show what the scheduler says, once nothing has run or moved for a while."""
+        at_work = any(each.at_work for each in standing.values())
+        if at_work or not self.live:
+            self._moved_at, self._told_waiting = self.clock.now(), ""
+            return
+        if self.clock.now() - self._moved_at < self.settings.blocked_seconds:
+            return
+        job_id, live = next(iter(self.live.items()))
+        reason = self.jobs.why_waiting(live.record, standing.get(job_id))
+        reason = reason or f"queue {live.record.submission.queue}: no host yet"
+        if reason != self._told_waiting:
+            self.tell(Waiting(reason))
+        self._told_waiting = reason
+        self._moved_at = self.clock.now()
+
+    # Mending.
+
+    def _child_failed(self, record: Record, child: FailedChild, *, terminated: bool) -> None:
+        task = record.submission.tasks[child.index]
+        if task not in self.tasks or self.results.rows_left(task) <= 0:
+            return
+        cause = child.cause
+        if cause is Cause.ENDED_BY_USER or (terminated and cause in _COULD_BE_A_USER):
+            self._ended_by_user()
+        if cause is Cause.FAULT:
+            self._end_all(f"task {task} failed")
+            raise DaypartError(
+                f"{record.submission.name}: task {task} ended with {child.description}",
+                hint=self.results.last_words(task) or self.jobs.where_it_told(record, child.index),
+            )
+        gives_up = self._prepare_another_try(task, record, cause)
+        self.tell(TaskFailed(task, child.description, will_retry=not gives_up))
+        if gives_up:
+            self._tell(
+                self.results.give_up(task, child.description, everything=cause is Cause.MEMORY)
+            )
+        if self.results.rows_left(task) > 0:
+            self._to_mend[task] = None
+
+    def _prepare_another_try(self, task: int, record: Record, cause: Cause) -> bool:
+        """Note how a task is tried next; return whether what it stands at is given up."""
+        left = self.results.rows_left(task)
+        progress = left < self._left_before.get(task, left + 1)
+        self._left_before[task] = left
+        self._stuck[task] = 0 if progress else self._stuck.get(task, 0) + 1
+        if cause in (Cause.MEMORY, Cause.WORKER_MEMORY):
+            most = first_memory(self.tasks[task], self.settings) << MOST_ESCALATIONS
+            wanted = 2 * record.submission.memory
+            self._least_memory[task] = min(wanted, most)
+            return wanted > most
+        self._least_memory[task] = record.submission.memory
+        if cause is Cause.LOST:
+            if self._stuck[task] >= _MOST_ROUNDS_WITHOUT_PROGRESS:
+                self._end_all("no progress")
+                raise DaypartError(
+                    f"task {task} lost its hosts in {self._stuck[task]} rounds without a row",
+                    hint="shorten task_minutes, or use a queue that nobody takes hosts from",
+                )
+            return False
+        if cause is Cause.TIMEOUT and progress:
+            return False
+        alone = task in self._one_by_one
+        self._one_by_one.add(task)
+        return alone and not progress
+
+    def _mend_if_due(self) -> None:
+        """Submit what failed anew: when a job has ended, and every ten minutes."""
+        due = self.clock.now() - self._mended_at >= _MEND_EVERY_SECONDS
+        if not self._to_mend or not (due or not self.live):
+            return
+        tasks, self._to_mend = list(self._to_mend), {}
+        self._mended_at = self.clock.now()
+        self._submit([task for task in tasks if self.results.rows_left(task) > 0])
+
+    # Ending.
+
+    def _end_early(self) -> None:
+        """Stop as asked: the children flush what they have, unless they are to go on alone."""
+        if self.settings.leave_running:
+            raise Interrupted(
+                f"stopped by {self.stop.reason}; {len(self.live)} jobs go on in {self.jobs.title}",
+                hint="run the same command again to attach to them",
+            )
+        self._end_all(f"stopped by {self.stop.reason}")
+        if self.results.unfinished():
+            raise Interrupted(f"stopped by {self.stop.reason}")
+        self._to_mend.clear()
+
+    def _end_all(self, reason: str) -> None:
+        """End every job, and wait until their children have flushed."""
+        for job_id in self.live:
+            self.jobs.terminate(job_id, f"daypart: {reason}")
+        deadline = self.clock.now() + _SECONDS_TO_END
+        pause = min(1.0, self.settings.poll_seconds)
+        while self.live and self.clock.now() < deadline:
+            self.clock.sleep(pause)
+            for job_id, standing in self.jobs.standing(list(self.live)).items():
+                if standing.ended:
+                    self.jobs.records.note(self.live.pop(job_id).record, ended=True)
+        self._tell(self.results.news())
+
+    def _ended_by_user(self) -> None:
+        self._end_all("cancelled")
+        raise Interrupted(
+            f"the run was cancelled in {self.jobs.title}",
+            hint="run the same command again to go on",
+        )
+
+    def _tell(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self.tell(event)
+            if isinstance(event, TaskFinished):
+                self._to_mend.pop(event.task, None)
+
+
+def tasks_at_work(run: Location, open_jobs: OpenJobs) -> frozenset[int]:
+    """Return the tasks of arrays that an earlier driver left running.
+
+    Without records of any the scheduler is not asked, so that no credentials are needed.
+    """
+    live = [] if Records(run).all_ended() else open_jobs(run).recover()
+    return frozenset(task for record in live for task in record.submission.tasks)
+
+
+def cancel_arrays(run: Location, open_jobs: OpenJobs) -> int:
+    """End what an earlier driver left running; return how many tasks that were."""
+    if Records(run).all_ended():
+        return 0
+    jobs = open_jobs(run)
+    live = jobs.recover()
+    for record in live:
+        jobs.terminate(record.job_id, "daypart: cancelled")
+    return sum(len(record.submission.tasks) for record in live)

@@ -1,0 +1,113 @@
+"""The AWS Batch executor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from daypart.engine.costs.outlook import Outlook, Uncertainty
+from daypart.engine.executors.array.child_check import fits_own_model
+from daypart.engine.executors.array.clock import WallClock
+from daypart.engine.executors.array.driver import Driver, cancel_arrays, tasks_at_work
+from daypart.engine.executors.array.records import Records
+from daypart.engine.executors.array.results import PartResults
+from daypart.engine.executors.array.run_check import check_run
+from daypart.engine.executors.array.submission import plan_submissions
+from daypart.engine.executors.aws_batch.calls import BatchCalls, make_client
+from daypart.engine.executors.aws_batch.jobs import Jobs
+from daypart.engine.executors.aws_batch.outlook import outlook_of
+from daypart.engine.executors.aws_batch.preflight import check_account
+from daypart.engine.executors.aws_batch.pricing import Rates, with_price_ratio
+from daypart.engine.executors.aws_batch.request import submit_request
+from daypart.engine.executors.aws_batch.settings import AwsBatchSettings
+from daypart.engine.executors.aws_batch.trial import try_in_containers
+from daypart.engine.executors.protocol import Request, Task, TaskSize
+from daypart.engine.tasks.events import OnEvent
+from daypart.engine.tasks.stopping import Stop
+from daypart.errors import DaypartError
+from daypart.progress import Progress
+from daypart.storage import Location
+
+
+class AwsBatchExecutor:
+    """Runs tasks as array jobs of AWS Batch, as few calls as possible, and none of them twice.
+
+    A driver that died is replaced by running the same command: what was submitted stands beside
+    the plan, so the new driver attaches to the arrays that still run.
+
+    Examples
+    --------
+    >>> AwsBatchExecutor().task_size
+    TaskSize(minutes=10.0, cores=4)
+    """
+
+    name: ClassVar[str] = "aws-batch"
+    settings_type: ClassVar[type[AwsBatchSettings]] = AwsBatchSettings
+
+    def __init__(self, settings: AwsBatchSettings | None = None) -> None:
+        self.settings = settings or AwsBatchSettings()
+
+    @property
+    def task_size(self) -> TaskSize:
+        """Tasks of some minutes, on all the cores of a child."""
+        return TaskSize(self.settings.task_minutes, self.settings.vcpus)
+
+    def outlook(
+        self,
+        tasks: Sequence[Task],
+        uncertainty: Uncertainty,
+        progress: Progress,
+        rehearsals: int | None = None,
+    ) -> Outlook:
+        """Rehearse tasks on a virtual clock, and price them; see `Foretells`."""
+        settings = with_price_ratio(self.settings)
+        return outlook_of(tasks, settings, uncertainty, progress, rehearsals)
+
+    def dollars_per_vcpu_hour(self) -> Mapping[str, float]:
+        """Return the price by queue, of today's table; see `Priced`."""
+        try:
+            return Rates.of(self.settings).by_queue(self.settings)
+        except DaypartError:
+            return {}
+
+    def requests(self, tasks: Sequence[Task]) -> list[Request]:
+        """Return the SubmitJob calls, without making them; see `Executor`."""
+        if not tasks:
+            return []
+        run, settings = tasks[0].run, with_price_ratio(self.settings)
+        return [
+            Request("SubmitJob", submit_request(each, run, settings), each.tasks)
+            for each in plan_submissions(tasks, settings, rounds=Records(run).rounds())
+        ]
+
+    def look(self, run: Location) -> None:
+        """Look at the account; see `LooksFirst`."""
+        check_account(run, self._jobs(run).calls, self.settings)
+
+    def active_tasks(self, run: Location) -> frozenset[int]:
+        """Return the tasks of arrays that still run in Batch; see `Executor`."""
+        return tasks_at_work(run, self._jobs)
+
+    def execute(self, tasks: Sequence[Task], on_event: OnEvent, stop: Stop | None = None) -> None:
+        """Submit tasks and see them through; see `Executor`."""
+        if not tasks:
+            return
+        run, stop = tasks[0].run, stop or Stop()
+        check_run(run)
+        jobs = self._jobs(run, lambda: stop.requested)
+        check_account(run, jobs.calls, self.settings)
+        if self.settings.try_model and fits_own_model(run) and not jobs.records.read():
+            try_in_containers(jobs, self.settings, on_event, stop)
+        results = PartResults(run, tasks, self.name)
+        clock = jobs.calls.clock
+        settings = with_price_ratio(self.settings)
+        Driver(tasks, jobs, results, settings, clock, on_event, stop).work()
+
+    def cancel(self, run: Location) -> int:
+        """End the arrays that an earlier driver left running; see `Executor`."""
+        return cancel_arrays(run, self._jobs)
+
+    def _jobs(self, run: Location, in_a_hurry: Callable[[], bool] = lambda: False) -> Jobs:
+        client: Any = make_client(self.settings.region, self.settings.endpoint_url)
+        clock = WallClock(in_a_hurry)
+        return Jobs(run, BatchCalls(client, clock, self.settings.calls_per_second), self.settings)

@@ -1,0 +1,75 @@
+"""What a failed child means for the partitions that it left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from daypart.engine.executors.array.scheduler import Cause
+from daypart.errors import EXIT_INTERRUPTED, EXIT_OUT_OF_MEMORY
+
+_MEMORY = "OutOfMemoryError"
+
+
+@dataclass(frozen=True)
+class EndedChild:
+    """What Batch tells of a child that it has given up.
+
+    Parameters
+    ----------
+    exit_code : int or None
+    reason : str
+        The container's.
+    status_reason : str
+        The job's.
+    """
+
+    exit_code: int | None
+    reason: str
+    status_reason: str
+
+
+def cause_of(child: EndedChild) -> Cause:
+    """Tell a failed child's cause.
+
+    A container's end for want of memory is told by the reason, its own or the job's, never by the
+    exit code; that of one of its workers by the exit code of our own task.
+
+    Examples
+    --------
+    >>> oom = "OutOfMemoryError: Container killed due to memory usage"
+    >>> cause_of(EndedChild(137, oom, "Essential container in task exited"))
+    <Cause.MEMORY: 'out of memory'>
+    >>> cause_of(EndedChild(137, "", oom))
+    <Cause.MEMORY: 'out of memory'>
+    >>> cause_of(EndedChild(None, "", "Host EC2 (instance i-1) terminated."))
+    <Cause.LOST: 'lost'>
+    """
+    if child.reason.startswith(_MEMORY) or child.status_reason.startswith(_MEMORY):
+        return Cause.MEMORY
+    if child.exit_code == EXIT_OUT_OF_MEMORY:
+        return Cause.WORKER_MEMORY
+    if "exceeded timeout" in child.status_reason:
+        return Cause.TIMEOUT
+    lost = ("Host EC2", "Task failed to start")
+    if child.status_reason.startswith(lost) or child.exit_code == EXIT_INTERRUPTED:
+        return Cause.LOST
+    if child.exit_code is not None and child.exit_code > 128:
+        return Cause.CRASH
+    return Cause.FAULT
+
+
+def describe(child: EndedChild) -> str:
+    """Return how a child ended, for people.
+
+    Examples
+    --------
+    >>> describe(EndedChild(2, "", "Essential container in task exited"))
+    'exit code 2'
+    >>> describe(EndedChild(None, "CannotPullContainerError: no such image", "Task failed"))
+    'CannotPullContainerError: no such image'
+    """
+    if child.reason:
+        return child.reason
+    if child.exit_code == EXIT_OUT_OF_MEMORY:
+        return Cause.WORKER_MEMORY.value
+    return f"exit code {child.exit_code}" if child.exit_code is not None else child.status_reason

@@ -1,0 +1,1 @@
+"""Tasks as array jobs of Slurm."""

@@ -1,0 +1,327 @@
+"""The pilot: a few partitions fitted before a run, to know what all of them will take."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daypart.engine.plan.packing import memory_request
+from daypart.engine.results.folder import RunFolder, RunSettings
+from daypart.engine.results.parts import MISSING_STATUS, Standing, standing_of
+from daypart.engine.tasks.events import BlockFinished, Event
+from daypart.engine.tasks.stopping import Stop
+from daypart.errors import Interrupted
+from daypart.models.negbin.model import compile_kernels
+from daypart.models.registry import COMPILED_MODELS
+from daypart.series import SeriesStore
+from daypart.storage import make_folder, read_table, write_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SAMPLE = 20
+STRATA = 5
+BUDGET_SECONDS = 60.0
+"""A pilot ends then with what it has; a partition that took longer gets a task of its own."""
+
+NEIGHBOURS = 161
+"""Fitted as the engine does: one alone, then blocks of 32 and of 128, the last of which counts."""
+
+_SECONDS_OF_A_BLOCK = 1.0
+"""A block that took so long tells enough."""
+
+_CLEARLY_LESS = 0.8
+_ENOUGH_KNOWN = 50
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """What was measured.
+
+    Parameters
+    ----------
+    hours : int64 array, shape (sample,)
+        Sizes of the partitions fitted.
+    seconds : float64 array, shape (sample,)
+        In a block of many, where that saves something to speak of, else alone. Empty where
+        none ended within the budget.
+    peak_bytes : int
+        Highest memory of the process that fitted them.
+    """
+
+    hours: NDArray[np.int64]
+    seconds: NDArray[np.float64]
+    peak_bytes: int
+
+
+def choose_sample(hours: NDArray[np.int64], most: int = SAMPLE) -> NDArray[np.int64]:
+    """Choose partitions of all sizes: evenly over their ranks, one of middle size first.
+
+    The first warms up what the model loads or compiles, and its seconds do not count.
+
+    Examples
+    --------
+    >>> choose_sample(np.array([10, 40, 20, 30]), 3).tolist()
+    [3, 0, 1]
+    """
+    order = np.argsort(hours, kind="stable")
+    ranks = np.unique(np.linspace(0, len(order) - 1, min(most, len(order))).round().astype(int))
+    chosen = order[ranks].tolist()
+    if not chosen:
+        return np.empty(0, np.int64)
+    middle = chosen.pop((len(chosen) - 1) // 2)
+    return np.array([middle, *chosen], np.int64)
+
+
+def choose_neighbours(
+    rows: pa.Table, sample: NDArray[np.int64], most: int = NEIGHBOURS
+) -> NDArray[np.int64]:
+    """Choose partitions that may be fitted as one block, none of them of the sample.
+
+    Blocks never span regions, so these are neighbours in the middle of the largest one.
+
+    Parameters
+    ----------
+    rows : pyarrow.Table
+        Of a plan.
+    sample : int64 array, shape (sample,)
+        Positions in `rows`, as are those returned.
+    most : int
+    """
+    left = np.setdiff1d(np.arange(len(rows)), sample)
+    if not len(left):
+        return left
+    regions = rows.column("region").to_numpy(zero_copy_only=False).astype(str)[left]
+    names, counts = np.unique(regions, return_counts=True)
+    own = left[regions == names[counts.argmax()]]
+    own = own[np.argsort(rows.column("row").to_numpy()[own], kind="stable")]
+    first = max(0, (len(own) - most) // 2)
+    chosen: NDArray[np.int64] = own[first : first + most]
+    return chosen
+
+
+def expected_seconds(pilot: Pilot, hours: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return what partitions are expected to take, by their size.
+
+    The sample is divided into strata of about equal numbers by size; between the means of
+    strata seconds are interpolated, beyond them they stay.
+
+    Parameters
+    ----------
+    pilot : Pilot
+    hours : int64 array, shape (partitions,)
+
+    Returns
+    -------
+    float64 array, shape (partitions,)
+        `BUDGET_SECONDS` where nothing was measured.
+
+    Examples
+    --------
+    >>> pilot = Pilot(np.array([10, 20]), np.array([1.0, 2.0]), 0)
+    >>> expected_seconds(pilot, np.array([5, 15, 99])).tolist()
+    [1.0, 1.5, 2.0]
+    """
+    if len(pilot.seconds) == 0:
+        return np.full(len(hours), BUDGET_SECONDS)
+    order = np.argsort(pilot.hours, kind="stable")
+    strata = [each for each in np.array_split(order, STRATA) if len(each)]
+    sizes = np.array([pilot.hours[each].mean() for each in strata])
+    means = np.array([pilot.seconds[each].mean() for each in strata])
+    kinds, of_kind = np.unique(sizes, return_inverse=True)
+    joined = np.bincount(of_kind, means) / np.bincount(of_kind)
+    return np.interp(hours, kinds, joined)
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What partitions are expected to take.
+
+    Parameters
+    ----------
+    seconds : float64 array, shape (partitions,)
+    memory_bytes : int or None
+        Of one worker, with head room.
+    sample : int
+        Partitions whose seconds this is told from; 0 where nothing was measured.
+    spread : float
+        Standard deviation of a partition's seconds, relative to what was expected of it.
+    """
+
+    seconds: NDArray[np.float64]
+    memory_bytes: int | None
+    sample: int = 0
+    spread: float = 0.0
+
+
+def costs_of(
+    folder: RunFolder,
+    store: SeriesStore,
+    settings: RunSettings,
+    standing: Standing,
+    pending: NDArray[np.bool_],
+) -> Costs:
+    """Return what the pending partitions of a run are expected to take.
+
+    A partition that was fitted before counts with the seconds of then; the others go by size,
+    measured on rows that are there or, where these are few, on a pilot.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    store : SeriesStore
+    settings : RunSettings
+    standing : Standing
+        Of all partitions.
+    pending : bool array, shape (partitions of the standing,)
+    """
+    rows = standing.rows.filter(_mask(pending))
+    hours = hours_of(store, rows)
+    before = rows.column("seconds").to_numpy().astype(float)
+    known = standing.rows.filter(_mask(standing.statuses() == "ok"))
+    if len(known) >= _ENOUGH_KNOWN:
+        sizes = known.column("hours").to_numpy().astype(np.int64)
+        pilot = Pilot(sizes, known.column("seconds").to_numpy().astype(float), 0)
+    else:
+        sample = choose_sample(hours)
+        neighbours = rows.take(choose_neighbours(rows, sample))
+        pilot = run_pilot(folder, store, settings, rows.take(sample), neighbours)
+    seconds = np.where(np.isnan(before), expected_seconds(pilot, hours), before)
+    memory = memory_request([pilot.peak_bytes], base=0.0, workers=1) if pilot.peak_bytes else None
+    return Costs(seconds, memory, len(pilot.seconds), spread_of(pilot))
+
+
+def spread_of(pilot: Pilot) -> float:
+    """Return the relative standard deviation of seconds around those expected by size.
+
+    Examples
+    --------
+    >>> spread_of(Pilot(np.array([10, 10, 10]), np.array([1.0, 2.0, 3.0]), 0))
+    0.5
+    """
+    if len(pilot.seconds) < 2:
+        return 0.0
+    expected = np.maximum(expected_seconds(pilot, pilot.hours), np.finfo(float).tiny)
+    mean = pilot.seconds.mean()
+    # Relative to the mean, so that a partition that takes next to nothing does not count most.
+    return float(np.std((pilot.seconds - expected) / max(mean, 1e-9), ddof=1))
+
+
+def run_pilot(
+    folder: RunFolder,
+    store: SeriesStore,
+    settings: RunSettings,
+    sample: pa.Table,
+    neighbours: pa.Table | None = None,
+    budget: float | None = None,
+) -> Pilot:
+    """Fit a sample, partition by partition, in a worker process and a folder of its own.
+
+    Then neighbours in blocks: where a fit takes milliseconds, most of them go into what a block
+    costs whatever its size, and a block of one tells many times what a partition takes in a run.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        Of the run; nothing is written there.
+    store : SeriesStore
+    settings : RunSettings
+    sample : pyarrow.Table
+        Rows of a plan.
+    neighbours : pyarrow.Table, optional
+        Rows of one region, none of them of the sample.
+    budget : float, optional
+        Seconds; `BUDGET_SECONDS` when left out.
+    """
+    from daypart.engine.executors.workers import Crew
+    from daypart.engine.tasks.task import Slice
+
+    if settings.model in COMPILED_MODELS:
+        compile_kernels()  # once for all workers, and not out of the pilot's minute
+    stop, peaks, alone = Stop(), [0], len(sample)
+
+    def tell(event: Event) -> None:
+        if isinstance(event, BlockFinished):
+            peaks.append(event.peak_bytes)
+            if event.task == alone and event.ok > 1 and event.seconds > _SECONDS_OF_A_BLOCK:
+                stop.request("pilot")
+
+    with tempfile.TemporaryDirectory(prefix="daypart-pilot-") as temporary:
+        place = RunFolder.at(temporary)
+        make_folder(place.parts)
+        if folder.parents.exists():
+            write_table(place.parents, read_table(folder.parents))
+        else:  # nothing was fitted yet: their prior takes no longer, whatever it says
+            settings = replace(settings, parents=None)
+        place.write_settings(replace(settings, store=place.relative_store(store.folder)))
+        plan = _plan_of(sample, neighbours)
+        write_table(place.plan, plan)
+        clock = threading.Timer(
+            BUDGET_SECONDS if budget is None else budget, stop.request, ("pilot",)
+        )
+        clock.start()
+        try:
+            with suppress(Interrupted):
+                pieces = [Slice(task) for task in np.unique(plan.column("task")).tolist()]
+                Crew(place.path, pieces, 1, tell, stop, name="pilot", one_by_one=1).work()
+        finally:
+            clock.cancel()
+        return _measured(standing_of(place, plan), alone, max(peaks))
+
+
+def _measured(standing: Standing, alone: int, peak: int) -> Pilot:
+    """Return what the tasks below `alone`, and the blocks of that one, tell."""
+    done = standing.rows.filter(_mask(standing.statuses() != MISSING_STATUS)).sort_by("task")
+    hours = done.column("hours").to_numpy().astype(np.int64)
+    seconds = done.column("seconds").to_numpy().astype(float)
+    single = done.column("task").to_numpy() < alone
+    warm = slice(1, None) if single.sum() > 2 else slice(None)
+    pilot = Pilot(hours[single][warm], seconds[single][warm], peak)
+    if single.all() or not single.any():
+        return pilot
+    parts, sizes = np.unique(done.column("part").to_numpy()[~single], return_counts=True)
+    block = ~single & (done.column("part").to_numpy() == parts[sizes.argmax()])
+    # Of the same partitions: what they take as a block, over what they would take one by one.
+    share = seconds[block].sum() / max(expected_seconds(pilot, hours[block]).sum(), 1e-9)
+    if sizes.max() < 2 or not 0 < share < _CLEARLY_LESS:
+        return pilot
+    return Pilot(pilot.hours, pilot.seconds * share, peak)
+
+
+def _plan_of(sample: pa.Table, neighbours: pa.Table | None) -> pa.Table:
+    """Return a plan with a task for each partition of a sample, and one for all neighbours."""
+    import pyarrow as pa
+
+    count = len(sample)
+    plan = sample.select(["unique_id", "region", "row"])
+    tasks = list(range(count))
+    if neighbours is not None:
+        plan = pa.concat_tables([plan, neighbours.select(plan.column_names)])
+        tasks += [count] * len(neighbours)
+    plan = plan.append_column("task", pa.array(tasks, pa.int32()))
+    plan = plan.append_column("attempt", pa.array([1] * len(plan), pa.int32()))
+    return plan.append_column("content_hash", pa.nulls(len(plan), pa.string()))
+
+
+def hours_of(store: SeriesStore, rows: pa.Table) -> NDArray[np.int64]:
+    """Return the hours of partitions, reading no more than the lengths of their counts."""
+    regions = rows.column("region").to_numpy(zero_copy_only=False).astype(str)
+    place = rows.column("row").to_numpy()
+    hours = np.zeros(len(rows), np.int64)
+    for region in np.unique(regions).tolist():
+        own = regions == region
+        hours[own] = store.read_hours(region)[place[own]]
+    return hours
+
+
+def _mask(values: NDArray[Any] | Sequence[bool]) -> pa.Array:
+    import pyarrow as pa
+
+    return pa.array(np.asarray(values, bool))

@@ -1,0 +1,91 @@
+"""Taking over: a partition whose hash has a good row in an earlier run is not fitted again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from daypart.engine.results.compaction import write_rows_of
+from daypart.engine.results.folder import RunFolder, RunSettings
+from daypart.engine.results.parts import (
+    MISSING_STATUS,
+    Standing,
+    list_tables,
+    standing_of,
+    table_path,
+)
+from daypart.runs.run.identity import fit_hashes
+from daypart.series import SeriesStore
+from daypart.storage import PathLike, file_name_of, make_folder, read_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+GOOD = ("ok", "skipped")
+"""Statuses that are taken over; a failure may have had its cause outside the partition."""
+
+
+def take_over_rows(
+    folder: RunFolder,
+    store: SeriesStore,
+    settings: RunSettings,
+    plan: pa.Table,
+    earlier: PathLike,
+) -> int:
+    """Copy the good rows of an earlier run that answer to partitions still missing here.
+
+    Two fits of one hash have one result (see `fit_hashes`), so these rows are what a fit would
+    give. They are written as tables of regions, before anything is planned on them; a crash
+    leaves some of them, and the same call takes the rest.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        Locked by the caller.
+    store : SeriesStore
+    settings : RunSettings
+    plan : pyarrow.Table
+        Of this run.
+    earlier : path
+        Another run.
+
+    Returns
+    -------
+    int
+        Rows taken.
+
+    Raises
+    ------
+    DaypartError
+        Where there is no earlier run.
+    """
+    other = RunFolder.open(earlier)
+    theirs = standing_of(other, read_table(other.plan))
+    places = _good_rows(theirs)
+    own = standing_of(folder, plan)
+    missing = own.statuses() == MISSING_STATUS
+    regions = own.rows.column("region").to_numpy(zero_copy_only=False)
+    rows = own.rows.column("row").to_numpy()
+    generations = {name: generation for name, generation, _ in list_tables(folder)}
+    make_folder(folder.results)
+    taken = 0
+    for region in np.unique(regions[missing].astype(str)).tolist():
+        wanted = np.sort(rows[missing & (regions == region)]).tolist()
+        block = store.read_region(region, wanted)
+        hashes = fit_hashes(block, settings)
+        keys = zip(block.unique_ids, hashes, strict=True)
+        found = [place for key in keys if (place := places.get(key)) is not None]
+        if found:
+            generation = generations.get(file_name_of(region), 0) + 1
+            target = table_path(folder, region, generation)
+            taken += write_rows_of(theirs, np.array(found, np.int64), target)
+    return taken
+
+
+def _good_rows(standing: Standing) -> dict[tuple[str, str], int]:
+    """Return where the good rows of a run are, by partition and hash."""
+    good: Any = np.flatnonzero(np.isin(standing.statuses().astype(str), GOOD))
+    chosen = standing.rows.select(["unique_id", "content_hash"]).take(good)
+    names, hashes = (chosen.column(i).to_pylist() for i in (0, 1))
+    return dict(zip(zip(names, hashes, strict=True), good.tolist(), strict=True))

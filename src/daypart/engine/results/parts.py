@@ -1,0 +1,252 @@
+"""Result parts: the files that tasks flush, and the one row of each partition among them.
+
+A part is written once, under a name that no other attempt writes, and never changed; so is a
+region's table, which `runs.compaction` writes in place of parts. A partition that was fitted
+again has rows in two files; the newest attempt wins, and a row whose data changed since does
+not count.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from daypart.engine.results.folder import RunFolder
+from daypart.storage import (
+    Location,
+    PathLike,
+    file_name_of,
+    is_temporary,
+    read_some_rows,
+    read_table,
+    read_tables,
+    write_table,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MISSING_STATUS = "missing"
+"""The status of a partition that no task has fitted yet."""
+
+_PART_NAME = re.compile(r"(\d+)-(\d+)(?:-[0-9a-f]+)?\.parquet")
+_TABLE_NAME = re.compile(r"(.+)-(\d+)\.parquet")
+_LIGHT = [
+    *("unique_id", "timezone", "first_hour", "hours"),
+    *("status", "reason", "seconds", "attempt", "content_hash"),
+]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where every partition of the plan stands.
+
+    Parameters
+    ----------
+    rows : pyarrow.Table
+        A row per partition of the plan, in its order: the plan's columns, with those of its
+        newest row that the engine itself needs (`status`, `hours`, `attempt` and so on) and
+        where that row lies: `part` (position in `parts`) and `part_row`; null where `missing`
+        (but `attempt`, which also counts rows of data that changed since).
+    parts : sequence of Location
+        The files of results: tables of regions, then parts.
+    """
+
+    rows: pa.Table
+    parts: Sequence[Location]
+
+    def statuses(self) -> np.ndarray[Any, Any]:
+        """Return the status of each partition."""
+        return np.asarray(self.rows.column("status").to_pylist(), dtype=object)
+
+
+def list_parts(folder: RunFolder, task: int | None = None) -> list[tuple[int, int, Location]]:
+    """Return the parts, of one task or all, as (task, block, path) in their order."""
+    files = folder.parts.glob("*.parquet" if task is None else f"{task:06d}-*.parquet")
+    named = ((_PART_NAME.fullmatch(path.name), path) for path in files)
+    return sorted((int(match[1]), int(match[2]), path) for match, path in named if match)
+
+
+def write_part(folder: RunFolder, task: int, block: int, rows: pa.Table) -> None:
+    """Write a part atomically.
+
+    The name ends in letters of its own: an attempt that was given up and lives on can't write
+    over what its successor wrote.
+    """
+    name = f"{task:06d}-{block:05d}-{secrets.token_hex(4)}.parquet"
+    write_table(folder.parts / name, rows)
+
+
+def table_path(folder: RunFolder, region: str, generation: int) -> Location:
+    """Return the path of a region's table of results."""
+    return folder.results / f"{file_name_of(region)}-{generation}.parquet"
+
+
+def list_tables(folder: RunFolder) -> list[tuple[str, int, Location]]:
+    """Return the tables of regions as (region's file name, generation, path), newest last."""
+    files = (path for path in folder.results.glob("*.parquet") if not is_temporary(path))
+    named = ((_TABLE_NAME.fullmatch(path.name), path) for path in files)
+    return sorted((match[1], int(match[2]), path) for match, path in named if match)
+
+
+def standing_of(folder: RunFolder, plan: pa.Table) -> Standing:
+    """Look up the newest good row of every partition of a plan.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    plan : pyarrow.Table
+        With `unique_id` and `content_hash`: where that is not null, a row with another hash is
+        of data that changed since, and the partition counts as missing.
+
+    Returns
+    -------
+    Standing
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    tables = list_tables(folder)
+    parts = [path for _, _, path in [*tables, *list_parts(folder)]]
+    newest = _newest_rows(parts, len(tables))
+    found = pc.index_in(plan.column("unique_id"), value_set=newest.column("unique_id"))
+    rows = newest.drop_columns("unique_id").take(found.combine_chunks())
+    attempts = rows.column("attempt")
+    expected = plan.column("content_hash")
+    stale = pc.fill_null(pc.not_equal(expected, rows.column("content_hash")), False)
+    if pc.any(stale).as_py():
+        rows = rows.take(pc.if_else(stale, None, pa.array(range(len(plan)), pa.int64())))
+        rows = rows.set_column(rows.column_names.index("attempt"), "attempt", attempts)
+    status = pc.fill_null(rows.column("status"), MISSING_STATUS)
+    rows = rows.set_column(rows.column_names.index("status"), "status", status)
+    joined = plan.drop_columns([n for n in plan.column_names if n in rows.column_names])
+    for name in rows.column_names:
+        joined = joined.append_column(name, rows.column(name))
+    return Standing(joined, parts)
+
+
+def _newest_rows(parts: Sequence[Location], tables: int) -> pa.Table:
+    """Return the light columns of each partition's newest row, with `part` and `part_row`.
+
+    Of one attempt the row in a table counts: the part is what a broken-off compaction left.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = [_light_schema().empty_table()]
+    for position, table in enumerate(read_tables(parts, _LIGHT)):
+        place = pa.array(np.full(len(table), position, np.int32))
+        rows = pa.array(np.arange(len(table), dtype=np.int32))
+        placed = table.append_column("part", place).append_column("part_row", rows)
+        found.append(placed.cast(_light_schema()))
+    every = pa.concat_tables(found)
+    every = every.append_column("in_table", pc.less(every.column("part"), tables))
+    every = every.sort_by(
+        [(name, "ascending") for name in ("unique_id", "attempt", "in_table", "part")]
+    ).drop_columns("in_table")
+    if len(every) < 2:
+        return every
+    ids = every.column("unique_id")
+    last_of_its_id = pc.not_equal(ids.slice(0, len(ids) - 1), ids.slice(1)).combine_chunks()
+    return every.filter(pa.concat_arrays([last_of_its_id, pa.array([True])]))
+
+
+def _light_schema() -> pa.Schema:
+    import pyarrow as pa
+
+    others = {
+        "first_hour": pa.timestamp("us", tz="UTC"),
+        "hours": pa.int32(),
+        "seconds": pa.float64(),
+        "attempt": pa.int32(),
+    }
+    fields = [(name, others.get(name, pa.string())) for name in _LIGHT]
+    return pa.schema([*fields, ("part", pa.int32()), ("part_row", pa.int32())])
+
+
+def read_rows(standing: Standing, positions: Sequence[int] | np.ndarray[Any, Any]) -> pa.Table:
+    """Read the result rows of some partitions.
+
+    Parameters
+    ----------
+    standing : Standing
+    positions : sequence of int
+        Positions in `standing.rows`; none of them `missing`.
+
+    Returns
+    -------
+    pyarrow.Table
+        A row per position, in the order given, with all the columns of the parts.
+    """
+    import pyarrow as pa
+
+    chosen = np.asarray(positions, dtype=np.int64)
+    part = standing.rows.column("part").take(chosen).to_numpy()
+    part_row = standing.rows.column("part_row").take(chosen).to_numpy()
+    order = np.lexsort((part_row, part))
+    tables = []
+    for number in np.unique(part[order]):
+        wanted = part_row[order][part[order] == number].astype(np.int64)
+        tables.append(read_some_rows(standing.parts[int(number)], wanted))
+    if not tables:
+        return pa.table({})
+    joined = pa.concat_tables(tables, promote_options="default")
+    return joined.take(np.argsort(order)).combine_chunks()
+
+
+def read_results(run: PathLike) -> pa.Table:
+    """Return a run's result: one row per partition, always, in the order of `unique_id`.
+
+    Parameters
+    ----------
+    run : path
+        A run's folder.
+
+    Returns
+    -------
+    pyarrow.Table
+        The key columns, `unique_id`, `timezone`, `first_hour` (UTC), `hours`, `exposure` (mean
+        of the last week, households), `status` (`ok`, `failed`, `skipped`, or `missing` where
+        no task came to it yet), `reason`, `seconds`, `attempt`, `model`, `content_hash`, then
+        the model's own columns. But for `seconds` and `attempt` it is the same to the bit
+        however the work was divided, stopped and resumed.
+
+    Raises
+    ------
+    DaypartError
+        Where there is no run.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np, pyarrow as pa
+    >>> from daypart.runs.fit import fit
+    >>> from daypart.series import SeriesStore, block_from_arrays
+    >>> folder = tempfile.mkdtemp()
+    >>> keys = pa.table({"shop": ["a"], "unique_id": ["a"]})
+    >>> block = block_from_arrays(keys, ["UTC"], [0], [np.arange(400)])
+    >>> _ = SeriesStore.create(f"{folder}/store", key=["shop"]).replace_regions([("a", block)])
+    >>> _ = fit(f"{folder}/store", run=f"{folder}/run", model="seasonal_naive")
+    >>> read_results(f"{folder}/run").column("status").to_pylist()
+    ['ok']
+    """
+    import pyarrow as pa
+
+    folder = RunFolder.open(run)
+    settings = folder.read_settings()
+    standing = standing_of(folder, read_table(folder.plan))
+    status = standing.statuses()
+    fitted = np.flatnonzero(status != MISSING_STATUS)
+    missing = np.flatnonzero(status == MISSING_STATUS)
+    rows = read_rows(standing, fitted)
+    unfitted = standing.rows.select([*settings.key, "unique_id", "status"]).take(missing)
+    if len(missing):
+        reason = pa.array(["not fitted yet"] * len(missing), pa.string())
+        unfitted = unfitted.append_column("reason", reason)
+    joined = pa.concat_tables([rows, unfitted], promote_options="default")
+    return joined.take(np.argsort(np.concatenate([fitted, missing]))).combine_chunks()

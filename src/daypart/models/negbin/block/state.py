@@ -1,0 +1,189 @@
+"""The state of a model: a block's rows as Arrow, from the arrays that the kernel filled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daypart.models.negbin.block import layout
+from daypart.models.negbin.block import outputs as rows
+from daypart.models.negbin.checks.khat import UNRELIABLE
+from daypart.models.negbin.checks.pit import PIT_COLUMNS
+from daypart.models.negbin.model import FEWEST_WEEKS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from daypart.models.negbin.block.fit_block import BlockFit
+    from daypart.models.negbin.model import NegativeBinomial
+
+Bools = NDArray[np.bool_]
+
+
+def state_schema(model: NegativeBinomial) -> pa.Schema:
+    """Return the columns of a model's state."""
+    import pyarrow as pa
+
+    vector = pa.list_(pa.float32())
+    fields = {"status": pa.string(), "reason": pa.string()}
+    fields |= {"hour_of_week_mean": vector, "hour_of_week_sd": vector, "level_sd": pa.float32()}
+    fields |= {"week_mean": vector, "event": pa.list_(pa.string())}
+    fields |= {"event_mean": vector, "event_sd": vector}
+    fields |= {"node_weight": vector, "node_week_scale": vector, "node_inv_phi": vector}
+    for name in model.configuration.hyperparameters:
+        fields |= {f"{name}_mean": pa.float32(), f"{name}_sd": pa.float32()}
+    fields |= {"observed_hours": pa.int32(), "mean_count": pa.float32()}
+    fields |= {"newton_steps": pa.int32(), "evaluations": pa.int32()}
+    fields |= {"gradient": pa.float32(), "skewness": pa.float32(), "inference": pa.string()}
+    fields |= {"flags": pa.string(), **dict.fromkeys(PIT_COLUMNS, pa.float32())}
+    if model.tells_khat:
+        fields |= {"khat": pa.float32()}
+    if model.pools:
+        names = pa.list_(pa.string())
+        fields |= {"parents": names, "shared_sd": vector, "shared_event_sd": vector}
+    return pa.schema(list(fields.items()))
+
+
+def state_table(block_fit: BlockFit) -> pa.Table:
+    """Return a block's rows as a table; the model's columns are null unless `ok`."""
+    import pyarrow as pa
+
+    ok = block_fit.rows.status == rows.OK
+    outcomes = [
+        ("ok", None) if good else block_fit.outcome(i) for i, good in enumerate(ok.tolist())
+    ]
+    columns: dict[str, Any] = {
+        "status": [status for status, _ in outcomes],
+        "reason": [reason for _, reason in outcomes],
+    }
+    columns |= _field_columns(block_fit, ok)
+    columns |= _scale_columns(block_fit, ok)
+    columns |= _diagnostic_columns(block_fit, ok)
+    if block_fit.model.tells_khat:
+        columns["khat"] = block_fit.rows.checks[:, 3]
+    if block_fit.model.pools:
+        columns |= _parent_columns(block_fit, ok)
+    schema = state_schema(block_fit.model)
+    arrays = []
+    for field in schema:
+        values = columns[field.name]
+        if isinstance(values, np.ndarray):
+            values = pa.array(values, mask=~ok)
+        elif isinstance(values, list):
+            values = pa.array(values)
+        arrays.append(values.cast(field.type))
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _lists(values: pa.Array, lengths: NDArray[np.int64], ok: Bools) -> pa.Array:
+    """Return lists of the lengths given where `ok`, null elsewhere; `values` holds the former."""
+    import pyarrow as pa
+
+    offsets = np.concatenate([[0], np.cumsum(np.where(ok, lengths, 0))]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), values, mask=pa.array(~ok))
+
+
+def _led(table: NDArray[Any], lengths: NDArray[np.int64], ok: Bools) -> pa.Array:
+    """Return the leading values of each row of a table as lists."""
+    import pyarrow as pa
+
+    there = (np.arange(table.shape[1]) < lengths[:, None]) & ok[:, None]
+    return _lists(pa.array(table[there]), lengths, ok)
+
+
+def _field_columns(block_fit: BlockFit, ok: Bools) -> dict[str, Any]:
+    import pyarrow as pa
+
+    found = block_fit.rows
+    hours, weeks = np.full(len(ok), 168), np.diff(found.week_start)
+    names = pa.array(block_fit.model.calendar.effects, pa.string())
+    effect = _led(found.effect, found.effects, ok)
+    return {
+        "hour_of_week_mean": _led(found.hour_mean, hours, ok),
+        "hour_of_week_sd": _led(found.hour_sd, hours, ok),
+        "level_sd": found.level_sd,
+        "week_mean": _lists(pa.array(found.week_mean[np.repeat(ok, weeks)]), weeks, ok),
+        "event": _lists(names.take(effect.values), found.effects, ok),
+        "event_mean": _led(found.event_mean, found.effects, ok),
+        "event_sd": _led(found.event_sd, found.effects, ok),
+    }
+
+
+def _scale_columns(block_fit: BlockFit, ok: Bools) -> dict[str, Any]:
+    found = block_fit.rows
+    columns: dict[str, Any] = {
+        "node_weight": _led(found.node[rows.WEIGHT], found.nodes, ok),
+        "node_week_scale": _led(found.node[rows.WEEK_SCALE], found.nodes, ok),
+        "node_inv_phi": _led(found.node[rows.INV_PHI], found.nodes, ok),
+    }
+    for j, name in enumerate(block_fit.model.configuration.hyperparameters):
+        columns[f"{name}_mean"] = found.hyper[rows.NATURAL_MEAN, :, j]
+        columns[f"{name}_sd"] = found.hyper[rows.NATURAL_SD, :, j]
+    return columns
+
+
+def _diagnostic_columns(block_fit: BlockFit, ok: Bools) -> dict[str, Any]:
+    found = block_fit.rows
+    observed = found.report[:, layout.OBSERVED]
+    inference = np.where(found.checks[:, 2] > 0.0, "full", "fast")
+    return {
+        "observed_hours": observed,
+        "mean_count": found.report[:, layout.TOTAL] / np.maximum(observed, 1),
+        "newton_steps": found.steps[:, 0],
+        "evaluations": found.steps[:, 1],
+        "gradient": found.checks[:, 0],
+        "skewness": found.checks[:, 1],
+        "inference": inference.astype(object),
+        "flags": _flags(found),
+    } | {name: found.pit[:, j] for j, name in enumerate(PIT_COLUMNS)}
+
+
+def _flags(found: rows.Rows) -> NDArray[np.object_]:
+    """Return the names of what is unusual about each partition, joined by commas."""
+    observed, total, largest = (
+        found.report[:, place] for place in (layout.OBSERVED, layout.TOTAL, layout.LARGEST)
+    )
+    raised = {
+        "all_zero": total == 0,
+        "short": observed < FEWEST_WEEKS * 168,
+        "spike": (total > 0) & (2 * largest > total),
+        "sparse": (total > 0) & (total < 0.3 * observed),
+        "gradient": found.checks[:, 0] > 0.3,
+        "skewed": found.checks[:, 1] > 1.0,
+        "khat": found.checks[:, 3] > UNRELIABLE,
+    }
+    code = np.zeros(len(total), np.int64)
+    for place, there in enumerate(raised.values()):
+        code += there.astype(np.int64) << place
+    texts = [
+        ",".join(name for place, name in enumerate(raised) if number >> place & 1)
+        for number in range(1 << len(raised))
+    ]
+    return np.array(texts, object)[code]
+
+
+def _parent_columns(block_fit: BlockFit, ok: Bools) -> dict[str, Any]:
+    """Return the names of the parents that priors came from, and what their partitions share."""
+    import pyarrow as pa
+
+    found, parents = block_fit.rows, block_fit.model.parents
+    if parents is None or not parents.by_name:
+        nothing = pa.nulls(len(ok), pa.list_(pa.null()))
+        return dict.fromkeys(("parents", "shared_sd", "shared_event_sd"), nothing)
+    pooled = ok & (found.parents > 0)
+    names = pa.array(list(parents.by_name))
+    event_sd = block_fit.pooled.event_sd
+    number = _led(found.parent, found.parents, pooled)
+    chosen = number.values.to_numpy()
+
+    def told(table: NDArray[np.float64]) -> pa.Array:
+        """Return the parents' rows of a table, one after the other."""
+        return _lists(pa.array(table[chosen].ravel()), table.shape[1] * found.parents, pooled)
+
+    return {
+        "parents": _lists(names.take(number.values), found.parents, pooled),
+        "shared_sd": told(parents.shared),
+        "shared_event_sd": told(event_sd),
+    }

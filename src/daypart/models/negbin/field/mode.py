@@ -1,0 +1,363 @@
+"""The latent field at given scales: likelihood, Hessian, and Newton's way to the mode.
+
+The negative binomial is written with r = tau^2 = 1 / phi and q = 1 / (1 + r mu), in which
+
+    slope      (y - mu) q            curvature    W = (1 + r y) mu q^2
+    dW / deta  W (2 q - 1)           dW / dr      mu q^2 (y - 2 (1 + r y) mu q)
+
+so that the log likelihood is concave in log mu, and Newton's method needs a step cap only. (It
+gets a line search after a dozen steps, for series that no such model could have made.)
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+
+from daypart.models.jit.compile import (
+    F1,
+    F2,
+    FloatMatrix,
+    FloatVector,
+    exp_of,
+    inlined,
+    kernel,
+    log_of,
+    unsigned,
+)
+from daypart.models.negbin.field.dense import factorise_dense
+from daypart.models.negbin.field.structure import (
+    CROSS,
+    INVERSE_DIAGONAL,
+    MEAN,
+    PATH,
+    POINT,
+    RESIDUAL,
+    RHS,
+    SCHUR,
+    SCRATCH,
+    SERIES,
+    SHRINK,
+    STEP,
+    STEP_PATH,
+    STRUCTURE,
+    WEEK_WEIGHT,
+    WEIGHT,
+    Scratch,
+    Series,
+    Structure,
+)
+from daypart.models.negbin.field.tree import reduce_tree, solve
+
+ENOUGH = 3e-4
+"""A Newton step of this squared length, in posterior standard deviations, is the last: what it
+leaves is of its square, and its effect on the determinant is known to first order."""
+MOST_STEPS = 60
+LONGEST_STEP = 3.0
+"""In log mu."""
+
+
+@kernel(numba.void, SERIES, SCRATCH, numba.float64)
+def evaluate_field(t: Series, s: Scratch, r: float) -> None:
+    """Fill MEAN, SHRINK, RESIDUAL and the cells' curvature (in CROSS) at the current point.
+
+    Sums of residuals by cell, week and event go to RHS, those of curvatures by cell and week to
+    WEIGHT and WEEK_WEIGHT, so that the tables are read but once.
+    """
+    path, dense, factors = s.node[PATH], s.dense[POINT], s.line[0]
+    weight, slope = s.node[WEIGHT], s.node[RHS]
+    exp_of(path, factors, 168)
+    for c in range(168):
+        weight[c] = 0.0
+        slope[c] = 0.0
+    for k in range(t.weeks):
+        factor = math.exp(dense[k])
+        exposure, mean, count = t.exposure[k], s.table[MEAN, k], t.counts[k]
+        shrink, residual, curvature = s.table[SHRINK, k], s.table[RESIDUAL, k], s.load[CROSS, k]
+        residuals = 0.0
+        curvatures = 0.0
+        for c in range(168):
+            mu = exposure[c] * factors[c] * factor
+            y = count[c]
+            q = 1.0 / (1.0 + r * mu)
+            mean[c] = mu
+            shrink[c] = q
+            left = (y - mu) * q
+            bend = (1.0 + r * y) * mu * q * q
+            residual[c] = left
+            curvature[c] = bend
+            slope[c] += left
+            weight[c] += bend
+            residuals += left
+            curvatures += bend
+        s.dense[RHS, k] = residuals
+        s.dense[WEEK_WEIGHT, k] = curvatures
+    if t.events > 0:
+        evaluate_events(t, s, r)
+
+
+@kernel(numba.void, SERIES, SCRATCH, numba.float64)
+def evaluate_events(t: Series, s: Scratch, r: float) -> None:
+    """Put right what `evaluate_field` made of the cells with events, one after the other."""
+    dense, residuals, curvatures = s.dense[POINT], s.table[RESIDUAL], s.load[CROSS]
+    slope, week_slope = s.node[RHS], s.dense[RHS]
+    for j in range(t.weeks, t.weeks + t.effects):
+        week_slope[j] = 0.0
+    for e in range(t.events):
+        k, c = t.event[0, e], t.event[1, e]
+        s.table[MEAN, k, c] *= math.exp(dense[t.weeks + t.event[2, e]])
+        if e + 1 < t.events and t.event[0, e + 1] == k and t.event[1, e + 1] == c:
+            continue  # until all events of the cell are in its mean
+        mu, y = s.table[MEAN, k, c], t.counts[k, c]
+        q = 1.0 / (1.0 + r * mu)
+        left = (y - mu) * q
+        bend = (1.0 + r * y) * mu * q * q
+        slope[c] += left - residuals[k, c]
+        week_slope[k] += left - residuals[k, c]
+        s.node[WEIGHT, c] += bend - curvatures[k, c]
+        s.dense[WEEK_WEIGHT, k] += bend - curvatures[k, c]
+        s.table[SHRINK, k, c] = q
+        residuals[k, c] = left
+        curvatures[k, c] = bend
+    for e in range(t.events):
+        week_slope[t.weeks + t.event[2, e]] += residuals[t.event[0, e], t.event[1, e]]
+
+
+@kernel(numba.void, STRUCTURE, SERIES, F2, F1, F1)
+def sum_table(
+    structure: Structure, t: Series, table: FloatMatrix, tree: FloatVector, dense: FloatVector
+) -> None:
+    """Sum a weeks x hours table over what each coordinate of the field reaches (Z' table)."""
+    for c in range(168):
+        tree[c] = 0.0
+    for k in range(t.weeks):
+        row = table[k]
+        total = 0.0
+        for c in range(168):
+            tree[c] += row[c]
+            total += row[c]
+        dense[k] = total
+    for j in range(t.effects):
+        dense[t.weeks + j] = 0.0
+    for e in range(t.events):
+        dense[t.weeks + t.event[2, e]] += table[t.event[0, e], t.event[1, e]]
+    sum_cells(structure, tree)
+
+
+@kernel(numba.void, STRUCTURE, F1)
+def sum_cells(structure: Structure, tree: FloatVector) -> None:
+    """Fill a tree from its cells: each node with the sum of what is below it."""
+    segments = len(structure.parents)
+    root = 24 * segments
+    width = unsigned(structure.width)
+    for n in range(168, len(tree)):
+        tree[n] = 0.0
+    for segment in range(segments):
+        parent = structure.parents[segment]
+        first = unsigned(24 * segment)
+        if parent >= 0:
+            gap = unsigned(24 * parent) - first
+            for n in range(first, first + width):
+                tree[n + gap] += tree[n]
+        else:
+            total = 0.0
+            for n in range(first, first + width):
+                total += tree[n]
+            tree[root] += total
+
+
+@kernel(numba.boolean, STRUCTURE, SERIES, SCRATCH)
+def factorise(structure: Structure, t: Series, s: Scratch) -> bool:
+    """Factorise the Hessian from the curvature that `evaluate_field` left."""
+    cross, schur = s.load[CROSS], s.square[SCHUR]
+    weeks = t.weeks
+    m = weeks + t.effects
+    week_precision = s.scales[0, s.scales.shape[1] - 1]
+    width = unsigned(m + -m % 8)
+    for i in range(m):
+        row = schur[i]
+        for j in range(width):
+            row[j] = 0.0
+    for k in range(weeks):
+        schur[k, k] = s.dense[WEEK_WEIGHT, k] + week_precision
+        if structure.walk == 1 and k + 1 < weeks:
+            schur[k, k] += week_precision
+    if structure.walk == 1:
+        for k in range(1, weeks):
+            schur[k - 1, k] = -week_precision
+    for j in range(t.effects):
+        row = cross[weeks + j]
+        for c in range(168):
+            row[c] = 0.0
+        schur[weeks + j, weeks + j] = structure.event_precision
+    for e in range(t.events):
+        k, c, j = t.event[0, e], t.event[1, e], weeks + t.event[2, e]
+        curvature = cross[k, c]
+        cross[j, c] += curvature
+        schur[j, j] += curvature
+        schur[k, j] += curvature
+        other = e - 1
+        while other >= 0 and t.event[0, other] == k and t.event[1, other] == c:
+            i = weeks + t.event[2, other]
+            schur[min(i, j), max(i, j)] += curvature
+            other -= 1
+    reduce_tree(structure, s, m)
+    return factorise_dense(schur, s.dense[INVERSE_DIAGONAL], m)
+
+
+@kernel(numba.void, STRUCTURE, SERIES, SCRATCH)
+def subtract_prior_slope(structure: Structure, t: Series, s: Scratch) -> None:
+    """Subtract from RHS the slope of the prior's energy at the current point."""
+    tree, dense = s.node[POINT], s.dense[POINT]
+    rhs_tree, rhs_dense = s.node[RHS], s.dense[RHS]
+    precisions = s.scales[0]
+    width, segments = unsigned(structure.width), len(structure.parents)
+    root = 24 * segments
+    for segment in range(segments):
+        precision = precisions[structure.levels[segment]]
+        first = unsigned(24 * segment)
+        for n in range(first, first + width):
+            rhs_tree[n] -= precision * tree[n]
+    rhs_tree[root] -= structure.level_precision * tree[root]
+    week_precision = precisions[len(precisions) - 1]
+    previous = 0.0
+    for k in range(t.weeks):
+        innovation = week_precision * (dense[k] - previous)
+        rhs_dense[k] -= innovation
+        if structure.walk == 1:
+            if k > 0:
+                rhs_dense[k - 1] += innovation
+            previous = dense[k]
+    for j in range(t.weeks, t.weeks + t.effects):
+        rhs_dense[j] -= structure.event_precision * dense[j]
+
+
+@kernel(numba.float64, STRUCTURE, SERIES, SCRATCH)
+def prior_energy(structure: Structure, t: Series, s: Scratch) -> float:
+    """Return the fixed priors' energy; `scales[1]` receives each scale's sum of squares."""
+    tree, dense, squares = s.node[POINT], s.dense[POINT], s.scales[1]
+    width, segments = unsigned(structure.width), len(structure.parents)
+    root = 24 * segments
+    for i in range(len(squares)):
+        squares[i] = 0.0
+    for segment in range(segments):
+        total = 0.0
+        first = unsigned(24 * segment)
+        for n in range(first, first + width):
+            total += tree[n] * tree[n]
+        squares[structure.levels[segment]] += total
+    last = len(squares) - 1
+    previous = 0.0
+    for k in range(t.weeks):
+        squares[last] += (dense[k] - previous) ** 2
+        if structure.walk == 1:
+            previous = dense[k]
+    energy: float = 0.5 * structure.level_precision * tree[root] * tree[root]
+    for j in range(t.weeks, t.weeks + t.effects):
+        energy += 0.5 * structure.event_precision * dense[j] ** 2
+    return energy
+
+
+@kernel(numba.types.UniTuple(numba.float64, 2), SERIES, SCRATCH, numba.float64)
+def log_likelihood(t: Series, s: Scratch, r: float) -> tuple[float, float]:
+    """Return sum y log mu - (y + 1/r) log(1 + r mu) at the point evaluated, and its slope in r.
+
+    Without the terms of y and r alone (`count_terms`), and with log mu without log exposure.
+    """
+    path, dense = s.node[PATH], s.dense[POINT]
+    means, shrinks = s.table[MEAN], s.table[SHRINK]
+    grown, logs = s.line[0], s.line[1]
+    total = 0.0
+    slope = 0.0
+    phi = 1.0 / r
+    for k in range(t.weeks):
+        counts, mean, shrink = t.counts[k], means[k], shrinks[k]
+        week = dense[k]
+        for c in range(168):
+            grown[c] = 1.0 + r * mean[c]
+        log_of(grown, logs, 168)
+        for c in range(168):
+            total += counts[c] * (path[c] + week) - (counts[c] + phi) * logs[c]
+            slope += phi * phi * logs[c] - (counts[c] + phi) * mean[c] * shrink[c]
+    for e in range(t.events):
+        total += t.counts[t.event[0, e], t.event[1, e]] * dense[t.weeks + t.event[2, e]]
+    return total, slope
+
+
+@kernel(numba.void, SCRATCH, numba.int64, numba.float64)
+def move(s: Scratch, m: int, length: float) -> None:
+    """Go `length` times the step, from the current point."""
+    tree, path, dense = s.node[POINT], s.node[PATH], s.dense[POINT]
+    step_tree, step_path, step_dense = s.node[STEP], s.node[STEP_PATH], s.dense[STEP]
+    for n in range(len(tree)):
+        tree[n] += length * step_tree[n]
+        path[n] += length * step_path[n]
+    for i in range(m):
+        dense[i] += length * step_dense[i]
+
+
+@kernel(numba.float64, F1, F1, numba.int64)
+def inner(one: FloatVector, two: FloatVector, count: int) -> float:
+    """Return the inner product of the first `count` numbers."""
+    total = 0.0
+    for i in range(unsigned(count)):
+        total += one[i] * two[i]
+    return total
+
+
+@kernel(numba.float64, F1, numba.int64)
+def largest(values: FloatVector, count: int) -> float:
+    """Return the largest size of the first `count` numbers, or 0 where that is within a step."""
+    beyond = 0
+    for i in range(unsigned(count)):
+        beyond += 1 if abs(values[i]) > LONGEST_STEP else 0
+    found = 0.0
+    if beyond > 0:
+        for i in range(count):
+            found = max(found, abs(values[i]))
+    return found
+
+
+@inlined
+def find_mode(structure: Structure, t: Series, s: Scratch, r: float) -> tuple[int, float]:
+    """Find the field's mode: the point plus STEP, one last Newton step that is not yet taken.
+
+    The Hessian, factorised, and the tables are those at the point.
+
+    Returns
+    -------
+    int
+        Newton steps, negative where the search did not end (or the Hessian was not positive).
+    float
+        Squared length of the last step in posterior standard deviations.
+    """
+    step_tree, step_path, step_dense = s.node[STEP], s.node[STEP_PATH], s.dense[STEP]
+    rhs_tree, rhs_dense = s.node[RHS], s.dense[RHS]
+    m = t.weeks + t.effects
+    best = np.inf
+    length = 1.0
+    for iteration in range(MOST_STEPS):
+        evaluate_field(t, s, r)
+        if iteration >= 12:
+            height = prior_energy(structure, t, s) - log_likelihood(t, s, r)[0]
+            for i in range(s.scales.shape[1]):
+                height += 0.5 * s.scales[0, i] * s.scales[1, i]
+            if not height <= best + 1e-9 * abs(best) and length > 1e-6:
+                move(s, m, -0.5 * length)
+                length *= 0.5
+                continue
+            best = height
+        if not factorise(structure, t, s):
+            return -iteration - 1, 0.0
+        sum_cells(structure, rhs_tree)
+        subtract_prior_slope(structure, t, s)
+        solve(structure, s, rhs_tree, rhs_dense, step_tree, step_dense, step_path, m)
+        decrement = inner(rhs_tree, step_tree, len(rhs_tree)) + inner(rhs_dense, step_dense, m)
+        if decrement < ENOUGH:
+            return iteration + 1, decrement
+        longest = max(largest(step_path, len(step_path)), largest(step_dense, m))
+        length = 1.0 if longest <= LONGEST_STEP else LONGEST_STEP / longest
+        move(s, m, length)
+    return -MOST_STEPS, 0.0

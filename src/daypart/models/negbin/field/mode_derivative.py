@@ -1,0 +1,159 @@
+"""How the field's mode moves with theta: first-order answers, one solve a coordinate."""
+
+from __future__ import annotations
+
+import numba
+
+from daypart.models.jit.compile import F1, FloatVector, kernel, unsigned
+from daypart.models.negbin.field.mode import move, sum_table
+from daypart.models.negbin.field.structure import (
+    MEAN,
+    PATH,
+    POINT,
+    RESIDUAL,
+    RHS,
+    SCRATCH,
+    SERIES,
+    SHRINK,
+    START,
+    STEP,
+    STEP_PATH,
+    STRUCTURE,
+    THIRD,
+    Scratch,
+    Series,
+    Structure,
+)
+from daypart.models.negbin.field.tree import solve
+
+FARTHEST = 1.0
+"""In log mu."""
+
+
+@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, F1, F1, F1, F1, F1)
+def answer(
+    structure: Structure,
+    t: Series,
+    s: Scratch,
+    theta: FloatVector,
+    direction: FloatVector,
+    tree: FloatVector,
+    dense: FloatVector,
+    path: FloatVector,
+) -> None:
+    """Write how the mode moves as theta moves along a direction, to first order.
+
+    A prior of precision p pulls an effect x by -p x, and d p / d theta = -6 p / theta; so the
+    mode answers by H^-1 (6 p x / theta).
+    """
+    point, point_dense = s.node[POINT], s.dense[POINT]
+    rhs, rhs_dense = s.node[RHS], s.dense[RHS]
+    precisions = s.scales[0]
+    last = len(precisions)
+    r = theta[last] ** 6
+    m = t.weeks + t.effects
+    factor = 6.0 * direction[last] / theta[last]
+    if factor != 0.0:
+        residuals, means, shrinks = s.table[RESIDUAL], s.table[MEAN], s.table[SHRINK]
+        thirds = s.table[THIRD]
+        for k in range(t.weeks):
+            for c in range(168):
+                thirds[k, c] = -factor * r * residuals[k, c] * means[k, c] * shrinks[k, c]
+        sum_table(structure, t, thirds, rhs, rhs_dense)
+    else:
+        for n in range(len(rhs)):
+            rhs[n] = 0.0
+        for i in range(m):
+            rhs_dense[i] = 0.0
+    width = unsigned(structure.width)
+    for segment in range(len(structure.parents)):
+        level = structure.levels[segment]
+        factor = 6.0 * direction[level] / theta[level] * precisions[level]
+        first = unsigned(24 * segment)
+        for n in range(first, first + width):
+            rhs[n] += factor * point[n]
+    factor = 6.0 * direction[last - 1] / theta[last - 1] * precisions[last - 1]
+    for k in range(t.weeks):
+        step = point_dense[k]
+        if structure.walk == 1 and k > 0:
+            step -= point_dense[k - 1]
+            rhs_dense[k - 1] -= factor * step
+        rhs_dense[k] += factor * step
+    solve(structure, s, rhs, rhs_dense, tree, dense, path, m)
+
+
+@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, F1)
+def respond(structure: Structure, t: Series, s: Scratch, theta: FloatVector) -> None:
+    """Fill `response` at the current mode (its Hessian factorised), and keep the point in START."""
+    for n in range(s.node.shape[1]):
+        s.node[START, n] = s.node[POINT, n]
+    for i in range(t.weeks + t.effects):
+        s.dense[START, i] = s.dense[POINT, i]
+    d = len(theta)
+    direction = s.line[1, :d]
+    for j in range(d):
+        for i in range(d):
+            direction[i] = 1.0 if i == j else 0.0
+        answer(
+            structure,
+            t,
+            s,
+            theta,
+            direction,
+            s.response[j],
+            s.response_dense[j],
+            s.response[d + j],
+        )
+
+
+@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, F1, F1)
+def follow(
+    structure: Structure, t: Series, s: Scratch, theta: FloatVector, to: FloatVector
+) -> None:
+    """Move the point from the mode at `theta`, where it was found last, to where that at `to` is.
+
+    No effect is moved by more than `FARTHEST`: far away the first order says little.
+    """
+    d = len(theta)
+    direction = s.line[1, :d]
+    for i in range(d):
+        direction[i] = to[i] - theta[i]
+    path = s.node[STEP_PATH]
+    answer(structure, t, s, theta, direction, s.node[STEP], s.dense[STEP], path)
+    longest = 1e-300
+    for n in range(len(path)):
+        longest = max(longest, abs(path[n]))
+    move(s, t.weeks + t.effects, min(1.0, FARTHEST / longest))
+
+
+@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, F1, F1)
+def jump(
+    structure: Structure, t: Series, s: Scratch, theta: FloatVector, centre: FloatVector
+) -> None:
+    """Put the point where the mode at `theta` should be, seen from that at `centre`."""
+    tree, path, dense = s.node[POINT], s.node[PATH], s.dense[POINT]
+    for n in range(len(tree)):
+        tree[n] = s.node[START, n]
+    for i in range(t.weeks + t.effects):
+        dense[i] = s.dense[START, i]
+    for j in range(len(theta)):
+        distance = theta[j] - centre[j]
+        effects, slopes = s.response[j], s.response_dense[j]
+        for n in range(len(tree)):
+            tree[n] += distance * effects[n]
+        for i in range(t.weeks + t.effects):
+            dense[i] += distance * slopes[i]
+    width, segments = unsigned(structure.width), len(structure.parents)
+    root = 24 * segments
+    path[root] = tree[root]
+    top = path[root]
+    for segment in range(segments - 1, -1, -1):
+        first = unsigned(24 * segment)
+        parent = structure.parents[segment]
+        if parent >= 0:
+            gap = unsigned(24 * parent) - first
+            for n in range(first, first + width):
+                path[n] = path[n + gap] + tree[n]
+        else:
+            for n in range(first, first + width):
+                path[n] = top + tree[n]

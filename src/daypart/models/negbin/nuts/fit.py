@@ -1,0 +1,193 @@
+"""Fit by the No-U-Turn sampler instead of Laplace: the same columns, so that all else works on it.
+
+The fast fit comes first: its table is what is sampled, and about its scales decide what is
+centred. A row keeps moments of the draws, and the draws of week scale and dispersion gathered
+into nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daypart.models.negbin.block import outputs as rows
+from daypart.models.negbin.block.fit_block import BlockFit, Fitted, fitted_of
+from daypart.models.negbin.block.state import state_table
+from daypart.models.negbin.checks.pit import PIT_HOURS, pit_summary
+from daypart.models.negbin.nuts.sampler import (
+    CHAINS,
+    Density,
+    NutsDraws,
+    NutsPosterior,
+    draw_points,
+    summarise_draws,
+)
+from daypart.models.negbin.posterior_columns import PROBABILITIES
+from daypart.models.negbin.spans import FittedSpan, span_of
+from daypart.models.negbin.theta.moments import DENSE, HOUR, HOUR_VARIANCE
+from daypart.models.seeds import number_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from daypart.models.negbin.model import NegativeBinomial
+    from daypart.series import SeriesBlock
+
+Floats = NDArray[np.float64]
+
+MOST_RHAT = 1.05
+"""Chains that mixed worse than this are flagged."""
+MOST_DIVERGED = 0.01
+"""Share of the draws that may diverge without a flag."""
+_GROUPS = 8, 4
+"""Of draws alike in dispersion, and of each of these alike in week scale: a row's nodes."""
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """One partition's draws.
+
+    Parameters
+    ----------
+    fitted : Fitted
+        The fast fit.
+    density : Density
+    drawn : NutsDraws
+    summary : NutsPosterior
+    """
+
+    fitted: Fitted
+    density: Density
+    drawn: NutsDraws
+    summary: NutsPosterior
+
+
+def fit_block_by_nuts(model: NegativeBinomial, block: SeriesBlock) -> pa.Table:
+    """Sample every partition of a block; see `Model.fit`."""
+    import pyarrow as pa
+
+    return pa.concat_tables([_row(model, block.take([i])) for i in range(len(block))])
+
+
+def spans_by_nuts(model: NegativeBinomial, block: SeriesBlock) -> Iterator[FittedSpan]:
+    """Sample each partition anew and yield its span; see `HasPosterior.posterior`."""
+    empty = np.empty(0)
+    for i in range(len(block)):
+        block_fit = _fast_fit(model, block.take([i]))
+        status, reason = block_fit.outcome(0)
+        if status != "ok":
+            nothing = np.full((len(model.hyperparameters), 2 + len(PROBABILITIES)), np.nan)
+            yield FittedSpan(status, reason, empty, empty, nothing)
+            continue
+        found = _sample(model, block_fit, block.keys.column("unique_id")[i].as_py())
+        natural, told = found.summary.hyperparameters, found.summary
+        moments = [natural.mean(axis=0), natural.std(axis=0)]
+        scales = np.stack([*moments, *np.quantile(natural, PROBABILITIES, axis=0)], axis=1)
+        yield span_of(block, i, found.fitted.offset, told.log_mu_mean, told.log_mu_sd, scales)
+
+
+def _fast_fit(model: NegativeBinomial, block: SeriesBlock) -> BlockFit:
+    """Fit a block of one partition fast."""
+    block_fit = BlockFit(model.approximated("full"), block)
+    block_fit.fit(0, 1)
+    return block_fit
+
+
+def _sample(model: NegativeBinomial, block_fit: BlockFit, unique_id: str) -> Sampled:
+    """Sample one partition after its fast fit; the seed is the model's and its name."""
+    fitted = fitted_of(block_fit, 0)
+    scales = block_fit.rows.hyper[rows.NATURAL_MEAN, 0, :-1].copy()
+    density = Density(fitted.structure, fitted.table, scales)
+    draws, seed = int(model.parameters["draws"]), number_of(unique_id, model.seed) % 2**32
+    drawn = draw_points(density, draws=draws, tune=draws, chains=CHAINS, seed=seed)
+    return Sampled(fitted, density, drawn, summarise_draws(density, drawn))
+
+
+def _row(model: NegativeBinomial, block: SeriesBlock) -> pa.Table:
+    """Sample one partition, and put what the draws say in place of what the fast fit said."""
+    import pyarrow as pa
+
+    block_fit = _fast_fit(model, block)
+    if block_fit.outcome(0)[0] != "ok":
+        return state_table(block_fit)
+    unique_id = block.keys.column("unique_id")[0].as_py()
+    found = _sample(model, block_fit, unique_id)
+    _write_field(block_fit, found, number_of(unique_id, model.seed))
+    natural = found.summary.hyperparameters
+    theta = np.exp(found.drawn.points.reshape(len(natural), -1)[:, : natural.shape[1]])
+    moments = theta.mean(axis=0), theta.std(axis=0), natural.mean(axis=0), natural.std(axis=0)
+    block_fit.rows.hyper[:, 0] = moments
+    block_fit.rows.steps[0] = 0, found.drawn.evaluations
+    block_fit.rows.checks[0, 1] = np.abs(_skewness(theta)).max()
+    table = state_table(block_fit)
+    told: dict[str, Any] = _nodes(natural[:, -2], natural[:, -1])
+    told |= {"inference": "nuts", "gradient": None, "newton_steps": None}
+    told["flags"] = _flags(table.column("flags")[0].as_py(), found)
+    for name, value in told.items():
+        field = table.schema.field(name)
+        place = table.schema.get_field_index(name)
+        table = table.set_column(place, field, pa.array([value], field.type))
+    return table
+
+
+def _write_field(block_fit: BlockFit, found: Sampled, seed: int) -> None:
+    """Move the row of the fast fit by how far the draws are from it, and its diagnostics."""
+    row, sums, density = block_fit.rows, block_fit.buffers.sums, found.density
+    x = found.drawn.points.reshape(-1, density.size)
+    paths, weeks = density.paths(x)
+    shift = density.shared_shift(x, np.random.default_rng(seed))[:, None]
+    paths, weeks, effects = paths - shift, weeks + shift, density.effects(x)
+    hours = paths + weeks[:, -1:] if density.structure.walk else paths
+    count, number = weeks.shape[1], effects.shape[1]
+    fast = sums[HOUR_VARIANCE, :168]
+    variance = row.hour_sd[0].astype(np.float64) ** 2 - fast + hours.var(axis=0)
+    row.hour_sd[0] = np.sqrt(np.maximum(variance, 1e-12))
+    row.hour_mean[0] += hours.mean(axis=0) - sums[HOUR, :168]
+    row.level_sd[0] = hours.mean(axis=1).std()
+    row.week_mean[:] += weeks.mean(axis=0) - sums[DENSE, :count]
+    placed = block_fit.placed
+    at = np.arange(number)
+    if row.parents[0]:  # then the row has all of the calendar's effects
+        at = placed.effect[placed.effect_start[placed.events[0]] :][:number].astype(np.int64)
+    row.event_mean[0, at] += effects.mean(axis=0) - sums[DENSE, count : count + number]
+    row.event_sd[0, at] = effects.std(axis=0)
+    sums[HOUR, :168] = hours.mean(axis=0)
+    sums[DENSE, :count], sums[DENSE, count : count + number] = weeks.mean(0), effects.mean(0)
+    r, walk = float(found.summary.hyperparameters[:, -1].mean()), density.structure.walk
+    room = np.zeros(PIT_HOURS)
+    pit_summary(found.fitted.table, walk, sums, r, placed.seed[0], room, row.pit[0])
+
+
+def _nodes(week_scale: Floats, inv_phi: Floats) -> dict[str, Any]:
+    """Gather draws into a few nodes of equal weight, each the mean of draws alike."""
+    alike = [
+        group
+        for some in np.array_split(np.argsort(inv_phi, kind="stable"), _GROUPS[0])
+        for group in np.array_split(some[np.argsort(week_scale[some], kind="stable")], _GROUPS[1])
+    ]
+    scale = [np.sqrt(np.mean(week_scale[group] ** 2)) for group in alike]
+    return {
+        "node_weight": np.array([len(g) / len(inv_phi) for g in alike], np.float32),
+        "node_week_scale": np.array(scale, np.float32),
+        "node_inv_phi": np.array([inv_phi[g].mean() for g in alike], np.float32),
+    }
+
+
+def _skewness(values: Floats) -> Floats:
+    away = values - values.mean(axis=0)
+    return np.asarray((away**3).mean(axis=0) / np.maximum(away.std(axis=0), 1e-12) ** 3)
+
+
+def _flags(fast: str, found: Sampled) -> str:
+    """Return the flags of the data, and what the sampler has to say of itself."""
+    flags = [name for name in fast.split(",") if name not in {"gradient", "skewed", ""}]
+    draws = found.drawn.points.shape[0] * found.drawn.points.shape[1]
+    if found.drawn.divergences > MOST_DIVERGED * draws:
+        flags.append("divergences")
+    if not found.summary.rhat <= MOST_RHAT:
+        flags.append("unmixed")
+    return ",".join(flags)

@@ -1,0 +1,79 @@
+"""The posterior of log mu in every hour that a partition was fitted to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daypart.models.negbin.block.fit_block import fit_partitions
+from daypart.models.negbin.posterior_columns import summarise
+from daypart.series import local_hours
+
+if TYPE_CHECKING:
+    from daypart.models.negbin.model import NegativeBinomial
+    from daypart.series import SeriesBlock
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FittedSpan:
+    """One partition's posterior over the hours of its series, or why there is none.
+
+    Parameters
+    ----------
+    status : str
+        `ok`, `failed` or `skipped`.
+    reason : str or None
+    log_mu_mean, log_mu_sd : float64 array, shape (hours,)
+        Of the log of the expected count at the hour's exposure; NaN without exposure. Empty
+        unless `ok`.
+    hyperparameters : float64 array, shape (hyperparameters, 7)
+        Columns as in `hyperparameters.SUMMARY`.
+    """
+
+    status: str
+    reason: str | None
+    log_mu_mean: NDArray[np.float64]
+    log_mu_sd: NDArray[np.float64]
+    hyperparameters: NDArray[np.float64]
+
+
+def fitted_spans(model: NegativeBinomial, block: SeriesBlock) -> Iterator[FittedSpan]:
+    """Fit each partition anew, with the scales integrated out in full, and yield its span."""
+    empty = np.empty(0)
+    for i, fitted in enumerate(fit_partitions(model.approximated("full"), block)):
+        if fitted.status != "ok":
+            nothing = np.full((len(model.configuration.hyperparameters), 7), np.nan)
+            yield FittedSpan(fitted.status, fitted.reason, empty, empty, nothing)
+            continue
+        mean, deviation = fitted.log_mu_mean, np.sqrt(fitted.log_mu_variance)
+        yield span_of(block, i, fitted.offset, mean, deviation, summarise(fitted.nodes))
+
+
+def span_of(
+    block: SeriesBlock, i: int, offset: Floats, mean: Floats, deviation: Floats, scales: Floats
+) -> FittedSpan:
+    """Lay one partition's posterior out along its hours.
+
+    Parameters
+    ----------
+    block : SeriesBlock
+    i : int
+    offset : float64 array, shape (weeks, 168)
+        Log of what its parents expect.
+    mean, deviation : float64 array, shape (weeks, 168)
+        Of log mu less log exposure and offset.
+    scales : float64 array, shape (hyperparameters, 7)
+    """
+    clock = local_hours(int(block.first_hours[i]), block.hours_of(i), block.timezones[i])
+    cell = clock.week, clock.hour_of_week
+    exposure = block.hourly_exposure_of(i).astype(np.float64)
+    shown = exposure > 0
+    log_exposure = np.log(exposure, out=np.full(len(exposure), np.nan), where=shown)
+    spread = np.where(shown, deviation[cell], np.nan)
+    return FittedSpan("ok", None, mean[cell] + log_exposure + offset[cell], spread, scales)

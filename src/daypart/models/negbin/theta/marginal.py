@@ -1,0 +1,312 @@
+"""The Laplace log marginal of the scales and the dispersion, with its exact gradient.
+
+theta holds the cube roots of the scale of each level of the tree, of the week scale and of tau:
+posteriors of scales are closest to normal there, whether or not they reach down to 0. One
+adjoint solve lambda = H^-1 Z' (W' * variance) gives both the gradient and the field's mean to
+third order, mode - lambda / 2, and most of the next term of the Laplace expansion.
+
+References
+----------
+Tierney and Kadane (1986), Accurate approximations for posterior moments, JASA 81.
+Rue, Martino and Chopin (2009), Approximate Bayesian inference for latent Gaussian models,
+JRSS B 71.
+Shun and McCullagh (1995), Laplace approximation of high dimensional integrals, JRSS B 57.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+
+from daypart.models.jit.compile import F1, FloatVector, IntVector, inlined, kernel, log_of, unsigned
+from daypart.models.negbin.field.mode import (
+    find_mode,
+    inner,
+    log_likelihood,
+    move,
+    prior_energy,
+    sum_table,
+)
+from daypart.models.negbin.field.structure import (
+    COV,
+    LAMBDA,
+    LAMBDA_PATH,
+    MEAN,
+    OWN,
+    POINT,
+    RESIDUAL,
+    RHS,
+    SCRATCH,
+    SERIES,
+    SHARED,
+    SHRINK,
+    SPREAD,
+    STEP,
+    STEP_PATH,
+    STRUCTURE,
+    TABLE_VARIANCE,
+    THIRD,
+    VARIANCE,
+    Scratch,
+    Series,
+    Structure,
+)
+from daypart.models.negbin.field.tree import log_determinant, path_covariances, solve
+
+
+@kernel(numba.float64, numba.float64)
+def digamma(x: float) -> float:
+    """Return the derivative of log gamma for x > 0."""
+    total = 0.0
+    while x < 8.0:
+        total -= 1.0 / x
+        x += 1.0
+    z = 1.0 / (x * x)
+    series = z * (
+        1.0 / 12.0 - z * (1.0 / 120.0 - z * (1.0 / 252.0 - z * (1.0 / 240.0 - z / 132.0)))
+    )
+    return total + math.log(x) - 0.5 / x - series
+
+
+@kernel(numba.types.UniTuple(numba.float64, 2), SERIES, SCRATCH, numba.float64)
+def count_terms(t: Series, s: Scratch, r: float) -> tuple[float, float]:
+    """Return sum of log gamma(y + 1/r) - log gamma(1/r) + y log r, and its slope in r.
+
+    That is the sum over i < y of log(1 + i r). Counts below the length of `over` come from its
+    histogram, the rest of larger ones from Stirling's series.
+    """
+    grown, logs = s.line[0], s.line[1]
+    value = 0.0
+    slope = 0.0
+    bins = 0
+    while bins < len(t.over) and t.over[bins] > 0.0:
+        grown[bins] = 1.0 + bins * r
+        bins += 1
+    log_of(grown, logs, bins)
+    for i in range(bins):
+        value += t.over[i] * logs[i]
+        slope += t.over[i] * i / grown[i]
+    if t.large_total == 0:
+        return value, slope
+    large, large_log = s.large[0], s.large[1]
+    phi = 1.0 / r
+    base = bins + phi
+    stirling = (base - 0.5) * math.log(base) - base + 1.0 / (12.0 * base)
+    base_digamma = digamma(base)
+    log_r = math.log(r)
+    for i in range(t.large_total):
+        large[i] = t.large[i] + phi
+    log_of(large, large_log, t.large_total)
+    for i in range(t.large_total):
+        x = large[i]
+        z = 1.0 / x
+        extra = t.large[i] - bins
+        value += (x - 0.5) * large_log[i] - x + z / 12.0 - stirling + extra * log_r
+        slope -= (large_log[i] - 0.5 * z - z * z / 12.0 - base_digamma) * phi * phi
+        slope += extra * phi
+    return value, slope
+
+
+@kernel(numba.void, SERIES, SCRATCH)
+def table_variances(t: Series, s: Scratch) -> None:
+    """Fill TABLE_VARIANCE: that of log mu in every cell, at given scales."""
+    own, shared, spreads, cov = s.node[OWN], s.node[SHARED], s.load[SPREAD], s.square[COV]
+    path_variance = s.line[0]
+    for c in range(168):
+        path_variance[c] = own[c] + shared[c]
+    variances = s.table[TABLE_VARIANCE]
+    for k in range(t.weeks):
+        spread, variance = spreads[k], variances[k]
+        week = cov[k, k]
+        for c in range(168):
+            variance[c] = path_variance[c] + week - 2.0 * spread[c]
+    for e in range(t.events):
+        k, c, j = t.event[0, e], t.event[1, e], t.weeks + t.event[2, e]
+        variances[k, c] += cov[j, j] + 2.0 * cov[k, j] - 2.0 * spreads[j, c]
+        other = e - 1
+        while other >= 0 and t.event[0, other] == k and t.event[1, other] == c:
+            variances[k, c] += 2.0 * cov[j, t.weeks + t.event[2, other]]
+            other -= 1
+
+
+@kernel(numba.float64, STRUCTURE, SERIES, SCRATCH, numba.float64)
+def adjoint(structure: Structure, t: Series, s: Scratch, r: float) -> float:
+    """Solve for lambda; return the slope in r of -1/2 log |H|, that of the mode included.
+
+    The tables are those of a point one small STEP before the mode; what that step adds to the
+    slope of the log likelihood is returned, too.
+    """
+    means, shrinks, residuals = s.table[MEAN], s.table[SHRINK], s.table[RESIDUAL]
+    variances, thirds = s.table[TABLE_VARIANCE], s.table[THIRD]
+    lambda_path, lambda_dense = s.node[LAMBDA_PATH], s.dense[LAMBDA]
+    rhs_tree, rhs_dense = s.node[RHS], s.dense[RHS]
+    direct = 0.0
+    for k in range(t.weeks):
+        mean, shrink, count = means[k], shrinks[k], t.counts[k]
+        variance, third = variances[k], thirds[k]
+        for c in range(168):
+            q = shrink[c]
+            bend = mean[c] * q * q
+            grown = 1.0 + r * count[c]
+            third[c] = grown * bend * (2.0 * q - 1.0) * variance[c]
+            direct += variance[c] * bend * (count[c] - 2.0 * grown * mean[c] * q)
+    sum_table(structure, t, thirds, rhs_tree, rhs_dense)
+    m = t.weeks + t.effects
+    solve(structure, s, rhs_tree, rhs_dense, s.node[LAMBDA], lambda_dense, lambda_path, m)
+    through_mode = 0.0
+    moved, step_path, step_dense = s.line[0], s.node[STEP_PATH], s.dense[STEP]
+    for c in range(168):
+        moved[c] = 0.5 * lambda_path[c] - step_path[c]
+    for k in range(t.weeks):
+        mean, shrink, residual = means[k], shrinks[k], residuals[k]
+        week = 0.5 * lambda_dense[k] - step_dense[k]
+        for c in range(168):
+            through_mode += (moved[c] + week) * residual[c] * mean[c] * shrink[c]
+    for e in range(t.events):
+        k, c, j = t.event[0, e], t.event[1, e], t.weeks + t.event[2, e]
+        effect = 0.5 * lambda_dense[j] - step_dense[j]
+        through_mode += effect * residuals[k, c] * means[k, c] * shrinks[k, c]
+    return through_mode - 0.5 * direct
+
+
+@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, F1)
+def scale_slopes(structure: Structure, t: Series, s: Scratch, slopes: FloatVector) -> None:
+    """Write the slope of the log marginal in the log of each scale of the tree and the weeks."""
+    tree, lam, variance = s.node[POINT], s.node[LAMBDA], s.node[VARIANCE]
+    dense, lam_dense, cov = s.dense[POINT], s.dense[LAMBDA], s.square[COV]
+    precisions = s.scales[0]
+    width, segments = unsigned(structure.width), len(structure.parents)
+    last = len(precisions) - 1
+    for i in range(last + 1):
+        slopes[i] = 0.0
+    for segment in range(segments):
+        level = structure.levels[segment]
+        total = 0.0
+        first = unsigned(24 * segment)
+        for n in range(first, first + width):
+            total += tree[n] * (tree[n] - lam[n]) + variance[n]
+        slopes[level] += precisions[level] * total - 24.0
+    total = 0.0
+    for k in range(t.weeks):
+        step, pull, spread = dense[k], lam_dense[k], cov[k, k]
+        if structure.walk == 1 and k > 0:
+            step -= dense[k - 1]
+            pull -= lam_dense[k - 1]
+            spread += cov[k - 1, k - 1] - 2.0 * cov[k, k - 1]
+        total += step * (step - pull) + spread
+    slopes[last] = precisions[last] * total - t.weeks
+
+
+@inlined
+def log_posterior(
+    structure: Structure,
+    t: Series,
+    s: Scratch,
+    theta: FloatVector,
+    slope: FloatVector,
+    steps: IntVector,
+) -> float:
+    """Return the log posterior density of theta (up to a constant) and fill its slope.
+
+    Starts from the point in the scratch and leaves the mode there, with every covariance. The
+    tables are those of a point one last small step before, whose effect on the determinant and
+    on the slope is taken in to first order.
+    `steps[0]` grows by the Newton steps taken, `steps[1]` by 1; -inf where no mode was found.
+    """
+    m = t.weeks + t.effects
+    last = len(theta) - 1
+    precisions, squares = s.scales[0], s.scales[1]
+    for i in range(last):
+        precisions[i] = theta[i] ** -6
+    r = theta[last] ** 6
+    taken, decrement = find_mode(structure, t, s, r)
+    steps[0] += abs(taken)
+    steps[1] += 1
+    if taken < 0:
+        return -np.inf
+    likelihood, likelihood_slope = log_likelihood(t, s, r)
+    counts, counts_slope = count_terms(t, s, r)
+    value: float = likelihood + counts - prior_energy(structure, t, s) + 0.5 * decrement
+    value -= 0.5 * log_determinant(s, m)
+    for i in range(last):
+        value -= 0.5 * precisions[i] * squares[i]
+    for segment in range(len(structure.parents)):
+        value -= 72.0 * math.log(theta[structure.levels[segment]])
+    value -= 3.0 * t.weeks * math.log(theta[last - 1])
+    path_covariances(structure, s, m)
+    table_variances(t, s)
+    r_slope = likelihood_slope + counts_slope + adjoint(structure, t, s, r)
+    value -= 0.5 * inner(s.node[RHS], s.node[STEP], s.node.shape[1])
+    value -= 0.5 * inner(s.dense[RHS], s.dense[STEP], m)
+    move(s, m, 1.0)
+    scale_slopes(structure, t, s, slope[:last])
+    slope[last] = 2.0 * r * r_slope
+    for i in range(last + 1):
+        ratio = theta[i] ** 3 / structure.hyper_scales[i]
+        away = theta[i] - structure.centre[i]
+        value += 2.0 * math.log(theta[i]) - 0.5 * (ratio * ratio + structure.pull[i] * away * away)
+        slope[i] = (3.0 * (slope[i] - ratio * ratio) + 2.0) / theta[i] - structure.pull[i] * away
+    return value
+
+
+@kernel(numba.void, SERIES, SCRATCH, F1, F1)
+def hour_covariances(t: Series, s: Scratch, shared: FloatVector, own: FloatVector) -> None:
+    """Write, for each hour of the week, the mean covariance of log mu between two weeks.
+
+    `own` receives the sum of variances over weeks.
+    """
+    cov, spreads, variances = s.square[COV], s.load[SPREAD], s.table[TABLE_VARIANCE]
+    weeks = t.weeks
+    between = 0.0
+    for k in range(weeks):
+        for other in range(weeks):
+            between += cov[k, other]
+    for c in range(168):
+        shared[c] = weeks * weeks * (s.node[OWN, c] + s.node[SHARED, c]) + between
+        own[c] = 0.0
+    for k in range(weeks):
+        spread, variance = spreads[k], variances[k]
+        for c in range(168):
+            shared[c] -= 2.0 * weeks * spread[c]
+            own[c] += variance[c]
+    pairs = max(weeks * (weeks - 1.0), 1.0)
+    for c in range(168):
+        shared[c] = (shared[c] - own[c]) / pairs
+
+
+@kernel(numba.float64, SERIES, SCRATCH, numba.float64)
+def second_order(t: Series, s: Scratch, r: float) -> float:
+    """Return the next term of the Laplace expansion of the log marginal, after `log_posterior`.
+
+    With third and fourth derivatives t and f of the energy in log mu, and c its covariance,
+
+        1/8 (t c_ii)' Z H^-1 Z' (t c_ii)  +  1/12 sum_ij t_i t_j c_ij^3  -  1/8 sum_i f_i c_ii^2
+
+    The first is what `adjoint` solved. The second is taken over pairs in one hour of the week,
+    with the mean covariance of such pairs; the others' cubes are negligible.
+    """
+    means, shrinks, variances = s.table[MEAN], s.table[SHRINK], s.table[TABLE_VARIANCE]
+    shared, thirds = s.line[0], s.line[1]
+    hour_covariances(t, s, shared, thirds)
+    total = 0.0
+    total += 0.125 * inner(s.node[RHS], s.node[LAMBDA], s.node.shape[1])
+    total += 0.125 * inner(s.dense[RHS], s.dense[LAMBDA], t.weeks + t.effects)
+    for c in range(168):
+        thirds[c] = 0.0
+    for k in range(t.weeks):
+        mean, shrink, count, variance = means[k], shrinks[k], t.counts[k], variances[k]
+        for c in range(168):
+            q = shrink[c]
+            curvature = (1.0 + r * count[c]) * mean[c] * q * q
+            bend = 2.0 * q - 1.0
+            third = curvature * bend
+            thirds[c] += third
+            square = variance[c] * variance[c]
+            cube = square * variance[c] - shared[c] * shared[c] * shared[c]
+            total += third * third * cube / 12.0
+            total -= 0.125 * curvature * (bend * bend - 2.0 * q * (1.0 - q)) * square
+    for c in range(168):
+        total += thirds[c] * thirds[c] * shared[c] ** 3 / 12.0
+    return total

@@ -1,0 +1,225 @@
+"""From an optimum to the figures of a plan."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daypart.planning.brief.brief import Brief
+from daypart.planning.brief.flight import Week
+from daypart.planning.outcome.certificate import certify, limiting
+from daypart.planning.outcome.comparison import find_curve, measure_sampling_gap, split_evenly
+from daypart.planning.outcome.definitions import DEFINITIONS, notes_of
+from daypart.planning.outcome.plan_result import Plan
+from daypart.planning.outcome.shadow_prices import tell_prices
+from daypart.planning.outcome.tables import make_lines, summarise
+from daypart.planning.panel.calibration import describe
+from daypart.planning.problem.pins import name_cell
+from daypart.planning.problem.problem import Problem
+from daypart.planning.reach.audience_counter import AudienceCounter
+from daypart.planning.reach.publication import (
+    SUPPRESSED,
+    interval_80,
+    publish_distribution,
+    publish_reach,
+)
+from daypart.planning.solve.cutting_planes import Continuous, CuttingPlanes
+from daypart.planning.solve.integer import Whole
+
+Ints = NDArray[np.int64]
+
+_NEXT_TO_NOTHING = 0.01
+"""The least that a spot costs: that of one that buys no impressions."""
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """Everything that was read for a plan."""
+
+    brief: Brief
+    weeks: tuple[Week, ...]
+    counter: AudienceCounter
+    problem: Problem
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """What the optimiser found, or what was given with the bound that it is held against.
+
+    Parameters
+    ----------
+    planes : CuttingPlanes
+    continuous : Continuous
+    whole : Whole
+    by_week : int array [columns, weeks]
+    evaluated : bool
+        True where the spots were given.
+    cost_bound : float, optional
+        No plan that costs less reaches the goal, where cost was minimised.
+    aim_percent : float, optional
+        What the model's reach had to be, so that the counted one is the goal.
+    """
+
+    planes: CuttingPlanes
+    continuous: Continuous
+    whole: Whole
+    by_week: Ints
+    evaluated: bool = False
+    cost_bound: float | None = None
+    aim_percent: float | None = None
+
+
+def report_plan(campaign: Campaign, optimum: Optimum, *, gap: float, min_households: int) -> Plan:
+    """Count a schedule and put everything that a planner asks for into one plan.
+
+    Parameters
+    ----------
+    campaign : Campaign
+    optimum : Optimum
+    gap : float
+        What was asked for.
+    min_households : int
+        Raw panel households below which an audience figure is suppressed.
+    """
+    campaign = replace(campaign, problem=optimum.planes.problem)
+    if campaign.brief.objective == "minimum_cost" or not math.isfinite(campaign.problem.budget):
+        spent = campaign.problem.spent(optimum.whole.spots)
+        campaign = replace(campaign, problem=replace(campaign.problem, budget=spent))
+    brief, problem, counter = campaign.brief, campaign.problem, campaign.counter
+    panel, whole = counter.panel, optimum.whole
+    spots = np.zeros((panel.cells, len(campaign.weeks)), dtype=np.int64)
+    cost = np.zeros(spots.shape)
+    np.add.at(spots, problem.cell, optimum.by_week)
+    np.add.at(cost, problem.cell, (optimum.by_week > 0) * problem.cost[:, None])
+    counted = counter.count(spots.sum(axis=1), every_level=True)
+    seen, error = counter.count_impressions(spots.sum(axis=1))
+    lo, hi = interval_80(seen, error)
+    universe = float(panel.universe_estimate.sum())
+    levels = sorted({1, brief.frequency_goal, 3})
+    limits: dict[str, Any] = {
+        "raw_households": panel.households,
+        "min_households": min_households,
+        "levels": levels,
+    }
+    enough = panel.households >= min_households
+    sampling = measure_sampling_gap(problem, panel, brief, seed=counter.seed, gap=gap)
+    frequency = seen / max(counted.reach(), 1e-12)
+    sums: dict[str, Any] = summarise(
+        counter, campaign.weeks, spots, cost, min_households=min_households
+    )
+    return Plan(
+        **certify(campaign, optimum, gap, frequency, counted.reach_percent()),
+        **sums,
+        campaign=brief.name,
+        simulated=panel.simulated,
+        sampling_gap=None if sampling is None else sampling.relative,
+        limited_by=limiting(campaign, optimum),
+        shadow_prices=tell_prices(
+            optimum.planes, optimum.continuous, panel, currency=brief.currency
+        ),
+        asked=brief.budget if math.isfinite(brief.budget) else None,
+        spent=round(problem.spent(whole.spots), 2),
+        currency=brief.currency,
+        segment=brief.segment,
+        reach={f"{k}+": publish_reach(counted, k, **limits) for k in levels},
+        average_frequency=frequency if enough else SUPPRESSED,
+        grp=_figure(100.0 * seen / universe, 100.0 * lo / universe, 100.0 * hi / universe, enough),
+        impressions=_figure(seen, lo, hi, enough),
+        universe_estimate=universe,
+        panel_households=panel.households,
+        even_split=_even_split(campaign, enough),
+        lines=make_lines(panel, campaign.weeks, spots, cost, counter.impressions, min_households),
+        reach_curve=_curve(campaign, optimum, enough),
+        frequency_distribution=publish_distribution(counted, **limits),
+        calibration=describe(counter.calibration),
+        brief=_echo(brief),
+        definitions=DEFINITIONS,
+        notes=notes_of(
+            panel,
+            brief,
+            sampling,
+            counter.calibration,
+            min_households,
+            shortened=_shortened(campaign),
+            unwatched=_unwatched(campaign, optimum.by_week),
+            aim_percent=optimum.aim_percent,
+        ),
+    )
+
+
+def _shortened(campaign: Campaign) -> int:
+    """Count the cells on offer whose spots are bounded by their minutes of history."""
+    problem, weeks = campaign.problem, len(campaign.weeks)
+    history = campaign.counter.panel.minutes_of_cell()
+    offered = problem.by_cell(problem.most)
+    bounded = (offered > history - weeks) & (
+        campaign.brief.limits.max_spots_per_week * weeks > history
+    )
+    return int((bounded & (offered > 0)).sum())
+
+
+def _unwatched(campaign: Campaign, by_week: Ints) -> list[str]:
+    """Name the cells with spots that no panel household of any segment watches."""
+    problem = campaign.problem
+    spots = problem.by_cell(by_week.sum(axis=1))
+    free = np.zeros(problem.cells, dtype=np.bool_)
+    free[problem.cell[(problem.impressions <= 0) & (problem.cost <= _NEXT_TO_NOTHING)]] = True
+    return [
+        name_cell(campaign.counter.panel, int(cell)) for cell in np.flatnonzero(free & (spots > 0))
+    ]
+
+
+def _figure(mean: float, lo: float, hi: float, shown: bool) -> dict[str, Any]:
+    values = (mean, lo, hi) if shown else (SUPPRESSED,) * 3
+    return dict(zip(("mean", "lo_80", "hi_80"), values, strict=True))
+
+
+def _even_split(campaign: Campaign, shown: bool) -> dict[str, Any]:
+    spots = split_evenly(campaign.problem)
+    by_cell = campaign.problem.by_cell(spots).astype(np.int64)
+    reach = campaign.counter.count(by_cell).reach_percent()
+    return {
+        "reach_percent": reach if shown else SUPPRESSED,
+        "spent": round(campaign.problem.spent(spots), 2),
+    }
+
+
+def _curve(campaign: Campaign, optimum: Optimum, shown: bool) -> list[dict[str, Any]]:
+    rows = []
+    for point in find_curve(optimum.planes, campaign.problem.budget):
+        same = not optimum.evaluated and math.isclose(point.budget, campaign.problem.budget)
+        spots = optimum.whole.spots if same else point.spots
+        reached = campaign.counter.count(campaign.problem.by_cell(spots).astype(np.int64))
+        lo, hi = interval_80(reached.reach_percent(), reached.error_percent(), 100.0)
+        rows.append(
+            {
+                "budget": point.budget,
+                "spent": round(campaign.problem.spent(spots), 2),
+                "reach_percent": reached.reach_percent() if shown else SUPPRESSED,
+                "lo_80": lo if shown else SUPPRESSED,
+                "hi_80": hi if shown else SUPPRESSED,
+            }
+        )
+    return rows
+
+
+def _echo(brief: Brief) -> dict[str, Any]:
+    echoed: dict[str, Any] = _plain(asdict(brief))
+    return echoed
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Path) or hasattr(value, "isoformat"):
+        return str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,160 @@
+"""The planning problem as numbers: columns to buy, what they cost, and every limit by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daypart.planning.solve.frequency_cap import AverageFrequency
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_LARGE = 2000
+"""Columns above which solvers look at some of them, and tell markets apart only."""
+
+
+@dataclass(frozen=True)
+class LinearLimit:
+    """One row `lower <= coefficients . spots <= upper`, named as the brief names it.
+
+    Parameters
+    ----------
+    setting : str
+    coefficients : float array [columns]
+    lower, upper : float
+    unit : str
+        What the limit is loosened by to tell its price.
+    loosened : float
+        By how much that moves the bound.
+    asked_as : str
+        The brief's line that it comes from, where that stands for several limits.
+    """
+
+    setting: str
+    coefficients: Floats
+    lower: float = -np.inf
+    upper: float = np.inf
+    unit: str = "unit"
+    loosened: float = 1.0
+    asked_as: str = ""
+
+    @property
+    def line(self) -> str:
+        """The brief's line that set it."""
+        return self.asked_as or self.setting
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What can be bought, at which price, within which limits.
+
+    A column is a cell in a period; a period is a run of weeks with the same prices and
+    limits, between which the optimiser need not tell.
+
+    Parameters
+    ----------
+    cells : int
+        Cells of the panel (market x network x daypart).
+    cell, period : int array [columns]
+    cost : float array [columns]
+        Of one spot.
+    impressions : float array [columns]
+        Of one spot, in households of the target.
+    least, most : int array [columns]
+        Bounds on spots.
+    budget : float
+    limits : tuple of LinearLimit
+    periods : tuple of tuple of int
+        Weeks of each period, as positions in the flight.
+    most_per_week : int array [columns, weeks]
+        Zero outside the column's period and where the daypart is off the flight's days.
+    pinned : int array [columns, weeks]
+        Spots that are bought already.
+    frequency : AverageFrequency, optional
+        The limit on average frequency.
+    """
+
+    cells: int
+    cell: Ints
+    period: Ints
+    cost: Floats
+    impressions: Floats
+    least: Ints
+    most: Ints
+    budget: float
+    limits: tuple[LinearLimit, ...]
+    periods: tuple[tuple[int, ...], ...]
+    most_per_week: Ints
+    pinned: Ints
+    frequency: AverageFrequency | None = None
+
+    @property
+    def columns(self) -> int:
+        """How many columns there are."""
+        return len(self.cell)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it has so many columns that solvers look at some of them only."""
+        return self.columns > _LARGE
+
+    def by_cell(self, spots: NDArray[np.floating] | Ints) -> Floats:
+        """Sum spots over periods [cells]."""
+        return np.bincount(self.cell, weights=spots, minlength=self.cells).astype(np.float64)
+
+    def in_period(self) -> Ints:
+        """Return 1 in the weeks of each column's period, else 0 [columns, weeks]."""
+        return weeks_of_columns(self.periods, self.period, self.most_per_week.shape[1])
+
+    def spent(self, spots: NDArray[np.floating] | Ints) -> float:
+        """Return what the spots cost."""
+        return float(self.cost @ spots)
+
+    def keeps_limits(
+        self,
+        spots: NDArray[np.floating] | Ints,
+        *,
+        budget: float | None = None,
+        tolerance: float = 1e-6,
+    ) -> bool:
+        """Tell whether spots keep the budget (or another one) and every limit."""
+        money = self.budget if budget is None else budget
+        if self.spent(spots) > money * (1 + tolerance):
+            return False
+        if (spots < self.least - tolerance).any() or (spots > self.most + tolerance).any():
+            return False
+        if self.frequency is not None and not self.frequency.keeps(
+            np.asarray(spots, dtype=np.float64), self.by_cell(spots), tolerance
+        ):
+            return False
+        values = self.coefficients @ spots
+        slack = tolerance * np.maximum(1.0, np.abs(values))
+        return bool(((values >= self.lower - slack) & (values <= self.upper + slack)).all())
+
+    @cached_property
+    def coefficients(self) -> Floats:
+        """The limits' coefficients as one matrix [limits, columns]."""
+        rows = [limit.coefficients for limit in self.limits]
+        return np.array(rows, dtype=np.float64).reshape(len(rows), self.columns)
+
+    @cached_property
+    def lower(self) -> Floats:
+        """The limits' lower bounds."""
+        return np.array([limit.lower for limit in self.limits], dtype=np.float64)
+
+    @cached_property
+    def upper(self) -> Floats:
+        """The limits' upper bounds."""
+        return np.array([limit.upper for limit in self.limits], dtype=np.float64)
+
+
+def weeks_of_columns(periods: tuple[tuple[int, ...], ...], period: Ints, weeks: int) -> Ints:
+    """Return 1 in the weeks of each column's period, else 0 [columns, weeks]."""
+    member = np.zeros((len(periods), weeks), dtype=np.int64)
+    for number, members in enumerate(periods):
+        member[number, list(members)] = 1
+    return member[period]

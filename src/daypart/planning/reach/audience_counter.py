@@ -1,0 +1,105 @@
+"""Counting a schedule's audience, with the panel's and the forecast's uncertainty together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daypart.planning.panel.calibration import Calibration
+from daypart.planning.panel.panel import Panel
+from daypart.planning.reach.frequency import (
+    TOP,
+    Frequency,
+    count_frequency,
+    jackknife_variances,
+    project,
+)
+from daypart.planning.solve.surrogate import Surrogate
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class AudienceCounter:
+    """Counts schedules on one panel.
+
+    Parameters
+    ----------
+    panel : Panel
+        Of the target, calibrated where there is a calibration.
+    impressions : float array [cells]
+        Of one spot, in households of the target.
+    surrogate : Surrogate
+        How reach moves with impressions, for the forecast's part of its uncertainty.
+    calibration : Calibration or None
+    seed : int
+        Of the jackknife's groups.
+    """
+
+    panel: Panel
+    impressions: Floats
+    surrogate: Surrogate
+    calibration: Calibration | None
+    seed: int
+
+    def count(self, spots: Ints, *, every_level: bool = False, unbiased: bool = True) -> Frequency:
+        """Count reach and frequency of spots by cell, or take them from the surrogate.
+
+        The standard errors hold the sampling of households (jackknife) and the spread of reach
+        over the forecast's draws, taken as independent; the latter for reach 1+ alone unless
+        `every_level` is asked for, which takes longer.
+        """
+        if unbiased:
+            counted = count_frequency(self.panel, spots, seed=self.seed)
+        else:
+            chances = self.surrogate.exposure_chances(spots, TOP)
+            counted = project(self.panel, chances, seed=self.seed)
+        if self.calibration is None:
+            return counted
+        draws = [spots * factor for factor in self.calibration.spread.T]
+        spread = np.zeros(TOP + 1)
+        if every_level:
+            reached = np.array(
+                [self.panel.weight @ self.surrogate.exposure_chances(draw, TOP) for draw in draws]
+            )
+            spread = reached[:, ::-1].cumsum(axis=1)[:, ::-1].std(axis=0)
+        else:
+            spread[1] = np.std([self.surrogate.reached(draw).sum() for draw in draws])
+        return replace(counted, standard_error=np.hypot(counted.standard_error, spread))
+
+    def count_impressions(self, spots: Ints) -> tuple[float, float]:
+        """Return impressions of spots by cell, and their standard error, in households."""
+        everything = np.zeros(self.panel.cells, dtype=np.int64)
+        error = self.impressions_errors(spots, everything, 1)[0]
+        return float(self.impressions @ spots), float(error)
+
+    def impressions_errors(self, spots: Ints, group: Ints, groups: int) -> Floats:
+        """Return the standard errors of impressions of groups of cells, in households [groups].
+
+        From the sampling of households (jackknife) and, where there is a calibration, from the
+        forecast, taken as independent.
+
+        Parameters
+        ----------
+        spots, group : int array [cells]
+        groups : int
+        """
+        panel = self.panel
+        seen = panel.chance_of_entry() * spots[panel.cell]
+
+        def exposures(rows: slice) -> Floats:
+            households = rows.stop - rows.start
+            entries = slice(panel.row_start[rows.start], panel.row_start[rows.stop])
+            lengths = np.diff(panel.row_start[rows.start : rows.stop + 1])
+            place = np.repeat(np.arange(households), lengths) * groups + group[panel.cell[entries]]
+            sums = np.bincount(place, weights=seen[entries], minlength=households * groups)
+            return sums.reshape(households, groups).astype(np.float64)
+
+        variance = jackknife_variances(panel, exposures, seed=self.seed).sum(axis=0)
+        if self.calibration is not None:
+            by_cell = self.impressions * spots
+            variance += self.calibration.impressions_errors(by_cell, group, groups) ** 2
+        return np.asarray(np.sqrt(variance))

@@ -1,0 +1,321 @@
+"""Reach and frequency of any schedule, for any segment and set of markets."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daypart.errors import DaypartError, did_you_mean
+from daypart.insights.publication import crediting_text
+from daypart.planning.brief.flight import broadcast_weeks
+from daypart.planning.panel.calibration import calibrate, describe
+from daypart.planning.panel.panel import ALL, Panel
+from daypart.planning.panel.reader import read_markets, read_panel
+from daypart.planning.reach.audience_counter import AudienceCounter
+from daypart.planning.reach.breakdown import Misses, duplication, reach_by_group, reach_by_market
+from daypart.planning.reach.frequency import TOP
+from daypart.planning.reach.publication import (
+    MIN_HOUSEHOLDS,
+    SUPPRESSED,
+    Published,
+    interval_80,
+    publish_distribution,
+    publish_reach,
+)
+from daypart.planning.reach.schedule import NO_WEEK, Rows, Schedule, read_schedule
+from daypart.planning.solve.surrogate import fit_surrogate
+from daypart.progress import SILENT, Progress
+from daypart.storage import PathLike
+
+METHODS = ("unbiased", "surrogate")
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Reach and frequency of a schedule. What too few raw households stand behind is suppressed.
+
+    Parameters
+    ----------
+    segment : str
+    markets : tuple of str
+        Codes.
+    method : str
+        `unbiased` (counted on the panel) or `surrogate` (the optimiser's model).
+    spots, spots_elsewhere : int
+        Those counted, and those of the schedule in other markets than the ones asked for.
+    universe_estimate : float
+        Households of the segment in the markets.
+    panel_households : int
+        Raw.
+    weeks_of_history : int
+        What the count stands on.
+    unit, window, crediting : str
+        What is counted: households, of live viewing, by which crediting rule.
+    calibration : dict
+        The run whose forecast the impressions equal; `run` is None where they are the history's.
+    reach : dict
+        `"1+"` to `"10+"`: percent, households, se, lo_80, hi_80.
+    frequency_distribution : list of dict
+        exposures, households, percent; bins of few raw households are folded downwards.
+    average_frequency : float or str
+    grp, impressions : dict
+        mean, lo_80, hi_80.
+    by_week : list of dict
+        name (the Monday), spots, impressions, grp, cumulative_reach_percent, lo_80, hi_80.
+    by_network, by_daypart : list of dict
+        See `breakdown.reach_by_group`: alone, lost without it, added to those before it.
+    by_market : list of dict
+        name, code, panel_households, spots, impressions, grp, reach_percent.
+    duplication : list of dict
+        first, second, percent: reached by both networks of a pair.
+    """
+
+    segment: str
+    markets: tuple[str, ...]
+    method: str
+    spots: int
+    spots_elsewhere: int
+    universe_estimate: float
+    panel_households: int
+    weeks_of_history: int
+    unit: str
+    window: str
+    crediting: str
+    calibration: dict[str, Any]
+    reach: dict[str, dict[str, Any]]
+    frequency_distribution: list[dict[str, Any]]
+    average_frequency: Published
+    grp: dict[str, Published]
+    impressions: dict[str, Published]
+    by_week: list[dict[str, Any]]
+    by_network: list[dict[str, Any]]
+    by_daypart: list[dict[str, Any]]
+    by_market: list[dict[str, Any]]
+    duplication: list[dict[str, Any]]
+
+    def lines(self) -> list[str]:
+        """Say the main figures in a few lines, each with its unit."""
+        where = f"{len(self.markets)} market" + ("s" if len(self.markets) > 1 else "")
+        one = self.reach["1+"]
+        if isinstance(one["percent"], str):
+            return [f"{self.segment} in {where}: suppressed, {self.panel_households} households"]
+        told = {k: self.reach[f"{k}+"]["percent"] for k in (1, 2, 3, 5, 10)}
+        levels = (
+            f"{k}+ {value}" if isinstance(value, str) else f"{k}+ {value:.1f} %"
+            for k, value in told.items()
+        )
+        said = [
+            f"{self.segment} in {where}: {self.universe_estimate:,.0f} households, "
+            f"{self.panel_households:,} of them in the panel",
+            f"reach {', '.join(levels)}",
+            f"reach 1+ is within {one['lo_80']:.1f} and {one['hi_80']:.1f} % (80 % interval)",
+            f"{self.grp['mean']:,.1f} GRP, average frequency {self.average_frequency:.1f}, "
+            f"{self.impressions['mean']:,.0f} impressions (households), {self.spots:,} spots",
+        ]
+        if self.by_network:
+            top = max(self.by_network, key=lambda row: row["incremental_percent"])
+            said.append(
+                f"most would be lost without {top['name']}: {top['incremental_percent']:.1f} points"
+            )
+        if self.calibration["run"]:
+            said.append(f"impressions as {self.calibration['run']} forecasts them for these weeks")
+        if self.spots_elsewhere:
+            said.append(f"{self.spots_elsewhere:,} spots in other markets are not counted")
+        return said
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain lists, texts and numbers, ready for JSON."""
+        return asdict(self)
+
+
+def reach(
+    store: PathLike,
+    *,
+    schedule: PathLike | Rows,
+    segment: str = ALL,
+    markets: Sequence[str] | None = None,
+    run: PathLike | None = None,
+    method: str = "unbiased",
+    min_households: int = MIN_HOUSEHOLDS,
+    seed: int = 0,
+    progress: Progress = SILENT,
+) -> Reach:
+    """Count reach and frequency of a schedule on the household panel.
+
+    Parameters
+    ----------
+    store : path-like
+        Folder of a viewing store with a household panel.
+    schedule : path-like or iterable of mappings
+        See `read_schedule`; a `plan.csv` or `plan.json` will do.
+    segment : str
+        Whose reach.
+    markets : sequence of str, optional
+        Names or codes of the markets that the figures refer to; those of the schedule without it.
+        Spots elsewhere are told and not counted.
+    run : path-like, optional
+        A run fitted to the store: each cell's impressions equal its forecast's mean for the weeks
+        of the schedule, and the intervals hold the forecast's uncertainty, too.
+    method : str
+        `unbiased` (the U-statistic) or `surrogate` (the optimiser's smooth model, for schedules of
+        more spots than minutes of history).
+    min_households : int
+        Raw panel households below which a figure is suppressed.
+    seed : int
+        Of the jackknife's groups and the forecast's draws.
+    progress : Progress
+
+    Returns
+    -------
+    Reach
+
+    Raises
+    ------
+    DaypartError
+        For an unknown name, a malformed schedule, or more spots than minutes of history.
+
+    Examples
+    --------
+    >>> reach("/nowhere", schedule=[])
+    Traceback (most recent call last):
+    ...
+    daypart.errors.DaypartError: schedule: the schedule is empty
+    """
+    if method not in METHODS:
+        raise DaypartError(f"method is {method!r}", hint=did_you_mean(method, METHODS))
+    asked = read_schedule(schedule)
+    with progress.step("reading the panel") as step:
+        panel, counted, elsewhere = _read(store, asked, segment, markets)
+        step.summarise(f"{panel.households:,} panel households of {segment}")
+    counter = _counter(store, panel, asked, run, seed, progress)
+    with progress.step("counting reach") as step:
+        spots = counted.spots_by_cell(counter.panel, asked.mondays)
+        told = _tell(counter, asked.mondays, spots, method == "unbiased", min_households)
+        step.summarise(f"{spots.sum():,} spots")
+    return Reach(
+        segment=segment,
+        markets=tuple(place.code for place in panel.markets),
+        method=method,
+        spots=int(spots.sum()),
+        spots_elsewhere=elsewhere,
+        universe_estimate=float(panel.universe_estimate.sum()),
+        panel_households=panel.households,
+        weeks_of_history=panel.weeks,
+        unit="households",
+        window="live",
+        crediting=crediting_text(panel.crediting) if panel.crediting else "not known",
+        calibration=describe(counter.calibration),
+        **told,
+    )
+
+
+def _read(
+    store: PathLike, asked: Schedule, segment: str, markets: Sequence[str] | None
+) -> tuple[Panel, Schedule, int]:
+    """Read the panel of the markets asked for, and split the schedule's spots by whether in it."""
+    if markets is None:
+        panel = read_panel(store, asked.markets, asked_in=asked.source).of_segment(segment)
+        return panel, asked, 0
+    panel = read_panel(store, tuple(markets)).of_segment(segment)
+    here = {name for place in panel.markets for name in (place.code, place.name)}
+    others = {name for place in read_markets(store) for name in (place.code, place.name)} - here
+    inside = Schedule(asked.source, tuple(row for row in asked.rows if row[0] not in others))
+    return panel, inside, asked.spots - inside.spots
+
+
+def _counter(
+    store: PathLike,
+    panel: Panel,
+    asked: Schedule,
+    run: PathLike | None,
+    seed: int,
+    progress: Progress,
+) -> AudienceCounter:
+    calibration = None
+    if run is not None:
+        if NO_WEEK in asked.mondays:
+            raise DaypartError(
+                f"{asked.source}: no column 'week', so there is nothing to forecast",
+                hint="name the weeks of the spots, or leave out --run",
+            )
+        weeks = [
+            week
+            for monday in asked.mondays
+            for week in broadcast_weeks(monday, monday + dt.timedelta(6))
+        ]
+        with progress.step("calibrating to the forecast") as step:
+            calibration = calibrate(run, store, panel, weeks, seed=seed)
+            panel = panel.calibrated(calibration.factor)
+            step.summarise(f"{calibration.without_forecast:,} cells without a forecast")
+    return AudienceCounter(
+        panel, panel.impressions_per_spot(), fit_surrogate(panel, seed=seed), calibration, seed
+    )
+
+
+def _tell(
+    counter: AudienceCounter,
+    mondays: Sequence[dt.date],
+    spots: Ints,
+    unbiased: bool,
+    min_households: int,
+) -> dict[str, Any]:
+    """Work out all figures of spots by cell and week, in the words of `Reach`."""
+    panel, total = counter.panel, spots.sum(axis=1)
+    counted = counter.count(total, every_level=True, unbiased=unbiased)
+    limits: dict[str, Any] = {"raw_households": panel.households, "min_households": min_households}
+    shown = panel.households >= min_households
+    seen, error = counter.count_impressions(total)
+    ends = (seen, *interval_80(seen, error))
+    universe = float(panel.universe_estimate.sum())
+
+    def figure(factor: float) -> dict[str, Published]:
+        said = [factor * end if shown else SUPPRESSED for end in ends]
+        return dict(zip(("mean", "lo_80", "hi_80"), said, strict=True))
+
+    _, n, d = np.unravel_index(np.arange(panel.cells), panel.shape)
+    networks, dayparts = (
+        Misses.count(counter, total, group, len(names), unbiased=unbiased)
+        for group, names in ((n, panel.networks), (d, panel.dayparts))
+    )
+    return {
+        "reach": {f"{k}+": publish_reach(counted, k, **limits) for k in range(1, TOP + 1)},
+        "frequency_distribution": publish_distribution(counted, **limits),
+        "average_frequency": seen / max(counted.reach(), 1e-12) if shown else SUPPRESSED,
+        "grp": figure(100.0 / universe),
+        "impressions": figure(1.0),
+        "by_week": _by_week(counter, mondays, spots, unbiased, shown),
+        "by_network": reach_by_group(networks, panel.networks) if shown else [],
+        "by_daypart": reach_by_group(dayparts, panel.dayparts) if shown else [],
+        "by_market": reach_by_market(counter, total, counted.probability[:, 0], min_households),
+        "duplication": duplication(networks, panel.networks) if shown else [],
+    }
+
+
+def _by_week(
+    counter: AudienceCounter, mondays: Sequence[dt.date], spots: Ints, unbiased: bool, shown: bool
+) -> list[dict[str, Any]]:
+    universe = float(counter.panel.universe_estimate.sum())
+    rows = []
+    for w, monday in enumerate(mondays):
+        if monday == NO_WEEK:
+            continue
+        seen = float(counter.impressions @ spots[:, w])
+        so_far = counter.count(spots[:, : w + 1].sum(axis=1), unbiased=unbiased)
+        lo, hi = interval_80(so_far.reach_percent(), so_far.error_percent(), 100.0)
+        figures = {
+            "impressions": seen,
+            "grp": 100.0 * seen / universe,
+            "cumulative_reach_percent": so_far.reach_percent(),
+            "lo_80": lo,
+            "hi_80": hi,
+        }
+        said = figures if shown else dict.fromkeys(figures, SUPPRESSED)
+        rows.append({"name": str(monday), "spots": int(spots[:, w].sum()), **said})
+    return rows

@@ -1,0 +1,129 @@
+"""From fractions of spots to whole ones: a local search on the objective's quadratic model."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daypart.planning.problem.problem import Problem
+from daypart.planning.solve.frequency_cap import AverageFrequency
+from daypart.planning.solve.interior import one_sided, tangent
+from daypart.planning.solve.objective import Objective
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_ROUNDS = 6
+_MOVES = 20_000
+_BEST = 100
+"""Of a large problem, only so many unused columns of each market are looked at."""
+_TOLL = 100.0
+"""What mending one overdrawn spot's worth of a limit is worth, in best slopes."""
+_TOLERANCE = 1e-9
+_MARGIN = 2e-5
+"""How far inside the limit on average frequency to stay, since its row underrates it."""
+
+
+def round_spots(
+    problem: Problem, objective: Objective, spots: Floats | Ints, *, budget: float | None = None
+) -> Ints | None:
+    """Round a schedule to whole spots near it that keep the limits, and improve those.
+
+    Adds, drops and trades single spots while the quadratic model of the objective rises, and then
+    takes the model anew where that ended. Limits that the rounding breaks come first; where single
+    steps from the nearest whole spots can't mend them, they start from those below.
+
+    Parameters
+    ----------
+    problem : Problem
+    objective : Objective
+    spots : array [columns]
+    budget : float, optional
+        Instead of the problem's.
+
+    Returns
+    -------
+    int array [columns], or None where no whole spots were found that keep every limit
+    """
+    money = problem.budget if budget is None else budget
+    anchor = np.asarray(spots, dtype=np.float64)
+    for start in (np.rint(anchor), np.floor(anchor + _TOLERANCE)):
+        whole = np.clip(start.astype(np.int64), problem.least, problem.most)
+        found = _improve(problem, objective, whole, anchor, money)
+        if found is not None:
+            return found
+    return None
+
+
+def _improve(
+    problem: Problem, objective: Objective, whole: Ints, anchor: Floats, budget: float
+) -> Ints | None:
+    """Search from some whole spots until no search finds better ones that keep the limits."""
+    best: Ints | None = None
+    best_value = -np.inf
+    for _ in range(_ROUNDS):
+        whole = _search(problem, objective, whole, anchor, budget)
+        anchor = whole.astype(np.float64)
+        if not problem.keeps_limits(whole, budget=budget):
+            # The row that stands for average frequency fits where it was taken: take it anew.
+            if best is None and problem.frequency is not None:
+                continue
+            break
+        value = objective.value(problem.by_cell(whole))
+        if value <= best_value + 1e-9 * max(1.0, abs(best_value)):
+            break
+        best, best_value = whole, value
+    return best
+
+
+def _search(
+    problem: Problem, objective: Objective, whole: Ints, anchor: Floats, budget: float
+) -> Ints:
+    from daypart.planning.solve.rounding_kernels import improve
+
+    rows, bounds = one_sided(problem, budget)
+    if problem.frequency is not None:
+        row, bound = _frequency_row(problem, problem.frequency, anchor)
+        rows, bounds = np.vstack([rows, row]), np.append(bounds, bound)
+    scale = np.maximum(np.abs(rows).max(axis=1, initial=0.0), 1e-300)
+    rows = np.ascontiguousarray((rows / scale[:, None]).T)
+    _, slopes, curvature = tangent(problem, objective, anchor)
+    found = whole.copy()
+    per_market = objective.surrogate.cluster_rate.shape[1]
+    market = problem.cell // per_market
+    # Each market may use what it used at the anchor, and what the markets before it left.
+    room = bounds / scale - anchor @ rows + _TOLERANCE
+    for m in np.unique(market):
+        columns = np.arange(*np.searchsorted(market, [m, m + 1]))
+        room += (anchor - found)[columns] @ rows[columns]
+        if problem.is_large:
+            columns = _worth_a_look(problem, columns, slopes, found + anchor)
+        cells, cell = np.unique(problem.cell[columns] % per_market, return_inverse=True)
+        lower = objective.surrogate.bend(int(m), curvature, cells)
+        bend = lower + np.tril(lower, -1).T
+        apart = np.bincount(cell, weights=(found - anchor)[columns], minlength=len(cells))
+        slope = slopes[columns] - (bend @ apart)[cell]
+        part = found[columns]
+        bounds_of = (problem.least[columns], problem.most[columns])
+        toll = _TOLL * float(np.abs(slope).max(initial=0.0)) + 1e-9
+        improve(part, *bounds_of, slope, bend, cell, rows[columns], room, toll, _MOVES)
+        found[columns] = part
+    return found
+
+
+def _worth_a_look(problem: Problem, columns: Ints, slopes: Floats, used: Floats) -> Ints:
+    """Return a market's columns in use, and the best of the others for their money."""
+    ratio = slopes[columns] / problem.cost[columns]
+    best = columns[np.argsort(-ratio, kind="stable")[:_BEST]]
+    return np.union1d(best, columns[used[columns] > 1e-3])
+
+
+def _frequency_row(
+    problem: Problem, limit: AverageFrequency, anchor: Floats
+) -> tuple[Floats, float]:
+    """Return the limit as a row . spots <= bound that touches it at the anchor, a little inside."""
+    _, slopes, _ = tangent(problem, limit.reach, anchor)
+    row = limit.grp - limit.most * slopes
+    room = limit.room(anchor, problem.by_cell(anchor))
+    inside = _MARGIN * float(limit.grp @ anchor)
+    return row, float(row @ anchor) + room - inside

@@ -1,0 +1,159 @@
+"""The parents of a run: sums over its store's partitions, fitted before the partitions.
+
+`RUN/parents.parquet` holds their posteriors under a hash of all that they follow from; a call
+that finds that hash there fits nothing again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from daypart.engine.results.folder import RunFolder, RunSettings
+from daypart.engine.tasks.threads import in_order
+from daypart.errors import DaypartError
+from daypart.models.registry import load_model
+from daypart.progress import SILENT, Progress
+from daypart.runs.fitting.model_by_partition import RunModel
+from daypart.series import SeriesBlock, SeriesStore, block_from_arrays
+from daypart.storage import Location, make_folder, read_table, write_table
+from daypart.wording import counted
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SAMPLE = 128
+"""Partitions of each family of parents that tell how partitions deviate from them."""
+
+_HASH = b"daypart.content_hash"
+
+
+def parents_hash(settings: RunSettings) -> str | None:
+    """Return a hash of all that a run's parents follow from, None for a model without parents."""
+    if not getattr(load_model(settings.model, settings.parameters), "pools", False):
+        return None
+    content = [
+        [settings.model, settings.model_version, settings.parameters, settings.until_hour],
+        [settings.key, settings.overlapping, sorted(settings.regions.items())],
+    ]
+    text = json.dumps(content, sort_keys=True).encode()
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
+
+
+def prepare_parents(
+    folder: RunFolder, store: SeriesStore, settings: RunSettings, progress: Progress = SILENT
+) -> None:
+    """Fit the parents of a run's partitions, unless they are there.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    store : SeriesStore
+    settings : RunSettings
+    progress : Progress
+    """
+    if settings.parents is None:
+        return
+    there = _parents_at(folder)
+    if there is not None and _hash_of(there) == settings.parents:
+        return
+    model: Any = load_model(settings.model, settings.parameters)
+    with progress.step("fitting parents", total=len(store.regions), unit="regions") as step:
+        sums = model.sums(store.key, store.overlapping)
+        sample = _sample_of(store)
+
+        def read(region: str) -> tuple[SeriesBlock, SeriesBlock]:
+            block = store.read_region(region)
+            if settings.until_hour is not None:
+                block = block.before(settings.until_hour)
+            return block, block.take(sample.get(region, []))
+
+        sampled = []
+        for block, some in in_order(read, sorted(store.regions)):
+            sums.add_block(block)
+            sampled.append(some)
+            step.advance()
+        parents = model.fit_parents(sums, _joined(store, sampled))
+        metadata = {_HASH: settings.parents.encode()}
+        make_folder(folder.path)
+        write_table(folder.parents, parents.replace_schema_metadata(metadata))
+        step.summarise(
+            f"{counted(len(parents), 'parent')} of {counted(store.partitions, 'partition')}"
+        )
+
+
+def model_to_fit(folder: RunFolder, settings: RunSettings) -> RunModel:
+    """Return a run's model as its tasks fit it: bound to the parents, where it has them.
+
+    Raises
+    ------
+    DaypartError
+        Where the parents are not those of the settings.
+    """
+    model = RunModel.of_run(settings)
+    if settings.parents is None:
+        return model
+    parents = _parents_at(folder)
+    if parents is None or _hash_of(parents) != settings.parents:
+        raise DaypartError(
+            f"{folder.parents}: not the parents that the run was planned with",
+            hint="run the same daypart fit again",
+        )
+    if len(parents) == 0:
+        return model
+    prior = parents, settings.key, settings.overlapping
+    return replace(model, prior=prior, _models={})
+
+
+def _parents_at(folder: RunFolder) -> pa.Table | None:
+    if not folder.parents.exists():
+        return None
+    return _read_parents(folder.parents, folder.parents.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _read_parents(path: Location, _modified: int) -> pa.Table:
+    """Read the parents; kept, because a worker runs many slices of one plan."""
+    return read_table(path)
+
+
+def _hash_of(parents: pa.Table) -> str | None:
+    found = (parents.schema.metadata or {}).get(_HASH)
+    return found.decode() if found is not None else None
+
+
+def _sample_of(store: SeriesStore) -> dict[str, list[int]]:
+    """Choose partitions of each family by a hash of their names: rows by region."""
+    families: dict[tuple[str, ...], list[tuple[bytes, str, int]]] = {}
+    for region in sorted(store.regions):
+        keys = store.read_keys(region)
+        names = keys.column("unique_id").to_pylist()
+        apart = [keys.column(column).to_pylist() for column in store.overlapping]
+        for row, name in enumerate(names):
+            family = tuple(column[row] for column in apart)
+            rank = hashlib.blake2b(name.encode(), digest_size=8).digest()
+            families.setdefault(family, []).append((rank, region, row))
+    chosen: dict[str, list[int]] = {}
+    for members in families.values():
+        for _, region, row in sorted(members)[:SAMPLE]:
+            chosen.setdefault(region, []).append(row)
+    return {region: sorted(rows) for region, rows in chosen.items()}
+
+
+def _joined(store: SeriesStore, blocks: Sequence[SeriesBlock]) -> SeriesBlock:
+    """Put blocks one after the other, without their further measures."""
+    import pyarrow as pa
+
+    names = [*store.key, "unique_id"]
+    empty = pa.schema([(name, pa.string()) for name in names]).empty_table()
+    return block_from_arrays(
+        pa.concat_tables([empty, *(block.keys.select(names) for block in blocks)]),
+        [zone for block in blocks for zone in block.timezones],
+        [hour for block in blocks for hour in block.first_hours.tolist()],
+        [block.counts_of(i) for block in blocks for i in range(len(block))],
+        [block.exposures_of(i) for block in blocks for i in range(len(block))],
+    )

@@ -1,0 +1,92 @@
+"""A run to forecast from: its settings, its model, and where every partition's posterior lies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daypart.engine.results.folder import RunFolder, RunSettings
+from daypart.engine.results.parts import Standing, read_rows, standing_of
+from daypart.errors import DaypartError
+from daypart.runs.fitting.model_by_partition import RunModel
+from daypart.storage import PathLike, read_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class FittedRun:
+    """A run whose posteriors can be read and forecast from.
+
+    Parameters
+    ----------
+    settings : RunSettings
+    model : RunModel
+    standing : Standing
+        A row per partition; positions in it are what `states` takes.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np, pyarrow as pa
+    >>> from daypart.models.protocol import Window
+    >>> from daypart.runs.fit import fit
+    >>> from daypart.series import SeriesStore, block_from_arrays
+    >>> folder = tempfile.mkdtemp()
+    >>> keys = pa.table({"shop": ["a"], "unique_id": ["a"]})
+    >>> block = block_from_arrays(keys, ["UTC"], [0], [np.arange(400)])
+    >>> _ = SeriesStore.create(f"{folder}/store", key=["shop"]).replace_regions([("a", block)])
+    >>> _ = fit(f"{folder}/store", run=f"{folder}/run", model="seasonal_naive")
+    >>> run = FittedRun.open(f"{folder}/run")
+    >>> run.model.forecast(run.states(run.ok()), Window(400, 2), [0.5]).mean.shape
+    (1, 2)
+    """
+
+    settings: RunSettings
+    model: RunModel
+    standing: Standing
+
+    @classmethod
+    def open(cls, run: PathLike) -> FittedRun:
+        """Open a run.
+
+        Raises
+        ------
+        DaypartError
+            Where there is none, or this daypart has another version of its model.
+        """
+        folder = RunFolder.open(run)
+        settings = folder.read_settings()
+        model = model_of(folder, settings)
+        return cls(settings, model, standing_of(folder, read_table(folder.plan)))
+
+    def ok(self) -> NDArray[np.int64]:
+        """Return the positions of the partitions with a posterior."""
+        return np.flatnonzero(self.standing.statuses() == "ok").astype(np.int64)
+
+    def states(self, positions: Sequence[int] | NDArray[np.int64]) -> pa.Table:
+        """Read the result rows of some partitions: what the model forecasts from."""
+        return read_rows(self.standing, positions)
+
+
+def model_of(folder: RunFolder, settings: RunSettings) -> RunModel:
+    """Return the model that a run was fitted with.
+
+    Raises
+    ------
+    DaypartError
+        Where this daypart has another version of it.
+    """
+    model = RunModel.of_run(settings)
+    if str(model.version) != settings.model_version:
+        raise DaypartError(
+            f"{folder.path}: fitted with version {settings.model_version} of {settings.model}, "
+            f"this is version {model.version}",
+            hint="fit a new run",
+        )
+    return model

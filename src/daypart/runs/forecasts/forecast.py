@@ -1,0 +1,254 @@
+"""The forecast of a run, some partitions or groups at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daypart.errors import DaypartError, did_you_mean
+from daypart.models.spread_counts import quantiles_of_draws
+from daypart.runs.forecasts.fitted_run import FittedRun
+from daypart.runs.forecasts.horizon import Horizon
+from daypart.runs.forecasts.totals import Group, Totals, draw_totals, group_partitions
+from daypart.series import datetime_to_hour
+from daypart.storage import PathLike
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_PARTITIONS_AT_ONCE = 128
+_FEWEST_DRAWS = 100
+
+
+@dataclass(frozen=True)
+class RunForecast:
+    """All that a forecast of one run follows from, checked.
+
+    Parameters
+    ----------
+    run : FittedRun
+    groups : sequence of Group
+        The series that are forecast: groups of partitions, or each partition by itself.
+    horizon : Horizon
+    levels : sequence of float
+        Central intervals, in percent.
+    by : tuple of str or None
+        The columns that name a group; None for partitions.
+    draws : int
+        Sample paths behind totals.
+    """
+
+    run: FittedRun
+    groups: Sequence[Group]
+    horizon: Horizon
+    levels: Sequence[float]
+    by: tuple[str, ...] | None
+    draws: int
+
+    @classmethod
+    def open(
+        cls,
+        run: PathLike,
+        weeks: int,
+        levels: Sequence[float],
+        by: Sequence[str] | None,
+        per: str,
+        start: datetime | int | None,
+        draws: int,
+    ) -> RunForecast:
+        """Open a run and lay out its forecast; see `predict` for the parameters."""
+        _check_numbers(levels, draws)
+        fitted = FittedRun.open(run)
+        hour_groups = fitted.settings.hour_groups
+        chosen = None if by is None else check_columns(by, fitted.settings.key, hour_groups)
+        dividing = [name for name in chosen or () if name in hour_groups]
+        if len(dividing) > 1:
+            raise DaypartError(f"{' and '.join(dividing)} both divide the week", hint="name one")
+        rows = fitted.standing.rows
+        ok = np.zeros(len(rows), bool)
+        ok[fitted.ok()] = True
+        if chosen is None:
+            groups = _one_each(rows, ok)
+        else:
+            names = [name for name in chosen if name not in dividing]
+            groups = group_partitions(rows, names, ok, without_overlap(fitted, names))
+        first = _hour_of(start) if start is not None else last_hour(rows, ok)
+        zones = rows.column("timezone").take(np.flatnonzero(ok)).unique().to_pylist()
+        hour_group = hour_groups[dividing[0]] if dividing else ()
+        horizon = Horizon.after(first, weeks, per, zones, hour_group)
+        return cls(fitted, groups, horizon, tuple(levels), chosen, draws)
+
+    def tables(self, seed: int) -> Iterator[tuple[int, pa.Table]]:
+        """Yield the forecast of some groups at a time, with how many they are."""
+        if self.by is None and self.horizon.per == "hour":
+            yield from self._partitions()
+            return
+        totals = draw_totals(self.run, self.groups, self.horizon, draws=self.draws, seed=seed)
+        for some in totals:
+            yield len(some.groups), self._table_of_totals(some)
+
+    def _partitions(self) -> Iterator[tuple[int, pa.Table]]:
+        """Yield the model's own forecast of some partitions at a time."""
+        window = self.horizon.window("UTC")
+        probabilities = self._probabilities()
+        for begin in range(0, len(self.groups), _PARTITIONS_AT_ONCE):
+            groups = self.groups[begin : begin + _PARTITIONS_AT_ONCE]
+            shape = (len(groups), self.horizon.periods)
+            mean = np.full(shape, np.nan)
+            quantiles = np.full((*shape, len(probabilities)), np.nan)
+            fitted = [i for i, group in enumerate(groups) if len(group.members)]
+            if fitted:
+                state = self.run.states([int(groups[i].members[0]) for i in fitted])
+                forecast = self.run.model.forecast(state, window, probabilities)
+                mean[fitted], quantiles[fitted] = forecast.mean, forecast.quantiles
+            yield len(groups), self._table(groups, mean, quantiles)
+
+    def _table_of_totals(self, totals: Totals) -> pa.Table:
+        quantiles = quantiles_of_draws(totals.draws, self._probabilities())
+        empty = [len(group.members) == 0 for group in totals.groups]
+        totals.mean[empty] = np.nan
+        quantiles[empty] = np.nan
+        return self._table(totals.groups, totals.mean, quantiles)
+
+    def _probabilities(self) -> list[float]:
+        return [p for level in self.levels for p in (0.5 - level / 200, 0.5 + level / 200)]
+
+    def _table(
+        self, groups: Sequence[Group], mean: NDArray[Any], quantiles: NDArray[Any]
+    ) -> pa.Table:
+        import pyarrow as pa
+
+        periods = self.horizon.periods
+        columns: list[Any] = []
+        key_place = 0
+        for name in self._names():
+            if name in self.run.settings.hour_groups:
+                columns.append(pa.array(self._hour_group_of_periods() * len(groups), pa.string()))
+                continue
+            values = pa.array([group.key[key_place] for group in groups], pa.string())
+            columns.append(values.take(np.repeat(np.arange(len(groups)), periods)))
+            key_place += 1
+        columns.append(pa.concat_arrays([self.horizon.stamps()] * len(groups)))
+        values = [mean, *np.moveaxis(quantiles, -1, 0)]
+        columns.extend(_nulls_for_nan(each.ravel()) for each in values)
+        if self.by is not None:
+            counts = [[len(g.members), g.without_forecast] for g in groups]
+            repeated = np.repeat(np.array(counts, np.int32).reshape(-1, 2), periods, axis=0)
+            columns.extend(pa.array(column) for column in repeated.T)
+        table = pa.table(columns, schema=self.schema())
+        return table.filter(self._covered(groups)) if self.horizon.hour_group else table
+
+    def _hour_group_of_periods(self) -> list[str]:
+        names = self.horizon.hour_group_names
+        return [name for name in names for _ in range(self.horizon.periods // len(names))]
+
+    def _covered(self, groups: Sequence[Group]) -> NDArray[np.bool_]:
+        """Tell which rows of a table divided by hour groups hold any hour."""
+        zones = self.run.standing.rows.column("timezone")
+        return np.concatenate(
+            [
+                self.horizon.covered(zones.take(group.members).unique().to_pylist() or ["UTC"])
+                for group in groups
+            ]
+        )
+
+    def _names(self) -> tuple[str, ...]:
+        return ("unique_id",) if self.by is None else self.by
+
+    def schema(self) -> pa.Schema:
+        """Return the columns of the forecast."""
+        import pyarrow as pa
+
+        fields = [(name, pa.string()) for name in self._names()]
+        fields += [("ds", self.horizon.stamps().type), ("mean", pa.float64())]
+        for level in self.levels:
+            fields += [(f"lo-{level:g}", pa.float64()), (f"hi-{level:g}", pa.float64())]
+        if self.by is not None:
+            fields += [("partitions", pa.int32()), ("without_forecast", pa.int32())]
+        return pa.schema(fields)
+
+
+def check_columns(
+    by: Sequence[str], key: Sequence[str], hour_groups: Iterable[str] = ()
+) -> tuple[str, ...]:
+    """Check that columns are key columns or groups of hours, each named once.
+
+    Raises
+    ------
+    DaypartError
+        Where they are not.
+    """
+    if isinstance(by, str):
+        by = [by]
+    known = [*key, *hour_groups]
+    for name in by:
+        if name not in known:
+            raise DaypartError(f"no key column {name!r}", hint=did_you_mean(name, known))
+    return tuple(dict.fromkeys(by))
+
+
+def without_overlap(run: FittedRun, by: Sequence[str]) -> NDArray[np.bool_]:
+    """Tell which partitions may be added up: overlapping columns at the value for all."""
+    rows = run.standing.rows
+    chosen = np.ones(len(rows), bool)
+    for column, value in run.settings.overlapping.items():
+        if column not in by:
+            chosen &= np.array([each == value for each in rows.column(column).to_pylist()], bool)
+    return chosen
+
+
+def last_hour(rows: pa.Table, fitted: NDArray[np.bool_]) -> int:
+    """Return the hour after the last that any of the partitions was fitted to."""
+    rows = rows.take(np.flatnonzero(fitted))
+    if len(rows) == 0:
+        return 0
+    ends = rows.column("first_hour").cast("int64").to_numpy() // 3_600_000_000
+    return int((ends + rows.column("hours").to_numpy()).max())
+
+
+def _one_each(rows: pa.Table, fitted: NDArray[np.bool_]) -> list[Group]:
+    ids = rows.column("unique_id").to_pylist()
+    return [
+        Group((name,), np.array([place] if fitted[place] else [], np.int64), int(not fitted[place]))
+        for place, name in enumerate(ids)
+    ]
+
+
+def _check_numbers(levels: Sequence[float], draws: int) -> None:
+    for level in levels:
+        if not 0 < level < 100:
+            raise DaypartError(f"level is {level:g}", hint="give percents between 0 and 100")
+    if len(set(levels)) != len(levels):
+        raise DaypartError("a level is given twice")
+    check_draws(draws)
+
+
+def check_draws(draws: int) -> None:
+    """Check that sample paths are enough for intervals.
+
+    Raises
+    ------
+    DaypartError
+        Where they are not.
+    """
+    if draws < _FEWEST_DRAWS:
+        raise DaypartError(f"draws is {draws}", hint=f"give {_FEWEST_DRAWS} or more")
+
+
+def _hour_of(start: datetime | int) -> int:
+    if not isinstance(start, datetime):
+        return int(start)
+    if start.tzinfo is None:
+        raise DaypartError(f"start {start} has no time zone", hint="write 2025-03-09T00:00Z")
+    return datetime_to_hour(start)
+
+
+def _nulls_for_nan(values: NDArray[np.float64]) -> pa.Array:
+    import pyarrow as pa
+
+    return pa.array(values, mask=np.isnan(values))

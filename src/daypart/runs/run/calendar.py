@@ -1,0 +1,179 @@
+"""Read a calendar of named events from a file, and hold it against a store's partitions."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from daypart.errors import DaypartError, did_you_mean
+from daypart.models.events.events import FIELDS, parse_events
+from daypart.storage import PathLike, local_path, read_table, read_toml
+
+if TYPE_CHECKING:
+    from daypart.series import SeriesStore
+
+_TOML_TABLE = "event"
+_SUFFIXES = (".csv", ".parquet", ".toml")
+
+Calendar = PathLike | Iterable[Mapping[str, Any]]
+"""A file, or its rows (an Arrow table's `to_pylist()`)."""
+
+
+def read_calendar(calendar: Calendar, store: SeriesStore) -> list[dict[str, Any]]:
+    """Read a calendar's rows and check them against the partitions that they name.
+
+    Parameters
+    ----------
+    calendar : path or iterable of mapping
+        A `.csv`, `.parquet` or `.toml` file (tables `[[event]]`), or rows. Columns: `name`,
+        `from`, `to`, and key columns by their name or its plural (`markets`, `networks`): one
+        value, several (in CSV with `;` between), or nothing for all.
+    store : SeriesStore
+
+    Returns
+    -------
+    list of dict
+        Rows that JSON can hold, which `daypart.models` takes as the parameter `calendar`.
+
+    Raises
+    ------
+    DaypartError
+        For a file that can't be read or holds nothing, an unknown column, a value that no
+        partition has, and all that `models.events.parse_events` refuses, with row and column.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np, pyarrow as pa
+    >>> from daypart.series import SeriesStore, block_from_arrays
+    >>> keys = pa.table({"shop": ["a"], "unique_id": ["a"]})
+    >>> block = block_from_arrays(keys, ["UTC"], [0], [np.arange(400)])
+    >>> store = SeriesStore.create(tempfile.mkdtemp(), key=["shop"])
+    >>> store = store.replace_regions([("a", block)])
+    >>> sale = {"name": "sale", "shops": "a", "from": "2024-05-01", "to": "2024-05-03"}
+    >>> read_calendar([sale], store)
+    [{'name': 'sale', 'from': '2024-05-01', 'to': '2024-05-03', 'shop': ['a']}]
+    """
+    if isinstance(calendar, str | os.PathLike):
+        source = str(local_path(calendar))
+        raw = _read_file(local_path(calendar))
+    else:
+        source, raw = "calendar", [dict(row) for row in calendar]
+    if not raw:
+        raise DaypartError(f"{source}: holds no events", hint="give it rows, or leave it out")
+    columns = _columns_of(raw, store.key, source)
+    known = _values_of(store, {column for column in columns.values() if column in store.key})
+    rows = [_row_of(row, number, columns, known, source) for number, row in enumerate(raw, start=1)]
+    parse_events(rows, source)
+    return rows
+
+
+def _read_file(path: Path) -> list[dict[str, Any]]:
+    suffix = path.suffix.lower()
+    if suffix not in _SUFFIXES:
+        raise DaypartError(f"{path}: can't tell its format", hint=f"name it {', '.join(_SUFFIXES)}")
+    if suffix == ".parquet":
+        return list(read_table(path).to_pylist())
+    if suffix == ".csv":
+        return _read_csv(path)
+    content = read_toml(path)
+    for name, tables in content.items():
+        if name != _TOML_TABLE:
+            raise DaypartError(
+                f"{path}: {name} is not known", hint=did_you_mean(name, [_TOML_TABLE])
+            )
+        if not (isinstance(tables, list) and all(isinstance(row, dict) for row in tables)):
+            raise DaypartError(f"{path}: event is no list of tables", hint="write [[event]]")
+    return [dict(row) for row in content.get(_TOML_TABLE, [])]
+
+
+def _read_csv(path: Path) -> list[dict[str, Any]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file, skipinitialspace=True))
+    except FileNotFoundError:
+        raise DaypartError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DaypartError(f"{path}: not readable as CSV ({error})") from None
+    for number, row in enumerate(rows, start=1):
+        if None in row:
+            raise DaypartError(
+                f"{path}: row {number}: has more values than the {len(row) - 1} columns",
+                hint="several values in one column are written with ; between them",
+            )
+    return rows
+
+
+def _columns_of(
+    rows: Sequence[Mapping[str, Any]], key: Sequence[str], source: str
+) -> dict[str, str]:
+    """Return what each column of the table is: a field of an event, or a key column."""
+    meanings = {name: name for name in FIELDS}
+    for column in key:
+        meanings |= {column: column, f"{column}s": column}
+    found: dict[str, str] = {}
+    for name in dict.fromkeys(name for row in rows for name in row):
+        if name not in meanings:
+            valid = [*FIELDS, *(f"{column}s" for column in key)]
+            raise DaypartError(
+                f"{source}: column {name!r} is not known", hint=did_you_mean(name, valid)
+            )
+        if meanings[name] in found.values():
+            raise DaypartError(f"{source}: two columns stand for {meanings[name]!r}")
+        found[name] = meanings[name]
+    for name in FIELDS:
+        if name not in found.values():
+            raise DaypartError(f"{source}: no column {name!r}", hint=f"it has: {', '.join(found)}")
+    return found
+
+
+def _values_of(store: SeriesStore, columns: set[str]) -> dict[str, set[str]]:
+    """Return the values that the store's partitions have in some key columns."""
+    values: dict[str, set[str]] = {column: set() for column in columns}
+    for region in store.regions if columns else []:
+        keys = store.read_keys(region)
+        for column in columns:
+            values[column].update(keys.column(column).unique().to_pylist())
+    return values
+
+
+def _row_of(
+    row: Mapping[str, Any],
+    number: int,
+    columns: Mapping[str, str],
+    known: Mapping[str, set[str]],
+    source: str,
+) -> dict[str, Any]:
+    """Return one row with its fields as text and its key columns as lists of known values."""
+    found: dict[str, Any] = {}
+    for name in sorted(row, key=lambda each: columns[each] not in FIELDS):
+        value, meaning = row[name], columns[name]
+        if meaning in FIELDS:
+            found[meaning] = value.isoformat() if isinstance(value, date) else value
+            continue
+        values = _listed(value, known[meaning])
+        for each in values:
+            if each not in known[meaning]:
+                raise DaypartError(
+                    f"{source}: row {number}, column {name}: no partition has {each!r}",
+                    hint=did_you_mean(each, known[meaning]),
+                )
+        if values:
+            found[meaning] = values
+    return found
+
+
+def _listed(value: Any, known: set[str]) -> list[str]:
+    """Return the values of a cell: a list, one value, or several with ; or , between them."""
+    if value is None:
+        return []
+    if isinstance(value, list | tuple):
+        return [str(each) for each in value]
+    text = str(value).strip()
+    if text in known:
+        return [text]
+    return [each.strip() for each in text.replace(",", ";").split(";") if each.strip()]

@@ -1,0 +1,276 @@
+"""An ingest whose files and markets are read and credited by tasks of an executor."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from daypart.engine.executors.protocol import Executor, Task, executor_of_call
+from daypart.engine.tasks.callbacks import tell_waiting
+from daypart.engine.tasks.pieces import Piece, do_pieces, plan_pieces
+from daypart.errors import DaypartError, Interrupted
+from daypart.progress import Progress
+from daypart.storage import (
+    Location,
+    PathLike,
+    delete_files,
+    file_digest,
+    location,
+    make_folder,
+    write_table,
+)
+from daypart.viewing.market.market_update import MarketUpdate, Update
+from daypart.viewing.on_executor.work import bring_staged, key_in_environment, update_of_outcome
+from daypart.viewing.reading.markets import Market
+from daypart.viewing.reading.staging import StagedMarket, StagingRules
+from daypart.viewing.store.batch import Batch
+from daypart.viewing.store.elsewhere import Given
+
+_FOLDER = ".ingest-tasks"
+_BYTES_A_TASK = 256 << 20
+
+
+@dataclass(frozen=True)
+class OnExecutor:
+    """Has the files of an ingest read, and its markets credited, by tasks of an executor.
+
+    Files and store must be where the executor's tasks see them, and so must the household key:
+    a key file that they can read, or the environment.
+
+    Parameters
+    ----------
+    name : str
+        As of `fit`: `inline`, `local`, `slurm`, `aws-batch`.
+    settings : mapping or path, optional
+        The executor's settings by name, or a TOML file with them under `[executor.NAME]`.
+
+    Raises
+    ------
+    DaypartError
+        For an unknown executor or setting.
+
+    Examples
+    --------
+    >>> OnExecutor("local", {"workers": 2}).executor.name
+    'local'
+    """
+
+    name: str
+    settings: Mapping[str, Any] | PathLike | None = None
+
+    def __post_init__(self) -> None:
+        self.executor  # noqa: B018 - a wrong name or setting is told before anything is read
+
+    @property
+    def executor(self) -> Executor:
+        """The executor."""
+        return executor_of_call(self.name, self.settings)
+
+    @contextmanager
+    def __call__(self, batch: Batch, given: Given, progress: Progress) -> Iterator[IngestTasks]:
+        """Open an ingest's folder of tasks.
+
+        It is removed at the end, unless the same command may go on with it.
+        """
+        folder = batch.store.folder / _FOLDER
+        try:
+            yield IngestTasks(self.executor, batch, given, progress, folder)
+        except Interrupted:
+            raise
+        except DaypartError:
+            _remove(folder)
+            raise
+        _remove(folder)
+
+
+@dataclass
+class IngestTasks:
+    """The tasks of one ingest; an `Elsewhere`.
+
+    They are planned below the store's folder, under names that their inputs make: the same
+    command goes on after what is done there.
+
+    Parameters
+    ----------
+    executor : Executor
+    batch : Batch
+    given : Given
+    progress : Progress
+    folder : Location
+    """
+
+    executor: Executor
+    batch: Batch
+    given: Given
+    progress: Progress
+    folder: Location
+    staged_in: Location | None = None
+    staged: list[tuple[int, str]] = field(default_factory=list)
+
+    def stage(self, rules: StagingRules) -> None:
+        """Have every file read; see `Elsewhere`."""
+        batch, given = self.batch, self.given
+        households = None if given.households is None else location(given.households).resolve()
+        mapping = rules.mapping
+        content = {
+            **self._shared(),
+            **_known(batch),
+            "files": [
+                {"path": str(source.path.resolve()), "digest": digest}
+                for source, digest in zip(batch.sources, batch.digests, strict=True)
+            ],
+            "households": households and str(households),
+            "households_digest": households and file_digest(households),
+            "mapping": {name: _plain(value) for name, value in asdict(mapping).items()},
+            "rules": {name: value for name, value in vars(rules).items() if name != "mapping"},
+            "key_file": None if isinstance(given.key, bytes | None) else str(_full(given.key)),
+            "first_day": given.first_day and given.first_day.isoformat(),
+            "last_day": given.last_day and given.last_day.isoformat(),
+        }
+        sizes = [source.path.stat().st_size for source in batch.sources]
+        pieces = [
+            Piece(file["path"], task)
+            for file, task in zip(content["files"], _tasks_of(sizes), strict=True)
+        ]
+        self.staged_in, rows = self._run(
+            ("reading events", "files"), "stage_file_of", content, pieces
+        )
+        names = [file["path"] for file in content["files"]]
+        for number, name in enumerate(names):
+            self.staged += [(number, made) for made in json.loads(rows[name]["outcome"])]
+        bring_staged(batch.workspace, self.staged_in, self.staged)
+
+    def credit(
+        self,
+        update: Update,
+        active: Mapping[str, Market],
+        staged: Mapping[str, StagedMarket],
+        changed: Sequence[str],
+        segments: Mapping[str, Any],
+    ) -> Iterator[tuple[str, MarketUpdate | None]]:
+        """Have every market credited; see `Elsewhere`."""
+        batch = self.batch
+        numbers = {code: number for number, code in enumerate(batch.reference.markets)}
+        part = {code: f"part={numbers[code]}" for code in active}
+        content = {
+            **self._shared(),
+            "store": str(batch.store.folder.resolve()),
+            "generation": batch.generation,
+            "window": [update.window.first_day, update.window.last_day],
+            "window_before": update.window_before
+            and [update.window_before.first_day, update.window_before.last_day],
+            "networks": list(update.networks),
+            "segments": {name: dict(predicate) for name, predicate in segments.items()},
+            "network_markets": dict(update.network_markets),
+            "names_changed": update.names_changed,
+            "crediting": update.rules.as_json(),
+            "dayparts": update.dayparts.as_json(),
+            "event_segments": update.event_segments,
+            "files": update.files,
+            "staged_in": str(self.staged_in and self.staged_in.resolve()),
+            "markets": [
+                {
+                    "code": code,
+                    "about": market.as_json(),
+                    "number": numbers[code],
+                    "households_changed": code in changed,
+                    "staged": code in staged and list(vars(staged[code]).values()),
+                    "files": [
+                        (number, made)
+                        for number, made in self.staged
+                        if made.split("/")[-2] == part[code]
+                    ],
+                }
+                for code, market in active.items()
+            ],
+        }
+        # The markets with the most rows start first.
+        order = sorted(active, key=lambda code: -staged[code].rows if code in staged else 0)
+        task = {code: number for number, code in enumerate(order)}
+        pieces = [Piece(code, task[code], code) for code in active]
+        members = batch.workspace.table("SELECT * EXCLUDE (household_text) FROM members")
+        folder, rows = self._run(
+            ("crediting", "markets"), "credit_market_of", content, pieces, members
+        )
+        for code in active:
+            outcome = json.loads(rows[code]["outcome"])
+            yield code, update_of_outcome(batch.workspace, folder, code, outcome)
+
+    def _shared(self) -> dict[str, Any]:
+        return {"memory": self.given.memory, "threads": self.given.threads}
+
+    def _run(
+        self,
+        step_of: tuple[str, str],
+        work: str,
+        content: Mapping[str, Any],
+        pieces: Sequence[Piece],
+        members: Any = None,
+    ) -> tuple[Location, dict[str, dict[str, Any]]]:
+        """Plan pieces where the same ones were planned before, and have them done."""
+        # Generations make the digest of an ingest into a store that has grown another one.
+        described = json.dumps([self.batch.generation, work, content], sort_keys=True)
+        digest = hashlib.blake2b(described.encode(), digest_size=8).hexdigest()
+        folder = self.folder / f"{work}-{digest}"
+        if members is not None:
+            write_table(make_folder(folder) / "members.parquet", members)
+        tasks: list[Task] = plan_pieces(
+            folder, f"daypart.viewing.on_executor.work:{work}", content, pieces
+        )
+        title, unit = step_of
+        key = self.given.key if isinstance(self.given.key, bytes) else None
+        with (
+            self.progress.step(f"{title} ({self.executor.name})", len(pieces), unit) as step,
+            key_in_environment(key),
+        ):
+            return folder, do_pieces(self.executor, tasks, step, tell_waiting(self.progress))
+
+
+def _known(batch: Batch) -> dict[str, Any]:
+    """Return what every task knows beside the events, as JSON can hold it."""
+    settings, reference = batch.settings, batch.reference
+    networks = reference.networks
+    return {
+        "segments": {name: dict(predicate) for name, predicate in settings.segments.items()},
+        "networks": None if networks is None else dict(networks),
+        "markets": {code: market.as_json() for code, market in reference.markets.items()},
+        "key_fingerprint": settings.key_fingerprint,
+    }
+
+
+def _full(key: PathLike) -> Path:
+    return Path(key).expanduser().resolve()
+
+
+def _plain(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _tasks_of(sizes: Sequence[int]) -> list[int]:
+    """Give files to tasks in their order, about a quarter of a gigabyte to each.
+
+    Examples
+    --------
+    >>> _tasks_of([200 << 20, 100 << 20, 100 << 20, 1])
+    [0, 1, 1, 1]
+    """
+    tasks, task, held = [], 0, 0
+    for size in sizes:
+        if held and held + size > _BYTES_A_TASK:
+            task, held = task + 1, 0
+        held += size
+        tasks.append(task)
+    return tasks
+
+
+def _remove(folder: Location) -> None:
+    if isinstance(folder, Path):
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        delete_files(list(folder.rglob("*")))

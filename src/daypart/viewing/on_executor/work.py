@@ -1,0 +1,246 @@
+"""What the tasks of an ingest do: read one file of events, or credit one market.
+
+Everything that a task needs stands in its folder's `run.json`; the household key does not.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from daypart.engine.tasks.pieces import piece
+from daypart.engine.tasks.threads import usable_cores
+from daypart.errors import DaypartError
+from daypart.series import SeriesStore
+from daypart.storage import (
+    Location,
+    atomic_path,
+    file_digest,
+    kept_copy,
+    location,
+    make_folder,
+    read_table,
+    write_table,
+)
+from daypart.viewing.clock import Window
+from daypart.viewing.crediting import crediting_rules
+from daypart.viewing.dayparts import daypart_table
+from daypart.viewing.market.market_update import MarketUpdate, Update, update_market
+from daypart.viewing.market.sessions import RowCounts
+from daypart.viewing.reading.household_key import (
+    KEY_VARIABLE,
+    household_key,
+    key_fingerprint,
+    own_key_file,
+)
+from daypart.viewing.reading.mapping import ColumnMapping
+from daypart.viewing.reading.markets import Market
+from daypart.viewing.reading.quarantine import open_quarantine
+from daypart.viewing.reading.reference import load_market_table, load_reference
+from daypart.viewing.reading.sources import open_source
+from daypart.viewing.reading.staging import (
+    StagedMarket,
+    StagingRules,
+    stage_file,
+    staged_folder,
+    staged_rows_sql,
+)
+from daypart.viewing.reading.workspace import Workspace, open_task_workspace
+from daypart.viewing.settings import KEY_COLUMNS, MEASURE
+from daypart.viewing.store.batch import number_names
+
+if TYPE_CHECKING:
+    pass
+
+_NO_KEY = b"\0" * 16
+"""Crediting hashes nothing."""
+
+
+@piece
+def stage_file_of(folder: Location, told: Mapping[str, Any], row: int) -> list[str]:
+    """Read one file of events into rows by market; return the files made, in the folder."""
+    file = told["files"][row]
+    path = location(file["path"])
+    if file_digest(path) != file["digest"]:
+        raise DaypartError(f"{path}: changed while it was ingested", hint="ingest it again")
+    with _workspace(told, _key_of(told)) as workspace:
+        reference = load_reference(
+            workspace,
+            households=told["households"],
+            segments=told["segments"],
+            markets=None,
+            timezone=None,
+            networks=told["networks"],
+            known_markets=markets_of_json(told["markets"]),
+        )
+        days = (told[name] and date.fromisoformat(told[name]) for name in _DAYS)
+        load_market_table(workspace, reference.markets, *days)
+        rules = StagingRules(ColumnMapping(**told["mapping"]), **told["rules"])
+        stage_file(workspace, open_source(workspace.connection, path), row, rules)
+        # Two attempts may overlap, so that each writes files of its own; a row names them.
+        own = f"staged/{row}-{secrets.token_hex(4)}"
+        return [
+            _keep(made, folder, f"{own}/{made.parent.name}/{made.name}")
+            for made in sorted((staged_folder(workspace) / f"file={row}").rglob("*.parquet"))
+        ]
+
+
+@piece
+def credit_market_of(folder: Location, told: Mapping[str, Any], row: int) -> Any:
+    """Credit one market; return what `update_of_outcome` reads.
+
+    Its files are written into the store, where nothing names them yet.
+    """
+    own = told["markets"][row]
+    with _workspace(told, _NO_KEY) as workspace:
+        members = read_table(folder / "members.parquet")
+        workspace.connection.register("given_members", members)
+        workspace.run("CREATE TEMP TABLE members AS SELECT * FROM given_members")
+        workspace.connection.unregister("given_members")
+        number_names(workspace, told["networks"], told["segments"])
+        open_quarantine(workspace)
+        bring_staged(workspace, location(told["staged_in"]), own["files"])
+        done = update_market(
+            _update_of(workspace, told),
+            market_of_json(own["code"], own["about"]),
+            StagedMarket(*own["staged"]) if own["staged"] else None,
+            staged_rows_sql(workspace, own["number"]) if own["staged"] else None,
+            households_changed=own["households_changed"],
+        )
+        if done is None:
+            return None
+        place = f"credited/{row}-{secrets.token_hex(4)}"
+        kept = SeriesStore.create(folder / place, key=KEY_COLUMNS, measures=[MEASURE])
+        kept.replace_regions([(own["code"], done.block)])
+        aside = workspace.table("SELECT * FROM rows_set_aside")
+        write_table(folder / place / "rows_set_aside.parquet", aside)
+    return {
+        "place": place,
+        "rows": asdict(done.rows),
+        "events": list(done.events),
+        "hut": done.hut,
+        "panel": done.panel,
+        "minutes_after_window": done.minutes_after_window,
+    }
+
+
+_DAYS = ("first_day", "last_day")
+
+
+def _workspace(told: Mapping[str, Any], key: bytes) -> AbstractContextManager[Workspace]:
+    """Open a workspace of this machine's own."""
+    threads = told["threads"] or usable_cores()
+    return open_task_workspace(memory=told["memory"], threads=threads, key=key)
+
+
+def update_of_outcome(
+    workspace: Workspace, folder: Location, code: str, outcome: Any
+) -> MarketUpdate | None:
+    """Read what crediting a market came to, and add its rows set aside to the workspace's."""
+    if outcome is None:
+        return None
+    place = folder / outcome["place"]
+    workspace.connection.register("more_set_aside", read_table(place / "rows_set_aside.parquet"))
+    workspace.run("INSERT INTO rows_set_aside SELECT * FROM more_set_aside")
+    workspace.connection.unregister("more_set_aside")
+    return MarketUpdate(
+        SeriesStore.open(place).read_region(code),
+        RowCounts(**outcome["rows"]),
+        tuple(outcome["events"]),
+        outcome["hut"],
+        outcome["panel"],
+        outcome["minutes_after_window"],
+    )
+
+
+def bring_staged(workspace: Workspace, folder: Location, files: Sequence[tuple[int, str]]) -> None:
+    """Place staged files where a workspace looks for them: links, or copies of what is on S3."""
+    for number, relative in files:
+        place = Path(relative)
+        target = staged_folder(workspace) / f"file={number}" / place.parent.name
+        target.mkdir(parents=True, exist_ok=True)
+        (target / place.name).symlink_to(kept_copy(folder / relative).resolve())
+
+
+def market_of_json(code: str, about: Mapping[str, Any]) -> Market:
+    """Return a market from its code and `Market.as_json`."""
+    return Market(code, about["name"], about["timezone"], about["tv_homes"])
+
+
+def markets_of_json(content: Mapping[str, Mapping[str, Any]]) -> dict[str, Market]:
+    """Return markets by code."""
+    return {code: market_of_json(code, about) for code, about in content.items()}
+
+
+def _update_of(workspace: Workspace, told: Mapping[str, Any]) -> Update:
+    place, dayparts = location(told["store"]), daypart_table(told["dayparts"])
+    if told["window_before"] is None:
+        store = SeriesStore.create(place, key=KEY_COLUMNS, measures=[MEASURE])
+    else:
+        store = SeriesStore.open(place)
+    if store.generation + 1 != told["generation"]:
+        raise DaypartError(f"{place}: another ingest changed it", hint="ingest again")
+    before = told["window_before"]
+    return Update(
+        workspace,
+        store,
+        told["generation"],
+        Window(*told["window"]),
+        None if before is None else Window(*before),
+        tuple(told["networks"]),
+        tuple(told["segments"]),
+        told["network_markets"],
+        told["names_changed"],
+        crediting_rules(told["crediting"]),
+        dayparts,
+        told["event_segments"],
+        told["files"],
+    )
+
+
+def _key_of(told: Mapping[str, Any]) -> bytes:
+    """Return the household key of this machine, which must be the driver's."""
+    given = told["key_file"]
+    if given is None and not os.environ.get(KEY_VARIABLE) and not own_key_file().exists():
+        raise DaypartError(
+            "no household key where the task runs",
+            hint=f"give --key-file in a shared folder, or set {KEY_VARIABLE} there",
+        )
+    key = household_key(given)
+    if key_fingerprint(key) != told["key_fingerprint"]:
+        raise DaypartError(
+            "the household key where the task runs is another one",
+            hint=f"give --key-file in a shared folder, or set {KEY_VARIABLE} there",
+        )
+    return key
+
+
+def _keep(made: Path, folder: Location, relative: str) -> str:
+    make_folder((folder / relative).parent)
+    with atomic_path(folder / relative) as path:
+        shutil.copyfile(made, path)
+    return relative
+
+
+@contextmanager
+def key_in_environment(key: bytes | None) -> Iterator[None]:
+    """Hand a key that is in no file to the tasks, by the environment that they inherit."""
+    if key is None:
+        yield
+        return
+    before = os.environ.get(KEY_VARIABLE)
+    os.environ[KEY_VARIABLE] = os.fsdecode(key)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[KEY_VARIABLE]
+        else:
+            os.environ[KEY_VARIABLE] = before

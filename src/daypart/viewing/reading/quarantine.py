@@ -1,0 +1,90 @@
+"""The rows set aside: kept with their reason, their place in the source, and hashed ids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from daypart.storage import atomic_path, make_folder
+from daypart.viewing.reading.sources import text_literal
+from daypart.viewing.reading.staging import SET_ASIDE, staged_rows_sql
+from daypart.viewing.reading.workspace import Workspace
+
+_STAMP = "strftime(make_timestamp({} * 1000), '%Y-%m-%dT%H:%M:%S.%gZ')"
+_EARLIER_INGEST = "an earlier ingest"
+
+
+def open_quarantine(workspace: Workspace) -> None:
+    """Make the empty table `rows_set_aside`."""
+    workspace.run(
+        """
+        CREATE TEMP TABLE rows_set_aside (
+            source_file INTEGER, source_row BIGINT, reason VARCHAR, household BIGINT,
+            device BIGINT, market VARCHAR, network VARCHAR, "start" VARCHAR, "end" VARCHAR
+        )
+        """
+    )
+
+
+def keep_rows_set_aside(workspace: Workspace, market: str) -> None:
+    """Add what crediting set aside in one market: duplicates, and tunes that nothing is left of.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        With the tables `sessions` and `earlier_sessions`.
+    market : str
+    """
+    identity = "household, device, network, segment, start_ms, end_ms"
+    workspace.run(
+        f"""
+        INSERT INTO rows_set_aside
+        SELECT source_file, source_row, status, household, device, {text_literal(market)}, n.name,
+               {_STAMP.format("start_ms")}, {_STAMP.format("end_ms")}
+        FROM sessions s JOIN network_numbers n ON s.network = n.number
+        WHERE (is_new AND status IN ('duplicate', 'overlapping'))
+           OR (NOT is_new AND status = 'overlapping' AND ({identity}) NOT IN (
+                  SELECT ({identity}) FROM earlier_sessions WHERE status = 'overlapping'))
+        """
+    )
+
+
+def write_quarantine(workspace: Workspace, folder: str, name: str, files: Sequence[str]) -> bool:
+    """Write every row set aside by this ingest to one Parquet file.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    folder : str
+        The store.
+    name : str
+        The file, relative to the store.
+    files : sequence of str
+        The source files by number.
+
+    Returns
+    -------
+    bool
+        False where no row was set aside; then there is no file.
+    """
+    if staged := staged_rows_sql(workspace, SET_ASIDE):
+        workspace.run(
+            "INSERT INTO rows_set_aside SELECT source_file, source_row, reason, household, device, "
+            f"market, network, start_text, end_text FROM {staged}"
+        )
+    if workspace.rows("SELECT count(*) FROM rows_set_aside")[0][0] == 0:
+        return False
+    names = ", ".join(f"({number}, {text_literal(file)})" for number, file in enumerate(files))
+    make_folder(f"{folder}/quarantine")
+    with atomic_path(f"{folder}/{name}") as path:
+        workspace.run(
+            f"""
+            COPY (
+                SELECT coalesce(f.file, '{_EARLIER_INGEST}') AS source_file,
+                       r.* EXCLUDE (source_file)
+                FROM rows_set_aside r
+                     LEFT JOIN (VALUES {names}) f(number, file) ON r.source_file = f.number
+                ORDER BY ALL
+            ) TO {text_literal(str(path))} (FORMAT parquet, COMPRESSION zstd)
+            """
+        )
+    return True

@@ -1,0 +1,180 @@
+"""The tables beside the events, brought into the workspace: households, markets, networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from daypart.errors import DaypartError, did_you_mean
+from daypart.storage import PathLike
+from daypart.viewing.clock import day_number, first_hour_of_day
+from daypart.viewing.market.sessions import HOUR_MS
+from daypart.viewing.reading.households import load_households
+from daypart.viewing.reading.markets import Market, markets_in_one_zone, read_markets, read_networks
+from daypart.viewing.reading.segments import Predicate
+from daypart.viewing.reading.sources import Source, name_literal, text_literal
+from daypart.viewing.reading.staging import StagingRules
+from daypart.viewing.reading.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What is known beside the events.
+
+    Parameters
+    ----------
+    markets : mapping of str to Market
+        Every market that an event may name; its place in the mapping is its number.
+    networks : mapping of str to (str or None), or None
+        The networks that count with their markets; None lets every one count.
+    notes : tuple of str
+    """
+
+    markets: Mapping[str, Market]
+    networks: Mapping[str, str | None] | None
+    notes: tuple[str, ...]
+
+
+def load_reference(
+    workspace: Workspace,
+    *,
+    households: PathLike | None,
+    segments: Mapping[str, Predicate],
+    markets: PathLike | None,
+    timezone: str | None,
+    networks: PathLike | Sequence[str] | Mapping[str, str] | None,
+    known_markets: Mapping[str, Market],
+    more_markets: Iterable[str] = (),
+) -> Reference:
+    """Read the tables beside the events; `members` and `listed_networks` are made.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    households : path or None
+        None where households come from the events.
+    segments : mapping
+        As `read_segments` returns them.
+    markets : path or None
+    timezone : str or None
+        The zone of every market where there is no table of them.
+    networks : path, names, mapping, or None
+    known_markets : mapping of str to Market
+        Of the store.
+    more_markets : iterable of str
+        Codes that are known from elsewhere.
+
+    Raises
+    ------
+    DaypartError
+        For an unreadable table, a market without a time zone, or one whose zone changed.
+    """
+    notes: list[str] = []
+    codes = set(more_markets)
+    if households is None:
+        workspace.run(
+            "CREATE TEMP TABLE members (household_text VARCHAR, household BIGINT, market VARCHAR, "
+            "weight BIGINT, segments BIGINT)"
+        )
+        notes.append("every id in the events is a household of weight 1")
+    else:
+        notes += load_households(workspace, households, segments)
+        codes |= {str(row[0]) for row in workspace.rows("SELECT DISTINCT market FROM members")}
+    listed = None if networks is None else read_networks(workspace.connection, networks)
+    _load_networks(workspace, listed or {})
+    codes |= {market for market in (listed or {}).values() if market is not None}
+    found = _markets(workspace, markets, timezone, codes, known_markets)
+    if households is not None:
+        _check_covered(str(households), codes, found)
+        found = {code: market for code, market in found.items() if code in codes}
+    return Reference(_agreeing(found, known_markets), listed, tuple(notes))
+
+
+def markets_in_events(
+    workspace: Workspace, sources: Iterable[Source], rules: StagingRules
+) -> set[str]:
+    """Return the markets that the events themselves name."""
+    column = rules.mapping.column_of("market")
+    if "market" in rules.mapping.constants:
+        return {rules.mapping.constants["market"]}
+    found: set[str] = set()
+    for source in sources:
+        if column in source.types:
+            name = name_literal(column)
+            rows = workspace.rows(
+                f"SELECT DISTINCT trim(CAST({name} AS VARCHAR)) FROM {source.numbered_rows_sql()} "
+                f"WHERE trim(CAST({name} AS VARCHAR)) <> ''"
+            )
+            found |= {str(row[0]) for row in rows}
+    return found
+
+
+def load_market_table(
+    workspace: Workspace,
+    markets: Mapping[str, Market],
+    first_day: date | None,
+    last_day: date | None,
+) -> None:
+    """Make the table `market_table`: market, number, timezone, and the starts that count."""
+    workspace.run(
+        "CREATE OR REPLACE TEMP TABLE market_table (market VARCHAR, number INTEGER, "
+        "timezone VARCHAR, from_ms BIGINT, until_ms BIGINT)"
+    )
+    for number, market in enumerate(markets.values()):
+        from_ms, until_ms = 0, 2**62
+        if first_day is not None:
+            from_ms = first_hour_of_day(day_number(first_day), market.timezone) * HOUR_MS
+        if last_day is not None:
+            until_ms = first_hour_of_day(day_number(last_day) + 1, market.timezone) * HOUR_MS
+        workspace.run(
+            "INSERT INTO market_table VALUES (?, ?, ?, ?, ?)",
+            [market.code, number, market.timezone, from_ms, until_ms],
+        )
+
+
+def _load_networks(workspace: Workspace, networks: Mapping[str, str | None]) -> None:
+    workspace.run("CREATE TEMP TABLE listed_networks (network VARCHAR, market VARCHAR)")
+    rows = ", ".join(
+        f"({text_literal(name)}, {text_literal(market) if market else 'NULL'})"
+        for name, market in networks.items()
+    )
+    if rows:
+        workspace.run(f"INSERT INTO listed_networks VALUES {rows}")
+
+
+def _markets(
+    workspace: Workspace,
+    source: PathLike | None,
+    timezone: str | None,
+    codes: Iterable[str],
+    known: Mapping[str, Market],
+) -> dict[str, Market]:
+    if source is not None:
+        return {**known, **read_markets(workspace.connection, source)}
+    new = sorted(set(codes) - set(known))
+    if timezone is None and (new or not known):
+        raise DaypartError(
+            "the markets' time zones are not known",
+            hint="give a markets file (market, timezone), or one time zone for all",
+        )
+    return {**known, **(markets_in_one_zone(new, timezone) if timezone else {})}
+
+
+def _check_covered(households: str, codes: set[str], markets: Mapping[str, Market]) -> None:
+    for code in sorted(codes - set(markets)):
+        raise DaypartError(
+            f"{households}: market {code!r} has no time zone", hint=did_you_mean(code, markets)
+        )
+
+
+def _agreeing(found: dict[str, Market], known: Mapping[str, Market]) -> dict[str, Market]:
+    for code, market in known.items():
+        if code in found and found[code].timezone != market.timezone:
+            raise DaypartError(
+                f"market {code!r} lies in {found[code].timezone}, in the store in "
+                f"{market.timezone}",
+                hint="make a new store",
+            )
+    merged = {**known, **found}
+    return {code: merged[code] for code in sorted(merged)}

@@ -1,0 +1,173 @@
+"""Where an ingest works: one DuckDB connection, bounded in memory, and a folder that it removes."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from daypart.errors import DaypartError
+from daypart.storage import Lease, Location, S3Path, make_folder, make_local_folder, parse_size
+from daypart.viewing.reading.household_key import hash_macro_sql, key_pads
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+_FOLDER = ".ingest"
+_LOCK = "lock"
+_ROWS_BEFORE_FLUSH = 65_536
+"""Of a file partitioned by market: so many rows a thread wait in memory."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A connection with its temporary folder.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        Its clock is UTC; it spills into `folder`.
+    folder : Path
+        Removed at the end.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    folder: Path
+
+    def run(self, sql: str, values: list[Any] | None = None) -> None:
+        """Execute a statement."""
+        self.connection.execute(sql, values)
+
+    def rows(self, sql: str, values: list[Any] | None = None) -> list[tuple[Any, ...]]:
+        """Return a query's rows."""
+        found: list[tuple[Any, ...]] = self.connection.execute(sql, values).fetchall()
+        return found
+
+    def table(self, sql: str) -> pa.Table:
+        """Return a query's result as an Arrow table."""
+        return self.connection.sql(sql).to_arrow_table()
+
+
+@contextmanager
+def open_workspace(
+    store: Location, *, memory: str, threads: int | None, key: bytes
+) -> Iterator[Workspace]:
+    """Open a workspace for a store, and remove it at the end.
+
+    It lies in the store's folder, or among the temporary files where the store is on S3.
+
+    Raises
+    ------
+    DaypartError
+        Where another ingest writes to the store, or the folder can't be written to.
+    """
+    with _folder_for(store) as folder, _workspace_in(folder, memory, threads, key) as workspace:
+        yield workspace
+
+
+@contextmanager
+def open_task_workspace(*, memory: str, threads: int | None, key: bytes) -> Iterator[Workspace]:
+    """Open a workspace among this machine's temporary files, for a task that locks no store."""
+    with (
+        tempfile.TemporaryDirectory(prefix="daypart-ingest-") as folder,
+        _workspace_in(Path(folder), memory, threads, key) as workspace,
+    ):
+        yield workspace
+
+
+@contextmanager
+def _workspace_in(
+    folder: Path, memory: str, threads: int | None, key: bytes
+) -> Iterator[Workspace]:
+    import duckdb
+
+    limit = parse_size(memory)
+    connection = duckdb.connect(":memory:")
+    try:
+        _configure(connection, folder, limit, threads, key)
+        yield Workspace(connection, folder)
+    except duckdb.OutOfMemoryException as error:
+        raise DaypartError(
+            f"{memory} of memory do not suffice ({str(error).splitlines()[0][:120]})",
+            hint="give more with --memory",
+        ) from None
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _folder_for(store: Location) -> Iterator[Path]:
+    """Yield an empty folder, with the store locked against other ingests meanwhile."""
+    if isinstance(store, S3Path):
+        with _leased(store), tempfile.TemporaryDirectory(prefix="daypart-ingest-") as temporary:
+            yield Path(temporary)
+        return
+    is_new = not store.exists()
+    folder = make_local_folder(store / _FOLDER)
+    try:
+        with (folder / _LOCK).open("w") as lock:
+            _take(lock, store)
+            for leftover in folder.iterdir():
+                if leftover.name != _LOCK:
+                    shutil.rmtree(leftover, ignore_errors=True)
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        if is_new and store.is_dir() and not any(store.iterdir()):
+            store.rmdir()
+
+
+@contextmanager
+def _leased(store: S3Path) -> Iterator[None]:
+    make_folder(store)
+    lease = Lease(store / "ingest.lock")
+    holder = lease.take()
+    if holder is not None:
+        raise _is_writing(store, str(holder))
+    try:
+        yield
+    finally:
+        lease.release()
+
+
+def _take(lock: Any, store: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise _is_writing(store, "another ingest") from None
+
+
+def _is_writing(store: Location, who: str) -> DaypartError:
+    return DaypartError(f"{store}: {who} is writing to this store", hint="wait for its end")
+
+
+def _configure(
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    limit: int,
+    threads: int | None,
+    key: bytes,
+) -> None:
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(f"SET memory_limit = '{limit}B'")
+    spill = str(folder / "spill").replace("'", "''")
+    connection.execute(f"SET temp_directory = '{spill}'")
+    connection.execute("SET enable_progress_bar = false")
+    connection.execute("SET preserve_insertion_order = false")
+    connection.execute(f"SET partitioned_write_flush_threshold = {_ROWS_BEFORE_FLUSH}")
+    if threads is not None:
+        if threads < 1:
+            raise DaypartError(f"{threads} threads", hint="give 1 or more")
+        connection.execute(f"SET threads = {int(threads)}")
+    inner, outer = key_pads(key)
+    connection.execute("SET VARIABLE inner_pad = ?::BLOB", [inner])
+    connection.execute("SET VARIABLE outer_pad = ?::BLOB", [outer])
+    connection.execute(hash_macro_sql())

@@ -1,0 +1,162 @@
+"""The batch of one ingest: what the staged rows bring to the store's days, names and households."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from daypart.errors import DaypartError
+from daypart.series import SeriesStore
+from daypart.storage import read_table
+from daypart.viewing.clock import Window, day_number, day_of_number, local_day_of_hour
+from daypart.viewing.market.sessions import HOUR_MS
+from daypart.viewing.reading.households import (
+    WEIGHT_UNIT,
+    changed_markets,
+    choose_panel,
+    keep_absent_households,
+)
+from daypart.viewing.reading.markets import Market
+from daypart.viewing.reading.reference import Reference
+from daypart.viewing.reading.segments import ALL_HOUSEHOLDS
+from daypart.viewing.reading.sources import Source, text_literal
+from daypart.viewing.reading.staging import StagedMarket, staged_names, staged_rows_sql
+from daypart.viewing.reading.workspace import Workspace
+from daypart.viewing.settings import Settings
+from daypart.viewing.store.commit import segment_bits_sql
+
+_LONGEST_WINDOW_DAYS = 3660
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The staged rows of one ingest with everything that decides what becomes of them.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    store, previous : SeriesStore
+        The store to write; the same as it was, None where it is new.
+    settings : Settings
+    reference : Reference
+    digests : sequence of str
+        Content hashes of the files.
+    sources : sequence of Source
+    """
+
+    workspace: Workspace
+    store: SeriesStore
+    previous: SeriesStore | None
+    settings: Settings
+    reference: Reference
+    digests: Sequence[str]
+    sources: Sequence[Source]
+
+    @property
+    def viewing_before(self) -> Mapping[str, Any]:
+        """What `store.json` said about viewing."""
+        return {} if self.previous is None else self.previous.extra["viewing"]
+
+    @property
+    def by_event(self) -> bool:
+        """Whether segments belong to events."""
+        return self.settings.event_segments is not None
+
+    @property
+    def generation(self) -> int:
+        """The generation of the files to write."""
+        return self.store.generation + 1
+
+
+def segments_of(batch: Batch) -> dict[str, dict[str, Any]]:
+    """Return the store's segments, `all` first."""
+    column = batch.settings.event_segments
+    if column is None:
+        return {name: dict(predicate) for name, predicate in batch.settings.segments.items()}
+    names = {*batch.viewing_before.get("segments", {}), *staged_names(batch.workspace, "segment")}
+    named = {name: {column: name} for name in sorted(names - {ALL_HOUSEHOLDS})}
+    return {ALL_HOUSEHOLDS: {}, **named}
+
+
+def settle_households(batch: Batch, segments: Mapping[str, Any]) -> list[str]:
+    """Complete `members`, choose the panel; return the markets whose households changed."""
+    workspace = batch.workspace
+    if batch.settings.households_from_events:
+        workspace.run(
+            f"""
+            INSERT INTO members BY NAME
+            SELECT DISTINCT household, t.market, CAST({WEIGHT_UNIT} AS BIGINT) AS weight,
+                   CAST(0 AS BIGINT) AS segments
+            FROM {staged_rows_sql(workspace)} e JOIN market_table t ON e.part = t.number
+            """
+        )
+    if batch.previous is not None:
+        stored = read_table(batch.previous.folder / batch.viewing_before["files"]["households"])
+        bits = segment_bits_sql(list(segments), event_segments=batch.by_event)
+        keep_absent_households(workspace, stored, bits)
+    choose_panel(workspace, batch.settings.panel_households)
+    return changed_markets(workspace) if batch.previous is not None else []
+
+
+def network_markets(batch: Batch) -> dict[str, str]:
+    """Return the one market of each local network."""
+    listed = (batch.reference.networks or {}).items()
+    local = {network: market for network, market in listed if market is not None}
+    return {**batch.viewing_before.get("network_markets", {}), **local}
+
+
+def active_markets(batch: Batch, staged: Mapping[str, StagedMarket]) -> dict[str, Market]:
+    """Return the markets that the store holds from now on."""
+    networks = batch.reference.networks or {}
+    if not batch.settings.households_from_events:
+        return dict(batch.reference.markets)
+    named = {*staged, *batch.store.regions, *networks.values()}
+    return {code: m for code, m in batch.reference.markets.items() if code in named}
+
+
+def window_before(batch: Batch) -> Window | None:
+    """Return the days of the store as it was, None where it is new."""
+    if batch.previous is None:
+        return None
+    stored = batch.viewing_before["window"]
+    days = (day_number(date.fromisoformat(stored[name])) for name in ("first_day", "last_day"))
+    return Window(*days)
+
+
+def staged_window(batch: Batch, staged: Mapping[str, StagedMarket]) -> Window:
+    """Return the local days on which the staged events start."""
+    zones = {code: batch.reference.markets[code].timezone for code in staged}
+    first = {
+        code: local_day_of_hour(found.first_start_ms // HOUR_MS, zones[code])
+        for code, found in staged.items()
+    }
+    last = {
+        code: local_day_of_hour(found.last_start_ms // HOUR_MS, zones[code])
+        for code, found in staged.items()
+    }
+    window = Window(min(first.values()), max(last.values()))
+    if window.last_day - window.first_day >= _LONGEST_WINDOW_DAYS:
+        rows_sql = staged_rows_sql(batch.workspace)
+        number, row = batch.workspace.rows(
+            f"SELECT source_file, source_row FROM {rows_sql} ORDER BY start_ms LIMIT 1"
+        )[0]
+        raise DaypartError(
+            f"{batch.sources[number].path}: events from {day_of_number(window.first_day)} to "
+            f"{day_of_number(window.last_day)}, the earliest in row {row:,}",
+            hint="name the days that count (first_day, last_day)",
+        )
+    return window
+
+
+def number_names(
+    workspace: Workspace, networks: Sequence[str], segments: Mapping[str, Any]
+) -> None:
+    """Make the tables `network_numbers` and `segment_numbers`."""
+    for table, names in (("network_numbers", networks), ("segment_numbers", list(segments))):
+        rows = ", ".join(f"({text_literal(name)}, {n})" for n, name in enumerate(names))
+        workspace.run(
+            f"CREATE OR REPLACE TEMP TABLE {table} AS "
+            f"SELECT name, CAST(number AS BIGINT) AS number FROM (VALUES {rows}) t(name, number)"
+        )

@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 
-from daypart.batch_emulator import EmulatorSettings
+from daypart.batch_emulator.settings import EmulatorSettings
 from daypart.engine.executors.aws_batch.pricing import Rates
 from daypart.engine.executors.aws_batch.rehearsal import rehearse
 from daypart.engine.executors.aws_batch.settings import AwsBatchSettings

@@ -21,7 +21,7 @@ import pyarrow as pa
 from scipy.stats import chisquare, norm
 
 from daypart.models.registry import get_model
-from daypart.series import block_from_arrays
+from daypart.series.block import block_from_arrays
 
 WEEKS = 13
 CLASSES = {"under 1 an hour": (0.03, 1.0), "1 to 30": (1.0, 30.0), "30 to 5,000": (30.0, 5000.0)}

@@ -40,7 +40,8 @@ class EmptyModel:
 
 def make_store(folder: Path, partitions: int, hours: int) -> None:
     """Write a store of counts; regions of equal size but for the last."""
-    from daypart.series import SeriesStore, block_from_arrays
+    from daypart.series.block import block_from_arrays
+    from daypart.series.store import SeriesStore
 
     rng = np.random.default_rng(1)
     counts = list(rng.poisson(3.0, (-(-partitions // REGIONS), hours)).astype(np.int32))

@@ -32,7 +32,8 @@ from daypart.models.negbin.block.fit_block import BlockFit, fitted_of
 from daypart.models.negbin.model import compile_kernels
 from daypart.models.negbin.nuts.sampler import Density, draw_points, summarise_draws
 from daypart.models.registry import get_model
-from daypart.series import SeriesBlock, SeriesStore
+from daypart.series.block import SeriesBlock
+from daypart.series.store import SeriesStore
 from daypart.synthetic.counts import simulate_counts
 
 DEFAULT = ("negbin:auto", "crossed:auto")

@@ -30,7 +30,8 @@ from daypart.runs.fit import fit
 from daypart.runs.forecasts.fitted_run import FittedRun
 from daypart.runs.scoring.held_out import score_runs
 from daypart.runs.scoring.metrics import LEVELS, Scores
-from daypart.series import HOURS_PER_WEEK, SeriesStore
+from daypart.series.local_time import HOURS_PER_WEEK
+from daypart.series.store import SeriesStore
 
 MODELS: dict[str, tuple[str, Mapping[str, Any]]] = {
     "pooled": ("negbin", {}),

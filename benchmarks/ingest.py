@@ -20,7 +20,7 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from daypart.series import SeriesStore
+from daypart.series.store import SeriesStore
 from daypart.synthetic.simulation import simulate
 from daypart.viewing.ingest import ingest
 from daypart.viewing.reading.segments import read_segments, segment_condition

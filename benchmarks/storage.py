@@ -23,9 +23,12 @@ import pyarrow as pa
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from daypart import storage
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.parts import list_parts
+from daypart.storage.conditional import create_json
+from daypart.storage.files import make_folder, write_text
+from daypart.storage.location import Location, location
+from daypart.storage.tables import read_tables, write_table
 from servers.seaweedfs import running_s3
 
 FITS = 200_000
@@ -47,17 +50,17 @@ def measure(what: str, work: Callable[[], object], count: int) -> None:
     print(f"  {what:44} {count / seconds:10,.0f}/s {1e3 * cpu / count:8.3f} ms of CPU each")
 
 
-def objects(base: storage.Location, count: int) -> None:
+def objects(base: Location, count: int) -> None:
     """Write, read and list objects of the size of a small part."""
     body = os.urandom(BYTES // 2).hex()
-    folder = storage.make_folder(base / "objects")
+    folder = make_folder(base / "objects")
     files = [folder / f"{i:06d}" for i in range(count)]
-    measure("write, one thread", lambda: [storage.write_text(f, body) for f in files], count)
+    measure("write, one thread", lambda: [write_text(f, body) for f in files], count)
     measure("read, one thread", lambda: [f.read_bytes() for f in files], count)
     with ThreadPoolExecutor(THREADS) as pool:
         measure(
             f"write, {THREADS} threads",
-            lambda: list(pool.map(lambda f: storage.write_text(f, body), files)),
+            lambda: list(pool.map(lambda f: write_text(f, body), files)),
             count,
         )
         measure(
@@ -68,15 +71,15 @@ def objects(base: storage.Location, count: int) -> None:
     claims = [folder / f"claim-{i:06d}" for i in range(count)]
     measure(
         "create if absent, one thread",
-        lambda: [storage.create_json(f, {"by": 1}) for f in claims],
+        lambda: [create_json(f, {"by": 1}) for f in claims],
         count,
     )
 
 
-def results(base: storage.Location, parts: int) -> None:
+def results(base: Location, parts: int) -> None:
     """List and read the light columns of 200,000 results, kept in parts."""
     run = RunFolder.at(base / "run")
-    storage.make_folder(run.parts)
+    make_folder(run.parts)
     rows = FITS // parts
     state = np.random.default_rng(0).random((rows, 40))
 
@@ -86,7 +89,7 @@ def results(base: storage.Location, parts: int) -> None:
             "status": ["ok"] * rows,
             "state": pa.FixedSizeListArray.from_arrays(state.ravel(), 40),
         }
-        storage.write_table(run.parts / f"{part:06d}-00000.parquet", pa.table(columns))
+        write_table(run.parts / f"{part:06d}-00000.parquet", pa.table(columns))
 
     with ThreadPoolExecutor(THREADS) as pool:
         measure("write results", lambda: list(pool.map(write, range(parts))), FITS)
@@ -95,7 +98,7 @@ def results(base: storage.Location, parts: int) -> None:
     read: list[int] = []
     measure(
         "read their id and status",
-        lambda: read.extend(len(t) for t in storage.read_tables(files, ["unique_id", "status"])),
+        lambda: read.extend(len(t) for t in read_tables(files, ["unique_id", "status"])),
         FITS,
     )
     if sum(read) != FITS:
@@ -111,7 +114,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="daypart-bench-") as folder, running_s3() as server:
         os.environ |= server.environment()
         server.make_bucket("bench")
-        for name, base in (("disk", Path(folder)), ("S3", storage.location("s3://bench"))):
+        for name, base in (("disk", Path(folder)), ("S3", location("s3://bench"))):
             print(name)
             objects(base, given.objects)
             results(base, given.parts)

@@ -36,7 +36,8 @@ def main() -> None:
 
 def make_store(folder: Path) -> Path:
     """Write four partitions of eight weeks."""
-    from daypart.series import SeriesStore, block_from_arrays
+    from daypart.series.block import block_from_arrays
+    from daypart.series.store import SeriesStore
 
     names = [f"n{i}" for i in range(4)]
     keys = pa.table({"shop": names, "unique_id": names})
@@ -50,7 +51,7 @@ def start_once(store: Path, run: Path, model: str) -> tuple[float, float]:
     from daypart.engine.plan.plan import write_plan
     from daypart.engine.results.folder import RunFolder
     from daypart.runs.run.settings import settings_of_call
-    from daypart.series import SeriesStore
+    from daypart.series.store import SeriesStore
 
     opened, folder = SeriesStore.open(store), RunFolder.at(run)
     write_plan(folder, opened, settings_of_call(folder, opened, model=model, parameters=None))

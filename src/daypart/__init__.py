@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from daypart.runs.fit import fit
     from daypart.runs.posterior import posterior
     from daypart.runs.predict import predict
-    from daypart.series import import_series
+    from daypart.series.long_table import import_series
     from daypart.synthetic.counts import simulate_counts
     from daypart.synthetic.simulation import simulate
     from daypart.viewing.ingest import ingest
@@ -87,7 +87,7 @@ _MODULE_OF = {
     "deploy": "deployment.deploy",
     "estimate": "engine.costs.estimate",
     "fit": "runs.fit",
-    "import_series": "series",
+    "import_series": "series.long_table",
     "ingest": "viewing.ingest",
     "insights": "insights.publication",
     "logs": "engine.logs",

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from daypart.errors import DaypartError, did_you_mean
 from daypart.progress import SILENT, Progress
-from daypart.storage import PathLike, local_path, make_local_folder, write_json, write_text
+from daypart.storage.files import make_local_folder, write_json, write_text
+from daypart.storage.location import PathLike, local_path
 
 _MARKER = "demo.json"
 _STEPS = ("market", "store", "run", "backtest", "forecast", "insights")

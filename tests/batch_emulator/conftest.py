@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from daypart.batch_emulator import QUICK, EmulatorSettings
 from daypart.batch_emulator.server import serve_batch
+from daypart.batch_emulator.settings import QUICK, EmulatorSettings
 
 
 @pytest.fixture

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from daypart.batch_emulator import QUICK, BatchService, EmulatorSettings
 from daypart.batch_emulator.jobs import ENDED
 from daypart.batch_emulator.machine import Kill, Start, Terminate
+from daypart.batch_emulator.service import BatchService
+from daypart.batch_emulator.settings import QUICK, EmulatorSettings
 from daypart.batch_emulator.starting_set import create_starting_set
 
 RETRY_RULES = [

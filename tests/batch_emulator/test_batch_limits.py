@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from emulated import Account, needs
 
-from daypart.batch_emulator import BatchFault, EmulatorSettings
+from daypart.batch_emulator.faults import BatchFault
+from daypart.batch_emulator.settings import EmulatorSettings
 from daypart.errors import DaypartError
 
 

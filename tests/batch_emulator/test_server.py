@@ -11,8 +11,8 @@ import urllib.request
 import pytest
 from emulated import RETRY_RULES
 
-from daypart.batch_emulator import EmulatorSettings
 from daypart.batch_emulator.server import serve_batch
+from daypart.batch_emulator.settings import EmulatorSettings
 from daypart.errors import DaypartError
 
 QUEUE = {"jobQueue": "daypart-spot", "jobDefinition": "daypart"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from daypart.batch_emulator import EmulatorSettings
+from daypart.batch_emulator.settings import EmulatorSettings
 from daypart.batch_emulator.simulation import SimulatedWork, VirtualBatch
 
 QUEUE = {"jobQueue": "daypart-spot", "jobDefinition": "daypart"}

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 
 from daypart.cli.main import main
-from daypart.series import SeriesStore, block_from_arrays
+from daypart.series.block import block_from_arrays
+from daypart.series.store import SeriesStore
 
 
 def told(capsys, *arguments):

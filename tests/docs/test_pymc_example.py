@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 
 import daypart
-from daypart.series import SeriesStore, block_from_arrays
+from daypart.series.block import block_from_arrays
+from daypart.series.store import SeriesStore
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "models.md"
 

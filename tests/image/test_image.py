@@ -14,14 +14,16 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from daypart import cost, storage
+from daypart import cost
 from daypart.engine.executors.protocol import Task
 from daypart.engine.plan.plan import write_plan
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.parts import read_results
 from daypart.runs.run.settings import settings_of_call
-from daypart.series import SeriesStore, block_from_arrays
-from daypart.storage import location
+from daypart.series.block import block_from_arrays
+from daypart.series.store import SeriesStore
+from daypart.storage.location import location
+from daypart.storage.tables import read_table
 from runs.batch_under_test import emulated_batch
 from runs.counted_stores import make_store as make_counted_store
 from servers.moto_batch import RECIPES
@@ -125,22 +127,22 @@ def test_a_task_that_is_told_to_stop_flushes_and_a_second_attempt_completes_it(
     told = docker.run("logs", name).stderr
     assert "stopped by SIGTERM" in told
     docker.run("rm", name)
-    flushed = sum(len(storage.read_table(part, ["unique_id"])) for part in parts.iterdir())
+    flushed = sum(len(read_table(part, ["unique_id"])) for part in parts.iterdir())
     assert flushed > 0
     docker.run("run", "--rm", *command)
     rows = [
         name
         for part in parts.iterdir()
-        for name in storage.read_table(part, ["unique_id"]).column(0).to_pylist()
+        for name in read_table(part, ["unique_id"]).column(0).to_pylist()
     ]
-    plan = storage.read_table(f"{bucket}/run/plan.parquet")
+    plan = read_table(f"{bucket}/run/plan.parquet")
     planned = plan.filter(pa.compute.equal(plan.column("task"), index)).column("unique_id")
     assert sorted(rows) == sorted(planned.to_pylist())
 
 
 def planned_tasks(run):
     """Return the tasks of a plan that is there."""
-    plan = storage.read_table(f"{run}/plan.parquet").group_by("task").aggregate([([], "count_all")])
+    plan = read_table(f"{run}/plan.parquet").group_by("task").aggregate([([], "count_all")])
     rows = plan.sort_by("task").to_pylist()
     return [Task(location(run), row["task"], partitions=row["count_all"]) for row in rows]
 
@@ -150,7 +152,7 @@ import sys
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.plan.plan import write_plan
 from daypart.runs.run.settings import settings_of_call
-from daypart.series import SeriesStore
+from daypart.series.store import SeriesStore
 store, folder = SeriesStore.open(sys.argv[1]), RunFolder.at(sys.argv[2])
 write_plan(folder, store, settings_of_call(folder, store, model="negbin"))
 """

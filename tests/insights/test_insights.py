@@ -13,7 +13,7 @@ import pytest
 
 from daypart import fit, import_series, ingest, insights, simulate
 from daypart.errors import DaypartError
-from daypart.storage import read_table
+from daypart.storage.tables import read_table
 from daypart.viewing.crediting import CreditingRules
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from daypart.models.negbin.block.fit_block import fit_partitions
 from daypart.models.registry import get_model
-from daypart.series import SeriesBlock, block_from_arrays
+from daypart.series.block import SeriesBlock, block_from_arrays
 
 MONDAY = 473_352  # 1 January 2024
 CALENDAR = [

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from daypart.models.registry import get_model
-from daypart.series import block_from_arrays
+from daypart.series.block import block_from_arrays
 
 MONDAY = 96  # hours since 1970 of its first Monday
 

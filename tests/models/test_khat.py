@@ -8,7 +8,7 @@ import pytest
 
 from daypart.models.negbin.checks.khat import UNRELIABLE, pareto_khat
 from daypart.models.registry import get_model
-from daypart.series import block_from_arrays
+from daypart.series.block import block_from_arrays
 
 
 @pytest.mark.parametrize("shape", [0.2, 0.5, 0.9])

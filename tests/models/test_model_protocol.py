@@ -9,7 +9,7 @@ import pytest
 from daypart.errors import DaypartError
 from daypart.models.protocol import Window
 from daypart.models.registry import MODEL_NAMES, get_model
-from daypart.series import SeriesBlock, block_from_arrays
+from daypart.series.block import SeriesBlock, block_from_arrays
 
 FIRST_HOUR = 473_352  # Monday 2024-01-01T00:00Z
 HOURS = 6 * 168

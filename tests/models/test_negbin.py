@@ -15,7 +15,8 @@ from daypart.models.negbin.model import CROSSED, DAY_TYPES
 from daypart.models.negbin.theta.marginal import log_posterior
 from daypart.models.protocol import Window
 from daypart.models.registry import get_model
-from daypart.series import SeriesBlock, block_from_arrays, datetime_to_hour
+from daypart.series.block import SeriesBlock, block_from_arrays
+from daypart.series.local_time import datetime_to_hour
 
 MONDAY = datetime_to_hour(datetime(2024, 1, 1, tzinfo=UTC))
 

@@ -17,7 +17,7 @@ from daypart.models.negbin.pooling.shared_shocks import Summed, common_variances
 from daypart.models.negbin.pooling.week_law import week_law
 from daypart.models.registry import get_model
 from daypart.models.scores.proper import log_score, log_score_from_quantiles
-from daypart.series import block_from_arrays
+from daypart.series.block import block_from_arrays
 
 
 def weeks_of(walk_sd, week_sd, *, parents=30, weeks=20, seed=1):
@@ -119,7 +119,7 @@ def test_a_year_of_hours_is_read_off_near_what_each_hour_would_have(monkeypatch)
 
     from daypart.models.negbin.forecast import forecast as predict
     from daypart.models.protocol import Window
-    from daypart.series import block_from_arrays
+    from daypart.series.block import block_from_arrays
 
     rng = np.random.default_rng(5)
     wave = 1.5 * np.sin(np.arange(168 * 8) / 24 * 2 * np.pi)

@@ -12,7 +12,7 @@ from daypart.models.negbin.block.fit_block import BlockFit, fitted_of
 from daypart.models.negbin.theta.climb import BEST, HIGHEST, LOWEST, VECTORS
 from daypart.models.negbin.theta.marginal import log_posterior
 from daypart.models.registry import get_model
-from daypart.series import block_from_arrays
+from daypart.series.block import block_from_arrays
 
 MONDAY = 96
 NODES = 9

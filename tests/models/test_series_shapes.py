@@ -11,7 +11,8 @@ import pytest
 from daypart.models.protocol import Window
 from daypart.models.registry import get_model
 from daypart.models.spread_counts import quantiles_of_draws, share_covered, uncut_quantiles
-from daypart.series import SeriesBlock, block_from_arrays, datetime_to_hour, local_hours
+from daypart.series.block import SeriesBlock, block_from_arrays
+from daypart.series.local_time import datetime_to_hour, local_hours
 
 MONDAY = datetime_to_hour(datetime(2024, 1, 1, tzinfo=UTC))
 PROFILE = 20.0 * np.exp(0.8 * np.sin(2 * np.pi * np.arange(168) / 24.0))

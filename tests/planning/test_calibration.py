@@ -20,7 +20,8 @@ from daypart.planning.reach.audience_counter import AudienceCounter
 from daypart.planning.reach.reach import reach
 from daypart.planning.solve.surrogate import fit_surrogate
 from daypart.runs.fit import fit
-from daypart.series import SeriesStore, block_from_arrays
+from daypart.series.block import block_from_arrays
+from daypart.series.store import SeriesStore
 
 WEEKS = 4
 FLIGHT = broadcast_weeks(dt.date(2024, 1, 29), dt.date(2024, 2, 11))

@@ -13,7 +13,8 @@ import pytest
 from daypart import backtest, fit, ingest
 from daypart.engine.results.parts import read_results
 from daypart.planning.delivery.replay import replay
-from daypart.series import SeriesStore, local_hours
+from daypart.series.local_time import local_hours
+from daypart.series.store import SeriesStore
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 TRIPS = SHARED / "bikeshare_trips_2014.parquet"

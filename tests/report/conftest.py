@@ -16,8 +16,10 @@ import pytest
 from daypart.runs.backtest import backtest
 from daypart.runs.fit import fit
 from daypart.runs.predict import predict
-from daypart.series import SeriesStore, block_from_arrays
-from daypart.storage import read_json, write_json, write_table
+from daypart.series.block import block_from_arrays
+from daypart.series.store import SeriesStore
+from daypart.storage.files import read_json, write_json
+from daypart.storage.tables import write_table
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 MARKETS = {"501": ("New York", "America/New_York"), "803": ("Los Angeles", "America/Los_Angeles")}

@@ -16,7 +16,7 @@ import pytest
 from daypart.charts.quantities import shares_of_100
 from daypart.errors import DaypartError
 from daypart.report import report
-from daypart.storage import read_json, write_json
+from daypart.storage.files import read_json, write_json
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 

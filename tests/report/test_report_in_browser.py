@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from daypart.report import report
-from daypart.storage import read_json, write_json
+from daypart.storage.files import read_json, write_json
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
 pytestmark = [

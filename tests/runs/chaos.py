@@ -48,7 +48,8 @@ from daypart.engine.status import status
 from daypart.engine.tasks import worker
 from daypart.errors import DaypartError
 from daypart.runs.fit import fit
-from daypart.storage import location, read_table
+from daypart.storage.location import location
+from daypart.storage.tables import read_table
 
 PARTITIONS = {"501": 120, "602": 100, "803": 80}
 MODEL = "chaos:Total"

@@ -9,7 +9,8 @@ from daypart.engine.executors.protocol import get_executor
 from daypart.engine.plan.plan import write_plan
 from daypart.engine.results.folder import RunFolder
 from daypart.runs.run.settings import settings_of_call
-from daypart.series import SeriesStore, block_from_arrays
+from daypart.series.block import block_from_arrays
+from daypart.series.store import SeriesStore
 
 FIRST_HOUR = 483_432  # 2025-02-24T00:00Z, a Monday
 ZONES = ("America/New_York", "America/Los_Angeles")

@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 import pyarrow as pa
 
-from daypart.series import local_hours
+from daypart.series.local_time import local_hours
 
 HOUR_US = 3_600_000_000
 

@@ -17,7 +17,8 @@ from daypart.models.adapters.history import Partition
 from daypart.models.events.events import EventCalendar
 from daypart.models.protocol import Window
 from daypart.runs.forecasts.fitted_run import FittedRun
-from daypart.series import SeriesStore, block_from_arrays
+from daypart.series.block import block_from_arrays
+from daypart.series.store import SeriesStore
 
 BOOSTING = "sklearn.ensemble:HistGradientBoostingRegressor"
 RIDGE = "sklearn.linear_model:Ridge"

@@ -219,7 +219,7 @@ def test_a_worker_of_our_own_models_imports_neither_pandas_nor_scipy_which_stay_
         "import_numba_alone()\n"
         "import numpy as np, pyarrow as pa\n"
         "from daypart.models.registry import get_model\n"
-        "from daypart.series import block_from_arrays\n"
+        "from daypart.series.block import block_from_arrays\n"
         "keys = pa.table({'shop': ['a'], 'unique_id': ['a']})\n"
         "block = block_from_arrays(keys, ['UTC'], [480_000], [np.arange(1344) % 24])\n"
         "print(*get_model('negbin').fit(block)['status'].to_pylist())\n"

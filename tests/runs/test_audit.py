@@ -17,7 +17,7 @@ from daypart.models.negbin.nuts.sampler import Density, sample_posterior, split_
 from daypart.models.negbin.posterior_columns import summarise
 from daypart.models.registry import get_model
 from daypart.runs.audit import _disagreeing
-from daypart.series import block_from_arrays
+from daypart.series.block import block_from_arrays
 
 
 def density_of(name: str, mean: float) -> Density:

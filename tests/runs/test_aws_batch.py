@@ -15,7 +15,7 @@ from batch_under_test import emulated_batch
 from click.testing import CliRunner
 from counted_stores import POISSON, make_store, planned
 
-from daypart.batch_emulator import EmulatorSettings
+from daypart.batch_emulator.settings import EmulatorSettings
 from daypart.cli.main import daypart_command
 from daypart.cli.terminal import LogProgress
 from daypart.engine.executors.array.answers import NoAnswer, submitted_once

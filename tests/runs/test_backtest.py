@@ -14,7 +14,9 @@ from daypart.engine.results.parts import read_results
 from daypart.errors import DaypartError
 from daypart.runs.backtest import backtest
 from daypart.runs.predict import predict
-from daypart.series import MISSING, SeriesStore, block_from_arrays, hour_to_datetime
+from daypart.series.block import MISSING, block_from_arrays
+from daypart.series.local_time import hour_to_datetime
+from daypart.series.store import SeriesStore
 
 WEEKS_OF_HOURS = 168 * 8
 NAIVE = "seasonal_naive"

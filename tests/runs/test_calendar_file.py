@@ -15,7 +15,8 @@ import daypart
 from daypart.engine.results.parts import read_results
 from daypart.engine.tasks.task import run_task
 from daypart.errors import DaypartError
-from daypart.series import SeriesStore, block_from_arrays
+from daypart.series.block import block_from_arrays
+from daypart.series.store import SeriesStore
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "data" / "nuts_reference.npz"
 GAME = "name,markets,networks,from,to\ngame,501,n0000;n0001,2025-03-02T19:00,2025-03-02T22:00\n"

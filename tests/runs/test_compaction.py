@@ -16,7 +16,7 @@ from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.parts import read_results, standing_of
 from daypart.errors import DaypartError
 from daypart.runs.fit import fit
-from daypart.storage import read_table
+from daypart.storage.tables import read_table
 
 
 def comparable(run):

@@ -21,7 +21,7 @@ from daypart.engine.tasks.events import BlockFinished, TaskFailed, TaskFinished,
 from daypart.engine.tasks.stopping import Stop
 from daypart.errors import DaypartError, Interrupted
 from daypart.runs.fit import fit
-from daypart.series import SeriesStore
+from daypart.series.store import SeriesStore
 
 
 def comparable(run):

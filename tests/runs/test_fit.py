@@ -19,7 +19,8 @@ from daypart.engine.tasks.stopping import Stop
 from daypart.engine.tasks.task import run_task
 from daypart.errors import DaypartError, Interrupted
 from daypart.runs.fit import fit
-from daypart.series import SeriesStore, block_from_arrays
+from daypart.series.block import block_from_arrays
+from daypart.series.store import SeriesStore
 
 NOTHING = "poisson_model:NothingModel"
 

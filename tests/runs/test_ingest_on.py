@@ -15,7 +15,7 @@ from daypart import OnExecutor
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.tasks.work import open_work
 from daypart.errors import DaypartError
-from daypart.storage import write_json
+from daypart.storage.files import write_json
 from daypart.synthetic.simulation import simulate
 from daypart.viewing.ingest import ingest
 

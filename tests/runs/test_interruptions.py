@@ -22,7 +22,7 @@ from daypart.engine.status import status
 from daypart.errors import DaypartError
 from daypart.runs.fit import fit
 from daypart.runs.run.settings import settings_of_call
-from daypart.series import SeriesStore
+from daypart.series.store import SeriesStore
 
 HERE = Path(__file__).parent
 FREE = 64

@@ -10,7 +10,7 @@ import daypart
 from daypart.engine.results.parts import read_results
 from daypart.errors import DaypartError
 from daypart.models.registry import get_model
-from daypart.series import SeriesStore
+from daypart.series.store import SeriesStore
 
 HOURS = 3 * 168
 

@@ -15,7 +15,8 @@ from daypart.runs.backtest import backtest
 from daypart.runs.fit import fit
 from daypart.runs.forecasts.fitted_run import FittedRun
 from daypart.runs.posterior import posterior
-from daypart.series import SeriesStore, block_from_arrays
+from daypart.series.block import block_from_arrays
+from daypart.series.store import SeriesStore
 
 FIRST_HOUR = 483_432  # 2025-02-24T00:00Z, a Monday
 WEEKS = 10

@@ -28,7 +28,8 @@ from daypart.engine.status import status
 from daypart.engine.tasks.attempt import attempt_task
 from daypart.runs.fit import fit
 from daypart.runs.run.settings import settings_of_call
-from daypart.series import SeriesStore, block_from_arrays
+from daypart.series.block import block_from_arrays
+from daypart.series.store import SeriesStore
 from daypart.synthetic.counts import simulate_counts
 
 SIZES = st.lists(st.integers(0, 10_000), max_size=80).map(lambda sizes: np.array(sizes, np.int64))

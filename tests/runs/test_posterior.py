@@ -13,8 +13,9 @@ from counted_stores import FIRST_HOUR, make_block, make_store
 import daypart
 from daypart.cli.main import main
 from daypart.errors import DaypartError
-from daypart.series import SeriesStore, block_from_arrays
-from daypart.storage import read_json, write_json
+from daypart.series.block import block_from_arrays
+from daypart.series.store import SeriesStore
+from daypart.storage.files import read_json, write_json
 
 
 def store_of(folder, counts, exposures=None, timezone="America/New_York"):

@@ -18,7 +18,8 @@ from daypart.errors import DaypartError
 from daypart.models.spread_counts import quantiles_of_draws
 from daypart.runs.fit import fit
 from daypart.runs.predict import PredictReport, predict
-from daypart.series import SeriesStore, block_from_arrays
+from daypart.series.block import block_from_arrays
+from daypart.series.store import SeriesStore
 
 END = FIRST_HOUR + 504
 END_INSTANT = datetime(2025, 3, 17, tzinfo=UTC)

@@ -13,7 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from daypart.errors import DaypartError
-from daypart.series import SeriesStore, datetime_to_hour, import_series, local_hours
+from daypart.series.local_time import datetime_to_hour, local_hours
+from daypart.series.long_table import import_series
+from daypart.series.store import SeriesStore
 
 HEADER = "unique_id,ds,y\n"
 FIRST = datetime_to_hour(datetime(2025, 1, 6, tzinfo=UTC))

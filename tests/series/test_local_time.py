@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daypart.errors import DaypartError
-from daypart.series import datetime_to_hour, hour_to_datetime, local_hours
+from daypart.series.local_time import datetime_to_hour, hour_to_datetime, local_hours
 
 ZONES = ["UTC", "America/New_York", "America/Phoenix", "Pacific/Auckland", "Asia/Kolkata"]
 

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daypart import storage
 from daypart.errors import DaypartError
-from daypart.series import SeriesStore, block_from_arrays, content_hash, partition_hash
+from daypart.series.block import block_from_arrays
+from daypart.series.store import SeriesStore, content_hash, partition_hash
+from daypart.storage.tables import read_table
 
 
 def block_of(region: str, series: list[list[int]], exposure: float = 10.0):
@@ -64,7 +65,7 @@ def test_some_rows_are_read_in_the_order_asked(tmp_path):
 
 def test_missing_hours_are_null_for_other_readers(tmp_path):
     store = new_store(tmp_path / "s").replace_regions([("501", block_of("501", [[4, -1, 6]]))])
-    table = storage.read_table(store.folder / store.regions["501"]["file"])
+    table = read_table(store.folder / store.regions["501"]["file"])
     assert table.column("counts").to_pylist() == [[4, None, 6]]
 
 

@@ -10,8 +10,9 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from daypart import storage
-from daypart.storage import Holder, Lease, holder_of, location
+from daypart.storage.files import write_json, write_text
+from daypart.storage.lease import Holder, Lease, holder_of
+from daypart.storage.location import location
 
 
 @pytest.fixture(params=["disk", pytest.param("s3", marks=pytest.mark.server)])
@@ -62,9 +63,9 @@ def test_it_is_renewed_while_its_holder_lives(file):
 
 def test_one_that_was_not_renewed_in_time_is_free(file):
     elsewhere = replace(Holder.this_process(30.0), namespace="another machine")
-    storage.write_json(file, asdict(replace(elsewhere, renewed=time.time() - 5)))
+    write_json(file, asdict(replace(elsewhere, renewed=time.time() - 5)))
     assert 20 < holder_of(file).seconds_left() < 26
-    storage.write_json(file, asdict(replace(elsewhere, renewed=time.time() - 31)))
+    write_json(file, asdict(replace(elsewhere, renewed=time.time() - 31)))
     assert holder_of(file) is None
     lease = Lease(file)
     assert lease.take() is None
@@ -74,7 +75,7 @@ def test_one_that_was_not_renewed_in_time_is_free(file):
 def test_that_of_a_process_that_was_killed_on_this_machine_is_free_at_once(file):
     code = (
         "import sys, time\n"
-        "from daypart.storage import Lease, location\n"
+        "from daypart.storage.lease import Lease; from daypart.storage.location import location\n"
         "assert Lease(location(sys.argv[1])).take() is None\n"
         "print('taken', flush=True)\n"
         "time.sleep(60)\n"
@@ -96,14 +97,14 @@ def test_a_holder_that_was_taken_for_dead_learns_it_and_leaves_the_new_one_alone
     first = Lease(file, on_lost=lost.set, seconds=0.5)
     assert first.take() is None
     second = Holder.this_process(30.0)
-    storage.write_json(file, asdict(second))
+    write_json(file, asdict(second))
     assert lost.wait(10)
     first.release()
     assert holder_of(file) == second
 
 
 def test_a_file_that_says_nothing_of_a_holder_is_free(file):
-    storage.write_text(file, "not JSON")
+    write_text(file, "not JSON")
     lease = Lease(file)
     assert lease.take() is None
     lease.release()

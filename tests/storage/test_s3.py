@@ -11,9 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from daypart import storage
 from daypart.errors import DaypartError
-from daypart.storage import S3Path, location
+from daypart.storage.conditional import create_json, read_versioned, replace_json
+from daypart.storage.files import atomic_path, delete_files, read_json, write_text
+from daypart.storage.location import location
+from daypart.storage.s3_path import S3Path
+from daypart.storage.tables import open_parquet, read_table, read_tables, write_table
 
 pytestmark = pytest.mark.server
 
@@ -21,7 +24,7 @@ pytestmark = pytest.mark.server
 def test_a_text_comes_back_as_it_went(bucket):
     file = location(bucket) / "a folder" / "San%20José.txt"
     assert not file.exists()
-    storage.write_text(file, "Ærø")
+    write_text(file, "Ærø")
     assert file.read_text() == "Ærø"
     assert file.exists()
     assert file.parent.is_dir()
@@ -34,16 +37,16 @@ def test_a_text_comes_back_as_it_went(bucket):
 
 def test_what_is_missing_is_told_as_on_disk(bucket):
     with pytest.raises(DaypartError, match=f"{bucket}/run.json: no such file"):
-        storage.read_json(f"{bucket}/run.json")
+        read_json(f"{bucket}/run.json")
     with pytest.raises(DaypartError, match=f"{bucket}/t.parquet: no such file"):
-        storage.read_table(f"{bucket}/t.parquet")
+        read_table(f"{bucket}/t.parquet")
 
 
 def test_a_write_that_fails_leaves_the_old_object(bucket):
-    storage.write_text(f"{bucket}/a.txt", "old")
+    write_text(f"{bucket}/a.txt", "old")
 
     def fail_halfway() -> None:
-        with storage.atomic_path(f"{bucket}/a.txt") as path:
+        with atomic_path(f"{bucket}/a.txt") as path:
             path.write_text("half")
             raise RuntimeError
 
@@ -57,15 +60,15 @@ def test_a_write_that_fails_leaves_the_old_object(bucket):
 def test_a_large_table_is_read_by_columns_and_row_groups(bucket, monkeypatch):
     rows = 400_000
     table = pa.table({"n": range(rows), "text": [f"{i * 7919 % rows:x}" * 3 for i in range(rows)]})
-    storage.write_table(f"{bucket}/t.parquet", table, row_group_rows=50_000)
+    write_table(f"{bucket}/t.parquet", table, row_group_rows=50_000)
     assert location(f"{bucket}/t.parquet").stat().st_size > 3 << 20
     fetched = count_bytes(monkeypatch)
-    assert storage.read_table(f"{bucket}/t.parquet", ["n"]).equals(table.select(["n"]))
+    assert read_table(f"{bucket}/t.parquet", ["n"]).equals(table.select(["n"]))
     by_column = sum(fetched)
     assert by_column < location(f"{bucket}/t.parquet").stat().st_size
-    with storage.open_parquet(f"{bucket}/t.parquet") as file:
+    with open_parquet(f"{bucket}/t.parquet") as file:
         assert file.read_row_group(1).equals(table.slice(50_000, 50_000))
-    assert storage.read_table(f"{bucket}/t.parquet").equals(table)
+    assert read_table(f"{bucket}/t.parquet").equals(table)
 
 
 def count_bytes(monkeypatch) -> list[int]:
@@ -87,18 +90,18 @@ def count_bytes(monkeypatch) -> list[int]:
 def test_a_table_that_is_replaced_while_it_is_read_is_no_mixture_of_two(bucket):
     file = f"{bucket}/t.parquet"
     tables = [pa.table({"n": np.random.default_rng(k).random(400_000)}) for k in (1, 2)]
-    storage.write_table(file, tables[0])
-    with storage.open_parquet(file) as opened:
-        storage.write_table(file, tables[1])
+    write_table(file, tables[0])
+    with open_parquet(file) as opened:
+        write_table(file, tables[1])
         with pytest.raises(DaypartError, match="replaced while it was read; run the same command"):
             opened.read()
 
 
 def test_tables_are_read_in_their_order(bucket):
     for i in range(40):
-        storage.write_table(f"{bucket}/parts/{i:02d}.parquet", pa.table({"n": [i]}))
+        write_table(f"{bucket}/parts/{i:02d}.parquet", pa.table({"n": [i]}))
     files = list((location(bucket) / "parts").glob("*.parquet"))
-    read = [table.column("n")[0].as_py() for table in storage.read_tables(files)]
+    read = [table.column("n")[0].as_py() for table in read_tables(files)]
     assert read == list(range(40))
 
 
@@ -120,11 +123,11 @@ def test_a_listing_takes_a_request_for_a_thousand_and_stops_at_the_folder(bucket
 
 def put_many(folder: S3Path, names: list[str]) -> None:
     with ThreadPoolExecutor(16) as pool:
-        list(pool.map(lambda name: storage.write_text(folder / name, "x"), names))
+        list(pool.map(lambda name: write_text(folder / name, "x"), names))
 
 
 def test_what_was_listed_is_not_asked_for_again(bucket, monkeypatch):
-    storage.write_text(f"{bucket}/a.txt", "12345")
+    write_text(f"{bucket}/a.txt", "12345")
     (listed,) = location(bucket).iterdir()
     from daypart.storage import s3
 
@@ -136,7 +139,7 @@ def test_what_was_listed_is_not_asked_for_again(bucket, monkeypatch):
 def test_many_files_are_deleted_and_those_gone_already_are_no_error(bucket):
     put_many(location(bucket), [f"old/{i:04d}" for i in range(1100)])
     files = list((location(bucket) / "old").iterdir())
-    storage.delete_files([*files, location(bucket) / "never.txt"])
+    delete_files([*files, location(bucket) / "never.txt"])
     assert not (location(bucket) / "old").is_dir()
 
 
@@ -145,16 +148,16 @@ def test_of_many_that_create_a_file_at_once_one_succeeds(bucket):
 
     def create(number: int) -> bool:
         starts.wait()
-        return storage.create_json(f"{bucket}/claim.json", {"by": number})
+        return create_json(f"{bucket}/claim.json", {"by": number})
 
     with ThreadPoolExecutor(12) as pool:
         created = list(pool.map(create, range(12)))
     assert sum(created) == 1
-    assert storage.read_json(f"{bucket}/claim.json") == {"by": created.index(True)}
+    assert read_json(f"{bucket}/claim.json") == {"by": created.index(True)}
 
 
 def test_no_count_is_lost_when_processes_count_in_one_file(bucket):
-    assert storage.create_json(f"{bucket}/count.json", {"count": 0})
+    assert create_json(f"{bucket}/count.json", {"count": 0})
     context = multiprocessing.get_context("spawn")
     counters = [
         context.Process(target=count_up, args=(f"{bucket}/count.json", 15)) for _ in range(3)
@@ -164,7 +167,7 @@ def test_no_count_is_lost_when_processes_count_in_one_file(bucket):
     for each in counters:
         each.join(60)
         assert each.exitcode == 0
-    assert storage.read_json(f"{bucket}/count.json") == {"count": 45}
+    assert read_json(f"{bucket}/count.json") == {"count": 45}
 
 
 def count_up(file: str, times: int) -> None:
@@ -172,14 +175,14 @@ def count_up(file: str, times: int) -> None:
 
     for _ in range(times):
         while True:
-            text, version = storage.read_versioned(file)
-            if storage.replace_json(file, {"count": json.loads(text)["count"] + 1}, version):
+            text, version = read_versioned(file)
+            if replace_json(file, {"count": json.loads(text)["count"] + 1}, version):
                 break
 
 
 def test_a_version_that_is_gone_is_not_replaced(bucket):
-    assert storage.replace_json(f"{bucket}/none.json", {"a": 1}, '"0"') is None
-    assert storage.read_versioned(f"{bucket}/none.json") is None
+    assert replace_json(f"{bucket}/none.json", {"a": 1}, '"0"') is None
+    assert read_versioned(f"{bucket}/none.json") is None
 
 
 @pytest.mark.parametrize(
@@ -206,14 +209,14 @@ def test_what_keeps_us_from_a_bucket_is_told_in_one_line(
         else:
             monkeypatch.setenv(name, value)
     with pytest.raises(DaypartError, match=message) as told:
-        storage.read_json(f"{bucket}/run/run.json")
+        read_json(f"{bucket}/run/run.json")
     assert "\n" not in str(told.value)
     assert told.value.hint
 
 
 def test_a_missing_bucket_is_told(bucket):
     with pytest.raises(DaypartError, match="s3://no-such-bucket-here: no such bucket"):
-        storage.read_json("s3://no-such-bucket-here/run/run.json")
+        read_json("s3://no-such-bucket-here/run/run.json")
 
 
 def test_a_profile_of_the_aws_folder_is_used(bucket, monkeypatch, tmp_path):
@@ -224,5 +227,5 @@ def test_a_profile_of_the_aws_folder_is_used(bucket, monkeypatch, tmp_path):
     (tmp_path / "credentials").write_text("\n".join(lines))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
     monkeypatch.setenv("AWS_PROFILE", "elsewhere")
-    storage.write_text(f"{bucket}/a.txt", "a")
+    write_text(f"{bucket}/a.txt", "a")
     assert location(f"{bucket}/a.txt").read_text() == "a"

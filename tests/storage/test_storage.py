@@ -10,16 +10,28 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from daypart import storage
 from daypart.errors import DaypartError, did_you_mean
+from daypart.storage.files import (
+    atomic_path,
+    delete_files,
+    is_temporary,
+    make_folder,
+    read_json,
+    read_toml,
+    remove_unfinished,
+    write_text,
+)
+from daypart.storage.location import file_name_of, location
+from daypart.storage.sizes import parse_size
+from daypart.storage.tables import read_table, write_table
 
 
 def test_a_write_that_fails_leaves_the_old_file(tmp_path):
     target = tmp_path / "a.txt"
-    storage.write_text(target, "old")
+    write_text(target, "old")
 
     def fail_halfway() -> None:
-        with storage.atomic_path(target) as path:
+        with atomic_path(target) as path:
             path.write_text("half")
             raise RuntimeError
 
@@ -32,14 +44,14 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path):
 def test_what_a_killed_write_left_is_removed(tmp_path):
     left = tmp_path / ".writing-abc-a.parquet"
     left.write_text("half")
-    assert storage.is_temporary(left)
-    storage.remove_unfinished(tmp_path)
+    assert is_temporary(left)
+    remove_unfinished(tmp_path)
     assert not left.exists()
 
 
 @given(st.text(max_size=40))
 def test_a_file_name_never_holds_a_separator_or_a_dot(value):
-    name = storage.file_name_of(value)
+    name = file_name_of(value)
     assert name
     assert not set(name) & {"/", "\\", ".", "\0"}
 
@@ -47,43 +59,43 @@ def test_a_file_name_never_holds_a_separator_or_a_dot(value):
 @given(st.lists(st.text(max_size=10), unique=True, max_size=10))
 @example(["", "\0"])
 def test_different_values_have_different_file_names(values):
-    assert len({storage.file_name_of(value) for value in values}) == len(values)
+    assert len({file_name_of(value) for value in values}) == len(values)
 
 
 @pytest.mark.parametrize(
     ("text", "size"), [("512MB", 512 * 10**6), ("2GiB", 2**31), (" 1 gb ", 10**9), ("100", 100)]
 )
 def test_sizes_are_read_in_common_units(text, size):
-    assert storage.parse_size(text) == size
+    assert parse_size(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "GB", "-1GB", "0MB", "1 parsec", "1e9"])
 def test_what_is_no_size_is_refused(text):
     with pytest.raises(DaypartError, match="is not a size"):
-        storage.parse_size(text)
+        parse_size(text)
 
 
 def test_a_file_in_place_of_a_folder_is_named(tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(DaypartError, match="taken: is a file, not a folder"):
-        storage.make_folder(tmp_path / "taken")
+        make_folder(tmp_path / "taken")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_an_unwritable_folder_is_named(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(DaypartError, match="can't be written to"):
-        storage.make_folder(tmp_path / "new")
+        make_folder(tmp_path / "new")
 
 
 def test_a_folder_where_nothing_can_be_made_is_named():
     with pytest.raises(DaypartError, match="can't be written to"):
-        storage.make_folder("/proc/daypart")
+        make_folder("/proc/daypart")
 
 
 def test_a_uri_that_is_not_served_is_named():
     with pytest.raises(DaypartError, match="ftp:// is not served"):
-        storage.location("ftp://bucket/store")
+        location("ftp://bucket/store")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +107,7 @@ def test_what_is_wrong_with_a_json_file_is_told(tmp_path, content, message):
     if content is not None:
         path.write_text(content)
     with pytest.raises(DaypartError, match=f"run.json: {message}"):
-        storage.read_json(path)
+        read_json(path)
 
 
 @pytest.mark.parametrize(
@@ -106,15 +118,15 @@ def test_what_is_wrong_with_a_toml_file_is_told(tmp_path, content, message):
     if content is not None:
         path.write_text(content)
     with pytest.raises(DaypartError, match=f"brief.toml: {message}"):
-        storage.read_toml(path)
+        read_toml(path)
 
 
 def test_a_table_without_the_wanted_column_says_what_it_has(tmp_path):
     path = tmp_path / "t.parquet"
-    storage.write_table(path, pa.table({"market": ["501"], "weight": [1.0]}))
-    assert storage.read_table(path, ["weight"]).column("weight").to_pylist() == [1.0]
+    write_table(path, pa.table({"market": ["501"], "weight": [1.0]}))
+    assert read_table(path, ["weight"]).column("weight").to_pylist() == [1.0]
     with pytest.raises(DaypartError, match="no column 'wieght'; it has: market, weight"):
-        storage.read_table(path, ["wieght"])
+        read_table(path, ["wieght"])
 
 
 def test_floating_point_columns_are_written_without_a_dictionary_others_with_one(tmp_path):
@@ -129,8 +141,8 @@ def test_floating_point_columns_are_written_without_a_dictionary_others_with_one
             "span": [{"name": "a", "mean": 0.5}, {"name": "b", "mean": 0.25}],
         }
     )
-    storage.write_table(tmp_path / "table.parquet", table)
-    assert storage.read_table(tmp_path / "table.parquet") == table
+    write_table(tmp_path / "table.parquet", table)
+    assert read_table(tmp_path / "table.parquet") == table
     group = pq.ParquetFile(tmp_path / "table.parquet").metadata.row_group(0)
     leaves = [group.column(i) for i in range(group.num_columns)]
     coded = {leaf.path_in_schema for leaf in leaves if leaf.has_dictionary_page}
@@ -148,6 +160,6 @@ def test_a_store_on_disk_asks_for_no_library_of_s3(tmp_path, monkeypatch):
     """A base install has none; deleting what a store no longer names once asked for it."""
     monkeypatch.setitem(sys.modules, "obstore", None)
     (tmp_path / "old").touch()
-    storage.delete_files([tmp_path / "old", tmp_path / "gone already"])
-    storage.delete_files([])
+    delete_files([tmp_path / "old", tmp_path / "gone already"])
+    delete_files([])
     assert list(tmp_path.iterdir()) == []

@@ -15,11 +15,13 @@ import pyarrow as pa
 import pytest
 
 import daypart
-from daypart import storage
 from daypart.engine.results.parts import read_results
 from daypart.errors import DaypartError
-from daypart.series import SeriesStore, block_from_arrays
-from daypart.storage import location
+from daypart.series.block import block_from_arrays
+from daypart.series.store import SeriesStore
+from daypart.storage.files import atomic_path, read_json, write_text
+from daypart.storage.location import location
+from daypart.storage.tables import read_table
 from servers.faulty_proxy import faulty_proxy
 
 pytestmark = pytest.mark.server
@@ -83,7 +85,7 @@ def test_import_fit_status_and_predict_from_bucket_to_bucket(bucket, tmp_path):
         lines += [f"{shop},2025-01-{day + 6:02d}T{clock:02d}:00:00Z,{clock}" for shop in "ab"]
     text = "\n".join(lines) + "\n"
     (tmp_path / "sales.csv").write_text(text)
-    storage.write_text(f"{bucket}/sales.csv", text)
+    write_text(f"{bucket}/sales.csv", text)
     told = {}
     for base in (str(tmp_path), bucket):
         for arguments in (
@@ -99,7 +101,7 @@ def test_import_fit_status_and_predict_from_bucket_to_bucket(bucket, tmp_path):
                 told[base] = json.loads(done.stdout)
     assert told[bucket]["ok"] == told[str(tmp_path)]["ok"] == 2
     assert not told[bucket]["running"]
-    forecasts = [storage.read_table(f"{base}/forecast.parquet") for base in (tmp_path, bucket)]
+    forecasts = [read_table(f"{base}/forecast.parquet") for base in (tmp_path, bucket)]
     assert forecasts[0].equals(forecasts[1])
     written = location(f"{bucket}/forecast.csv").read_text()
     assert written == (tmp_path / "forecast.csv").read_text()
@@ -147,7 +149,7 @@ def test_a_second_driver_is_refused_while_the_first_one_works(bucket):
 def test_a_store_on_disk_and_a_run_on_s3_find_each_other(bucket, local):
     report = daypart.fit(local / "store", run=f"{bucket}/run", model="seasonal_naive")
     assert report.ok == 70
-    assert storage.read_json(f"{bucket}/run/run.json")["store"] == str(local / "store")
+    assert read_json(f"{bucket}/run/run.json")["store"] == str(local / "store")
     again = daypart.fit(local / "store", run=f"{bucket}/run", model="seasonal_naive")
     assert again.already_done == 70
 
@@ -181,7 +183,7 @@ def test_chaos_with_failing_and_slow_s3_ends_as_an_undisturbed_run(bucket, local
 
 
 def ids_of(part):
-    return storage.read_table(part, ["unique_id"]).column(0).to_pylist()
+    return read_table(part, ["unique_id"]).column(0).to_pylist()
 
 
 @pytest.mark.slow
@@ -217,7 +219,7 @@ def test_from_events_on_s3_to_insights_on_s3(bucket, tmp_path):
         ):
             done = run_cli(*arguments)
             assert done.returncode in (0, 3), done.stderr
-        tables[base] = storage.read_table(f"{base}/insights/ratings.parquet")
+        tables[base] = read_table(f"{base}/insights/ratings.parquet")
     local, remote = tables.values()
     assert len(local) > 0
     assert local.equals(remote)
@@ -233,7 +235,7 @@ def test_from_events_on_s3_to_insights_on_s3(bucket, tmp_path):
 def send(folder: Path, to) -> None:
     for file in folder.rglob("*"):
         if file.is_file():
-            with storage.atomic_path(to / str(file.relative_to(folder))) as path:
+            with atomic_path(to / str(file.relative_to(folder))) as path:
                 path.write_bytes(file.read_bytes())
 
 

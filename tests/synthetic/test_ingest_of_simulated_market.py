@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from daypart.series import SeriesStore
-from daypart.storage import read_json
+from daypart.series.store import SeriesStore
+from daypart.storage.files import read_json
 from daypart.synthetic.simulation import simulate
 from daypart.viewing.ingest import ingest
 

@@ -7,8 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from daypart.errors import DaypartError
-from daypart.series import SeriesStore, content_hash
-from daypart.storage import read_json
+from daypart.series.store import SeriesStore, content_hash
+from daypart.storage.files import read_json
 from daypart.synthetic.counts import TRUTH_FILE, draw_counts, draw_parameters, simulate_counts
 from daypart.synthetic.demand import window_of
 from daypart.synthetic.simulation_plan import DEFAULT_START

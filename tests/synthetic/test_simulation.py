@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from daypart.errors import DaypartError
-from daypart.storage import file_digest, read_json, read_toml, write_json
+from daypart.storage.files import file_digest, read_json, read_toml, write_json
 from daypart.synthetic.dirt import DIRT
 from daypart.synthetic.reference import read_markets, read_networks
 from daypart.synthetic.simulation import simulate

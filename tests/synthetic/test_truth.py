@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daypart.series import local_hours
+from daypart.series.local_time import local_hours
 from daypart.synthetic.demand import demand_of, random_stream, window_of
 from daypart.synthetic.holidays import us_holidays
 from daypart.synthetic.households import (

@@ -22,7 +22,7 @@ from viewing_events import (
 )
 
 from daypart.errors import DaypartError
-from daypart.series import SeriesStore
+from daypart.series.store import SeriesStore
 from daypart.viewing.crediting import CreditingRules
 from daypart.viewing.ingest import ingest
 

@@ -25,7 +25,7 @@ from viewing_events import (
     write_events,
 )
 
-from daypart.series import SeriesStore
+from daypart.series.store import SeriesStore
 from daypart.viewing.crediting import CreditingRules
 from daypart.viewing.ingest import ingest
 

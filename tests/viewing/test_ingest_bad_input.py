@@ -11,7 +11,8 @@ import pytest
 from viewing_events import Tune, at, ingest_arguments, write_events
 
 from daypart.errors import DaypartError
-from daypart.series import SeriesBlock, SeriesStore
+from daypart.series.block import SeriesBlock
+from daypart.series.store import SeriesStore
 from daypart.viewing.ingest import ingest
 
 HEADER = "household_id,market,network,start,end\n"

@@ -9,7 +9,7 @@ import pytest
 from viewing_events import HOUSEHOLDS, Tune, at, ingest_arguments, stored_cells, write_events
 
 from daypart.errors import DaypartError
-from daypart.series import SeriesStore
+from daypart.series.store import SeriesStore
 from daypart.viewing.ingest import ingest
 from daypart.viewing.store.commit import named_files
 

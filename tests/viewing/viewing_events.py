@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from daypart.series import SeriesStore
+from daypart.series.store import SeriesStore
 from daypart.viewing.crediting import CreditingRules
 
 KEY = b"a household key for tests"

@@ -13,7 +13,8 @@ import pytest
 
 from daypart import fit
 from daypart.errors import DaypartError
-from daypart.series import SeriesStore, block_from_arrays
+from daypart.series.block import block_from_arrays
+from daypart.series.store import SeriesStore
 from daypart.web.server import serve
 
 

@@ -3,10 +3,3 @@
 One state machine (`BatchMachine`) on a clock: with real processes behind an HTTP server
 (`daypart batch-emulator`), or simulated on a virtual clock, which is what `estimate` does.
 """
-
-from daypart.batch_emulator.faults import BatchFault
-from daypart.batch_emulator.machine import BatchMachine
-from daypart.batch_emulator.service import BatchService
-from daypart.batch_emulator.settings import QUICK, EmulatorSettings
-
-__all__ = ["QUICK", "BatchFault", "BatchMachine", "BatchService", "EmulatorSettings"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from daypart.charts.look import (
     BANDS,
     BLUE,
@@ -20,8 +22,6 @@ from daypart.charts.quantities import INDEX, PERCENT, RATING
 
 if TYPE_CHECKING:
     import altair as alt
-    import pyarrow as pa
-
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _ROW = 24
 

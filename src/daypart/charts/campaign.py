@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from daypart.charts.look import (
     BANDS,
     BLUE,
@@ -22,8 +24,6 @@ from daypart.charts.quantities import PERCENT
 
 if TYPE_CHECKING:
     import altair as alt
-    import pyarrow as pa
-
 _ROW = 24
 _MOST_LABELLED_WEEKS = 14
 

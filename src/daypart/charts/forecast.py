@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from daypart.charts.look import (
     BANDS,
     BLUE,
@@ -21,8 +23,6 @@ from daypart.charts.quantities import Quantity
 
 if TYPE_CHECKING:
     import altair as alt
-    import pyarrow as pa
-
 _LINES = {"forecast": ("Forecast mean", BLUE), "observed": ("Counted", INK)}
 _TRUTH = ("Truth", ORANGE)
 

@@ -6,10 +6,10 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 if TYPE_CHECKING:
     import altair as alt
-    import pyarrow as pa
-
 INK = "#1b2733"
 MUTED = "#566472"
 GRID = "#e3e8ed"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from daypart.charts.look import (
     BANDS,
     BLUE,
@@ -21,8 +23,6 @@ from daypart.charts.quantities import PERCENT
 
 if TYPE_CHECKING:
     import altair as alt
-    import pyarrow as pa
-
 _ROOM = 1.25
 """Width beside the last bar for its label, on a phone too, as a factor."""
 _ROW = 22

@@ -35,10 +35,10 @@ def batch_emulator_command(
     It holds to Batch's limits, states, retries and rates. Queues daypart-spot,
     daypart-spot-arm64 and daypart-on-demand and the job definition daypart are there.
     """
-    from daypart.batch_emulator import QUICK, EmulatorSettings
     from daypart.batch_emulator.server import serve_batch
+    from daypart.batch_emulator.settings import QUICK, EmulatorSettings
     from daypart.engine.tasks.stopping import stop_on_signals
-    from daypart.storage import make_local_folder
+    from daypart.storage.files import make_local_folder
 
     settings = EmulatorSettings.of({**(QUICK if quick else {}), **settings_of(pairs)})
     folder = make_local_folder(logs) if logs else Path(tempfile.mkdtemp(prefix="daypart-batch-"))

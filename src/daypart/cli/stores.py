@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from daypart.cli.faces import Outcome, Progress, comma_list, settings_of, verb
-from daypart.storage import read_toml
+from daypart.storage.files import read_toml
 from daypart.wording import counted
 
 if TYPE_CHECKING:

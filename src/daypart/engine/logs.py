@@ -17,7 +17,9 @@ from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.parts import read_rows, standing_of
 from daypart.engine.results.printed import parse_place
 from daypart.errors import DaypartError, did_you_mean
-from daypart.storage import PathLike, read_json, read_table, write_json
+from daypart.storage.files import read_json, write_json
+from daypart.storage.location import PathLike
+from daypart.storage.tables import read_table
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from daypart.engine.costs.cost import dollars_so_far
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.history import Execution, read_history
 from daypart.engine.results.parts import MISSING_STATUS, Standing, standing_of
-from daypart.storage import Location, PathLike, read_table
+from daypart.storage.location import Location, PathLike
+from daypart.storage.tables import read_table
 
 _SLOWEST_NAMED = 5
 _RATE_WINDOW_SECONDS = 60.0
@@ -92,7 +93,8 @@ def status(run: PathLike) -> RunStatus:
     >>> import tempfile
     >>> import numpy as np, pyarrow as pa
     >>> from daypart.runs.fit import fit
-    >>> from daypart.series import SeriesStore, block_from_arrays
+    >>> from daypart.series.store import SeriesStore
+    >>> from daypart.series.block import block_from_arrays
     >>> folder = tempfile.mkdtemp()
     >>> keys = pa.table({"shop": ["a"], "unique_id": ["a"]})
     >>> block = block_from_arrays(keys, ["UTC"], [0], [np.arange(400)])

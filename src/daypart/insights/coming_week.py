@@ -10,7 +10,7 @@ from daypart.insights.viewing_minutes import Audience, positions_of
 from daypart.models.protocol import Window
 from daypart.progress import SILENT, Progress
 from daypart.runs.forecasts.fitted_run import FittedRun
-from daypart.series import HOURS_PER_WEEK, datetime_to_hour, local_hours
+from daypart.series.local_time import HOURS_PER_WEEK, datetime_to_hour, local_hours
 
 _DRAWS = 200
 _INTERVAL = (0.1, 0.9)

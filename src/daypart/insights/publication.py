@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from daypart.engine.results.folder import RunFolder
 from daypart.errors import DaypartError
@@ -18,19 +19,10 @@ from daypart.insights.sentences import DEFINITIONS, headlines_of
 from daypart.insights.viewing_minutes import Audience, membership, positions_of, read_audience
 from daypart.progress import SILENT, Progress
 from daypart.runs.forecasts.fitted_run import FittedRun
-from daypart.series import SeriesStore
-from daypart.storage import (
-    Location,
-    PathLike,
-    atomic_path,
-    make_folder,
-    read_table,
-    write_json,
-    write_table,
-)
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from daypart.series.store import SeriesStore
+from daypart.storage.files import atomic_path, make_folder, write_json
+from daypart.storage.location import Location, PathLike
+from daypart.storage.tables import read_table, write_table
 
 MIN_HOUSEHOLDS = 50
 
@@ -166,8 +158,6 @@ def _write(
     tops: Sequence[Mapping[str, Any]],
     hours: Sequence[Mapping[str, Any]],
 ) -> None:
-    import pyarrow as pa
-
     write_table(folder / "ratings.parquet", ratings)
     _write_csv(folder / "ratings.csv", readable(ratings))
     _write_csv(folder / "top_networks.csv", readable(pa.Table.from_pylist(list(tops))))

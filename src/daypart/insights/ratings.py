@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from daypart.insights import metrics
 from daypart.insights.privacy import SUPPRESSED
 from daypart.insights.sampling_error import SamplingError
 from daypart.insights.viewing_minutes import ALL_MARKETS, ALL_WEEK, Audience
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 UNIT = "households"
 WINDOW = "live"
@@ -72,8 +71,6 @@ def ratings_table(
         Rows by market (the last is `all`), network, daypart and segment, but for networks that
         a market does not carry.
     """
-    import pyarrow as pa
-
     universe = _with_total(audience.universe_estimate)
     minutes = audience.viewing_minutes
     audiences = _with_total(
@@ -134,8 +131,6 @@ def top_networks(ratings: pa.Table) -> list[dict[str, Any]]:
         their intervals, and the rating of a coming week with its own. A suppressed segment
         has its networks without ranks and figures.
     """
-    import pyarrow.compute as pc
-
     whole = ratings.filter((pc.field("market") == ALL_MARKETS) & (pc.field("daypart") == ALL_WEEK))
     names = ["segment", "network", "rating", "rating_lo_80", "rating_hi_80"]
     names += ["index", "index_lo_80", "index_hi_80"]
@@ -209,9 +204,6 @@ def readable(table: pa.Table) -> pa.Table:
     >>> readable(table).column("rating").to_pylist()
     ['1.235', 'suppressed']
     """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     hidden = table.column("suppressed")
     for place, name in enumerate(table.column_names):
         if name in DECIMALS:
@@ -225,8 +217,6 @@ def readable(table: pa.Table) -> pa.Table:
 
 
 def _labels(audience: Audience, shape: tuple[int, ...], told: NDArray[np.int64]) -> dict[str, Any]:
-    import pyarrow as pa
-
     markets = [*audience.markets, ALL_MARKETS]
     names = [*audience.market_names, "All markets"]
     levels = {

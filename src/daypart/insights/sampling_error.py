@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from daypart.insights.viewing_minutes import Audience, membership, positions_of
-from daypart.series import SeriesStore
-from daypart.storage import read_table
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from daypart.series.store import SeriesStore
+from daypart.storage.tables import read_table
 
 
 @dataclass(frozen=True)
@@ -93,8 +91,6 @@ def _market_variances(
 
     Both have the shape (networks, dayparts, segments).
     """
-    import pyarrow.compute as pc
-
     here = households.filter(
         (pc.field("market") == audience.markets[market]) & pc.field("in_panel")
     )
@@ -130,8 +126,6 @@ def _projected_viewing(
     panel: pa.Table,
 ) -> NDArray[np.float64]:
     """Return weight x minutes / minutes of the window, shape (households, networks, dayparts)."""
-    import pyarrow.compute as pc
-
     rows = pc.index_in(panel.column("household"), value_set=households.column("household"))
     networks = positions_of(audience.networks, panel.column("network"))
     dayparts = positions_of(audience.dayparts, panel.column("daypart"))

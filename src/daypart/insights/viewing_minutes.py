@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from daypart.errors import DaypartError
 from daypart.progress import SILENT, Progress
-from daypart.series import HOURS_PER_WEEK, SeriesBlock, SeriesStore, datetime_to_hour, local_hours
-from daypart.storage import read_table
+from daypart.series.block import SeriesBlock
+from daypart.series.local_time import HOURS_PER_WEEK, datetime_to_hour, local_hours
+from daypart.series.store import SeriesStore
+from daypart.storage.tables import read_table
 from daypart.viewing.dayparts import daypart_table
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 ALL_WEEK = "All week"
 ALL_MARKETS = "all"
@@ -217,9 +218,6 @@ def positions_of(names: Sequence[str], values: pa.ChunkedArray) -> NDArray[np.in
     >>> positions_of(["ABC", "CNN"], pa.chunked_array([["CNN", "ABC"]])).tolist()
     [1, 0]
     """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     found = pc.index_in(values, value_set=pa.array(list(names), pa.string()))
     return np.asarray(found.to_numpy(), dtype=np.int64)
 
@@ -243,8 +241,6 @@ def membership(segments: Sequence[str], households: pa.Table) -> NDArray[np.bool
     >>> membership(["all", "young"], pa.table({"segments": [["all"], ["all", "young"]]})).tolist()
     [[True, False], [True, True]]
     """
-    import pyarrow.compute as pc
-
     belongs = np.zeros((len(households), len(segments)), bool)
     lists = households.column("segments").combine_chunks()
     named = positions_of(segments, pc.list_flatten(lists))

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daypart.models.protocol import Forecast, Window
-from daypart.series import datetime_to_hour, local_hours
+from daypart.series.local_time import datetime_to_hour, local_hours
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from daypart.series import SeriesBlock
+    from daypart.series.block import SeriesBlock
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from daypart.models.negbin.spans import FittedSpan
-    from daypart.series import SeriesBlock
+    from daypart.series.block import SeriesBlock
 
 
 @dataclass(frozen=True)

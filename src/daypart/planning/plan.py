@@ -32,7 +32,8 @@ from daypart.planning.solve.min_cost import Cheapest, find_cheapest
 from daypart.planning.solve.objective import Objective, make_objective
 from daypart.planning.solve.surrogate import fit_surrogate
 from daypart.progress import SILENT, Progress
-from daypart.storage import PathLike, make_folder
+from daypart.storage.files import make_folder
+from daypart.storage.location import PathLike
 
 Ints = NDArray[np.int64]
 

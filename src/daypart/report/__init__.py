@@ -10,7 +10,8 @@ from pathlib import Path
 
 from daypart.errors import DaypartError
 from daypart.progress import SILENT, Progress
-from daypart.storage import PathLike, local_path, make_folder, write_text
+from daypart.storage.files import make_folder, write_text
+from daypart.storage.location import PathLike, local_path
 
 __all__ = ["report"]
 

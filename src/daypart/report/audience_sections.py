@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from daypart import charts
-from daypart.charts.audience import DAYS
+from daypart.charts.audience import DAYS, hour_of_week, network_index
 from daypart.charts.quantities import INDEX, PERCENT, RATING
 from daypart.report.content import Panel, Section, as_download
 from daypart.report.sources import Insights, Sources, number_of
@@ -52,7 +51,7 @@ def _hour_of_week(insights: Insights) -> Panel | None:
         f"{PERCENT.text(low['rating'])}.",
         "Each cell is an hour of the week in the markets' local time; its colour is HUT, the part "
         "of all households that use television in the average minute.",
-        partial(charts.hour_of_week, rows, title="HUT (% of households)"),
+        partial(hour_of_week, rows, title="HUT (% of households)"),
         as_download("hour_of_week.csv", rows),
     )
 
@@ -89,7 +88,7 @@ def _network_index(sources: Sources, insights: Insights) -> Panel | None:
         + (
             f" The highest {len(shown)} of {len(rows)} are drawn." if len(shown) < len(rows) else ""
         ),
-        partial(charts.network_index, shown),
+        partial(network_index, shown),
         as_download("network_index.csv", [{"segment": segment, **row} for row in rows]),
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from daypart import charts
+from daypart.charts.forecast import coverage
 from daypart.charts.quantities import COUNT, PERCENT, SCORE, SECONDS
 from daypart.report.content import Figure, Panel, Section, Table, as_download
 from daypart.report.held_back import held_back_panel
@@ -128,7 +128,7 @@ def _coverage(scores: Mapping[str, Any]) -> Panel | None:
         insight,
         "On the dashed line, intervals hold as many held-back hours as they say; below it they "
         "are too narrow, above it too wide. A count that a band ends in counts by its share.",
-        partial(charts.coverage, rows),
+        partial(coverage, rows),
         as_download("coverage.csv", rows),
         wide=True,
     )

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from daypart import charts
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from daypart.charts.forecast import forecast_fan
 from daypart.charts.quantities import HOUSEHOLDS, PERCENT
 from daypart.report.content import Panel, Section, as_download
 from daypart.report.observations import counted_days, counted_hours
 from daypart.report.sources import Sources
-from daypart.series import SeriesStore, datetime_to_hour, hour_to_datetime
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from daypart.series.local_time import datetime_to_hour, hour_to_datetime
+from daypart.series.store import SeriesStore
 
 _HOURS_DRAWN = 14 * 24
 _NOT_KEYS = {"ds", "mean", "partitions", "without_forecast"}
@@ -62,8 +63,6 @@ def _warning(sources: Sources, where: Mapping[str, str]) -> list[str]:
 
 def _largest(forecast: pa.Table, keys: Sequence[str]) -> list[dict[str, Any]]:
     """Return the rows of the group with the largest mean, in the order of time."""
-    import pyarrow.compute as pc
-
     known = forecast.filter(pc.is_valid(forecast.column("mean")))
     if keys and known.num_rows:
         sums = (
@@ -199,7 +198,7 @@ def _panel(
         f"Dark line: in-tab households counted, each once per network and hour; blue line: the "
         f"forecast's mean. A band of 80 % should hold four of five {period}s to come.{note}",
         partial(
-            charts.forecast_fan,
+            forecast_fan,
             points,
             unit=unit,
             quantity=HOUSEHOLDS,

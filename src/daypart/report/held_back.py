@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pyarrow.parquet as pq
 
-from daypart import charts
+from daypart.charts.forecast import forecast_fan
 from daypart.charts.quantities import EXPECTED_HOUSEHOLDS, PERCENT
 from daypart.report.content import Panel, as_download
 from daypart.report.observations import counted_hours
 from daypart.report.sources import Sources
-from daypart.series import datetime_to_hour, hour_to_datetime
-from daypart.storage import file_name_of, read_table
+from daypart.series.local_time import datetime_to_hour, hour_to_datetime
+from daypart.storage.location import file_name_of
+from daypart.storage.tables import read_table
 
 if TYPE_CHECKING:
     from daypart.models.protocol import Forecast
@@ -79,8 +81,6 @@ def _truth(file: Path | None, key: Mapping[str, str], first: int) -> dict[int, f
     """Read the simulation's expected households of one partition, by UTC hour."""
     if file is None:
         return {}
-    import pyarrow.parquet as pq
-
     from daypart.errors import DaypartError
 
     try:
@@ -159,7 +159,7 @@ def _panel(name: str, zone: ZoneInfo, points: list[dict[str, Any]]) -> Panel:
             ", dashed line the expected households that the simulation drew from." if known else "."
         ),
         partial(
-            charts.forecast_fan,
+            forecast_fan,
             points,
             unit="in-tab households an hour",
             quantity=EXPECTED_HOUSEHOLDS,

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from daypart.series import MISSING, SeriesBlock, SeriesStore, hour_to_datetime, local_hours
+from daypart.series.block import MISSING, SeriesBlock
+from daypart.series.local_time import hour_to_datetime, local_hours
+from daypart.series.store import SeriesStore
 
 _EPOCH = date(1970, 1, 1)
 

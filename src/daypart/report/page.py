@@ -14,7 +14,8 @@ from pathlib import Path
 from daypart.errors import DaypartError
 from daypart.report.content import Content, Download
 from daypart.report.draw import as_script_json, draw_panels
-from daypart.storage import PathLike, local_path, make_folder, write_text
+from daypart.storage.files import make_folder, write_text
+from daypart.storage.location import PathLike, local_path
 
 _LARGEST_LOGO = 200_000
 _LOGO_TYPES = {".png": "image/png", ".svg": "image/svg+xml", ".jpg": "image/jpeg"}

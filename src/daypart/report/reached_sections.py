@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from daypart import charts
 from daypart.charts.quantities import COUNT, GRP, HOUSEHOLDS, INDEX, PERCENT, POINTS, is_number
+from daypart.charts.reached import added_reach, delivered_reach
 from daypart.report.content import Figure, Panel, Section, Table, as_download
 from daypart.report.sources import Sources
 from daypart.wording import counted
@@ -59,7 +59,7 @@ def added_reach_panel(plan: Mapping[str, Any]) -> Panel | None:
         f"be lost without {dearest['network']}: {POINTS.text(dearest['lost_without'])}.",
         "A bar is the reach that a network adds to those above it; the bars add up to reach 1+. "
         "The dot is its reach alone, the line its 80 % interval.",
-        partial(charts.added_reach, drawn),
+        partial(added_reach, drawn),
         as_download("added_reach.csv", every),
     )
 
@@ -143,7 +143,7 @@ def _weeks(delivery: Mapping[str, Any]) -> Panel | None:
         insight + ".",
         "Round: planned, the bar its 80 % interval; diamonds: counted from what aired and was "
         "watched. Which minutes the spots aired in adds to the difference.",
-        partial(charts.delivered_reach, rows, height=190),
+        partial(delivered_reach, rows, height=190),
         as_download("delivered_reach.csv", rows),
         wide=True,
     )

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from daypart.charts.quantities import Quantity, money
 from daypart.errors import DaypartError
-from daypart.storage import PathLike, local_path, read_json, read_table
+from daypart.storage.files import read_json
+from daypart.storage.location import PathLike, local_path
+from daypart.storage.tables import read_table
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from daypart.engine.status import RunStatus
 
 

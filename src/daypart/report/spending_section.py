@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from daypart import charts
+from daypart.charts.campaign import by_market, frequency_distribution, reach_curve, spots_by_week
 from daypart.charts.quantities import COUNT, HOUSEHOLDS, PERCENT, POINTS, is_number
 from daypart.report.content import Panel, Section, as_download
 from daypart.report.plan_figures import currency_name, even_interval, share_interval_80
@@ -64,7 +64,7 @@ def _reach_curve(sources: Sources, plan: Mapping[str, Any]) -> Panel | None:
         insight,
         "Each point is the best plan for its spend; the band is its 80 % interval. The flatter "
         "the curve, the less another sum adds.",
-        partial(charts.reach_curve, rows, points, currency=currency_name(sources, plan)),
+        partial(reach_curve, rows, points, currency=currency_name(sources, plan)),
         as_download("reach_curve.csv", [*({"name": "Best plan", **r} for r in rows), *points]),
     )
 
@@ -117,7 +117,7 @@ def _by_market(plan: Mapping[str, Any]) -> Panel | None:
         "market's share of the spend; shares sum to 100.0 %."
         + (rest if len(shown) < len(rows) else "")
         + (f" {hidden} suppressed." if hidden else ""),
-        partial(charts.by_market, shown),
+        partial(by_market, shown),
         as_download("by_market.csv", rows),
     )
 
@@ -157,7 +157,7 @@ def _spots_by_week(plan: Mapping[str, Any]) -> Panel | None:
         "Each cell counts a network's spots in a broadcast week over all markets and dayparts; "
         "darker is more."
         + (" The networks with the fewest spots are drawn as one row." if others else ""),
-        partial(charts.spots_by_week, rows),
+        partial(spots_by_week, rows),
         as_download("spots_by_week.csv", every),
     )
 
@@ -192,7 +192,7 @@ def _frequency(plan: Mapping[str, Any]) -> Panel | None:
         insight + ".",
         "A bar is the part of the target with that many exposures, the line its 80 % interval "
         "(binomial, on the panel's households); the bars add up to reach 1+.",
-        partial(charts.frequency_distribution, rows),
+        partial(frequency_distribution, rows),
         as_download("frequency_distribution.csv", rows),
     )
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from daypart.engine.results.folder import RunFolder
 from daypart.errors import DaypartError
@@ -16,12 +17,10 @@ from daypart.progress import SILENT, Progress
 from daypart.runs.fitting.parents import model_to_fit
 from daypart.runs.forecasts.fitted_run import FittedRun
 from daypart.runs.forecasts.table_file import check_table_file, write_tables
-from daypart.series import SeriesStore
-from daypart.storage import Location, PathLike, read_table
+from daypart.series.store import SeriesStore
+from daypart.storage.location import Location, PathLike
+from daypart.storage.tables import read_table
 from daypart.wording import counted
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 SIZES = (0.1, 1.0, 10.0)
 """Bounds of the classes of mean count an hour that are sampled alike."""
@@ -147,8 +146,6 @@ def audit(
             step.advance(1, int(found is not None and found["verdict"] == "disagree"))
     if not rows:
         raise DaypartError(f"{folder.path}: holds no posterior to audit")
-    import pyarrow as pa
-
     table = pa.Table.from_pylist(rows)
     if file is not None:
         write_tables(file, table.schema, [table])

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from daypart._version import __version__
 from daypart.errors import DaypartError
@@ -22,12 +23,12 @@ from daypart.runs.run.parameters import GivenParameters, read_parameters
 from daypart.runs.scoring.held_out import HeldBack, score_runs
 from daypart.runs.scoring.metrics import LEVELS, Scores
 from daypart.runs.scoring.sample import partition_names, sampled_store
-from daypart.series import HOURS_PER_WEEK, SeriesStore, hour_to_datetime
-from daypart.storage import Location, PathLike, file_name_of, make_folder, write_json, write_table
+from daypart.series.local_time import HOURS_PER_WEEK, hour_to_datetime
+from daypart.series.store import SeriesStore
+from daypart.storage.files import make_folder, write_json
+from daypart.storage.location import Location, PathLike, file_name_of
+from daypart.storage.tables import write_table
 from daypart.wording import counted
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 SIZES = (
     ("below 0.1", 0.0, 0.1),
@@ -166,7 +167,8 @@ def backtest(
     --------
     >>> import tempfile
     >>> import numpy as np, pyarrow as pa
-    >>> from daypart.series import SeriesStore, block_from_arrays
+    >>> from daypart.series.store import SeriesStore
+    >>> from daypart.series.block import block_from_arrays
     >>> folder = tempfile.mkdtemp()
     >>> keys = pa.table({"shop": ["a"], "unique_id": ["a"]})
     >>> block = block_from_arrays(keys, ["UTC"], [0], [np.arange(6 * 168) % 24])

@@ -36,8 +36,8 @@ from daypart.progress import SILENT, Progress, Step
 from daypart.runs.run.calendar import Calendar
 from daypart.runs.run.parameters import GivenParameters
 from daypart.runs.run.settings import check_same_run, settings_of_call
-from daypart.series import SeriesStore
-from daypart.storage import Location, PathLike
+from daypart.series.store import SeriesStore
+from daypart.storage.location import Location, PathLike
 from daypart.wording import counted
 
 SMALL_PLAN = 512
@@ -165,7 +165,8 @@ def fit(
     --------
     >>> import tempfile
     >>> import numpy as np, pyarrow as pa
-    >>> from daypart.series import SeriesStore, block_from_arrays
+    >>> from daypart.series.store import SeriesStore
+    >>> from daypart.series.block import block_from_arrays
     >>> folder = tempfile.mkdtemp()
     >>> keys = pa.table({"shop": ["a"], "unique_id": ["a"]})
     >>> block = block_from_arrays(keys, ["UTC"], [0], [np.arange(400)])

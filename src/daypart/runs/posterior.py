@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 import numpy as np
+import pyarrow as pa
 
 from daypart.engine.results.folder import RunFolder
 from daypart.errors import DaypartError
@@ -15,12 +16,10 @@ from daypart.progress import SILENT, Progress
 from daypart.runs.fitting.parents import model_to_fit
 from daypart.runs.forecasts.fitted_run import FittedRun
 from daypart.runs.forecasts.table_file import check_table_file, write_tables
-from daypart.series import SeriesBlock, SeriesStore
-from daypart.storage import Location, PathLike
+from daypart.series.block import SeriesBlock
+from daypart.series.store import SeriesStore
+from daypart.storage.location import Location, PathLike
 from daypart.wording import counted
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _PARTITIONS_AT_ONCE = 64
 _HOUR_US = 3_600_000_000
@@ -127,7 +126,8 @@ def posterior(
     >>> import tempfile
     >>> import numpy as np, pyarrow as pa
     >>> from daypart.runs.fit import fit
-    >>> from daypart.series import SeriesStore, block_from_arrays
+    >>> from daypart.series.store import SeriesStore
+    >>> from daypart.series.block import block_from_arrays
     >>> folder = tempfile.mkdtemp()
     >>> keys = pa.table({"shop": ["a"], "unique_id": ["a"]})
     >>> block = block_from_arrays(keys, ["UTC"], [96], [np.arange(400) % 24])
@@ -152,8 +152,6 @@ def posterior(
                 step.advance(len(summary))
 
         if file is None or second is None:
-            import pyarrow as pa
-
             hours = pa.concat_tables([_hours_schema().empty_table(), *told()]).combine_chunks()
             return PosteriorTables(hours, work.in_order(summaries))
         rows = write_tables(file, _hours_schema(), told())
@@ -222,8 +220,6 @@ class _PosteriorWork:
                 yield self._fit(block if until is None else block.before(until))
 
     def _fit(self, block: SeriesBlock) -> tuple[pa.Table, pa.Table]:
-        import pyarrow as pa
-
         spans = list(self.model.posterior(block))
         lengths = [len(span.log_mu_mean) for span in spans]
         hours = [
@@ -252,8 +248,6 @@ class _PosteriorWork:
 
     def in_order(self, summaries: list[pa.Table]) -> pa.Table:
         """Return the hyperparameters of every partition of the run, by `unique_id`."""
-        import pyarrow as pa
-
         rows = self.fitted.standing.rows
         without = np.flatnonzero(self.fitted.standing.statuses() != "ok")
         left = rows.select(["unique_id", "status", "reason"]).take(without)
@@ -262,8 +256,6 @@ class _PosteriorWork:
 
     def schema(self) -> pa.Schema:
         """Return the columns of the hyperparameters."""
-        import pyarrow as pa
-
         from daypart.models.negbin.posterior_columns import SUMMARY
 
         fields = [(name, pa.string()) for name in ("unique_id", "status", "reason")]
@@ -273,8 +265,6 @@ class _PosteriorWork:
 
 
 def _hours_schema() -> pa.Schema:
-    import pyarrow as pa
-
     return pa.schema(
         [
             ("unique_id", pa.string()),

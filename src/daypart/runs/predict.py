@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, overload
+from typing import overload
+
+import pyarrow as pa
 
 from daypart.progress import SILENT, Progress
 from daypart.runs.forecasts.forecast import RunForecast
 from daypart.runs.forecasts.table_file import check_table_file, write_tables
-from daypart.storage import Location, PathLike
+from daypart.storage.location import Location, PathLike
 from daypart.wording import counted
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -138,7 +137,8 @@ def predict(
     >>> import tempfile
     >>> import numpy as np, pyarrow as pa
     >>> from daypart.runs.fit import fit
-    >>> from daypart.series import SeriesStore, block_from_arrays
+    >>> from daypart.series.store import SeriesStore
+    >>> from daypart.series.block import block_from_arrays
     >>> folder = tempfile.mkdtemp()
     >>> keys = pa.table({"shop": ["a"], "unique_id": ["a"]})
     >>> block = block_from_arrays(keys, ["UTC"], [0], [np.arange(400)])
@@ -158,8 +158,6 @@ def predict(
                 step.advance(series)
 
         if file is None:
-            import pyarrow as pa
-
             return pa.concat_tables([forecast.schema().empty_table(), *told()]).combine_chunks()
         rows = write_tables(file, forecast.schema(), told())
         step.summarise(counted(rows, "row"))

@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
 from daypart.errors import DaypartError, did_you_mean
 from daypart.progress import SILENT, Progress
 from daypart.series.block import MISSING, SeriesBlock, block_from_arrays
 from daypart.series.local_time import timezone_of
 from daypart.series.store import SeriesStore
-from daypart.storage import Location, PathLike, local_copy, location, make_folder
+from daypart.storage.files import local_copy, make_folder
+from daypart.storage.location import Location, PathLike, location
 
 if TYPE_CHECKING:
     import duckdb
-    import pyarrow as pa
-
 _PARTITIONS_PER_REGION = 1000
 """Where a key has one column, the store's files hold so many partitions each."""
 
@@ -142,7 +142,7 @@ def import_series(
 def _database(memory: str) -> duckdb.DuckDBPyConnection:
     import duckdb
 
-    from daypart.storage import parse_size
+    from daypart.storage.sizes import parse_size
 
     connection = duckdb.connect(":memory:")
     connection.execute("SET TimeZone = 'UTC'")
@@ -327,8 +327,6 @@ def _read_block(
 
 
 def _table(columns: dict[str, Any]) -> pa.Table:
-    import pyarrow as pa
-
     return pa.table(columns)
 
 

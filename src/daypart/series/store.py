@@ -13,20 +13,16 @@ from daypart._version import __version__
 from daypart.errors import DaypartError
 from daypart.series.block import MISSING, SeriesBlock
 from daypart.series.local_time import HOURS_PER_WEEK
-from daypart.storage import (
-    Location,
-    PathLike,
+from daypart.storage.files import (
     delete_files,
-    file_name_of,
-    location,
     make_folder,
     read_json,
-    read_some_rows,
-    read_table,
     remove_unfinished,
     write_json,
-    write_table,
 )
+from daypart.storage.location import Location, PathLike, file_name_of, location
+from daypart.storage.row_groups import read_some_rows
+from daypart.storage.tables import read_table, write_table
 
 if TYPE_CHECKING:
     import pyarrow as pa

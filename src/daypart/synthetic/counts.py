@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from daypart.progress import SILENT, Progress, Step
-from daypart.series import HOURS_PER_WEEK, SeriesBlock, SeriesStore, exposure_periods
-from daypart.storage import PathLike
+from daypart.series.block import SeriesBlock, exposure_periods
+from daypart.series.local_time import HOURS_PER_WEEK
+from daypart.series.store import SeriesStore
+from daypart.storage.location import PathLike
 from daypart.synthetic.demand import Window, random_stream, window_of
 from daypart.synthetic.event_files import SIMULATED
 from daypart.synthetic.holidays import us_holidays
 from daypart.synthetic.households import SEGMENTS
 from daypart.synthetic.reference import MARKETS, NETWORKS, Market, read_markets, read_networks
 from daypart.synthetic.simulation_plan import DEFAULT_START, LARGEST_SEED, MOST_WEEKS, check_range
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 TRUTH_FILE = "truth/hyperparameters.parquet"
 """Where a simulated store keeps the parameters that its counts were drawn from."""
@@ -232,8 +232,6 @@ def draw_counts(
 
 
 def _keys(market: Market, names: Sequence[tuple[str, str]]) -> pa.Table:
-    import pyarrow as pa
-
     return pa.table(
         {
             "market": [market.code] * len(names),
@@ -262,8 +260,6 @@ def _block(
 
 
 def _truth_table(keys: pa.Table, parameters: CountParameters) -> pa.Table:
-    import pyarrow as pa
-
     table = keys
     for name in ("mean", "level", "size", "sigma_hour", "sigma_week", "holiday"):
         table = table.append_column(name, pa.array(getattr(parameters, name)))
@@ -272,6 +268,4 @@ def _truth_table(keys: pa.Table, parameters: CountParameters) -> pa.Table:
 
 def _truth_file(truth: Sequence[pa.Table]) -> Iterator[tuple[str, Any]]:
     """Yield the one truth file, once the regions have filled `truth`."""
-    import pyarrow as pa
-
     yield TRUTH_FILE, pa.concat_tables(truth).replace_schema_metadata(SIMULATED)

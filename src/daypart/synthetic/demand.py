@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from daypart.series import LocalHours, datetime_to_hour, local_hours, timezone_of
+from daypart.series.local_time import LocalHours, datetime_to_hour, local_hours, timezone_of
 from daypart.synthetic.holidays import us_holidays
 from daypart.synthetic.households import CHRONOTYPE_SHIFTS, GROUPS
 from daypart.synthetic.reference import (

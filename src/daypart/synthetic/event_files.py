@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from daypart.synthetic.dirt import UNKNOWN_NAMES, SoiledSessions
 from daypart.synthetic.households import Households
 from daypart.synthetic.reference import Network
 from daypart.synthetic.sessions import SECONDS_PER_HOUR, Sessions
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 SIMULATED = {b"daypart.simulated": b"true"}
 """Parquet metadata of everything that the simulator makes."""
@@ -48,8 +47,6 @@ class EventWriter:
         networks: tuple[Network, ...],
         first_hour: int,
     ) -> None:
-        import pyarrow.parquet as pq
-
         unknown = [f"Channel {900 + number}" for number in range(UNKNOWN_NAMES)]
         self._market = households.market
         self._household_ids = households.ids
@@ -87,8 +84,6 @@ class EventWriter:
         return (self._first_second + seconds).astype("datetime64[s]")
 
     def _table(self, rows: Sessions, names: NDArray[np.str_]) -> pa.Table:
-        import pyarrow as pa
-
         schema = _schema()
         boxes = int(rows.device.max(initial=0)) + 1
         box = rows.household.astype(np.int64) * boxes + rows.device
@@ -128,13 +123,9 @@ class EventWriter:
 
 def _schema() -> pa.Schema:
     """Return the columns as they are handed to the writer; the file holds plain strings."""
-    import pyarrow as pa
-
     name, stamp = pa.dictionary(pa.int32(), pa.string()), pa.timestamp("us", tz="UTC")
     return pa.schema(list(zip(COLUMNS, [name] * 4 + [stamp] * 2, strict=True)))
 
 
 def _coded(codes: NDArray[Any], names: Any) -> pa.DictionaryArray:
-    import pyarrow as pa
-
     return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), pa.array(names))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from daypart.storage import atomic_path, write_text
+from daypart.storage.files import atomic_path, write_text
 from daypart.synthetic.demand import Demand, demand_of, random_stream
 from daypart.synthetic.dirt import DIRT, dirty_rows_of_each_kind, soil
 from daypart.synthetic.event_files import COLUMNS, EventWriter
@@ -18,9 +19,6 @@ from daypart.synthetic.reference import Market
 from daypart.synthetic.sessions import draw_sessions
 from daypart.synthetic.simulation_plan import SimulationPlan
 from daypart.synthetic.truth import expected_households, touching_sessions
-
-if TYPE_CHECKING:
-    import pyarrow.parquet as pq
 
 _CHUNK_CELLS = 4_000_000
 """Household-hours that one chunk of sessions covers at most."""

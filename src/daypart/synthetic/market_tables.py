@@ -6,19 +6,18 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from daypart.storage import atomic_path, write_table
+from daypart.storage.files import atomic_path
+from daypart.storage.tables import write_table
 from daypart.synthetic.event_files import SIMULATED
 from daypart.synthetic.households import SEGMENTS
 from daypart.synthetic.reference import Market, Network
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
 
 _HOUR_US = 3_600_000_000
 
@@ -26,8 +25,6 @@ _HOUR_US = 3_600_000_000
 @contextmanager
 def parquet_writer(target: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
     """Open a Parquet file that appears whole when the block ends without an error."""
-    import pyarrow.parquet as pq
-
     coded = [name for name in schema.names if name != "expected_households"]
     with (
         atomic_path(target) as path,
@@ -41,8 +38,6 @@ def parquet_writer(target: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter
 
 def household_schema() -> pa.Schema:
     """Return the columns of `households.parquet`."""
-    import pyarrow as pa
-
     types = {"weight": pa.float64(), "size": pa.int64(), "tv_sets": pa.int64()}
     names = ("household_id", "market", "weight", "size", "sex", "age_group", "income", "tv_sets")
     return pa.schema([(name, types.get(name, pa.string())) for name in names])
@@ -50,8 +45,6 @@ def household_schema() -> pa.Schema:
 
 def truth_schema() -> pa.Schema:
     """Return the columns of `truth.parquet` as handed to the writer (names read as strings)."""
-    import pyarrow as pa
-
     name = pa.dictionary(pa.int32(), pa.string())
     return pa.schema(
         [
@@ -86,8 +79,6 @@ def truth_table(
     -------
     pyarrow.Table
     """
-    import pyarrow as pa
-
     rows = expected.size
     shape = expected.shape
     network, segment, hour = (
@@ -133,8 +124,6 @@ def write_market_tables(
 
 def write_rate_card(target: Path, rows: list[dict[str, Any]]) -> None:
     """Write `rate_card.parquet`."""
-    import pyarrow as pa
-
     names = pa.string()
     schema = pa.schema(
         [
@@ -151,8 +140,6 @@ def write_rate_card(target: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def _write_rows(target: Path, rows: list[dict[str, Any]]) -> None:
-    import pyarrow as pa
-
     write_table(target, pa.Table.from_pylist(rows).replace_schema_metadata(SIMULATED))
 
 

@@ -8,18 +8,13 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from daypart._version import __version__
 from daypart.errors import DaypartError
 from daypart.progress import SILENT, Progress
-from daypart.storage import (
-    PathLike,
-    local_path,
-    make_folder,
-    read_json,
-    remove_unfinished,
-    write_json,
-    write_text,
-)
+from daypart.storage.files import make_folder, read_json, remove_unfinished, write_json, write_text
+from daypart.storage.location import PathLike, local_path
 from daypart.synthetic.demand import random_stream
 from daypart.synthetic.dirt import DIRT
 from daypart.synthetic.households import sample_households
@@ -228,8 +223,6 @@ def _cleared_folder(out: PathLike, files: Iterable[str]) -> Path:
 def _simulate_markets(
     folder: Path, plan: SimulationPlan, progress: Progress
 ) -> dict[str, dict[str, Any]]:
-    import pyarrow as pa
-
     made: dict[str, dict[str, Any]] = {}
     durations = duration_tables()
     total = len(plan.markets)

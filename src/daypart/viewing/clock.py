@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from daypart.series import local_hours
+from daypart.series.local_time import local_hours
 
 _EPOCH = date(1970, 1, 1)
 _MONDAY_1970 = 4

@@ -10,8 +10,10 @@ from typing import Any
 
 from daypart.errors import DaypartError
 from daypart.progress import SILENT, Progress
-from daypart.series import SeriesBlock, SeriesStore
-from daypart.storage import Location, PathLike, file_digest
+from daypart.series.block import SeriesBlock
+from daypart.series.store import SeriesStore
+from daypart.storage.files import file_digest
+from daypart.storage.location import Location, PathLike
 from daypart.viewing.crediting import CreditingRules
 from daypart.viewing.dayparts import STANDARD_DAYPARTS, DaypartTable
 from daypart.viewing.market.market_update import MarketUpdate, Update, update_market

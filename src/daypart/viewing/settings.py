@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from daypart.errors import DaypartError
-from daypart.series import SeriesStore
-from daypart.storage import PathLike, location
+from daypart.series.store import SeriesStore
+from daypart.storage.location import PathLike, location
 from daypart.viewing.crediting import CreditingRules
 from daypart.viewing.dayparts import DaypartTable
 

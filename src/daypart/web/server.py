@@ -19,7 +19,7 @@ from typing import Any
 
 from daypart.engine.status import status
 from daypart.errors import DaypartError
-from daypart.storage import PathLike, local_path
+from daypart.storage.location import PathLike, local_path
 
 REPORT = "report.html"
 _RUN_FILE = "run.json"

@@ -14,7 +14,8 @@ from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.history import Execution, read_history
 from daypart.errors import DaypartError
 from daypart.progress import SILENT
-from daypart.storage import PathLike, read_json, write_json
+from daypart.storage.files import read_json, write_json
+from daypart.storage.location import PathLike
 
 RATES = "dollars_per_vcpu_hour"
 """In `execution.json`: what a vCPU-hour of each queue costs."""

@@ -29,8 +29,9 @@ from daypart.progress import SILENT, Progress
 from daypart.runs.run.calendar import Calendar
 from daypart.runs.run.parameters import GivenParameters
 from daypart.runs.run.settings import settings_of_call
-from daypart.series import SeriesStore
-from daypart.storage import PathLike, read_table
+from daypart.series.store import SeriesStore
+from daypart.storage.location import PathLike
+from daypart.storage.tables import read_table
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def estimate(
     Examples
     --------
     >>> import numpy as np, pyarrow as pa
-    >>> from daypart.series import block_from_arrays
+    >>> from daypart.series.block import block_from_arrays
     >>> folder = tempfile.mkdtemp()
     >>> keys = pa.table({"shop": ["a"], "unique_id": ["a"]})
     >>> block = block_from_arrays(keys, ["UTC"], [0], [np.arange(400)])

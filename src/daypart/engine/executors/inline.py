@@ -11,7 +11,7 @@ from daypart.engine.executors.protocol import Request, Task, TaskSize
 from daypart.engine.tasks.events import OnEvent, TaskFinished, TaskStarted
 from daypart.engine.tasks.stopping import Stop
 from daypart.engine.tasks.task import run_task
-from daypart.storage import Location
+from daypart.storage.location import Location
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from daypart.engine.tasks.stopping import Stop
 from daypart.engine.tasks.task import Slice
 from daypart.engine.tasks.threads import usable_cores
 from daypart.errors import DaypartError
-from daypart.storage import Location
+from daypart.storage.location import Location
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from daypart.engine.executors.settings import read_executor_settings, read_setti
 from daypart.engine.tasks.events import OnEvent
 from daypart.engine.tasks.stopping import Stop
 from daypart.errors import DaypartError, did_you_mean
-from daypart.storage import Location, PathLike
+from daypart.storage.location import Location, PathLike
 
 EXECUTORS: Mapping[str, str] = {
     "inline": "daypart.engine.executors.inline:InlineExecutor",

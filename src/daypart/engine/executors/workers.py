@@ -19,7 +19,7 @@ from daypart.engine.tasks.task import (
     unfinished_partitions,
 )
 from daypart.errors import DaypartError, Interrupted, OutOfMemory
-from daypart.storage import Location
+from daypart.storage.location import Location
 
 _STRIKES = 2
 """A partition that was alone with its worker when that died so often is recorded as failed."""

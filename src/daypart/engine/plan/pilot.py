@@ -20,8 +20,9 @@ from daypart.engine.tasks.stopping import Stop
 from daypart.errors import Interrupted
 from daypart.models.negbin.model import compile_kernels
 from daypart.models.registry import COMPILED_MODELS
-from daypart.series import SeriesStore
-from daypart.storage import make_folder, read_table, write_table
+from daypart.series.store import SeriesStore
+from daypart.storage.files import make_folder
+from daypart.storage.tables import read_table, write_table
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -16,8 +16,9 @@ from daypart.engine.results.parts import MISSING_STATUS, Standing, list_parts, s
 from daypart.progress import SILENT, Progress
 from daypart.runs.fitting.parents import prepare_parents
 from daypart.runs.run.identity import fit_hashes
-from daypart.series import SeriesStore
-from daypart.storage import make_folder, read_table, remove_unfinished, write_table
+from daypart.series.store import SeriesStore
+from daypart.storage.files import make_folder, remove_unfinished
+from daypart.storage.tables import read_table, write_table
 
 if TYPE_CHECKING:
     import pyarrow as pa

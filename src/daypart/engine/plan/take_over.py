@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from daypart.engine.results.compaction import write_rows_of
 from daypart.engine.results.folder import RunFolder, RunSettings
@@ -16,11 +17,10 @@ from daypart.engine.results.parts import (
     table_path,
 )
 from daypart.runs.run.identity import fit_hashes
-from daypart.series import SeriesStore
-from daypart.storage import PathLike, file_name_of, make_folder, read_table
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from daypart.series.store import SeriesStore
+from daypart.storage.files import make_folder
+from daypart.storage.location import PathLike, file_name_of
+from daypart.storage.tables import read_table
 
 GOOD = ("ok", "skipped")
 """Statuses that are taken over; a failure may have had its cause outside the partition."""

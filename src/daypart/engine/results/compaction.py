@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.history import fold_history
@@ -26,19 +27,10 @@ from daypart.engine.results.parts import (
 )
 from daypart.engine.tasks.stopping import interruptible
 from daypart.engine.tasks.threads import in_order
-from daypart.storage import (
-    Location,
-    PathLike,
-    delete_files,
-    file_name_of,
-    make_folder,
-    read_schema,
-    read_table,
-    table_writer,
-)
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from daypart.storage.files import delete_files, make_folder
+from daypart.storage.location import Location, PathLike, file_name_of
+from daypart.storage.row_groups import read_schema
+from daypart.storage.tables import read_table, table_writer
 
 ROWS_PER_GROUP = 512
 """Readers of single partitions fetch so many rows at least."""
@@ -100,7 +92,8 @@ def compact(run: PathLike) -> CompactReport:
     >>> import tempfile
     >>> import numpy as np, pyarrow as pa
     >>> from daypart.runs.fit import fit
-    >>> from daypart.series import SeriesStore, block_from_arrays
+    >>> from daypart.series.store import SeriesStore
+    >>> from daypart.series.block import block_from_arrays
     >>> folder = tempfile.mkdtemp()
     >>> keys = pa.table({"shop": ["a"], "unique_id": ["a"]})
     >>> block = block_from_arrays(keys, ["UTC"], [0], [np.arange(400)])
@@ -211,16 +204,12 @@ def _chunks(standing: Standing, positions: np.ndarray[Any, Any]) -> Iterator[np.
 
 
 def _joint_schema(standing: Standing, parts: Sequence[int]) -> pa.Schema:
-    import pyarrow as pa
-
     schemas = [read_schema(standing.parts[part]) for part in parts]
     return pa.unify_schemas([schema.remove_metadata() for schema in schemas])
 
 
 def _as_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """Return a table with all columns of a schema, null where it lacks them."""
-    import pyarrow as pa
-
     missing = [name for name in schema.names if name not in table.column_names]
     for name in missing:
         table = table.append_column(name, pa.nulls(len(table), schema.field(name).type))

@@ -13,14 +13,13 @@ from daypart.engine.results.lock import driver_lock, is_held
 from daypart.engine.tasks.limits import NO_LIMITS, Limits
 from daypart.errors import DaypartError
 from daypart.runs.run.parameters import Override
-from daypart.storage import (
+from daypart.storage.files import read_json, write_json
+from daypart.storage.location import (
     Location,
     PathLike,
     location,
-    read_json,
     relative_location,
     resolve_location,
-    write_json,
 )
 
 RUN_SCHEMA_VERSION = 1

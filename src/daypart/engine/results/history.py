@@ -23,7 +23,8 @@ from typing import Any
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.tasks.events import BlockFinished, Event, TaskFailed, TaskFinished, TaskStarted
 from daypart.errors import DaypartError, Interrupted
-from daypart.storage import Location, delete_files, is_temporary, make_folder, write_text
+from daypart.storage.files import delete_files, is_temporary, make_folder, write_text
+from daypart.storage.location import Location
 
 QUEUE_VARIABLE = "AWS_BATCH_JQ_NAME"
 _WRITE_SECONDS = 10.0

@@ -13,7 +13,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from daypart.errors import DaypartError
-from daypart.storage import Lease, Location, holder_of, make_folder
+from daypart.storage.files import make_folder
+from daypart.storage.lease import Lease, holder_of
+from daypart.storage.location import Location
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.parts import list_parts
 from daypart.engine.tasks.events import BlockFinished, Event, TaskFinished, TaskStarted
 from daypart.engine.tasks.task import unfinished_partitions
-from daypart.storage import read_table
+from daypart.storage.tables import read_table
 
 
 class PartWatch:

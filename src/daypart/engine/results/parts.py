@@ -17,16 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from daypart.engine.results.folder import RunFolder
-from daypart.storage import (
-    Location,
-    PathLike,
-    file_name_of,
-    is_temporary,
-    read_some_rows,
-    read_table,
-    read_tables,
-    write_table,
-)
+from daypart.storage.files import is_temporary
+from daypart.storage.location import Location, PathLike, file_name_of
+from daypart.storage.row_groups import read_some_rows
+from daypart.storage.tables import read_table, read_tables, write_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -226,7 +220,8 @@ def read_results(run: PathLike) -> pa.Table:
     >>> import tempfile
     >>> import numpy as np, pyarrow as pa
     >>> from daypart.runs.fit import fit
-    >>> from daypart.series import SeriesStore, block_from_arrays
+    >>> from daypart.series.store import SeriesStore
+    >>> from daypart.series.block import block_from_arrays
     >>> folder = tempfile.mkdtemp()
     >>> keys = pa.table({"shop": ["a"], "unique_id": ["a"]})
     >>> block = block_from_arrays(keys, ["UTC"], [0], [np.arange(400)])

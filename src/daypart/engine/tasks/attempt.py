@@ -17,7 +17,7 @@ from daypart.engine.tasks.stopping import Stop
 from daypart.engine.tasks.task import TaskResult, TaskWork, lanes_of
 from daypart.engine.tasks.threads import usable_cores
 from daypart.progress import SILENT, Progress
-from daypart.storage import PathLike
+from daypart.storage.location import PathLike
 from daypart.wording import counted
 
 LANES_PER_CORE = 4

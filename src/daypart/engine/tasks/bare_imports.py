@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 
+import pyarrow as pa
+
 
 class _Absent(MetaPathFinder):
     """Finds that a package is not installed."""
@@ -40,8 +42,6 @@ def _absent(name: str) -> Iterator[None]:
 def import_pyarrow_alone() -> None:
     """Import pyarrow; it will never look for pandas in this process."""
     with _absent("pandas"):
-        import pyarrow as pa
-
         pa.array([0])
 
 

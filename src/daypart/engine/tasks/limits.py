@@ -19,7 +19,7 @@ from types import FrameType
 
 from daypart.engine.tasks.process_memory import process_memory
 from daypart.errors import DaypartError
-from daypart.storage import parse_size
+from daypart.storage.sizes import parse_size
 
 _GRACE_SECONDS = 2.0
 """How much longer than allowed a fit may take until its process is ended."""

@@ -7,9 +7,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from daypart._version import __version__
 from daypart.engine.executors.protocol import Executor, Task
@@ -22,10 +23,9 @@ from daypart.engine.tasks.stopping import stop_on_signals
 from daypart.engine.tasks.work import OTHER_WORK
 from daypart.errors import DaypartError, Interrupted
 from daypart.progress import Step
-from daypart.storage import Location, make_folder, read_json, read_tables, write_json, write_table
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from daypart.storage.files import make_folder, read_json, write_json
+from daypart.storage.location import Location
+from daypart.storage.tables import read_tables, write_table
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,6 @@ class PieceWork:
         return self._row(rows[0], attempts[0], 0.0, status="failed", reason=why)
 
     def _row(self, row: int, attempt: int, seconds: float, **told: str | None) -> pa.Table:
-        import pyarrow as pa
-
         texts = ("status", "reason", "hint", "outcome")
         return pa.table(
             {
@@ -133,8 +131,6 @@ def plan_pieces(
     list of Task
         In the order of their numbers.
     """
-    import pyarrow as pa
-
     folder = RunFolder.at(path)
     wanted = {
         "kind": OTHER_WORK,

@@ -14,7 +14,9 @@ from pathlib import Path
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.tasks.events import BlockFinished, Event
 from daypart.engine.tasks.task import Slice
-from daypart.storage import Location, make_folder, read_versioned, write_text
+from daypart.storage.conditional import read_versioned
+from daypart.storage.files import make_folder, write_text
+from daypart.storage.location import Location
 
 _ONE_THREAD = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _SECONDS_TO_END = 5.0

@@ -18,7 +18,8 @@ from daypart.engine.tasks.process_memory import process_memory
 from daypart.engine.tasks.stopping import Stop
 from daypart.engine.tasks.work import Work, open_work
 from daypart.errors import DaypartError, Interrupted
-from daypart.storage import Location, PathLike, file_name_of, read_table, read_tables
+from daypart.storage.location import Location, PathLike, file_name_of
+from daypart.storage.tables import read_table, read_tables
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -15,7 +15,7 @@ import numpy as np
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.printed import PrintedLog
 from daypart.errors import DaypartError
-from daypart.storage import read_json
+from daypart.storage.files import read_json
 
 if TYPE_CHECKING:
     import pyarrow as pa

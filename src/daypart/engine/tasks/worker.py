@@ -27,7 +27,7 @@ from daypart.engine.tasks.task import Slice, run_task
 from daypart.errors import EXIT_INTERRUPTED, DaypartError, Interrupted
 from daypart.models.registry import COMPILED_MODELS, is_external_model
 from daypart.runs.fitting.block_fit import describe_error
-from daypart.storage import Location, location
+from daypart.storage.location import Location, location
 
 GRACE_SECONDS = 20
 """How long a block may go on after SIGTERM before it is given up."""

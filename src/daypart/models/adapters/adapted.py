@@ -19,7 +19,7 @@ from daypart.models.protocol import Forecast, Window
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from daypart.series import SeriesBlock
+    from daypart.series.block import SeriesBlock
 
 DEFAULTS: Mapping[str, Any] = {"weeks_ahead": 26, "held_out_weeks": 2, "holidays": True}
 """Parameters of every adapter: how far forecasts reach; how many last weeks the model is first

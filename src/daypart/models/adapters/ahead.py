@@ -20,7 +20,7 @@ from daypart.models.adapters.history import Partition
 from daypart.models.protocol import Forecast, Window
 from daypart.models.seeds import generator_of
 from daypart.models.spread_counts import quantiles_of_draws
-from daypart.series import datetime_to_hour
+from daypart.series.local_time import datetime_to_hour
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from daypart.models.events.events import EventCalendar
 from daypart.models.seeds import generator_of
-from daypart.series import local_hours
-from daypart.series.local_time import LocalHours
+from daypart.series.local_time import LocalHours, local_hours
 
 if TYPE_CHECKING:
-    from daypart.series import SeriesBlock
+    from daypart.series.block import SeriesBlock
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from daypart.errors import DaypartError
 from daypart.models.events import holidays as calendar
-from daypart.series import local_hours
+from daypart.series.local_time import local_hours
 
 FIELDS = ("name", "from", "to")
 """What every row of a calendar has; its other fields are key columns."""

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from daypart.series import local_hours
+from daypart.series.local_time import local_hours
 
 US_EFFECTS = ("family_day", "family_evening", "public_day", "public_evening")
 """Family holidays (New Year's Day, Independence Day, Thanksgiving and the day after, Christmas
@@ -95,7 +95,7 @@ def us_holiday_effects(first_hour: int, hours: int, timezone: str) -> NDArray[np
     Examples
     --------
     >>> from datetime import UTC, datetime
-    >>> from daypart.series import datetime_to_hour
+    >>> from daypart.series.local_time import datetime_to_hour
     >>> christmas = datetime_to_hour(datetime(2024, 12, 25, 12, tzinfo=UTC))
     >>> us_holiday_effects(christmas, 2, "UTC").tolist()
     [-1, -1]

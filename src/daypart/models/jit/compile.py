@@ -27,7 +27,7 @@ from numba.core.targetconfig import TargetConfig
 from numpy.typing import NDArray
 
 from daypart.errors import DaypartError
-from daypart.storage import atomic_path
+from daypart.storage.files import atomic_path
 
 FloatVector = NDArray[np.float64]
 FloatMatrix = NDArray[np.float64]

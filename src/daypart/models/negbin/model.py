@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from daypart.models.negbin.pooling.parents import Parents
     from daypart.models.negbin.pooling.sums import Sums
     from daypart.models.negbin.spans import FittedSpan
-    from daypart.series import SeriesBlock
+    from daypart.series.block import SeriesBlock
 
 INFERENCES = ("fast", "auto", "full", "nuts")
 FEWEST_WEEKS = 2

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from daypart.models.negbin.block.fit_block import fit_partitions
 from daypart.models.negbin.posterior_columns import summarise
-from daypart.series import local_hours
+from daypart.series.local_time import local_hours
 
 if TYPE_CHECKING:
     from daypart.models.negbin.model import NegativeBinomial
-    from daypart.series import SeriesBlock
+    from daypart.series.block import SeriesBlock
 
 Floats = NDArray[np.float64]
 

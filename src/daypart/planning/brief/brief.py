@@ -20,7 +20,8 @@ from daypart.planning.brief.checks import (
     check_whole,
 )
 from daypart.planning.brief.limits import LIMIT_SETTINGS, Limits, read_limits
-from daypart.storage import Location, PathLike, location, read_toml, resolve_location
+from daypart.storage.files import read_toml
+from daypart.storage.location import Location, PathLike, location, resolve_location
 
 OBJECTIVES = ("reach", "effective_reach", "frequency_cap", "impressions", "minimum_cost")
 RATE_BASES = ("households", "target")

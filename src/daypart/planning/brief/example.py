@@ -15,7 +15,8 @@ from daypart.planning.brief.rate_card import read_rate_card
 from daypart.planning.panel.panel import ALL
 from daypart.planning.panel.reader import read_panel
 from daypart.planning.problem.build import build_problem
-from daypart.storage import PathLike, local_path, location, read_json, write_text
+from daypart.storage.files import read_json, write_text
+from daypart.storage.location import PathLike, local_path, location
 
 _TEXT = """\
 # An example brief. Every setting is described in the reference of daypart.planning.Brief.

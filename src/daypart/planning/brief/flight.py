@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from daypart.series import HOURS_PER_WEEK, local_hours
+from daypart.series.local_time import HOURS_PER_WEEK, local_hours
 from daypart.viewing.dayparts import DAYS, DaypartTable
 
 

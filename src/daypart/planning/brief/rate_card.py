@@ -7,12 +7,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pc
 from numpy.typing import NDArray
 
 from daypart.errors import DaypartError
 from daypart.planning.brief.flight import Week
 from daypart.planning.panel.panel import Panel
-from daypart.storage import Location, PathLike, kept_copy, location, read_table
+from daypart.storage.files import kept_copy
+from daypart.storage.location import Location, PathLike, location
+from daypart.storage.tables import read_table
 
 COLUMNS = ("market", "network", "daypart", "cpm", "first_day", "last_day")
 
@@ -155,9 +159,6 @@ def _days(file: Location, name: str, values: Sequence[Any]) -> NDArray[np.int64]
 
 
 def _read_csv(file: Location) -> Any:
-    import pyarrow as pa
-    import pyarrow.csv as pc
-
     text = {name: pa.string() for name in COLUMNS if name != "cpm"} | {"cpm": pa.float64()}
     try:
         table = pc.read_csv(kept_copy(file), convert_options=pc.ConvertOptions(column_types=text))

@@ -16,7 +16,7 @@ from daypart.errors import DaypartError
 from daypart.planning.brief.flight import DaypartClock
 from daypart.planning.panel.panel import Market
 from daypart.planning.reach.schedule import read_rows
-from daypart.storage import PathLike, local_path
+from daypart.storage.location import PathLike, local_path
 
 COLUMNS = ("market", "network", "instant", "length", "cost")
 _HOUR_MS = 3_600_000

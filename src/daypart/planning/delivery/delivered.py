@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from daypart.planning.delivery.asrun import COLUMNS
-from daypart.storage import PathLike, make_folder, write_json, write_text
+from daypart.storage.files import make_folder, write_json, write_text
+from daypart.storage.location import PathLike
 
 
 @dataclass(frozen=True)

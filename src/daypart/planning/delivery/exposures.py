@@ -12,7 +12,9 @@ from daypart.errors import DaypartError, did_you_mean
 from daypart.planning.delivery.asrun import Airing
 from daypart.planning.panel.panel import ALL
 from daypart.planning.reach.frequency import TOP
-from daypart.storage import PathLike, local_path, read_json, read_table
+from daypart.storage.files import read_json
+from daypart.storage.location import PathLike, local_path
+from daypart.storage.tables import read_table
 from daypart.viewing.market.watching import viewers_at
 
 Floats = NDArray[np.float64]

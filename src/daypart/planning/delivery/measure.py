@@ -27,7 +27,8 @@ from daypart.planning.reach.publication import (
     publish_reach,
 )
 from daypart.progress import SILENT, Progress
-from daypart.storage import PathLike, local_path, read_json, write_text
+from daypart.storage.files import read_json, write_text
+from daypart.storage.location import PathLike, local_path
 from daypart.viewing.dayparts import daypart_table
 
 UNDER = 95.0

@@ -15,7 +15,7 @@ from daypart.planning.delivery.exposures import count_exposures
 from daypart.planning.panel.panel import ALL, Panel
 from daypart.planning.panel.reader import read_markets, read_panel
 from daypart.planning.reach.frequency import count_frequency
-from daypart.storage import PathLike
+from daypart.storage.location import PathLike
 
 Ints = NDArray[np.int64]
 

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from daypart.storage import PathLike, atomic_path
+from daypart.storage.files import atomic_path
+from daypart.storage.location import PathLike
 
 if TYPE_CHECKING:
     from daypart.planning.outcome.plan_result import Plan

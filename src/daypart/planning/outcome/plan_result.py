@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from daypart.storage import PathLike, make_folder, write_json, write_text
+from daypart.storage.files import make_folder, write_json, write_text
+from daypart.storage.location import PathLike
 
 
 @dataclass(frozen=True)

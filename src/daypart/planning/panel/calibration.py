@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from daypart.errors import DaypartError
 from daypart.planning.brief.flight import DaypartClock, Week
 from daypart.planning.panel.panel import Panel
-from daypart.storage import PathLike, location
+from daypart.storage.location import PathLike, location
 
 if TYPE_CHECKING:
     from daypart.engine.results.parts import Standing
     from daypart.models.protocol import Model, Window
-    from daypart.series import SeriesBlock, SeriesStore
+    from daypart.series.block import SeriesBlock
+    from daypart.series.store import SeriesStore
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -93,7 +94,7 @@ def calibrate(
         Where there is no run, it was fitted to something else, or to another model's version.
     """
     from daypart.runs.forecasts.fitted_run import FittedRun
-    from daypart.series import SeriesStore
+    from daypart.series.store import SeriesStore
 
     fitted = FittedRun.open(run)
     settings = fitted.settings

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from daypart.errors import DaypartError, did_you_mean
 from daypart.planning.brief.flight import DaypartClock
 from daypart.planning.panel.panel import ALL, Market, Panel
-from daypart.storage import Location, PathLike, location, read_json, read_table
+from daypart.storage.files import read_json
+from daypart.storage.location import Location, PathLike, location
+from daypart.storage.tables import read_table
 from daypart.viewing.dayparts import daypart_table
 
 
@@ -201,8 +205,6 @@ def _days(column: Any) -> NDArray[np.int64]:
 
 
 def _panel_households(households: Any, place: Market) -> dict[str, Any]:
-    import pyarrow.compute as pc
-
     chosen = households.filter(
         pc.and_(pc.equal(households["market"], place.code), households["in_panel"])
     ).sort_by("household")
@@ -254,8 +256,6 @@ def _sums(
 
 
 def _codes(column: Any, names: Sequence[str]) -> NDArray[np.int64]:
-    import pyarrow as pa
-
     encoded = column.combine_chunks().dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.combine_chunks()

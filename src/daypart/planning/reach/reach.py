@@ -30,7 +30,7 @@ from daypart.planning.reach.publication import (
 from daypart.planning.reach.schedule import NO_WEEK, Rows, Schedule, read_schedule
 from daypart.planning.solve.surrogate import fit_surrogate
 from daypart.progress import SILENT, Progress
-from daypart.storage import PathLike
+from daypart.storage.location import PathLike
 
 METHODS = ("unbiased", "surrogate")
 

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from daypart.errors import DaypartError, did_you_mean
 from daypart.planning.panel.panel import Panel
-from daypart.storage import Location, PathLike, kept_copy, location, read_json, read_table
+from daypart.storage.files import kept_copy, read_json
+from daypart.storage.location import Location, PathLike, location
+from daypart.storage.tables import read_table
 
 COLUMNS = ("market", "network", "daypart", "week", "spots")
 

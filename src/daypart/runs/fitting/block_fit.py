@@ -15,7 +15,7 @@ from daypart.engine.tasks.limits import NO_LIMITS, Limits, TookTooLongError, wit
 from daypart.errors import DaypartError, Interrupted
 from daypart.models.registry import is_external_model
 from daypart.runs.fitting.result_rows import ENGINE_COLUMNS, STATUSES, failed_rows
-from daypart.series import SeriesBlock
+from daypart.series.block import SeriesBlock
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from daypart.engine.results.folder import RunFolder, RunSettings
 from daypart.engine.results.printed import PrintedLog
@@ -15,10 +16,7 @@ from daypart.runs.fitting.block_fit import fit_block, stand_in
 from daypart.runs.fitting.model_by_partition import RunModel
 from daypart.runs.fitting.parents import model_to_fit
 from daypart.runs.fitting.result_rows import failed_rows, result_rows
-from daypart.series import SeriesStore
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from daypart.series.store import SeriesStore
 
 
 class FitWork:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from daypart.engine.results.folder import RunSettings
     from daypart.models.negbin.spans import FittedSpan
-    from daypart.series import SeriesBlock
+    from daypart.series.block import SeriesBlock
 
 
 @dataclass(frozen=True)

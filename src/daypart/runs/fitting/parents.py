@@ -19,8 +19,11 @@ from daypart.errors import DaypartError
 from daypart.models.registry import load_model
 from daypart.progress import SILENT, Progress
 from daypart.runs.fitting.model_by_partition import RunModel
-from daypart.series import SeriesBlock, SeriesStore, block_from_arrays
-from daypart.storage import Location, make_folder, read_table, write_table
+from daypart.series.block import SeriesBlock, block_from_arrays
+from daypart.series.store import SeriesStore
+from daypart.storage.files import make_folder
+from daypart.storage.location import Location
+from daypart.storage.tables import read_table, write_table
 from daypart.wording import counted
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy as np
 
 from daypart.engine.results.folder import RunSettings
 from daypart.runs.run.identity import fit_hashes
-from daypart.series import SeriesBlock, exposure_periods
+from daypart.series.block import SeriesBlock, exposure_periods
 
 if TYPE_CHECKING:
     import pyarrow as pa

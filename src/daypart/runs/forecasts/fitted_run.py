@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from daypart.engine.results.folder import RunFolder, RunSettings
 from daypart.engine.results.parts import Standing, read_rows, standing_of
 from daypart.errors import DaypartError
 from daypart.runs.fitting.model_by_partition import RunModel
-from daypart.storage import PathLike, read_table
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from daypart.storage.location import PathLike
+from daypart.storage.tables import read_table
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,8 @@ class FittedRun:
     >>> import numpy as np, pyarrow as pa
     >>> from daypart.models.protocol import Window
     >>> from daypart.runs.fit import fit
-    >>> from daypart.series import SeriesStore, block_from_arrays
+    >>> from daypart.series.store import SeriesStore
+    >>> from daypart.series.block import block_from_arrays
     >>> folder = tempfile.mkdtemp()
     >>> keys = pa.table({"shop": ["a"], "unique_id": ["a"]})
     >>> block = block_from_arrays(keys, ["UTC"], [0], [np.arange(400)])

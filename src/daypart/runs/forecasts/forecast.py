@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from daypart.errors import DaypartError, did_you_mean
@@ -15,11 +16,8 @@ from daypart.models.spread_counts import quantiles_of_draws
 from daypart.runs.forecasts.fitted_run import FittedRun
 from daypart.runs.forecasts.horizon import Horizon
 from daypart.runs.forecasts.totals import Group, Totals, draw_totals, group_partitions
-from daypart.series import datetime_to_hour
-from daypart.storage import PathLike
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from daypart.series.local_time import datetime_to_hour
+from daypart.storage.location import PathLike
 
 _PARTITIONS_AT_ONCE = 128
 _FEWEST_DRAWS = 100
@@ -121,8 +119,6 @@ class RunForecast:
     def _table(
         self, groups: Sequence[Group], mean: NDArray[Any], quantiles: NDArray[Any]
     ) -> pa.Table:
-        import pyarrow as pa
-
         periods = self.horizon.periods
         columns: list[Any] = []
         key_place = 0
@@ -162,8 +158,6 @@ class RunForecast:
 
     def schema(self) -> pa.Schema:
         """Return the columns of the forecast."""
-        import pyarrow as pa
-
         fields = [(name, pa.string()) for name in self._names()]
         fields += [("ds", self.horizon.stamps().type), ("mean", pa.float64())]
         for level in self.levels:
@@ -249,6 +243,4 @@ def _hour_of(start: datetime | int) -> int:
 
 
 def _nulls_for_nan(values: NDArray[np.float64]) -> pa.Array:
-    import pyarrow as pa
-
     return pa.array(values, mask=np.isnan(values))

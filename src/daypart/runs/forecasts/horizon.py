@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from daypart.errors import DaypartError, did_you_mean
-from daypart.series import HOURS_PER_WEEK, local_hours
+from daypart.series.local_time import HOURS_PER_WEEK, local_hours
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from daypart.models.protocol import Window
 
 PERIODS = ("hour", "day", "week", "total")
@@ -135,8 +134,6 @@ class Horizon:
 
     def stamps(self) -> pa.Array:
         """Return `ds`: the hours (UTC), or the first local day of each period."""
-        import pyarrow as pa
-
         if self.per == "hour":
             hours = self.start + np.arange(self._times, dtype=np.int64)
             once = pa.array(hours * 3_600_000_000, pa.timestamp("us", tz="UTC"))

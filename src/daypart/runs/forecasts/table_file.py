@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.csv as pc
 
 from daypart.errors import DaypartError
-from daypart.storage import Location, PathLike, atomic_path, location, make_folder, table_writer
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-    import pyarrow.csv as pc
+from daypart.storage.files import atomic_path, make_folder
+from daypart.storage.location import Location, PathLike, location
+from daypart.storage.tables import table_writer
 
 _SUFFIXES = (".parquet", ".csv")
 
@@ -43,7 +43,5 @@ def write_tables(out: Location, schema: pa.Schema, tables: Iterable[pa.Table]) -
 
 @contextmanager
 def _csv(out: Location, schema: pa.Schema) -> Iterator[pc.CSVWriter]:
-    import pyarrow.csv as pc
-
     with atomic_path(out) as path, pc.CSVWriter(path, schema) as writer:
         yield writer

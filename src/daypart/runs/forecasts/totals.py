@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from daypart.engine.results.parts import Standing
 from daypart.engine.tasks.threads import in_order
 from daypart.runs.forecasts.fitted_run import FittedRun
 from daypart.runs.forecasts.horizon import Horizon
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _PARTITIONS_AT_ONCE = 16
 _BYTES_OF_TOTALS = 64_000_000

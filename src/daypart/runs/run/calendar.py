@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from daypart.errors import DaypartError, did_you_mean
 from daypart.models.events.events import FIELDS, parse_events
-from daypart.storage import PathLike, local_path, read_table, read_toml
+from daypart.storage.files import read_toml
+from daypart.storage.location import PathLike, local_path
+from daypart.storage.tables import read_table
 
 if TYPE_CHECKING:
-    from daypart.series import SeriesStore
+    from daypart.series.store import SeriesStore
 
 _TOML_TABLE = "event"
 _SUFFIXES = (".csv", ".parquet", ".toml")
@@ -49,7 +51,8 @@ def read_calendar(calendar: Calendar, store: SeriesStore) -> list[dict[str, Any]
     --------
     >>> import tempfile
     >>> import numpy as np, pyarrow as pa
-    >>> from daypart.series import SeriesStore, block_from_arrays
+    >>> from daypart.series.store import SeriesStore
+    >>> from daypart.series.block import block_from_arrays
     >>> keys = pa.table({"shop": ["a"], "unique_id": ["a"]})
     >>> block = block_from_arrays(keys, ["UTC"], [0], [np.arange(400)])
     >>> store = SeriesStore.create(tempfile.mkdtemp(), key=["shop"])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from daypart.engine.results.folder import RunSettings
 from daypart.models.events.events import FIELDS
 from daypart.runs.run.parameters import PartitionParameters
-from daypart.series import SeriesBlock
+from daypart.series.block import SeriesBlock
 
 
 def fit_hashes(block: SeriesBlock, settings: RunSettings) -> list[str]:

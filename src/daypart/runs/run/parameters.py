@@ -23,10 +23,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from daypart.errors import DaypartError, did_you_mean
-from daypart.storage import PathLike, local_path, read_toml
+from daypart.storage.files import read_toml
+from daypart.storage.location import PathLike, local_path
 
 if TYPE_CHECKING:
-    from daypart.series import SeriesStore
+    from daypart.series.store import SeriesStore
 
 GivenParameters = Mapping[str, Any] | PathLike | Sequence[Mapping[str, Any] | PathLike]
 """A mapping, a TOML file, or several of them, of which later ones win."""

@@ -15,7 +15,7 @@ from daypart.models.registry import load_model, takes_any_parameter
 from daypart.runs.fitting.parents import parents_hash
 from daypart.runs.run.calendar import Calendar, read_calendar
 from daypart.runs.run.parameters import GivenParameters, Override, check_overrides, read_parameters
-from daypart.series import SeriesStore
+from daypart.series.store import SeriesStore
 
 if TYPE_CHECKING:
     from daypart.models.protocol import Model

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from daypart.engine.results.parts import Standing
@@ -15,12 +16,11 @@ from daypart.errors import DaypartError
 from daypart.progress import Progress
 from daypart.runs.forecasts.fitted_run import FittedRun
 from daypart.runs.scoring.metrics import LEVELS, PROBABILITIES, Scores, TotalsTally, score_hours
-from daypart.series import MISSING, SeriesBlock, SeriesStore
-from daypart.storage import Location
+from daypart.series.block import MISSING, SeriesBlock
+from daypart.series.store import SeriesStore
+from daypart.storage.location import Location
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from daypart.models.protocol import Window
 
 _PARTITIONS_READ = 512
@@ -82,14 +82,10 @@ class HeldBack:
 
     def table(self) -> pa.Table:
         """Return a row per model and partition; scores are null where not scored."""
-        import pyarrow as pa
-
         tables = [self._table_of(model) for model in self.rows]
         return pa.concat_tables(tables).combine_chunks()
 
     def _table_of(self, model: str) -> pa.Table:
-        import pyarrow as pa
-
         rows, scores = self.rows[model], self.levels[model]["partition"]
         observed = np.where(scores.observed > 0, scores.observed, np.nan)
         hours = np.full(len(self.scored), 0, np.int32)
@@ -164,8 +160,6 @@ def score_runs(
 
 def _along(run: FittedRun, names: Sequence[str], store: SeriesStore) -> FittedRun:
     """Return a run with a row for each name, null where it has no such partition."""
-    import pyarrow as pa
-
     own = run.standing.rows.column("unique_id").to_pylist()
     if own == names:
         return run
@@ -308,6 +302,4 @@ def _observed_of(
 
 
 def _nulls_for_nan(values: NDArray[np.float64]) -> pa.Array:
-    import pyarrow as pa
-
     return pa.array(values, mask=np.isnan(values))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from daypart.models.seeds import number_of
-from daypart.series import SeriesBlock, SeriesStore
-from daypart.storage import Location
+from daypart.series.block import SeriesBlock
+from daypart.series.store import SeriesStore
+from daypart.storage.location import Location
 
 
 def sampled_store(store: SeriesStore, sample: int, folder: Location) -> SeriesStore:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from daypart.viewing.clock import MarketHours
@@ -16,9 +16,6 @@ from daypart.viewing.market.splice import HourRange
 from daypart.viewing.reading.households import WEIGHT_UNIT
 from daypart.viewing.reading.sources import text_literal
 from daypart.viewing.reading.workspace import Workspace
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 HOURS_PER_BLOCK = 24
 """Exposure holds for so many hours."""
@@ -198,8 +195,6 @@ def panel_minutes(
     pyarrow.Table
         household, week (local Monday), network, daypart, minutes.
     """
-    import pyarrow as pa
-
     index = dayparts.hour_of_week_dayparts()
     hours = pa.table(
         {
@@ -236,8 +231,6 @@ def panel_minutes(
 
 def panel_schema() -> pa.Schema:
     """Return the columns of a panel file."""
-    import pyarrow as pa
-
     return pa.schema(
         [
             ("household", pa.int64()),

@@ -5,21 +5,19 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from daypart.errors import DaypartError
-from daypart.series import SeriesBlock, SeriesStore
-from daypart.storage import (
-    atomic_path,
-    file_name_of,
-    kept_copy,
-    make_folder,
-    read_table,
-    write_table,
-)
+from daypart.series.block import SeriesBlock
+from daypart.series.store import SeriesStore
+from daypart.storage.files import atomic_path, kept_copy, make_folder
+from daypart.storage.location import file_name_of
+from daypart.storage.tables import read_table, write_table
 from daypart.viewing.clock import Window, market_hours
 from daypart.viewing.crediting import CreditingRules
 from daypart.viewing.dayparts import DaypartTable
@@ -47,9 +45,6 @@ from daypart.viewing.reading.quarantine import keep_rows_set_aside
 from daypart.viewing.reading.sources import text_literal
 from daypart.viewing.reading.staging import StagedMarket
 from daypart.viewing.reading.workspace import Workspace
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _NO_ROWS = RowCounts(0, 0, 0, 0, 0)
 _HOUR_US = 3_600_000_000
@@ -258,8 +253,6 @@ class _Partitions:
 def _block(
     update: Update, market: Market, hours: HourRange | None, in_tab: NDArray[np.int64]
 ) -> SeriesBlock:
-    import pyarrow as pa
-
     partitions = _partitions(update, market)
     first = update.window.first_hour(market.timezone)
     shape = len(partitions.unique_ids), update.window.hours(market.timezone)
@@ -332,8 +325,6 @@ def _exposures(
 
 
 def _write_hut(update: Update, market: Market, hours: HourRange | None) -> str:
-    import pyarrow as pa
-
     first = update.window.first_hour(market.timezone)
     shape = len(update.segments), update.window.hours(market.timezone)
     counts = np.zeros(shape, dtype=np.int32)
@@ -363,9 +354,6 @@ def _write_hut(update: Update, market: Market, hours: HourRange | None) -> str:
 
 
 def _write_panel(update: Update, market: Market, hours: HourRange | None) -> str:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     before = update.files.get("panel", {}).get(market.code)
     kept = read_table(update.store.folder / before) if before else panel_schema().empty_table()
     if hours is not None:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from daypart.storage import PathLike, local_path, read_json
+from daypart.storage.files import read_json
+from daypart.storage.location import PathLike, local_path
 from daypart.viewing.crediting import crediting_rules
 from daypart.viewing.market.sessions import judge_sessions, load_tunes
 from daypart.viewing.reading.workspace import Workspace
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 ALL = "all"
 
@@ -90,8 +89,6 @@ def _number(connection: Any, table: str, names: Sequence[str]) -> None:
 
 
 def _airings(networks: Sequence[str], instants: NDArray[np.int64]) -> pa.Table:
-    import pyarrow as pa
-
     return pa.table(
         {
             "airing": pa.array(np.arange(len(networks)), pa.int64()),

@@ -16,15 +16,9 @@ from daypart.engine.tasks.callbacks import tell_waiting
 from daypart.engine.tasks.pieces import Piece, do_pieces, plan_pieces
 from daypart.errors import DaypartError, Interrupted
 from daypart.progress import Progress
-from daypart.storage import (
-    Location,
-    PathLike,
-    delete_files,
-    file_digest,
-    location,
-    make_folder,
-    write_table,
-)
+from daypart.storage.files import delete_files, file_digest, make_folder
+from daypart.storage.location import Location, PathLike, location
+from daypart.storage.tables import write_table
 from daypart.viewing.market.market_update import MarketUpdate, Update
 from daypart.viewing.on_executor.work import bring_staged, key_in_environment, update_of_outcome
 from daypart.viewing.reading.markets import Market

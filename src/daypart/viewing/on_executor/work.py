@@ -18,17 +18,10 @@ from typing import TYPE_CHECKING, Any
 from daypart.engine.tasks.pieces import piece
 from daypart.engine.tasks.threads import usable_cores
 from daypart.errors import DaypartError
-from daypart.series import SeriesStore
-from daypart.storage import (
-    Location,
-    atomic_path,
-    file_digest,
-    kept_copy,
-    location,
-    make_folder,
-    read_table,
-    write_table,
-)
+from daypart.series.store import SeriesStore
+from daypart.storage.files import atomic_path, file_digest, kept_copy, make_folder
+from daypart.storage.location import Location, location
+from daypart.storage.tables import read_table, write_table
 from daypart.viewing.clock import Window
 from daypart.viewing.crediting import crediting_rules
 from daypart.viewing.dayparts import daypart_table

@@ -9,7 +9,7 @@ import secrets
 from pathlib import Path
 
 from daypart.errors import DaypartError
-from daypart.storage import PathLike, local_path
+from daypart.storage.location import PathLike, local_path
 
 KEY_VARIABLE = "DAYPART_HOUSEHOLD_KEY"
 _BLOCK_BYTES = 64

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pyarrow as pa
 
 from daypart.errors import DaypartError, did_you_mean
-from daypart.storage import PathLike
+from daypart.storage.location import PathLike
 from daypart.viewing.reading.segments import segment_condition
 from daypart.viewing.reading.sources import Source, open_source
 from daypart.viewing.reading.workspace import Workspace
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 WEIGHT_UNIT = 1_000_000
 """Weights are kept in whole millionths, so that sums do not depend on their order."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from daypart.errors import DaypartError
-from daypart.series import timezone_of
-from daypart.storage import PathLike
+from daypart.series.local_time import timezone_of
+from daypart.storage.location import PathLike
 from daypart.viewing.reading.sources import Source, name_literal, open_source
 
 if TYPE_CHECKING:

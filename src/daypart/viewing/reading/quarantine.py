@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from daypart.storage import atomic_path, make_folder
+from daypart.storage.files import atomic_path, make_folder
 from daypart.viewing.reading.sources import text_literal
 from daypart.viewing.reading.staging import SET_ASIDE, staged_rows_sql
 from daypart.viewing.reading.workspace import Workspace

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from daypart.errors import DaypartError, did_you_mean
-from daypart.storage import PathLike
+from daypart.storage.location import PathLike
 from daypart.viewing.clock import day_number, first_hour_of_day
 from daypart.viewing.market.sessions import HOUR_MS
 from daypart.viewing.reading.households import load_households

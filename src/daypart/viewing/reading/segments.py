@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from daypart.errors import DaypartError, did_you_mean
-from daypart.storage import PathLike, read_toml
+from daypart.storage.files import read_toml
+from daypart.storage.location import PathLike
 
 ALL_HOUSEHOLDS = "all"
 MOST_SEGMENTS = 60

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daypart.errors import DaypartError, did_you_mean
-from daypart.storage import Location, PathLike, S3Path, is_temporary, kept_copy, location
+from daypart.storage.files import is_temporary, kept_copy
+from daypart.storage.location import Location, PathLike, location
+from daypart.storage.s3_path import S3Path
 
 if TYPE_CHECKING:
     import duckdb

@@ -11,14 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from daypart.errors import DaypartError
-from daypart.storage import Lease, Location, S3Path, make_folder, make_local_folder, parse_size
+from daypart.storage.files import make_folder, make_local_folder
+from daypart.storage.lease import Lease
+from daypart.storage.location import Location
+from daypart.storage.s3_path import S3Path
+from daypart.storage.sizes import parse_size
 from daypart.viewing.reading.household_key import hash_macro_sql, key_pads
 
 if TYPE_CHECKING:
     import duckdb
-    import pyarrow as pa
-
 _FOLDER = ".ingest"
 _LOCK = "lock"
 _ROWS_BEFORE_FLUSH = 65_536

@@ -8,8 +8,8 @@ from datetime import date
 from typing import Any
 
 from daypart.errors import DaypartError
-from daypart.series import SeriesStore
-from daypart.storage import read_table
+from daypart.series.store import SeriesStore
+from daypart.storage.tables import read_table
 from daypart.viewing.clock import Window, day_number, day_of_number, local_day_of_hour
 from daypart.viewing.market.sessions import HOUR_MS
 from daypart.viewing.reading.households import (

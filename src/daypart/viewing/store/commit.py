@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from daypart.storage import Location, atomic_path, delete_files, remove_unfinished, write_table
+from daypart.storage.files import atomic_path, delete_files, remove_unfinished
+from daypart.storage.location import Location
+from daypart.storage.tables import write_table
 from daypart.viewing.market.aggregate import (
     in_tab_households,
     load_market_members,
@@ -69,8 +72,6 @@ def write_universe(
     event_segments: bool,
 ) -> None:
     """Write the universe: raw and projected households of each market x segment."""
-    import pyarrow as pa
-
     in_tab, estimates = [], []
     for market in markets:
         load_market_members(workspace, market, len(segments), event_segments=event_segments)

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any, Protocol
 
 from daypart.progress import Progress
-from daypart.storage import PathLike
+from daypart.storage.location import PathLike
 from daypart.viewing.market.market_update import MarketUpdate, Update
 from daypart.viewing.reading.markets import Market
 from daypart.viewing.reading.staging import StagedMarket, StagingRules

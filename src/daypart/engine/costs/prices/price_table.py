@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from daypart.errors import DaypartError, did_you_mean
-from daypart.storage import make_folder, read_json, write_json
+from daypart.storage.files import make_folder, read_json, write_json
 
 SCHEMA_VERSION = 1
 STALE_DAYS = 60

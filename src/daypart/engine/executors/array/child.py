@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from daypart.engine.results.folder import RunFolder
 from daypart.errors import DaypartError
-from daypart.storage import PathLike, make_folder, read_json, write_json
+from daypart.storage.files import make_folder, read_json, write_json
+from daypart.storage.location import PathLike
 
 
 def write_array(run: PathLike, name: str, tasks: Sequence[int]) -> None:

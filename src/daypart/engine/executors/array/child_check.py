@@ -9,7 +9,8 @@ from daypart.engine.tasks.work import open_work
 from daypart.errors import DaypartError
 from daypart.models.registry import is_external_model, load_model
 from daypart.runs.fitting.fit_work import FitWork
-from daypart.storage import Location, PathLike, make_folder, read_json, write_json
+from daypart.storage.files import make_folder, read_json, write_json
+from daypart.storage.location import Location, PathLike
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from daypart.engine.executors.protocol import Task
 from daypart.engine.tasks.events import Event, OnEvent, Submitted, TaskFailed, TaskFinished, Waiting
 from daypart.engine.tasks.stopping import Stop
 from daypart.errors import DaypartError, Interrupted
-from daypart.storage import Location
+from daypart.storage.location import Location
 
 OpenJobs = Callable[[Location], Scheduler]
 

@@ -13,7 +13,8 @@ from typing import Any
 from daypart.engine.executors.array.child import read_array, write_array
 from daypart.engine.executors.array.submission import Submission
 from daypart.engine.results.folder import RunFolder
-from daypart.storage import Location, is_temporary, make_folder, read_json, write_json
+from daypart.storage.files import is_temporary, make_folder, read_json, write_json
+from daypart.storage.location import Location
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from daypart.engine.results.part_watch import PartWatch
 from daypart.engine.tasks.attempt import attempt_name
 from daypart.engine.tasks.events import Event
 from daypart.engine.tasks.task import fail_first_partition
-from daypart.storage import Location
+from daypart.storage.location import Location
 
 
 class Results(Protocol):

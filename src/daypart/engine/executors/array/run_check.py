@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.tasks.work import open_work
-from daypart.storage import Location
+from daypart.storage.location import Location
 
 
 def check_run(run: Location) -> None:

@@ -26,7 +26,7 @@ from daypart.engine.tasks.events import OnEvent
 from daypart.engine.tasks.stopping import Stop
 from daypart.errors import DaypartError
 from daypart.progress import Progress
-from daypart.storage import Location
+from daypart.storage.location import Location
 
 
 class AwsBatchExecutor:

@@ -13,7 +13,7 @@ from daypart.engine.executors.aws_batch.calls import BatchCalls
 from daypart.engine.executors.aws_batch.failures import EndedChild, cause_of, describe
 from daypart.engine.executors.aws_batch.request import submit_request
 from daypart.engine.executors.aws_batch.settings import AwsBatchSettings
-from daypart.storage import Location
+from daypart.storage.location import Location
 
 IDS_A_CALL = 100
 _LOOKS_FOR_A_JOB = 4

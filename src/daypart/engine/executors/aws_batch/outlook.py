@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from daypart.batch_emulator import EmulatorSettings
+from daypart.batch_emulator.settings import EmulatorSettings
 from daypart.engine.costs.outlook import Bill, Outlook, Uncertainty, seconds_on
 from daypart.engine.costs.prices.price_table import PriceTable
 from daypart.engine.executors.array.submission import first_memory, plan_submissions

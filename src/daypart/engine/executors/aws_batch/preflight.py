@@ -11,7 +11,7 @@ from daypart.engine.executors.aws_batch.image_check import check_image
 from daypart.engine.executors.aws_batch.pricing import ARM64, X86_64
 from daypart.engine.executors.aws_batch.settings import AwsBatchSettings
 from daypart.errors import DaypartError, did_you_mean
-from daypart.storage import Location
+from daypart.storage.location import Location
 
 _GRAVITON = re.compile(r"a1\b|[a-z]+\d+g")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})

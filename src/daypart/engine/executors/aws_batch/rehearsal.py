@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from daypart.batch_emulator import EmulatorSettings
 from daypart.batch_emulator.jobs import Child
+from daypart.batch_emulator.settings import EmulatorSettings
 from daypart.batch_emulator.simulation import SimulatedWork, Usage, VirtualBatch
 from daypart.batch_emulator.starting_set import JOB_DEFINITION
 from daypart.engine.executors.array.child import read_array

@@ -8,7 +8,7 @@ from typing import Any
 from daypart.engine.executors.array.submission import Submission
 from daypart.engine.executors.aws_batch.settings import AwsBatchSettings
 from daypart.errors import EXIT_INTERRUPTED, DaypartError
-from daypart.storage import Location
+from daypart.storage.location import Location
 
 LARGEST_OVERRIDES = 1_024
 

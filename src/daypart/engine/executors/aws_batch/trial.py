@@ -19,7 +19,7 @@ from daypart.engine.results.folder import RunFolder
 from daypart.engine.tasks.events import OnEvent, Waiting
 from daypart.engine.tasks.stopping import Stop
 from daypart.errors import DaypartError, Interrupted
-from daypart.storage import delete_files
+from daypart.storage.files import delete_files
 
 
 def try_in_containers(

@@ -23,7 +23,8 @@ from daypart.engine.results.folder import RunFolder
 from daypart.engine.tasks.events import OnEvent
 from daypart.engine.tasks.stopping import Stop
 from daypart.progress import Progress
-from daypart.storage import Location, make_folder
+from daypart.storage.files import make_folder
+from daypart.storage.location import Location
 
 
 class SlurmExecutor:

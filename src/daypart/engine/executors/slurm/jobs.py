@@ -29,7 +29,7 @@ from daypart.engine.executors.slurm.commands import Commands
 from daypart.engine.executors.slurm.request import output_file, sbatch_request
 from daypart.engine.executors.slurm.settings import SlurmSettings
 from daypart.errors import DaypartError
-from daypart.storage import Location
+from daypart.storage.location import Location
 
 _SETTLED_SECONDS = 4.0
 """A child in requeue may look ended for a moment; after so long it has ended."""

@@ -12,7 +12,7 @@ from daypart.engine.executors.slurm.commands import Commands
 from daypart.engine.executors.slurm.request import sbatch_request
 from daypart.engine.executors.slurm.settings import SlurmSettings
 from daypart.errors import DaypartError, did_you_mean
-from daypart.storage import Location
+from daypart.storage.location import Location
 
 _OF_THIS_MACHINE = ("/tmp", "/var/tmp", "/dev/shm", "/run")  # noqa: S108 - names to be wary of
 

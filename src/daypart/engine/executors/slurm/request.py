@@ -9,7 +9,7 @@ from pathlib import Path
 from daypart.engine.executors.array.submission import Submission
 from daypart.engine.executors.slurm.settings import SlurmSettings
 from daypart.engine.results.folder import RunFolder
-from daypart.storage import Location
+from daypart.storage.location import Location
 
 
 @dataclass(frozen=True)

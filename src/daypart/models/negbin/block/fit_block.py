@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from daypart.models.negbin.block import layout
@@ -29,10 +30,8 @@ from daypart.models.negbin.theta.climb import BEST
 from daypart.models.negbin.theta.quadrature import integration_rule, product_rule
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from daypart.models.negbin.model import Configuration, NegativeBinomial
-    from daypart.series import SeriesBlock
+    from daypart.series.block import SeriesBlock
 
 Floats = NDArray[np.float64]
 

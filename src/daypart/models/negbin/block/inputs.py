@@ -13,11 +13,12 @@ import numpy as np
 
 from daypart.models.jit.compile import I1, IntVector
 from daypart.models.seeds import number_of
-from daypart.series import local_hours
+from daypart.series.local_time import local_hours
 
 if TYPE_CHECKING:
     from daypart.models.events.events import EventCalendar, EventHours
-    from daypart.series import LocalHours, SeriesBlock
+    from daypart.series.block import SeriesBlock
+    from daypart.series.local_time import LocalHours
 
 I16 = numba.types.Array(numba.int16, 1, "C")
 I32 = numba.types.Array(numba.int32, 1, "C")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from daypart.models.negbin.block import layout
@@ -14,8 +15,6 @@ from daypart.models.negbin.checks.pit import PIT_COLUMNS
 from daypart.models.negbin.model import FEWEST_WEEKS
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from daypart.models.negbin.block.fit_block import BlockFit
     from daypart.models.negbin.model import NegativeBinomial
 
@@ -24,8 +23,6 @@ Bools = NDArray[np.bool_]
 
 def state_schema(model: NegativeBinomial) -> pa.Schema:
     """Return the columns of a model's state."""
-    import pyarrow as pa
-
     vector = pa.list_(pa.float32())
     fields = {"status": pa.string(), "reason": pa.string()}
     fields |= {"hour_of_week_mean": vector, "hour_of_week_sd": vector, "level_sd": pa.float32()}
@@ -48,8 +45,6 @@ def state_schema(model: NegativeBinomial) -> pa.Schema:
 
 def state_table(block_fit: BlockFit) -> pa.Table:
     """Return a block's rows as a table; the model's columns are null unless `ok`."""
-    import pyarrow as pa
-
     ok = block_fit.rows.status == rows.OK
     outcomes = [
         ("ok", None) if good else block_fit.outcome(i) for i, good in enumerate(ok.tolist())
@@ -79,23 +74,17 @@ def state_table(block_fit: BlockFit) -> pa.Table:
 
 def _lists(values: pa.Array, lengths: NDArray[np.int64], ok: Bools) -> pa.Array:
     """Return lists of the lengths given where `ok`, null elsewhere; `values` holds the former."""
-    import pyarrow as pa
-
     offsets = np.concatenate([[0], np.cumsum(np.where(ok, lengths, 0))]).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), values, mask=pa.array(~ok))
 
 
 def _led(table: NDArray[Any], lengths: NDArray[np.int64], ok: Bools) -> pa.Array:
     """Return the leading values of each row of a table as lists."""
-    import pyarrow as pa
-
     there = (np.arange(table.shape[1]) < lengths[:, None]) & ok[:, None]
     return _lists(pa.array(table[there]), lengths, ok)
 
 
 def _field_columns(block_fit: BlockFit, ok: Bools) -> dict[str, Any]:
-    import pyarrow as pa
-
     found = block_fit.rows
     hours, weeks = np.full(len(ok), 168), np.diff(found.week_start)
     names = pa.array(block_fit.model.calendar.effects, pa.string())
@@ -166,8 +155,6 @@ def _flags(found: rows.Rows) -> NDArray[np.object_]:
 
 def _parent_columns(block_fit: BlockFit, ok: Bools) -> dict[str, Any]:
     """Return the names of the parents that priors came from, and what their partitions share."""
-    import pyarrow as pa
-
     found, parents = block_fit.rows, block_fit.model.parents
     if parents is None or not parents.by_name:
         nothing = pa.nulls(len(ok), pa.list_(pa.null()))

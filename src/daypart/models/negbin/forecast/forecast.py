@@ -8,17 +8,16 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from daypart.models.events.events import EventHours
 from daypart.models.negbin.forecast.paths import MOST_SHARED, SharedDraws, shared_of
 from daypart.models.protocol import Forecast, Window
 from daypart.models.seeds import generator_of
-from daypart.series import datetime_to_hour, local_hours
+from daypart.series.local_time import datetime_to_hour, local_hours
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from daypart.models.negbin.model import NegativeBinomial
 
 _STRATA = 4

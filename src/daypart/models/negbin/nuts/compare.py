@@ -12,7 +12,7 @@ from daypart.models.negbin.posterior_columns import summarise
 
 if TYPE_CHECKING:
     from daypart.models.negbin.model import NegativeBinomial
-    from daypart.series import SeriesBlock
+    from daypart.series.block import SeriesBlock
 
 
 def judge_partition(

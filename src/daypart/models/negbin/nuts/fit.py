@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from daypart.models.negbin.block import outputs as rows
@@ -32,10 +33,8 @@ from daypart.models.negbin.theta.moments import DENSE, HOUR, HOUR_VARIANCE
 from daypart.models.seeds import number_of
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from daypart.models.negbin.model import NegativeBinomial
-    from daypart.series import SeriesBlock
+    from daypart.series.block import SeriesBlock
 
 Floats = NDArray[np.float64]
 
@@ -68,8 +67,6 @@ class Sampled:
 
 def fit_block_by_nuts(model: NegativeBinomial, block: SeriesBlock) -> pa.Table:
     """Sample every partition of a block; see `Model.fit`."""
-    import pyarrow as pa
-
     return pa.concat_tables([_row(model, block.take([i])) for i in range(len(block))])
 
 
@@ -109,8 +106,6 @@ def _sample(model: NegativeBinomial, block_fit: BlockFit, unique_id: str) -> Sam
 
 def _row(model: NegativeBinomial, block: SeriesBlock) -> pa.Table:
     """Sample one partition, and put what the draws say in place of what the fast fit said."""
-    import pyarrow as pa
-
     block_fit = _fast_fit(model, block)
     if block_fit.outcome(0)[0] != "ok":
         return state_table(block_fit)

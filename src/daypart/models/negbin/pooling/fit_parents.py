@@ -31,11 +31,11 @@ from daypart.models.negbin.pooling.parents import Parent, Parents
 from daypart.models.negbin.pooling.shared_shocks import Summed, common_variances
 from daypart.models.negbin.pooling.sums import Sum, Sums, add_series
 from daypart.models.negbin.pooling.week_law import week_law
-from daypart.series import local_hours
+from daypart.series.local_time import local_hours
 
 if TYPE_CHECKING:
     from daypart.models.negbin.model import NegativeBinomial
-    from daypart.series import SeriesBlock
+    from daypart.series.block import SeriesBlock
 
 Floats = NDArray[np.float64]
 

@@ -18,13 +18,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from daypart.errors import DaypartError
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from daypart.models.negbin.pooling.prior import Pooled
 
 Floats = NDArray[np.float64]
@@ -235,8 +234,6 @@ class Parents:
 
 def to_table(parents: Sequence[Parent]) -> pa.Table:
     """Lay parents out as Arrow, a row each: what a run keeps of them."""
-    import pyarrow as pa
-
     kinds = {"str": pa.string(), "int": pa.int32(), "float": pa.float64()}
     kinds["tuple[str, ...]"] = pa.list_(pa.string())
     vector = pa.list_(pa.float64())

@@ -30,7 +30,7 @@ from daypart.models.negbin.pooling.parents import names_of_parents
 
 if TYPE_CHECKING:
     from daypart.models.negbin.pooling.parents import Parents
-    from daypart.series import SeriesBlock
+    from daypart.series.block import SeriesBlock
 
 
 class Pooled(NamedTuple):

@@ -33,7 +33,7 @@ from daypart.models.negbin.pooling.parents import names_of_parents
 
 if TYPE_CHECKING:
     from daypart.models.events.events import EventCalendar
-    from daypart.series import SeriesBlock
+    from daypart.series.block import SeriesBlock
 
 Floats = NDArray[np.float64]
 

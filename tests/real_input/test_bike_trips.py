@@ -1,4 +1,4 @@
-"""Real events: bikes as boxes, stations as networks, cities as markets, user kinds as segments."""
+"""Real events: bikes are devices, stations networks, cities markets, kinds of user segments."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from daypart.planning.delivery.replay import replay
 from daypart.series.local_time import local_hours
 from daypart.series.store import SeriesStore
 
-SHARED = Path(__file__).parents[3] / "shared" / "data"
-TRIPS = SHARED / "bikeshare_trips_2014.parquet"
-STATIONS = SHARED / "bikeshare_stations.csv"
+DATA = Path(__file__).parents[1] / "data"
+TRIPS = DATA / "bikeshare_trips_2014.parquet"
+STATIONS = DATA / "bikeshare_stations.csv"
 RENAMED = {  # stations that the trips call by an earlier name
     "Washington at Kearny": "San Francisco",
     "Post at Kearny": "San Francisco",
@@ -26,11 +26,6 @@ RENAMED = {  # stations that the trips call by an earlier name
 }
 PACIFIC = "America/Los_Angeles"
 ROWS = 326_339
-
-pytestmark = [
-    pytest.mark.shared,
-    pytest.mark.skipif(not TRIPS.exists(), reason=f"{TRIPS} is not here"),
-]
 
 
 def ingest_trips(store, **days):
@@ -116,18 +111,18 @@ def test_every_partition_has_a_row_with_a_posterior(bikes, tmp_path):
 
 
 @pytest.mark.slow
-def test_four_held_back_weeks_are_forecast_better_than_by_seasonal_naive(bikes):
+def test_four_held_out_weeks_are_forecast_better_than_by_seasonal_naive(bikes):
     _, store = bikes
     scores = backtest(store, weeks=4)
     own, naive = scores.of("partition", "negbin"), scores.of("partition", "seasonal_naive")
     assert own["crps"] <= 0.85 * naive["crps"]
     assert own["hours_over_one"] > 2_000
-    # Four weeks of one December hold 73 %, the half year of docs/benchmarks.md 80 %.
+    # Coverage is 73 % in four weeks of one December, 80 % in the half year of docs/benchmarks.md.
     assert 0.68 <= own["coverage_80_over_one"] <= 0.85
 
 
 def test_reach_of_later_airings_is_predicted_from_all_earlier_weeks(bikes, tmp_path):
-    # docs/benchmarks.md explains what is left: ridership grew, and a bike moves between stations.
+    # docs/benchmarks.md explains the remaining error: ridership grew, and bikes change stations.
     until = dt.date(2014, 9, 28)
     ingest_trips(tmp_path / "before", last_day=until)
     flight = {"first_day": until + dt.timedelta(1), "last_day": until + dt.timedelta(28)}

@@ -7,7 +7,7 @@ OUT ?= daypart-demo
 SIZE ?= small
 
 .DEFAULT_GOAL := help
-.PHONY: chaos image help install dev demo test test-slow lint format types contract docs bench clean
+.PHONY: chart-library chaos image release help install dev demo test test-slow lint format types contract docs bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -78,6 +78,9 @@ bench: $(VENV)/developed ## measure, and write docs/benchmarks.md's figures
 	$(BIN)/python benchmarks/fit.py
 	$(BIN)/python benchmarks/calibration.py
 
+chart-library: $(VENV)/developed ## make the report's chart library again, after an upgrade of vl-convert
+	$(BIN)/python tests/report/chart_library.py
+
 # `make image PLATFORMS=linux/amd64,linux/arm64 PUSH=--push IMAGE=...` builds for both at once.
 comma := ,
 IMAGE ?= daypart:latest
@@ -88,6 +91,11 @@ SECRETS := $(if $(wildcard /etc/pip.conf),--secret id=pip$(comma)src=/etc/pip.co
 image: ## the container image that tasks run in
 	DOCKER_BUILDKIT=1 docker $(if $(PLATFORMS),buildx) build --network=host $(SECRETS) \
 	  $(if $(PLATFORMS),--platform $(PLATFORMS)) $(PUSH) -t $(IMAGE) .
+
+TAG ?=
+
+release: $(VENV)/developed ## build and check sdist and wheel; with TAG=--tag, tag the commit too
+	$(BIN)/python .ci/release.py $(TAG)
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache

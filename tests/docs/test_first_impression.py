@@ -14,7 +14,7 @@ from markdown_pages import ROOT
 from daypart.cli.main import _VERBS
 
 DAYPART = str(Path(sys.executable).with_name("daypart"))
-HEAVY = ("numba", "scipy", "duckdb", "pyarrow", "altair", "highspy", "vl_convert")
+HEAVY = ("numba", "scipy", "duckdb", "pyarrow", "altair", "highspy")
 SHOW_HELP = (
     "from daypart.cli.main import daypart_command as d; d(['--help'], standalone_mode=False)"
 )

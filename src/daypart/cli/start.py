@@ -24,7 +24,6 @@ _PARTS = (
     "numpy",
     "pyarrow",
     "rich",
-    "vl-convert-python",
     "xlsxwriter",
 )
 

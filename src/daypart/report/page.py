@@ -5,16 +5,11 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
-from contextlib import suppress
-from functools import cache
 from importlib import resources
-from importlib.metadata import version
-from pathlib import Path
 
 from daypart.errors import DaypartError
 from daypart.report.content import Content, Download
 from daypart.report.draw import as_script_json, draw_panels
-from daypart.storage.files import make_folder, write_text
 from daypart.storage.location import PathLike, local_path
 
 _LARGEST_LOGO = 200_000
@@ -39,7 +34,7 @@ def render_page(content: Content, *, logo: str | None = None) -> str:
     import jinja2
     from markupsafe import Markup
 
-    scripts = [chart_library(), _file("page.js")]
+    scripts = [_file("vega_embed.js"), _file("page.js")]
     environment = jinja2.Environment(
         autoescape=True,
         trim_blocks=True,
@@ -59,25 +54,6 @@ def render_page(content: Content, *, logo: str | None = None) -> str:
         charts=Markup(as_script_json(draw_panels(content.panels))),  # noqa: S704
     )
     return page
-
-
-@cache
-def chart_library() -> str:
-    """Return the JavaScript of Vega-Embed, Vega-Lite and Vega, from the installed vl-convert.
-
-    Putting it together takes about a second. It is kept where Python keeps its own compiled
-    modules, if that folder can be written to.
-    """
-    import vl_convert
-
-    kept = Path(__file__).with_name("__pycache__") / f"vega-embed-{version('vl-convert-python')}.js"
-    if kept.is_file():
-        return kept.read_text(encoding="utf-8")
-    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed=vegaEmbed;")
-    bundle = bundle.replace("\r", "").replace("</script", "<\\/script").replace("<!--", "<\\!--")
-    with suppress(DaypartError):
-        write_text(make_folder(kept.parent) / kept.name, bundle)
-    return bundle
 
 
 def read_logo(path: PathLike | None) -> str | None:

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from daypart.errors import DaypartError
+from daypart.planning.arrays import Ints
 from daypart.planning.brief.brief import Brief, read_brief
 from daypart.planning.brief.flight import Week, broadcast_weeks
 from daypart.planning.brief.rate_card import read_rate_card
@@ -34,8 +34,6 @@ from daypart.planning.solve.surrogate import fit_surrogate
 from daypart.progress import SILENT, Progress
 from daypart.storage.files import make_folder
 from daypart.storage.location import PathLike
-
-Ints = NDArray[np.int64]
 
 GAP = 2e-3
 _TIGHTENINGS = 4

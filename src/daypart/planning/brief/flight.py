@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from daypart.planning.arrays import Ints
 from daypart.series.local_time import HOURS_PER_WEEK, local_hours
 from daypart.viewing.dayparts import DAYS, DaypartTable
 
@@ -66,8 +66,8 @@ class DaypartClock:
     """
 
     names: tuple[str, ...]
-    of_hour: NDArray[np.int64]
-    begins_on: NDArray[np.int64]
+    of_hour: Ints
+    begins_on: Ints
 
     @classmethod
     def of(cls, table: DaypartTable) -> DaypartClock:
@@ -78,11 +78,11 @@ class DaypartClock:
                 begins_on[replace(row, days=(name,)).hours_of_week()] = DAYS.index(name)
         return cls(table.names, table.hour_of_week_dayparts().astype(np.int64), begins_on)
 
-    def minutes_per_week(self) -> NDArray[np.int64]:
+    def minutes_per_week(self) -> Ints:
         """Return each daypart's minutes in one week."""
         return 60 * np.bincount(self.of_hour, minlength=len(self.names))
 
-    def minutes_on(self, days: Sequence[dt.date]) -> NDArray[np.int64]:
+    def minutes_on(self, days: Sequence[dt.date]) -> Ints:
         """Return each daypart's minutes that begin on the given days."""
         total = np.zeros(len(self.names), dtype=np.int64)
         for day in days:
@@ -90,9 +90,7 @@ class DaypartClock:
             total += 60 * np.bincount(chosen, minlength=len(self.names))
         return total
 
-    def begins_between(
-        self, first_hour: int, hours: int, timezone: str
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def begins_between(self, first_hour: int, hours: int, timezone: str) -> tuple[Ints, Ints]:
         """Return when each UTC hour's daypart began, and which daypart it is, on a market's clock.
 
         Returns
@@ -108,11 +106,11 @@ class DaypartClock:
         late = self.begins_on[hour] != hour // 24
         return local.day.astype(np.int64) - late, self.of_hour[hour]
 
-    def dayparts_between(self, first_hour: int, hours: int, timezone: str) -> NDArray[np.int64]:
+    def dayparts_between(self, first_hour: int, hours: int, timezone: str) -> Ints:
         """Return the daypart of each UTC hour of a window, on a market's local clock."""
         return self.of_hour[local_hours(first_hour, hours, timezone).hour_of_week]
 
-    def minutes_between(self, first_hour: int, hours: int, timezone: str) -> NDArray[np.int64]:
+    def minutes_between(self, first_hour: int, hours: int, timezone: str) -> Ints:
         """Return each daypart's minutes in a window of UTC hours."""
         found = self.dayparts_between(first_hour, hours, timezone)
         return 60 * np.bincount(found, minlength=len(self.names))

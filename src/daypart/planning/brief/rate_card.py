@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pc
-from numpy.typing import NDArray
 
 from daypart.errors import DaypartError
+from daypart.planning.arrays import Bools, Floats, Ints
 from daypart.planning.brief.flight import Week
 from daypart.planning.panel.panel import Panel
 from daypart.storage.files import kept_copy
@@ -21,7 +21,7 @@ from daypart.storage.tables import read_table
 COLUMNS = ("market", "network", "daypart", "cpm", "first_day", "last_day")
 
 
-def read_rate_card(path: PathLike, panel: Panel, weeks: Sequence[Week]) -> NDArray[np.float64]:
+def read_rate_card(path: PathLike, panel: Panel, weeks: Sequence[Week]) -> Floats:
     """Read the CPM of every cell in every broadcast week of a flight.
 
     Parameters
@@ -110,9 +110,7 @@ def _check_prices(file: Location, prices: Sequence[Any]) -> None:
         )
 
 
-def _check_flight(
-    file: Location, first: NDArray[np.int64], last: NDArray[np.int64], weeks: Sequence[Week]
-) -> None:
+def _check_flight(file: Location, first: Ints, last: Ints, weeks: Sequence[Week]) -> None:
     start, end = weeks[0].days[0], weeks[-1].days[-1]
     card_start, card_end = dt.date.fromordinal(first.min()), dt.date.fromordinal(last.max())
     if start < card_start or end > card_end:
@@ -123,12 +121,10 @@ def _check_flight(
         )
 
 
-def _check_cover(
-    file: Location, panel: Panel, weeks: Sequence[Week], covered: NDArray[np.int64]
-) -> None:
+def _check_cover(file: Location, panel: Panel, weeks: Sequence[Week], covered: Ints) -> None:
     needed = np.array([len(week.days) for week in weeks])
     on_card = np.asarray(covered.any(axis=1), dtype=np.bool_)
-    faults: tuple[tuple[str, NDArray[np.bool_]], ...] = (
+    faults: tuple[tuple[str, Bools], ...] = (
         ("has no price for every day", np.asarray(covered < needed)),
         ("has two prices for a day", np.asarray(covered > needed)),
     )
@@ -144,7 +140,7 @@ def _check_cover(
             )
 
 
-def _days(file: Location, name: str, values: Sequence[Any]) -> NDArray[np.int64]:
+def _days(file: Location, name: str, values: Sequence[Any]) -> Ints:
     ordinals = np.empty(len(values), dtype=np.int64)
     for row, value in enumerate(values):
         try:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from daypart.errors import DaypartError
+from daypart.planning.arrays import Ints
 from daypart.planning.brief.flight import DaypartClock
 from daypart.planning.panel.panel import Market
 from daypart.planning.reach.schedule import read_rows
@@ -155,7 +155,7 @@ class _Reader:
         self.flight = flight
         names = {place.name: place for place in flight.markets}
         self.places = names | {place.code: place for place in flight.markets}
-        self.clocks: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
+        self.clocks: dict[str, tuple[Ints, Ints]] = {}
 
     def read(self, row: Mapping[str, Any]) -> Airing | str:
         """Return the airing of a row, or the reason why there is none."""
@@ -194,7 +194,7 @@ class _Reader:
             daypart=self.flight.clock.names[int(daypart[hour])],
         )
 
-    def _clock(self, place: Market) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _clock(self, place: Market) -> tuple[Ints, Ints]:
         if place.code not in self.clocks:
             self.clocks[place.code] = self.flight.clock.begins_between(
                 *place.window, place.timezone

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from daypart.errors import DaypartError, did_you_mean
+from daypart.planning.arrays import Bools, Floats, Ints
 from daypart.planning.delivery.asrun import Airing
 from daypart.planning.panel.panel import ALL
 from daypart.planning.reach.frequency import TOP
@@ -16,9 +16,6 @@ from daypart.storage.files import read_json
 from daypart.storage.location import PathLike, local_path
 from daypart.storage.tables import read_table
 from daypart.viewing.market.watching import viewers_at
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -57,12 +54,12 @@ class Exposures:
         """Return raw households per market [markets]."""
         return np.bincount(self.market, minlength=len(self.codes))
 
-    def counts(self, chosen: NDArray[np.bool_]) -> Ints:
+    def counts(self, chosen: Bools) -> Ints:
         """Return each household's exposures to some of the airings [households]."""
         kept = self.household[chosen[self.airing]]
         return np.bincount(kept, minlength=self.households)
 
-    def chances(self, chosen: NDArray[np.bool_]) -> Floats:
+    def chances(self, chosen: Bools) -> Floats:
         """Return 1 at each household's number of exposures, up to 10 [households, 11]."""
         number = np.minimum(self.counts(chosen), TOP)
         return np.asarray(number[:, None] == np.arange(TOP + 1), dtype=np.float64)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from daypart.planning.arrays import Floats, Ints
 from daypart.planning.brief.flight import broadcast_weeks
 from daypart.planning.delivery.asrun import Airing, Flight, read_asrun, simulate_asrun
 from daypart.planning.delivery.exposures import count_exposures
@@ -16,8 +16,6 @@ from daypart.planning.panel.panel import ALL, Panel
 from daypart.planning.panel.reader import read_markets, read_panel
 from daypart.planning.reach.frequency import count_frequency
 from daypart.storage.location import PathLike
-
-Ints = NDArray[np.int64]
 
 SPOTS = (30, 60, 120, 240)
 
@@ -36,13 +34,13 @@ class Replay:
     """
 
     spots: Ints
-    predicted: NDArray[np.float64]
-    counted: NDArray[np.float64]
-    impressions_predicted: NDArray[np.float64]
-    impressions_counted: NDArray[np.float64]
+    predicted: Floats
+    counted: Floats
+    impressions_predicted: Floats
+    impressions_counted: Floats
 
     @property
-    def relative_errors(self) -> NDArray[np.float64]:
+    def relative_errors(self) -> Floats:
         """Return predicted over counted reach, less one [schedules]."""
         return np.asarray(self.predicted / self.counted - 1.0)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from daypart.planning.arrays import Ints
 from daypart.planning.brief.brief import Brief
 from daypart.planning.brief.flight import Week
 from daypart.planning.outcome.certificate import certify, limiting
@@ -30,8 +30,6 @@ from daypart.planning.reach.publication import (
 )
 from daypart.planning.solve.cutting_planes import Continuous, CuttingPlanes
 from daypart.planning.solve.integer import Whole
-
-Ints = NDArray[np.int64]
 
 _NEXT_TO_NOTHING = 0.01
 """The least that a spot costs: that of one that buys no impressions."""

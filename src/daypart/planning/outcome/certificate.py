@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from daypart.planning.arrays import Ints
 from daypart.planning.problem.infeasible import PINS, broken_limits, most_spend
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _broken(
     return names
 
 
-def _barred(campaign: Campaign, by_week: NDArray[np.int64]) -> list[str]:
+def _barred(campaign: Campaign, by_week: Ints) -> list[str]:
     """Name the lines of the brief that bar cells in which a given schedule has spots."""
     problem, panel, limits = campaign.problem, campaign.counter.panel, campaign.brief.limits
     used = problem.cell[by_week.sum(axis=1) > 0]

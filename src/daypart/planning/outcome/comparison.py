@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from daypart.errors import DaypartError
+from daypart.planning.arrays import Ints
 from daypart.planning.brief.brief import Brief
 from daypart.planning.panel.panel import Panel
 from daypart.planning.problem.problem import Problem
@@ -17,9 +17,6 @@ from daypart.planning.solve.frequency_cap import limit_frequency
 from daypart.planning.solve.integer import some_whole_spots
 from daypart.planning.solve.objective import make_objective
 from daypart.planning.solve.surrogate import fit_surrogate
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 CURVE = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3, 1.5)
 """Budgets of the reach curve, as shares of the brief's."""

@@ -5,12 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from daypart.planning.panel.panel import Panel
 from daypart.planning.solve.cutting_planes import Continuous, CuttingPlanes
-
-Floats = NDArray[np.float64]
 
 MONEY = 1000.0
 """Prices of money are told for so many of the brief's currency."""

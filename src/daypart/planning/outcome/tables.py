@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from daypart.planning.arrays import Bools, Floats, Ints
 from daypart.planning.brief.flight import Week
 from daypart.planning.outcome.plan_result import Line
 from daypart.planning.panel.panel import Panel
@@ -24,9 +24,6 @@ from daypart.planning.reach.publication import (
 
 _ENDS = ("impressions_lo_80", "impressions_hi_80")
 _REACH_COLUMNS = ("reach_percent", "lo_80", "hi_80", "incremental_percent", "added_percent")
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 def make_lines(
@@ -83,7 +80,7 @@ def sum_by(
     impressions: Floats,
     errors: Floats,
     base: Floats,
-    shown: NDArray[np.bool_],
+    shown: Bools,
 ) -> list[dict[str, Any]]:
     """Sum spots, spend, GRP and impressions by a group of cells (and weeks).
 

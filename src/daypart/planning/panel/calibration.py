@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from daypart.errors import DaypartError
+from daypart.planning.arrays import Floats, Ints
 from daypart.planning.brief.flight import DaypartClock, Week
 from daypart.planning.panel.panel import Panel
 from daypart.storage.location import PathLike, location
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from daypart.series.block import SeriesBlock
     from daypart.series.store import SeriesStore
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 DRAWS = 60
 _PARTITIONS_AT_ONCE = 64

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from daypart.errors import DaypartError, did_you_mean
+from daypart.planning.arrays import Bools, Floats, Ints
 from daypart.planning.brief.flight import DaypartClock
 
 ALL = "all"
@@ -79,19 +79,19 @@ class Panel:
     networks: tuple[str, ...]
     dayparts: tuple[str, ...]
     clock: DaypartClock
-    market: NDArray[np.int64]
-    weight: NDArray[np.float64]
-    universe_estimate: NDArray[np.float64]
-    row_start: NDArray[np.int64]
-    cell: NDArray[np.int64]
-    minutes: NDArray[np.float64]
-    odd_minutes: NDArray[np.float64]
-    weekly_minutes: NDArray[np.float64]
-    history_minutes: NDArray[np.int64]
-    members: Mapping[str, NDArray[np.bool_]]
+    market: Ints
+    weight: Floats
+    universe_estimate: Floats
+    row_start: Ints
+    cell: Ints
+    minutes: Floats
+    odd_minutes: Floats
+    weekly_minutes: Floats
+    history_minutes: Ints
+    members: Mapping[str, Bools]
     universe: Mapping[tuple[str, str], float]
     simulated: bool = False
-    history: NDArray[np.float64] | None = None
+    history: Floats | None = None
     crediting: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -114,33 +114,33 @@ class Panel:
         """Weeks of history."""
         return int(self.weekly_minutes.shape[1])
 
-    def minutes_of_cell(self) -> NDArray[np.float64]:
+    def minutes_of_cell(self) -> Floats:
         """Return T, the minutes of history that each cell's `minutes` are held against [cells]."""
         if self.history is not None:
             return self.history
         each = np.repeat(self.history_minutes[:, None, :], len(self.networks), axis=1)
         return each.ravel().astype(np.float64)
 
-    def chance_of_entry(self) -> NDArray[np.float64]:
+    def chance_of_entry(self) -> Floats:
         """Return the chance that an entry's household sees a spot in its cell [entries]."""
         history = np.maximum(self.minutes_of_cell(), 1e-9)
         return np.asarray(np.minimum(self.minutes / history[self.cell], 1.0))
 
-    def household_of_entry(self) -> NDArray[np.int64]:
+    def household_of_entry(self) -> Ints:
         """Return the household of each entry [entries]."""
         return np.repeat(np.arange(self.households), np.diff(self.row_start))
 
-    def impressions_per_spot(self) -> NDArray[np.float64]:
+    def impressions_per_spot(self) -> Floats:
         """Return the expected impressions of one spot in each cell [cells], in households."""
         weighted = self.weight[self.household_of_entry()] * self.chance_of_entry()
         totals = np.bincount(self.cell, weights=weighted, minlength=self.cells)
         return totals.astype(np.float64)
 
-    def raw_households(self) -> NDArray[np.int64]:
+    def raw_households(self) -> Ints:
         """Return raw panel households per market [markets]."""
         return np.bincount(self.market, minlength=len(self.markets))
 
-    def select(self, chosen: NDArray[np.bool_], segment: str | None = None) -> Panel:
+    def select(self, chosen: Bools, segment: str | None = None) -> Panel:
         """Keep some households, with their weights scaled to the segment's universe estimates.
 
         Parameters
@@ -191,7 +191,7 @@ class Panel:
             crediting=self.crediting,
         )
 
-    def calibrated(self, factor: NDArray[np.float64]) -> Panel:
+    def calibrated(self, factor: Floats) -> Panel:
         """Hold the minutes against another history, so that impressions are `factor` times these.
 
         The minutes stay whole counts of what was watched, which the unbiased count of reach needs;

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from daypart.errors import DaypartError, did_you_mean
+from daypart.planning.arrays import Floats, Ints
 from daypart.planning.brief.flight import DaypartClock
 from daypart.planning.panel.panel import ALL, Market, Panel
 from daypart.storage.files import read_json
@@ -130,11 +130,11 @@ class _Grid:
 class _Minutes:
     """One market's minutes by household and cell, and by household and week."""
 
-    lengths: NDArray[np.int64]
-    cell: NDArray[np.int64]
-    minutes: NDArray[np.float64]
-    odd_minutes: NDArray[np.float64]
-    weekly: NDArray[np.float64]
+    lengths: Ints
+    cell: Ints
+    minutes: Floats
+    odd_minutes: Floats
+    weekly: Floats
 
 
 def _viewing(folder: Location) -> dict[str, Any]:
@@ -199,7 +199,7 @@ def _history_weeks(tables: Sequence[Any], folder: Location) -> tuple[int, int]:
     return first, int(max(column.max() for column in filled) - first) // 7 + 1
 
 
-def _days(column: Any) -> NDArray[np.int64]:
+def _days(column: Any) -> Ints:
     days = column.to_numpy()
     return np.asarray(days.astype("datetime64[D]").astype(np.int64))
 
@@ -220,9 +220,7 @@ def _panel_households(households: Any, place: Market) -> dict[str, Any]:
     }
 
 
-def _read_minutes(
-    table: Any, households: NDArray[np.int64], grid: _Grid, place: Market
-) -> _Minutes:
+def _read_minutes(table: Any, households: Ints, grid: _Grid, place: Market) -> _Minutes:
     """Sum one market's minutes over weeks, into entries ordered by household and cell."""
     network = _codes(table["network"], grid.networks)
     daypart = _codes(table["daypart"], grid.dayparts)
@@ -249,13 +247,11 @@ def _read_minutes(
     )
 
 
-def _sums(
-    group: NDArray[np.int64], values: NDArray[np.float64], groups: int
-) -> NDArray[np.float64]:
+def _sums(group: Ints, values: Floats, groups: int) -> Floats:
     return np.bincount(group, weights=values, minlength=groups).astype(np.float64)
 
 
-def _codes(column: Any, names: Sequence[str]) -> NDArray[np.int64]:
+def _codes(column: Any, names: Sequence[str]) -> Ints:
     encoded = column.combine_chunks().dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.combine_chunks()
@@ -265,5 +261,5 @@ def _codes(column: Any, names: Sequence[str]) -> NDArray[np.int64]:
     )
     if len(of_code) == 0:
         return np.empty(0, dtype=np.int64)
-    codes: NDArray[np.int64] = of_code[encoded.indices.to_numpy(zero_copy_only=False)]
+    codes: Ints = of_code[encoded.indices.to_numpy(zero_copy_only=False)]
     return codes

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from daypart.errors import DaypartError
+from daypart.planning.arrays import Bools, Floats, Ints
 from daypart.planning.brief.brief import Brief
 from daypart.planning.brief.flight import Week
 from daypart.planning.brief.limits import Limit
@@ -22,9 +22,6 @@ from daypart.planning.problem.constraints import (
 )
 from daypart.planning.problem.pins import check_pins, pinned_spots, place_pins, shorten_offer
 from daypart.planning.problem.problem import Problem, weeks_of_columns
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 def build_problem(
@@ -147,7 +144,7 @@ def _ruled(brief: Brief, grid: Ints, share: Floats, names: Names) -> Ints:
 def _periods(
     brief: Brief,
     unit_cost: Floats,
-    sold: NDArray[np.bool_],
+    sold: Bools,
     limits: Sequence[tuple[Limit, int]],
     weeks: Sequence[Week],
 ) -> tuple[tuple[int, ...], ...]:

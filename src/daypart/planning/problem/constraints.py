@@ -6,16 +6,15 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from daypart.errors import DaypartError, did_you_mean
+from daypart.planning.arrays import Floats
 from daypart.planning.brief.brief import Brief
 from daypart.planning.brief.flight import Week
 from daypart.planning.brief.limits import EVERY, Limit
 from daypart.planning.panel.panel import Panel
 from daypart.planning.problem.problem import LinearLimit, Problem
 
-Floats = NDArray[np.float64]
 Names = dict[str, dict[str, int]]
 
 

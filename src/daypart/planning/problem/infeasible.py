@@ -6,13 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from daypart.planning.arrays import Floats, Ints
 from daypart.planning.problem.problem import LinearLimit, Problem
 from daypart.planning.solve.master import open_highs
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 _INFINITE = 1e30
 _ROUNDS = 200

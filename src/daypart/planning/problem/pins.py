@@ -6,15 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from daypart.errors import DaypartError
+from daypart.planning.arrays import Bools, Floats, Ints
 from daypart.planning.brief.brief import Brief
 from daypart.planning.panel.panel import Panel
 from daypart.planning.problem.constraints import Names, find_number
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -112,7 +109,7 @@ def check_pins(
     panel: Panel,
     cpm: Floats,
     available: Ints,
-    sold: NDArray[np.bool_],
+    sold: Bools,
 ) -> None:
     """Refuse a pin on a cell that can't be bought in its week, and say what bars it.
 

@@ -6,12 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from daypart.planning.arrays import Floats, Ints, Numbers
 from daypart.planning.solve.frequency_cap import AverageFrequency
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 _LARGE = 2000
 """Columns above which solvers look at some of them, and tell markets apart only."""
@@ -102,7 +99,7 @@ class Problem:
         """Whether it has so many columns that solvers look at some of them only."""
         return self.columns > _LARGE
 
-    def by_cell(self, spots: NDArray[np.floating] | Ints) -> Floats:
+    def by_cell(self, spots: Numbers) -> Floats:
         """Sum spots over periods [cells]."""
         return np.bincount(self.cell, weights=spots, minlength=self.cells).astype(np.float64)
 
@@ -110,13 +107,13 @@ class Problem:
         """Return 1 in the weeks of each column's period, else 0 [columns, weeks]."""
         return weeks_of_columns(self.periods, self.period, self.most_per_week.shape[1])
 
-    def spent(self, spots: NDArray[np.floating] | Ints) -> float:
+    def spent(self, spots: Numbers) -> float:
         """Return what the spots cost."""
         return float(self.cost @ spots)
 
     def keeps_limits(
         self,
-        spots: NDArray[np.floating] | Ints,
+        spots: Numbers,
         *,
         budget: float | None = None,
         tolerance: float = 1e-6,

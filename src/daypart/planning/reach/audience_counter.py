@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from daypart.planning.arrays import Floats, Ints
 from daypart.planning.panel.calibration import Calibration
 from daypart.planning.panel.panel import Panel
 from daypart.planning.reach.frequency import (
@@ -17,9 +17,6 @@ from daypart.planning.reach.frequency import (
     project,
 )
 from daypart.planning.solve.surrogate import Surrogate
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from daypart.planning.arrays import Floats, Ints
 from daypart.planning.reach.audience_counter import AudienceCounter
 from daypart.planning.reach.frequency import jackknife_error, jackknife_variances, misses_by_group
 from daypart.planning.reach.publication import SUPPRESSED, Published, interval_80, markets_shown
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

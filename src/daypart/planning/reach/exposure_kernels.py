@@ -11,12 +11,10 @@ from __future__ import annotations
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
+from daypart.planning.arrays import Floats, Ints
 from daypart.planning.reach.frequency import TOP
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Few = tuple[float, float, float, float, float, float]
 Row = tuple[float, float, float, float, float, float, float, float, float, float]
 

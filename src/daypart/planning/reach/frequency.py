@@ -14,12 +14,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from daypart.errors import DaypartError
+from daypart.planning.arrays import Floats, Ints
 from daypart.planning.panel.panel import Panel
-
-Floats = NDArray[np.float64]
 
 TOP = 10
 """Exposures from here on are counted together."""
@@ -33,7 +31,7 @@ class Sample(Protocol):
     """Households with projection weights: a panel, or those that were measured."""
 
     @property
-    def market(self) -> NDArray[np.int64]:
+    def market(self) -> Ints:
         """Index of each household's market [households]."""
 
     @property
@@ -62,11 +60,11 @@ class Frequency:
         Expected raw panel households with so many exposures.
     """
 
-    probability: NDArray[np.float64]
-    households: NDArray[np.float64]
-    standard_error: NDArray[np.float64]
+    probability: Floats
+    households: Floats
+    standard_error: Floats
     universe_estimate: float
-    raw: NDArray[np.float64]
+    raw: Floats
 
     def reach(self, k: int = 1) -> float:
         """Return the projected households with k or more exposures."""
@@ -81,7 +79,7 @@ class Frequency:
         return 100.0 * float(self.standard_error[k]) / self.universe_estimate
 
 
-def exposure_chances(panel: Panel, spots: NDArray[np.int64]) -> NDArray[np.float64]:
+def exposure_chances(panel: Panel, spots: Ints) -> Floats:
     """Return each panel household's chances of 0 to 9 and of 10 or more exposures.
 
     Parameters
@@ -111,9 +109,7 @@ def exposure_chances(panel: Panel, spots: NDArray[np.int64]) -> NDArray[np.float
     return _over_households(household_chances, panel, minutes, spots, history, place, places)
 
 
-def misses_by_group(
-    panel: Panel, spots: NDArray[np.int64], group: NDArray[np.int64], groups: int
-) -> NDArray[np.float64]:
+def misses_by_group(panel: Panel, spots: Ints, group: Ints, groups: int) -> Floats:
     """Return each household's chance to miss all spots in each group of cells.
 
     Parameters
@@ -152,16 +148,14 @@ def _over_households(kernel: Callable[..., Any], panel: Panel, *settings: Any) -
         )
 
 
-def _places(panel: Panel, spots: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+def _places(panel: Panel, spots: Ints) -> tuple[Ints, int]:
     """Return each bought cell's number within its market, else -1, and the most cells of one."""
     bought = spots.reshape(len(panel.markets), -1) > 0
     number = bought.cumsum(axis=1)
     return np.where(bought, number - 1, -1).ravel(), int(number[:, -1].max(initial=0))
 
 
-def _checked(
-    panel: Panel, spots: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
+def _checked(panel: Panel, spots: Ints) -> tuple[Floats, Ints, Floats]:
     """Return minutes [entries], spots and history [cells], where no cell has too few."""
     spots = np.asarray(spots, dtype=np.int64)
     history = panel.minutes_of_cell()
@@ -177,7 +171,7 @@ def _checked(
     return panel.minutes, spots, history
 
 
-def count_frequency(panel: Panel, spots: NDArray[np.int64], *, seed: int = 0) -> Frequency:
+def count_frequency(panel: Panel, spots: Ints, *, seed: int = 0) -> Frequency:
     """Project the frequency distribution of a schedule to the universe, with its standard error.
 
     Parameters
@@ -199,7 +193,7 @@ def count_frequency(panel: Panel, spots: NDArray[np.int64], *, seed: int = 0) ->
     return project(panel, exposure_chances(panel, spots), seed=seed)
 
 
-def project(panel: Sample, chances: NDArray[np.float64], *, seed: int = 0) -> Frequency:
+def project(panel: Sample, chances: Floats, *, seed: int = 0) -> Frequency:
     """Project households' chances of exposure to the universe.
 
     Parameters
@@ -225,9 +219,7 @@ def project(panel: Sample, chances: NDArray[np.float64], *, seed: int = 0) -> Fr
     )
 
 
-def jackknife_error(
-    panel: Sample, values: NDArray[np.float64], *, seed: int = 0
-) -> NDArray[np.float64]:
+def jackknife_error(panel: Sample, values: Floats, *, seed: int = 0) -> Floats:
     """Return the standard errors of projected totals by a stratified delete-a-group jackknife.
 
     Each market is a stratum; its households are dealt into at most 20 groups; each group in

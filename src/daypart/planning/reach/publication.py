@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from daypart.planning.arrays import Bools, Floats, Ints
 from daypart.planning.reach.frequency import TOP, Z_80, Frequency
 
 MIN_HOUSEHOLDS = 50
@@ -22,7 +22,7 @@ def interval_80(mean: float, error: float, most: float = np.inf) -> tuple[float,
     return max(0.0, mean - width), min(most, mean + width)
 
 
-def markets_shown(raw_households: NDArray[np.int64], min_households: int) -> NDArray[np.bool_]:
+def markets_shown(raw_households: Ints, min_households: int) -> Bools:
     """Tell which markets' audience figures may be published beside their total.
 
     A single market below the threshold could be told from the total less the others, so the
@@ -131,7 +131,7 @@ def _bins(
     return bins
 
 
-def shares_of_100(amounts: Sequence[float] | NDArray[np.float64]) -> list[float]:
+def shares_of_100(amounts: Sequence[float] | Floats) -> list[float]:
     """Return percent shares with one decimal that sum to 100.0 exactly (largest remainder).
 
     Examples

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from daypart.errors import DaypartError, did_you_mean
 from daypart.insights.publication import crediting_text
+from daypart.planning.arrays import Ints
 from daypart.planning.brief.flight import broadcast_weeks
 from daypart.planning.panel.calibration import calibrate, describe
 from daypart.planning.panel.panel import ALL, Panel
@@ -33,8 +33,6 @@ from daypart.progress import SILENT, Progress
 from daypart.storage.location import PathLike
 
 METHODS = ("unbiased", "surrogate")
-
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

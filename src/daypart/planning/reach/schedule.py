@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from daypart.errors import DaypartError, did_you_mean
+from daypart.planning.arrays import Ints
 from daypart.planning.panel.panel import Panel
 from daypart.storage.files import kept_copy, read_json
 from daypart.storage.location import Location, PathLike, location
@@ -54,7 +54,7 @@ class Schedule:
         """All spots."""
         return sum(row[4] for row in self.rows)
 
-    def spots_by_cell(self, panel: Panel, mondays: Sequence[dt.date]) -> NDArray[np.int64]:
+    def spots_by_cell(self, panel: Panel, mondays: Sequence[dt.date]) -> Ints:
         """Sum spots by cell and week.
 
         Returns

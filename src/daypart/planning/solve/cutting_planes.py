@@ -10,15 +10,12 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from daypart.planning.arrays import Bools, Floats, Ints, Numbers
 from daypart.planning.problem.problem import Problem
 from daypart.planning.solve.interior import climb, tangent
 from daypart.planning.solve.master import Master, MasterSolution
 from daypart.planning.solve.objective import Objective
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 _ROUNDS = 400
 _STEPS = (0.3, 0.7)
@@ -101,11 +98,11 @@ class CuttingPlanes:
         self._least = problem.least.astype(np.float64)
         self.cut_at(self._least)
 
-    def value(self, spots: NDArray[np.floating] | Ints) -> float:
+    def value(self, spots: Numbers) -> float:
         """Return the objective of spots per column, in percent."""
         return self.objective.value(self.problem.by_cell(spots))
 
-    def honest_value(self, spots: NDArray[np.floating] | Ints) -> float:
+    def honest_value(self, spots: Numbers) -> float:
         """Return the figure that the objective stands for, of spots per column, in percent."""
         return self.objective.honest_value(self.problem.by_cell(spots))
 
@@ -198,9 +195,7 @@ class CuttingPlanes:
             bought |= self._needed(coefficients, lower, spots, ratio)
         return np.flatnonzero(bought)
 
-    def _needed(
-        self, coefficients: Floats, lower: float, spots: Floats, ratio: Floats
-    ) -> NDArray[np.bool_]:
+    def _needed(self, coefficients: Floats, lower: float, spots: Floats, ratio: Floats) -> Bools:
         """Return the best columns that could lift a limit to its least, twice over [columns]."""
         needed = np.zeros(len(spots), dtype=np.bool_)
         missing = lower - float(coefficients @ spots)
@@ -241,11 +236,11 @@ class CuttingPlanes:
             near, far = (middle, far) if kept else (near, middle)
         return np.asarray(best + near * (spots - best))
 
-    def slopes(self, spots: NDArray[np.floating] | Ints) -> Floats:
+    def slopes(self, spots: Numbers) -> Floats:
         """Return what one more spot adds in each column, to first order, in percent [columns]."""
         return self.slopes_of(self.objective, spots)
 
-    def slopes_of(self, objective: Objective, spots: NDArray[np.floating] | Ints) -> Floats:
+    def slopes_of(self, objective: Objective, spots: Numbers) -> Floats:
         """Return what one more spot adds to some objective, to first order [columns]."""
         _, slopes, _ = tangent(self.problem, objective, np.asarray(spots, dtype=np.float64))
         return slopes

@@ -9,15 +9,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from daypart.planning.arrays import Floats
 from daypart.planning.brief.brief import Brief
 from daypart.planning.solve.objective import Objective, reach_objective
 
 if TYPE_CHECKING:
     from daypart.planning.problem.problem import Problem
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

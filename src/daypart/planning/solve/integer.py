@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from daypart.planning.arrays import Ints
 from daypart.planning.problem.problem import Problem
 from daypart.planning.solve.cutting_planes import Continuous, CuttingPlanes
 from daypart.planning.solve.rounding import round_spots
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 NODES = 2000
 SECONDS = 60.0

@@ -11,13 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from daypart.planning.arrays import Bools, Floats, Ints
 from daypart.planning.problem.problem import Problem
 from daypart.planning.solve.objective import Objective
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 _STEPS = 60
 _INSIDE = 0.99
@@ -35,7 +32,7 @@ class _Market:
     cells: Ints
     first_of_cell: Ints
     cell_of_column: Ints
-    shared: NDArray[np.bool_]
+    shared: Bools
 
 
 @dataclass

@@ -6,12 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from daypart.planning.arrays import Floats, Ints
 from daypart.planning.problem.problem import Problem
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 _INFINITE = 1e30
 _BINDS = 1e-12

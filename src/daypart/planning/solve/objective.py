@@ -11,14 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from daypart.planning.arrays import Floats
 from daypart.planning.brief.brief import Brief
 from daypart.planning.panel.panel import Panel
 from daypart.planning.solve.surrogate import Surrogate
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Curve = Callable[[Floats, Floats], tuple[Floats, Floats]]
 """From mean exposures and shapes [households] to a value and its slope in the mean."""
 Bend = Callable[[Floats, Floats], Floats]

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from daypart.planning.arrays import Floats, Ints
 from daypart.planning.problem.problem import Problem
 from daypart.planning.solve.frequency_cap import AverageFrequency
 from daypart.planning.solve.interior import one_sided, tangent
 from daypart.planning.solve.objective import Objective
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 _ROUNDS = 6
 _MOVES = 20_000

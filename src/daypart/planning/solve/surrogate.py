@@ -14,12 +14,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from daypart.planning.arrays import Floats, Ints, Numbers
 from daypart.planning.panel.panel import Panel
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 HOUSEHOLDS_PER_CLUSTER = 60
 MOST_CLUSTERS = 12
@@ -79,7 +76,7 @@ class Surrogate:
         own = own_exposures(*self._entries, spots)
         return np.asarray(own + self.share * of_cluster[self.cluster], dtype=np.float64)
 
-    def exposure_chances(self, spots: NDArray[np.floating] | Ints, top: int) -> Floats:
+    def exposure_chances(self, spots: Numbers, top: int) -> Floats:
         """Return each household's chances of 0 .. top - 1 and of top or more exposures.
 
         Parameters

@@ -31,7 +31,7 @@ from daypart.planning.problem.problem import Problem
 from daypart.planning.solve.cutting_planes import CuttingPlanes
 from daypart.planning.solve.integer import find_whole_spots
 from daypart.planning.solve.objective import reach_objective
-from daypart.planning.solve.surrogate import fit_surrogate
+from daypart.planning.solve.surrogate_fit import fit_surrogate
 from daypart.viewing.dayparts import STANDARD_DAYPARTS
 
 Floats = NDArray[np.float64]

@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 
 from daypart.planning.brief.flight import DaypartClock
-from daypart.planning.delivery.replay import replay
 from daypart.planning.panel.panel import Market, Panel
-from daypart.planning.reach.frequency import count_frequency
+from daypart.planning.reach.exposure import count_frequency
 from daypart.synthetic.simulation import simulate
 from daypart.viewing.dayparts import STANDARD_DAYPARTS
 from daypart.viewing.ingest import ingest
+from replay import replay
 
 SESSION_MINUTES = 30
 MINUTES_A_WEEK = 1320

@@ -18,7 +18,7 @@ from daypart.planning.panel.reader import read_panel
 from daypart.planning.plan import plan
 from daypart.planning.reach.audience_counter import AudienceCounter
 from daypart.planning.reach.reach import reach
-from daypart.planning.solve.surrogate import fit_surrogate
+from daypart.planning.solve.surrogate_fit import fit_surrogate
 from daypart.runs.fit import fit
 from daypart.series.block import block_from_arrays
 from daypart.series.store import SeriesStore

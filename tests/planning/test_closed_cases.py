@@ -9,7 +9,7 @@ from planning_stores import brief_of, panel_of, problem_of
 from daypart.planning.problem.problem import LinearLimit
 from daypart.planning.solve.cutting_planes import CuttingPlanes
 from daypart.planning.solve.objective import make_objective
-from daypart.planning.solve.surrogate import fit_surrogate
+from daypart.planning.solve.surrogate_fit import fit_surrogate
 
 
 def test_a_published_television_plan_is_solved_to_its_published_optimum():

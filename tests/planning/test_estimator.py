@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from planning_stores import panel_of
 
-from daypart.planning.reach.frequency import count_frequency
+from daypart.planning.reach.exposure import count_frequency
 
 PANELS, HOUSEHOLDS, CELLS = 200, 600, 6
 SESSION, A_WEEK = 30, 1320

@@ -12,7 +12,8 @@ from planning_stores import panel_of
 from scipy.stats import beta, hypergeom
 
 from daypart.errors import DaypartError
-from daypart.planning.reach.frequency import TOP, count_frequency, exposure_chances, misses_by_group
+from daypart.planning.reach.exposure import count_frequency, exposure_chances, misses_by_group
+from daypart.planning.reach.frequency import TOP
 
 
 def test_two_independent_networks_of_30_and_40_percent_reach_58_percent():

@@ -14,15 +14,14 @@ from planning_stores import brief_of, panel_of, problem_of
 from daypart.planning.brief.limits import Limits
 from daypart.planning.outcome.shadow_prices import tell_prices
 from daypart.planning.problem.infeasible import most_spend, name_clash
-from daypart.planning.problem.problem import LinearLimit
-from daypart.planning.reach.frequency import count_frequency
+from daypart.planning.problem.problem import LinearLimit, limit_frequency
+from daypart.planning.reach.exposure import count_frequency
 from daypart.planning.solve.cutting_planes import CuttingPlanes
-from daypart.planning.solve.frequency_cap import limit_frequency
 from daypart.planning.solve.integer import find_whole_spots, some_whole_spots, spread_over_weeks
 from daypart.planning.solve.interior import climb, tangent
 from daypart.planning.solve.objective import make_objective, reach_objective
 from daypart.planning.solve.rounding import round_spots
-from daypart.planning.solve.surrogate import fit_surrogate
+from daypart.planning.solve.surrogate_fit import fit_surrogate
 
 
 def random_panel(seed, cells, households=12):

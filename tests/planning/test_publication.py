@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from planning_stores import panel_of
 
-from daypart.planning.reach.frequency import Frequency, count_frequency
+from daypart.planning.reach.exposure import count_frequency
+from daypart.planning.reach.frequency import Frequency
 from daypart.planning.reach.publication import (
     markets_shown,
     publish_distribution,

@@ -7,9 +7,9 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from daypart.planning.delivery.replay import replay
 from daypart.synthetic.simulation import simulate
 from daypart.viewing.ingest import ingest
+from replay import replay
 
 
 @pytest.mark.slow

@@ -12,9 +12,9 @@ import pytest
 
 from daypart import backtest, fit, ingest
 from daypart.engine.results.parts import read_results
-from daypart.planning.delivery.replay import replay
 from daypart.series.local_time import local_hours
 from daypart.series.store import SeriesStore
+from replay import replay
 
 DATA = Path(__file__).parents[1] / "data"
 TRIPS = DATA / "bikeshare_trips_2014.parquet"

@@ -13,24 +13,25 @@ from daypart.planning.arrays import Ints
 from daypart.planning.brief.brief import Brief, read_brief
 from daypart.planning.brief.flight import Week, broadcast_weeks
 from daypart.planning.brief.rate_card import read_rate_card
-from daypart.planning.outcome.assemble import Campaign, Optimum, report_plan
-from daypart.planning.outcome.plan_result import Plan, write_plan
+from daypart.planning.campaign import Campaign, Optimum
+from daypart.planning.exports.writers import write_plan
+from daypart.planning.outcome.assemble import report_plan
+from daypart.planning.outcome.plan_result import Plan
 from daypart.planning.panel.calibration import calibrate
 from daypart.planning.panel.panel import ALL, Panel
 from daypart.planning.panel.reader import read_panel
 from daypart.planning.problem.build import build_problem
 from daypart.planning.problem.infeasible import find_nearest_whole, name_clash
 from daypart.planning.problem.pins import name_cell
-from daypart.planning.problem.problem import Problem
+from daypart.planning.problem.problem import Problem, limit_frequency
 from daypart.planning.reach.audience_counter import AudienceCounter
 from daypart.planning.reach.publication import MIN_HOUSEHOLDS
 from daypart.planning.reach.schedule import Rows, Schedule, read_schedule
 from daypart.planning.solve.cutting_planes import Continuous, CuttingPlanes
-from daypart.planning.solve.frequency_cap import limit_frequency
 from daypart.planning.solve.integer import Whole, find_whole_spots, spread_over_weeks
 from daypart.planning.solve.min_cost import Cheapest, find_cheapest
 from daypart.planning.solve.objective import Objective, make_objective
-from daypart.planning.solve.surrogate import fit_surrogate
+from daypart.planning.solve.surrogate_fit import fit_surrogate
 from daypart.progress import SILENT, Progress
 from daypart.storage.files import make_folder
 from daypart.storage.location import PathLike

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from daypart.planning.delivery.asrun import COLUMNS
+from daypart.planning.exports.csv_tables import csv_text
 from daypart.storage.files import make_folder, write_json, write_text
 from daypart.storage.location import PathLike
 
@@ -118,13 +116,3 @@ def write_delivery(delivery: Delivery, out: PathLike) -> None:
     names = ["row", "reason", *COLUMNS]
     write_text(folder / "asrun_set_aside.csv", csv_text(names, delivery.rows_set_aside))
     write_json(folder / "delivery.json", delivery.to_dict())
-
-
-def csv_text(names: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    """Write rows as CSV, numbers with at most six decimals."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({k: round(v, 6) if isinstance(v, float) else v for k, v in row.items()})
-    return text.getvalue()

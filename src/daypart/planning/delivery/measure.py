@@ -13,8 +13,9 @@ from daypart.errors import DaypartError
 from daypart.insights.publication import crediting_text
 from daypart.planning.brief.flight import DaypartClock
 from daypart.planning.delivery.asrun import COLUMNS, AsRun, Flight, read_asrun, simulate_asrun
-from daypart.planning.delivery.delivered import Delivery, csv_text, write_delivery
+from daypart.planning.delivery.delivered import Delivery, write_delivery
 from daypart.planning.delivery.exposures import Exposures, count_exposures
+from daypart.planning.exports.csv_tables import csv_text
 from daypart.planning.panel.panel import ALL
 from daypart.planning.panel.reader import read_markets
 from daypart.planning.reach.frequency import project

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from daypart.planning.outcome.plan_result import Line, Plan
+from daypart.planning.outcome.plan_result import Line, Plan
+from daypart.storage.files import write_json
+from daypart.storage.location import PathLike
 
 SCHEMA_VERSION = "v3.0"
 _CREATED_BY = "daypart"
+
+
+def write_media_plan(plan: Plan, path: PathLike) -> None:
+    """Write a plan in the MediaPlan open standard, version 3.0.
+
+    Parameters
+    ----------
+    plan : Plan
+    path : path-like
+        The JSON file.
+    """
+    created_at = dt.datetime.now(dt.UTC).replace(microsecond=0)
+    write_json(path, media_plan(plan, created_at=created_at))
 
 
 def media_plan(plan: Plan, *, created_at: dt.datetime) -> dict[str, Any]:

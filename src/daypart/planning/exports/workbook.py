@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import xlsxwriter
+
+from daypart.planning.outcome.plan_result import Plan
 from daypart.storage.files import atomic_path
 from daypart.storage.location import PathLike
-
-if TYPE_CHECKING:
-    from daypart.planning.outcome.plan_result import Plan
 
 _MONEY, _WHOLE, _TENTH, _PERCENT, _TEXT = "money", "whole", "tenth", "percent", "text"
 _GAP = "gap"
@@ -51,8 +51,6 @@ class _Book:
     """A workbook with daypart's formats, and one way to write a table."""
 
     def __init__(self, path: str, name: str) -> None:
-        import xlsxwriter
-
         self.name = name
 
         self.book = xlsxwriter.Workbook(path, {"strings_to_numbers": False})

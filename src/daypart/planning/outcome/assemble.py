@@ -3,73 +3,30 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
 from daypart.planning.arrays import Ints
-from daypart.planning.brief.brief import Brief
-from daypart.planning.brief.flight import Week
+from daypart.planning.campaign import Campaign, Optimum
 from daypart.planning.outcome.certificate import certify, limiting
 from daypart.planning.outcome.comparison import find_curve, measure_sampling_gap, split_evenly
 from daypart.planning.outcome.definitions import DEFINITIONS, notes_of
-from daypart.planning.outcome.plan_result import Plan
+from daypart.planning.outcome.plan_result import Plan, plain
 from daypart.planning.outcome.shadow_prices import tell_prices
 from daypart.planning.outcome.tables import make_lines, summarise
 from daypart.planning.panel.calibration import describe
 from daypart.planning.problem.pins import name_cell
-from daypart.planning.problem.problem import Problem
-from daypart.planning.reach.audience_counter import AudienceCounter
 from daypart.planning.reach.publication import (
     SUPPRESSED,
     interval_80,
     publish_distribution,
     publish_reach,
 )
-from daypart.planning.solve.cutting_planes import Continuous, CuttingPlanes
-from daypart.planning.solve.integer import Whole
 
 _NEXT_TO_NOTHING = 0.01
 """The least that a spot costs: that of one that buys no impressions."""
-
-
-@dataclass(frozen=True)
-class Campaign:
-    """Everything that was read for a plan."""
-
-    brief: Brief
-    weeks: tuple[Week, ...]
-    counter: AudienceCounter
-    problem: Problem
-
-
-@dataclass(frozen=True)
-class Optimum:
-    """What the optimiser found, or what was given with the bound that it is held against.
-
-    Parameters
-    ----------
-    planes : CuttingPlanes
-    continuous : Continuous
-    whole : Whole
-    by_week : int array [columns, weeks]
-    evaluated : bool
-        True where the spots were given.
-    cost_bound : float, optional
-        No plan that costs less reaches the goal, where cost was minimised.
-    aim_percent : float, optional
-        What the model's reach had to be, so that the counted one is the goal.
-    """
-
-    planes: CuttingPlanes
-    continuous: Continuous
-    whole: Whole
-    by_week: Ints
-    evaluated: bool = False
-    cost_bound: float | None = None
-    aim_percent: float | None = None
 
 
 def report_plan(campaign: Campaign, optimum: Optimum, *, gap: float, min_households: int) -> Plan:
@@ -135,7 +92,7 @@ def report_plan(campaign: Campaign, optimum: Optimum, *, gap: float, min_househo
         reach_curve=_curve(campaign, optimum, enough),
         frequency_distribution=publish_distribution(counted, **limits),
         calibration=describe(counter.calibration),
-        brief=_echo(brief),
+        brief=plain(asdict(brief)),
         definitions=DEFINITIONS,
         notes=notes_of(
             panel,
@@ -204,20 +161,3 @@ def _curve(campaign: Campaign, optimum: Optimum, shown: bool) -> list[dict[str, 
             }
         )
     return rows
-
-
-def _echo(brief: Brief) -> dict[str, Any]:
-    echoed: dict[str, Any] = _plain(asdict(brief))
-    return echoed
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, Path) or hasattr(value, "isoformat"):
-        return str(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

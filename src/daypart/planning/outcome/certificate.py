@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from daypart.planning.arrays import Ints
+from daypart.planning.campaign import Campaign, Optimum
 from daypart.planning.problem.infeasible import PINS, broken_limits, most_spend
-
-if TYPE_CHECKING:
-    from daypart.planning.outcome.assemble import Campaign, Optimum
 
 _BINDS = 1e-6
 

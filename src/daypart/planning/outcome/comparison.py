@@ -10,13 +10,12 @@ from daypart.errors import DaypartError
 from daypart.planning.arrays import Ints
 from daypart.planning.brief.brief import Brief
 from daypart.planning.panel.panel import Panel
-from daypart.planning.problem.problem import Problem
-from daypart.planning.reach.frequency import count_frequency
+from daypart.planning.problem.problem import Problem, limit_frequency
+from daypart.planning.reach.exposure import count_frequency
 from daypart.planning.solve.cutting_planes import CuttingPlanes
-from daypart.planning.solve.frequency_cap import limit_frequency
 from daypart.planning.solve.integer import some_whole_spots
 from daypart.planning.solve.objective import make_objective
-from daypart.planning.solve.surrogate import fit_surrogate
+from daypart.planning.solve.surrogate_fit import fit_surrogate
 
 CURVE = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3, 1.5)
 """Budgets of the reach curve, as shares of the brief's."""

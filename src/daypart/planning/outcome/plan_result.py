@@ -1,17 +1,12 @@
-"""A finished plan: its figures, and the files it is written to."""
+"""A finished plan: its lines, its figures and their summary in sentences."""
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-import io
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
-
-from daypart.storage.files import make_folder, write_json, write_text
-from daypart.storage.location import PathLike
 
 
 @dataclass(frozen=True)
@@ -143,51 +138,24 @@ class Plan:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as plain lists, texts and numbers; what is not finite is null."""
-        plain: dict[str, Any] = _finite(asdict(self))
-        return plain
+        content: dict[str, Any] = plain(asdict(self))
+        return content
 
 
-def write_plan(plan: Plan, out: PathLike) -> None:
-    """Write `plan.json`, `plan.csv`, `reach_curve.csv`, `plan.xlsx` and `mediaplan.json`.
+def plain(value: Any) -> Any:
+    """Return a value as lists, texts and numbers; a number that is not finite becomes None.
 
-    Raises
-    ------
-    DaypartError
-        Where the folder can't be written to.
+    Examples
+    --------
+    >>> plain({"days": (1, math.inf), "path": Path("rates.csv")})
+    {'days': [1, None], 'path': 'rates.csv'}
     """
-    from daypart.planning.exports.mediaplan import media_plan
-    from daypart.planning.exports.workbook import write_workbook
-
-    folder = make_folder(out)
-    names = [f.name for f in fields(Line)]
-    write_text(folder / "plan.csv", _csv(names, [asdict(line) for line in plan.lines]))
-    names = ["budget", "spent", "reach_percent", "lo_80", "hi_80"]
-    write_text(folder / "reach_curve.csv", _csv(names, plan.reach_curve))
-    write_workbook(plan, folder / "plan.xlsx")
-    created_at = dt.datetime.now(dt.UTC).replace(microsecond=0)
-    write_json(folder / "mediaplan.json", media_plan(plan, created_at=created_at))
-    write_json(folder / "plan.json", plan.to_dict())
-
-
-def _csv(names: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow(
-            {
-                name: round(value, 6) if isinstance(value, float) else value
-                for name, value in row.items()
-            }
-        )
-    return text.getvalue()
-
-
-def _finite(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [plain(item) for item in value]
+    if isinstance(value, Path | dt.date):
+        return str(value)
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -13,7 +13,7 @@ from daypart.planning.outcome.plan_result import Line
 from daypart.planning.panel.panel import Panel
 from daypart.planning.reach.audience_counter import AudienceCounter
 from daypart.planning.reach.breakdown import Misses, reach_by_group, reach_by_stratum
-from daypart.planning.reach.frequency import exposure_chances
+from daypart.planning.reach.exposure import exposure_chances
 from daypart.planning.reach.publication import (
     SUPPRESSED,
     Published,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from daypart.planning.arrays import Floats, Ints, Numbers
-from daypart.planning.solve.frequency_cap import AverageFrequency
+from daypart.planning.brief.brief import Brief
+from daypart.planning.solve.objective import Objective, reach_objective
 
 _LARGE = 2000
 """Columns above which solvers look at some of them, and tell markets apart only."""
@@ -43,6 +44,46 @@ class LinearLimit:
     def line(self) -> str:
         """The brief's line that set it."""
         return self.asked_as or self.setting
+
+
+@dataclass(frozen=True)
+class AverageFrequency:
+    """Average frequency of the target is at most `most`.
+
+    This limit is not linear, yet convex: impressions / reached households <= F is the same as
+    F x reach - GRP >= 0, and reach is concave.
+
+    Parameters
+    ----------
+    most : float
+        Exposures per household reached.
+    reach : Objective
+        Reach 1+ of the optimiser's model.
+    grp : float array [columns]
+        Of one spot, over all markets of the brief.
+    setting : str
+        The limit as the brief writes it.
+    """
+
+    most: float
+    reach: Objective
+    grp: Floats
+    setting: str
+
+    def room(self, spots: Floats, by_cell: Floats) -> float:
+        """Return how many GRP more the reach of a schedule could bear.
+
+        Parameters
+        ----------
+        spots : float array [columns]
+        by_cell : float array [cells]
+            The same spots.
+        """
+        return self.most * self.reach.value(by_cell) - float(self.grp @ spots)
+
+    def keeps(self, spots: Floats, by_cell: Floats, tolerance: float = 1e-6) -> bool:
+        """Tell whether a schedule keeps the limit."""
+        return self.room(spots, by_cell) >= -tolerance * max(1.0, float(self.grp @ spots))
 
 
 @dataclass(frozen=True)
@@ -155,3 +196,23 @@ def weeks_of_columns(periods: tuple[tuple[int, ...], ...], period: Ints, weeks: 
     for number, members in enumerate(periods):
         member[number, list(members)] = 1
     return member[period]
+
+
+def limit_frequency(problem: Problem, brief: Brief, objective: Objective) -> Problem:
+    """Give a problem the brief's limit on average frequency, on an objective's model of reach.
+
+    Parameters
+    ----------
+    problem : Problem
+    brief : Brief
+    objective : Objective
+        Where it is reach 1+ itself, the limit shares it.
+    """
+    most = brief.limits.max_average_frequency
+    if not np.isfinite(most):
+        return problem
+    surrogate = objective.model
+    reach = objective if objective.is_reach else reach_objective(surrogate)
+    grp = 100.0 * problem.impressions / surrogate.universe_estimate
+    setting = f"limits.max_average_frequency = {most:g}"
+    return replace(problem, frequency=AverageFrequency(most, reach, grp, setting))

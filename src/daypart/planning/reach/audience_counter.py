@@ -9,13 +9,8 @@ import numpy as np
 from daypart.planning.arrays import Floats, Ints
 from daypart.planning.panel.calibration import Calibration
 from daypart.planning.panel.panel import Panel
-from daypart.planning.reach.frequency import (
-    TOP,
-    Frequency,
-    count_frequency,
-    jackknife_variances,
-    project,
-)
+from daypart.planning.reach.exposure import count_frequency
+from daypart.planning.reach.frequency import TOP, Frequency, jackknife_variances, project
 from daypart.planning.solve.surrogate import Surrogate
 
 

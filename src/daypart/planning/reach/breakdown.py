@@ -10,7 +10,8 @@ import numpy as np
 
 from daypart.planning.arrays import Floats, Ints
 from daypart.planning.reach.audience_counter import AudienceCounter
-from daypart.planning.reach.frequency import jackknife_error, jackknife_variances, misses_by_group
+from daypart.planning.reach.exposure import misses_by_group
+from daypart.planning.reach.frequency import jackknife_error, jackknife_variances
 from daypart.planning.reach.publication import SUPPRESSED, Published, interval_80, markets_shown
 
 

@@ -28,7 +28,7 @@ from daypart.planning.reach.publication import (
     publish_reach,
 )
 from daypart.planning.reach.schedule import NO_WEEK, Rows, Schedule, read_schedule
-from daypart.planning.solve.surrogate import fit_surrogate
+from daypart.planning.solve.surrogate_fit import fit_surrogate
 from daypart.progress import SILENT, Progress
 from daypart.storage.location import PathLike
 

@@ -14,7 +14,7 @@ from daypart.planning.delivery.asrun import Airing, Flight, read_asrun, simulate
 from daypart.planning.delivery.exposures import count_exposures
 from daypart.planning.panel.panel import ALL, Panel
 from daypart.planning.panel.reader import read_markets, read_panel
-from daypart.planning.reach.frequency import count_frequency
+from daypart.planning.reach.exposure import count_frequency
 from daypart.storage.location import PathLike
 
 SPOTS = (30, 60, 120, 240)

@@ -70,7 +70,8 @@ class Account:
         return [names[type(each)] for each in self.orders if each.child.id == identity]
 
     def lose_host_of(self, identity):
-        self.service.machine.lose_host(self.child(identity).host, self.now)
+        machine = self.service.machine
+        machine.lose_host(machine.host_of[self.child(identity)], self.now)
         self.take_orders()
 
     def has_ended(self, identity):

@@ -67,7 +67,7 @@ def disturb(account, jobs, what, which):
     elif running:
         child = running[which % len(running)]
         if what == "lose":
-            if child.host is not None:
+            if child in account.service.machine.host_of:
                 account.lose_host_of(child.id)
         else:
             account.end(child.id, {"succeed": 0, "fail": 1, "interrupt": 75}[what])
@@ -81,9 +81,9 @@ def check(account):
         assert (job.status in ENDED) == all(child.state in ENDED for child in job.children)
         for child in job.children:
             assert len(child.attempts) <= job.request.strategy.attempts
-            assert (child.host is not None) == (child.state in ON_A_HOST)
+            assert (child in machine.host_of) == (child.state in ON_A_HOST)
             if child.state == "RUNNABLE":
-                assert child in job.queue.waiting
+                assert child in machine.queues[job.request.queue].waiting
     for environment in machine.environments.values():
         assert environment.vcpus <= 16
         for host in environment.hosts.values():

@@ -82,7 +82,7 @@ def test_errors_are_json_too(tmp_path, capsys):
         (["fit", "/none", "--run", "/tmp/none-run"], "/none: no store here"),
         (["status", "/none"], "/none: no run here"),
         (["import", "/none.csv", "--into", "/tmp/none-store"], "/none.csv: no such file"),
-        (["fit", "ftp://bucket/store", "--run", "run"], "ftp:// is not served"),
+        (["fit", "ftp://bucket/store", "--run", "run"], "ftp:// is not supported"),
         (["simulate", "/proc/daypart", "--weeks", "2"], "can't be written to"),
         (["simulate", "/tmp/x", "--markets", "211"], "210"),
         (["demo", "--size", "huge"], "small"),

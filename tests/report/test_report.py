@@ -327,7 +327,7 @@ def test_a_report_needs_none_of_its_inputs_but_the_store(inputs, tmp_path, name)
         ("backtest", None, "no such file"),
         ("forecast", None, "no such file"),
         ("truth", None, "no such file"),
-        ("plan", "[]", "holds no JSON object"),
+        ("plan", "[]", "is not a JSON object"),
         ("plan", "{}", "no 'status'"),
         ("forecast", "not parquet", "not a readable Parquet file"),
     ],

@@ -22,7 +22,7 @@ def file(request, tmp_path):
     return location(request.getfixturevalue("bucket")) / "run" / "driver.lock"
 
 
-def test_the_second_is_told_who_holds_it_until_the_first_lets_go(file):
+def test_a_second_process_learns_the_holder_until_the_first_releases_the_lease(file):
     first, second = Lease(file), Lease(file)
     assert first.take() is None
     assert second.take() == holder_of(file)
@@ -33,7 +33,7 @@ def test_the_second_is_told_who_holds_it_until_the_first_lets_go(file):
     second.release()
 
 
-def test_of_many_that_take_it_at_once_one_gets_it(file):
+def test_one_of_many_that_take_the_lease_at_once_gets_it(file):
     leases = [Lease(file) for _ in range(6)]
     barrier, got = threading.Barrier(6), []
 
@@ -51,7 +51,7 @@ def test_of_many_that_take_it_at_once_one_gets_it(file):
     got[0].release()
 
 
-def test_it_is_renewed_while_its_holder_lives(file):
+def test_a_lease_is_renewed_while_its_holder_lives(file):
     lease = Lease(file, seconds=1.5)
     assert lease.take() is None
     before = holder_of(file)
@@ -61,7 +61,7 @@ def test_it_is_renewed_while_its_holder_lives(file):
     lease.release()
 
 
-def test_one_that_was_not_renewed_in_time_is_free(file):
+def test_a_lease_that_was_not_renewed_in_time_is_free(file):
     elsewhere = replace(Holder.this_process(30.0), namespace="another machine")
     write_json(file, asdict(replace(elsewhere, renewed=time.time() - 5)))
     assert 20 < holder_of(file).seconds_left() < 26
@@ -72,7 +72,7 @@ def test_one_that_was_not_renewed_in_time_is_free(file):
     lease.release()
 
 
-def test_that_of_a_process_that_was_killed_on_this_machine_is_free_at_once(file):
+def test_the_lease_of_a_process_killed_on_this_machine_is_free_at_once(file):
     code = (
         "import sys, time\n"
         "from daypart.storage.lease import Lease; from daypart.storage.location import location\n"
@@ -92,7 +92,7 @@ def test_that_of_a_process_that_was_killed_on_this_machine_is_free_at_once(file)
     lease.release()
 
 
-def test_a_holder_that_was_taken_for_dead_learns_it_and_leaves_the_new_one_alone(file):
+def test_a_holder_considered_dead_learns_of_its_loss_and_leaves_the_new_holder_alone(file):
     lost = threading.Event()
     first = Lease(file, on_lost=lost.set, seconds=0.5)
     assert first.take() is None
@@ -103,7 +103,7 @@ def test_a_holder_that_was_taken_for_dead_learns_it_and_leaves_the_new_one_alone
     assert holder_of(file) == second
 
 
-def test_a_file_that_says_nothing_of_a_holder_is_free(file):
+def test_a_file_without_a_holder_is_free(file):
     write_text(file, "not JSON")
     lease = Lease(file)
     assert lease.take() is None

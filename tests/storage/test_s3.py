@@ -1,4 +1,4 @@
-"""On S3 everything reads and writes as on disk, and of two that race one wins."""
+"""Reads and writes on S3 behave as on disk, and one of two concurrent writers wins."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from daypart.storage.tables import open_parquet, read_table, read_tables, write_
 pytestmark = pytest.mark.server
 
 
-def test_a_text_comes_back_as_it_went(bucket):
+def test_a_text_is_read_as_it_was_written(bucket):
     file = location(bucket) / "a folder" / "San%20José.txt"
     assert not file.exists()
     write_text(file, "Ærø")
@@ -35,14 +35,14 @@ def test_a_text_comes_back_as_it_went(bucket):
         file.read_bytes()
 
 
-def test_what_is_missing_is_told_as_on_disk(bucket):
+def test_a_missing_object_is_reported_as_a_missing_file(bucket):
     with pytest.raises(DaypartError, match=f"{bucket}/run.json: no such file"):
         read_json(f"{bucket}/run.json")
     with pytest.raises(DaypartError, match=f"{bucket}/t.parquet: no such file"):
         read_table(f"{bucket}/t.parquet")
 
 
-def test_a_write_that_fails_leaves_the_old_object(bucket):
+def test_a_failed_write_leaves_the_old_object(bucket):
     write_text(f"{bucket}/a.txt", "old")
 
     def fail_halfway() -> None:
@@ -76,10 +76,10 @@ def count_bytes(monkeypatch) -> list[int]:
 
     fetched: list[int] = []
     for name in ("get_end", "get_range"):
-        ask = getattr(s3, name)
+        request = getattr(s3, name)
 
-        def counted(*given, ask=ask):
-            answer = ask(*given)
+        def counted(*given, request=request):
+            answer = request(*given)
             fetched.append(len(answer[0] if isinstance(answer, tuple) else answer))
             return answer
 
@@ -87,7 +87,7 @@ def count_bytes(monkeypatch) -> list[int]:
     return fetched
 
 
-def test_a_table_that_is_replaced_while_it_is_read_is_no_mixture_of_two(bucket):
+def test_a_table_that_is_replaced_while_it_is_read_is_refused(bucket):
     file = f"{bucket}/t.parquet"
     tables = [pa.table({"n": np.random.default_rng(k).random(400_000)}) for k in (1, 2)]
     write_table(file, tables[0])
@@ -97,7 +97,7 @@ def test_a_table_that_is_replaced_while_it_is_read_is_no_mixture_of_two(bucket):
             opened.read()
 
 
-def test_tables_are_read_in_their_order(bucket):
+def test_tables_are_read_in_the_given_order(bucket):
     for i in range(40):
         write_table(f"{bucket}/parts/{i:02d}.parquet", pa.table({"n": [i]}))
     files = list((location(bucket) / "parts").glob("*.parquet"))
@@ -105,7 +105,7 @@ def test_tables_are_read_in_their_order(bucket):
     assert read == list(range(40))
 
 
-def test_a_listing_takes_a_request_for_a_thousand_and_stops_at_the_folder(bucket):
+def test_a_listing_spans_several_requests_and_stops_at_the_folder(bucket):
     folder = location(bucket) / "run"
     put_many(folder, [f"parts/{i:06d}-{j:05d}.parquet" for i in range(60) for j in range(20)])
     put_many(folder, ["parts.parquet", "parts/deep/000001-00000.parquet", "parts-too/x.parquet"])
@@ -126,24 +126,24 @@ def put_many(folder: S3Path, names: list[str]) -> None:
         list(pool.map(lambda name: write_text(folder / name, "x"), names))
 
 
-def test_what_was_listed_is_not_asked_for_again(bucket, monkeypatch):
+def test_a_listed_object_needs_no_second_request_for_its_size(bucket, monkeypatch):
     write_text(f"{bucket}/a.txt", "12345")
     (listed,) = location(bucket).iterdir()
     from daypart.storage import s3
 
-    monkeypatch.setattr(s3, "head", lambda path: pytest.fail("asked again"))
+    monkeypatch.setattr(s3, "head", lambda *_: pytest.fail("requested again"))
     assert listed.stat().st_size == 5
     assert listed.stat().st_mtime > 1e9
 
 
-def test_many_files_are_deleted_and_those_gone_already_are_no_error(bucket):
+def test_many_files_are_deleted_and_a_missing_one_is_not_an_error(bucket):
     put_many(location(bucket), [f"old/{i:04d}" for i in range(1100)])
     files = list((location(bucket) / "old").iterdir())
     delete_files([*files, location(bucket) / "never.txt"])
     assert not (location(bucket) / "old").is_dir()
 
 
-def test_of_many_that_create_a_file_at_once_one_succeeds(bucket):
+def test_one_of_many_that_create_a_file_at_once_succeeds(bucket):
     starts = threading.Barrier(12)
 
     def create(number: int) -> bool:
@@ -156,7 +156,7 @@ def test_of_many_that_create_a_file_at_once_one_succeeds(bucket):
     assert read_json(f"{bucket}/claim.json") == {"by": created.index(True)}
 
 
-def test_no_count_is_lost_when_processes_count_in_one_file(bucket):
+def test_no_update_is_lost_when_processes_update_one_file(bucket):
     assert create_json(f"{bucket}/count.json", {"count": 0})
     context = multiprocessing.get_context("spawn")
     counters = [
@@ -180,7 +180,7 @@ def count_up(file: str, times: int) -> None:
                 break
 
 
-def test_a_version_that_is_gone_is_not_replaced(bucket):
+def test_a_missing_version_is_not_replaced(bucket):
     assert replace_json(f"{bucket}/none.json", {"a": 1}, '"0"') is None
     assert read_versioned(f"{bucket}/none.json") is None
 
@@ -198,7 +198,7 @@ def test_a_version_that_is_gone_is_not_replaced(bucket):
         ({"AWS_ENDPOINT_URL": "http://no.such.host.invalid"}, "invalid can't be reached"),
     ],
 )
-def test_what_keeps_us_from_a_bucket_is_told_in_one_line(
+def test_an_unusable_bucket_is_reported_in_one_line_with_a_hint(
     bucket, monkeypatch, tmp_path, changes, message
 ):
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
@@ -208,18 +208,18 @@ def test_what_keeps_us_from_a_bucket_is_told_in_one_line(
             monkeypatch.delenv(name)
         else:
             monkeypatch.setenv(name, value)
-    with pytest.raises(DaypartError, match=message) as told:
+    with pytest.raises(DaypartError, match=message) as raised:
         read_json(f"{bucket}/run/run.json")
-    assert "\n" not in str(told.value)
-    assert told.value.hint
+    assert "\n" not in str(raised.value)
+    assert raised.value.hint
 
 
-def test_a_missing_bucket_is_told(bucket):
+def test_a_missing_bucket_is_named(bucket):
     with pytest.raises(DaypartError, match="s3://no-such-bucket-here: no such bucket"):
         read_json("s3://no-such-bucket-here/run/run.json")
 
 
-def test_a_profile_of_the_aws_folder_is_used(bucket, monkeypatch, tmp_path):
+def test_a_profile_in_the_aws_folder_is_used(bucket, monkeypatch, tmp_path):
     lines = ["[elsewhere]"]
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         lines.append(f"{name.lower()} = {os.environ[name]}")

@@ -1,4 +1,4 @@
-"""S3 that fails, dawdles or loses answers delays the work and changes nothing of its result."""
+"""Failures, delays and lost answers of S3 delay the work and do not change its result."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def faulty(s3_server, bucket, monkeypatch):
         yield proxy
 
 
-def test_what_is_written_and_read_through_faults_is_right(faulty, bucket):
+def test_tables_survive_faults_in_writes_and_reads(faulty, bucket):
     faulty.rates = EVERY_FAULT
     table = pa.table({"n": range(3000)})
 
@@ -47,7 +47,7 @@ def test_what_is_written_and_read_through_faults_is_right(faulty, bucket):
 
 
 @pytest.mark.parametrize("fault", ["busy", "throttled", "done_but_failed", "lost", "cut"])
-def test_a_file_is_created_once_and_who_created_it_knows(faulty, bucket, fault):
+def test_a_file_is_created_once_and_its_creator_learns_of_it(faulty, bucket, fault):
     faulty.rates = {fault: 0.4}
 
     def create_all(by: int) -> list[bool]:
@@ -57,11 +57,11 @@ def test_a_file_is_created_once_and_who_created_it_knows(faulty, bucket, fault):
         created = list(pool.map(create_all, range(3)))
     faulty.rates = {}
     for i in range(8):
-        told = [by for by in range(3) if created[by][i]]
-        assert told == [read_json(f"{bucket}/{i}.json")["by"]]
+        creators = [by for by in range(3) if created[by][i]]
+        assert creators == [read_json(f"{bucket}/{i}.json")["by"]]
 
 
-def test_counting_through_failures_that_do_nothing_loses_none(faulty, bucket):
+def test_no_update_is_lost_through_failed_requests(faulty, bucket):
     file = f"{bucket}/count.json"
     assert create_json(file, {"count": 0})
     faulty.rates = {"busy": 0.2, "throttled": 0.2, "slow": 0.05}
@@ -77,12 +77,12 @@ def test_counting_through_failures_that_do_nothing_loses_none(faulty, bucket):
     assert read_json(file) == {"count": 24}
 
 
-def test_a_server_that_stays_busy_is_told_in_one_line(faulty, bucket, monkeypatch):
+def test_a_server_that_stays_busy_is_reported_in_one_line(faulty, bucket, monkeypatch):
     from daypart.storage import s3
 
     monkeypatch.setattr(s3, "_RETRIES", 2)
     faulty.rates = {"busy": 1.0}
-    with pytest.raises(DaypartError, match="S3 kept answering 503; what is done is saved; run"):
+    with pytest.raises(DaypartError, match="S3 kept answering 503; finished work is saved; run"):
         write_text(f"{bucket}/a.txt", "a")
     faulty.rates = {}
     assert not location(f"{bucket}/a.txt").exists()

@@ -1,10 +1,12 @@
-"""Files appear whole or not at all, and what is wrong with a path is told in one line."""
+"""Files appear whole or not at all, and an unusable path is reported in one line."""
 
 from __future__ import annotations
 
 import os
 import sys
+from datetime import date
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import example, given
@@ -16,6 +18,7 @@ from daypart.storage.files import (
     delete_files,
     is_temporary,
     make_folder,
+    plain,
     read_json,
     read_toml,
     remove_unfinished,
@@ -23,10 +26,10 @@ from daypart.storage.files import (
 )
 from daypart.storage.location import file_name_of, location
 from daypart.storage.sizes import parse_size
-from daypart.storage.tables import read_table, write_table
+from daypart.storage.tables import read_table, write_csv, write_table
 
 
-def test_a_write_that_fails_leaves_the_old_file(tmp_path):
+def test_a_failed_write_leaves_the_old_file(tmp_path):
     target = tmp_path / "a.txt"
     write_text(target, "old")
 
@@ -41,7 +44,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_what_a_killed_write_left_is_removed(tmp_path):
+def test_the_temporary_file_of_a_killed_write_is_removed(tmp_path):
     left = tmp_path / ".writing-abc-a.parquet"
     left.write_text("half")
     assert is_temporary(left)
@@ -70,7 +73,7 @@ def test_sizes_are_read_in_common_units(text, size):
 
 
 @pytest.mark.parametrize("text", ["", "GB", "-1GB", "0MB", "1 parsec", "1e9"])
-def test_what_is_no_size_is_refused(text):
+def test_a_text_that_is_not_a_size_is_refused(text):
     with pytest.raises(DaypartError, match="is not a size"):
         parse_size(text)
 
@@ -88,21 +91,21 @@ def test_an_unwritable_folder_is_named(tmp_path):
         make_folder(tmp_path / "new")
 
 
-def test_a_folder_where_nothing_can_be_made_is_named():
+def test_a_folder_that_can_not_be_made_is_named():
     with pytest.raises(DaypartError, match="can't be written to"):
         make_folder("/proc/daypart")
 
 
-def test_a_uri_that_is_not_served_is_named():
-    with pytest.raises(DaypartError, match="ftp:// is not served"):
+def test_a_uri_of_an_unknown_scheme_is_named():
+    with pytest.raises(DaypartError, match="ftp:// is not supported"):
         location("ftp://bucket/store")
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "no such file"), ("{", "not readable as JSON"), ("[1]", "holds no JSON object")],
+    [(None, "no such file"), ("{", "not readable as JSON"), ("[1]", "is not a JSON object")],
 )
-def test_what_is_wrong_with_a_json_file_is_told(tmp_path, content, message):
+def test_an_unusable_json_file_is_named_with_the_reason(tmp_path, content, message):
     path = tmp_path / "run.json"
     if content is not None:
         path.write_text(content)
@@ -113,7 +116,7 @@ def test_what_is_wrong_with_a_json_file_is_told(tmp_path, content, message):
 @pytest.mark.parametrize(
     ("content", "message"), [(None, "no such file"), ("a = ", "not readable as TOML")]
 )
-def test_what_is_wrong_with_a_toml_file_is_told(tmp_path, content, message):
+def test_an_unusable_toml_file_is_named_with_the_reason(tmp_path, content, message):
     path = tmp_path / "brief.toml"
     if content is not None:
         path.write_text(content)
@@ -121,7 +124,7 @@ def test_what_is_wrong_with_a_toml_file_is_told(tmp_path, content, message):
         read_toml(path)
 
 
-def test_a_table_without_the_wanted_column_says_what_it_has(tmp_path):
+def test_a_table_without_a_requested_column_lists_its_columns(tmp_path):
     path = tmp_path / "t.parquet"
     write_table(path, pa.table({"market": ["501"], "weight": [1.0]}))
     assert read_table(path, ["weight"]).column("weight").to_pylist() == [1.0]
@@ -129,7 +132,7 @@ def test_a_table_without_the_wanted_column_says_what_it_has(tmp_path):
         read_table(path, ["wieght"])
 
 
-def test_floating_point_columns_are_written_without_a_dictionary_others_with_one(tmp_path):
+def test_only_floating_point_columns_are_written_without_a_dictionary(tmp_path):
     import pyarrow.parquet as pq
 
     table = pa.table(
@@ -149,15 +152,36 @@ def test_floating_point_columns_are_written_without_a_dictionary_others_with_one
     assert coded == {"market", "flags.list.element", "span.name"}
 
 
-def test_the_nearest_of_many_names_comes_first_and_the_list_is_short():
+def test_rows_and_tables_are_written_as_csv(tmp_path):
+    rows = [{"network": "A, B", "spots": 3}, {"network": "C", "spots": None}]
+    write_csv(tmp_path / "rows.csv", rows)
+    write_csv(tmp_path / "chosen.csv", [{**row, "more": 1} for row in rows], ["network", "spots"])
+    assert (tmp_path / "rows.csv").read_text() == 'network,spots\n"A, B",3\nC,\n'
+    assert (tmp_path / "chosen.csv").read_text() == (tmp_path / "rows.csv").read_text()
+    write_csv(tmp_path / "table.csv", pa.Table.from_pylist(rows))
+    assert (tmp_path / "table.csv").read_text().splitlines()[1:] == ['"A, B",3', '"C",']
+
+
+def test_floats_in_csv_are_rounded_to_the_given_decimals(tmp_path):
+    write_csv(tmp_path / "rows.csv", [{"reach": 0.123456789, "spots": 2}], decimals=6)
+    assert (tmp_path / "rows.csv").read_text() == "reach,spots\n0.123457,2\n"
+
+
+def test_values_become_what_json_knows():
+    content = plain(
+        {1: {np.float64("inf")}, "path": location("s3://audience/a"), "date": date(2026, 1, 5)}
+    )
+    assert content == {"1": [None], "path": "s3://audience/a", "date": "2026-01-05"}
+
+
+def test_the_nearest_of_many_names_comes_first_and_the_list_is_cut():
     hint = did_you_mean("network_3O", [f"network_{i}" for i in range(40)])
     assert hint.startswith("did you mean network_3")
     assert hint.endswith("and 28 more")
     assert did_you_mean("x", []) == "there are none"
 
 
-def test_a_store_on_disk_asks_for_no_library_of_s3(tmp_path, monkeypatch):
-    """A base install has none; deleting what a store no longer names once asked for it."""
+def test_files_on_disk_are_deleted_without_the_library_for_s3(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "obstore", None)
     (tmp_path / "old").touch()
     delete_files([tmp_path / "old", tmp_path / "gone already"])

@@ -1,77 +1,96 @@
-"""What DescribeJobs and ListJobs answer of a job or of a child."""
+"""The answers of DescribeJobs and ListJobs on a job or a child."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from daypart.batch_emulator.jobs import RUNNABLE, Attempt, Child, Job
+from daypart.batch_emulator.jobs import Attempt, Child, Job
+from daypart.batch_emulator.machine import BatchMachine
 from daypart.batch_emulator.retry import RetryStrategy
 
 
 def milliseconds(seconds: float) -> int:
-    """Return an instant as the API writes it."""
+    """Return a time as the API writes it."""
     return int(seconds * 1000)
 
 
 def arn(region: str, kind: str, name: str) -> str:
-    """Return a name of the form that Amazon gives."""
+    """Return an Amazon resource name.
+
+    Parameters
+    ----------
+    region, kind, name : str
+    """
     return f"arn:aws:batch:{region}:000000000000:{kind}/{name}"
 
 
-def describe_job(job: Job, region: str, now: float, lag: float) -> dict[str, Any]:
-    """Return the JobDetail of an array's parent or of a plain job."""
-    if job.request.size is None:
-        return describe_child(job.children[0], region, now)
-    job.renew_summary(now, lag)
-    detail = _head(job, region, job.id) | {
-        "status": job.status,
-        "arrayProperties": {
-            "size": job.request.size,
-            "statusSummary": dict(job.shown_counts),
-            "statusSummaryLastUpdatedAt": milliseconds(job.shown_at),
-        },
-    }
-    return detail | _ends(job.status_reason, None, job.stopped_at)
+@dataclass(frozen=True)
+class JobAnswers:
+    """The answers of an account on its jobs and their children.
 
+    Parameters
+    ----------
+    machine : BatchMachine
+    region : str
+    """
 
-def describe_child(child: Child, region: str, now: float) -> dict[str, Any]:
-    """Return the JobDetail of a child, or of a plain job."""
-    job = child.job
-    detail = _head(job, region, child.id) | {
-        "status": child.state,
-        "attempts": [_attempt(each) for each in child.attempts],
-    }
-    if job.request.size is not None:
-        detail["arrayProperties"] = {"index": child.index}
-    if child.attempts:
-        detail["container"] |= _ending(child.attempts[-1])
-    return detail | _ends(status_reason(child, now), child.started_at, child.stopped_at)
+    machine: BatchMachine
+    region: str
 
+    def detail(self, found: Job | Child, now: float) -> dict[str, Any]:
+        """Return the JobDetail of an array's parent, of a plain job or of a child.
 
-def summarise_job(job: Job, region: str, now: float) -> dict[str, Any]:
-    """Return the JobSummary of an array's parent or of a plain job."""
-    if job.request.size is None:
-        return summarise_child(job.children[0], region, now)
-    summary = _summary_head(job, region, job.id) | {"status": job.status}
-    summary["arrayProperties"] = {"size": job.request.size}
-    return summary | _ends(job.status_reason, None, job.stopped_at)
+        Parameters
+        ----------
+        found : Job or Child
+        now : float
+            Seconds, as the machine's clock.
+        """
+        if isinstance(found, Job) and found.request.size is not None:
+            found.renew_summary(now, self.machine.settings.summary_lag_seconds)
+            detail = _head(found, self.region, found.id) | {
+                "status": found.status,
+                "arrayProperties": {
+                    "size": found.request.size,
+                    "statusSummary": dict(found.shown_counts),
+                    "statusSummaryLastUpdatedAt": milliseconds(found.shown_at),
+                },
+            }
+            return detail | _ends(found.status_reason, None, found.stopped_at)
+        child = found.children[0] if isinstance(found, Job) else found
+        detail = _head(child.job, self.region, child.id) | {
+            "status": child.state,
+            "attempts": [_attempt(each) for each in child.attempts],
+        }
+        if child.job.request.size is not None:
+            detail["arrayProperties"] = {"index": child.index}
+        if child.attempts:
+            detail["container"] |= _ending(child.attempts[-1])
+        reason = self.machine.status_reason(child, now)
+        return detail | _ends(reason, child.started_at, child.stopped_at)
 
+    def summary(self, found: Job | Child, now: float) -> dict[str, Any]:
+        """Return the JobSummary of an array's parent, of a plain job or of a child.
 
-def summarise_child(child: Child, region: str, now: float) -> dict[str, Any]:
-    """Return the JobSummary of a child, or of a plain job."""
-    summary = _summary_head(child.job, region, child.id) | {"status": child.state}
-    if child.job.request.size is not None:
-        summary["arrayProperties"] = {"index": child.index}
-    if child.attempts:
-        summary["container"] = _ending(child.attempts[-1])
-    return summary | _ends(status_reason(child, now), child.started_at, child.stopped_at)
-
-
-def status_reason(child: Child, now: float) -> str:
-    """Return why a child stands where it does; for the head of a queue, what blocks it."""
-    if child.state == RUNNABLE:
-        return child.job.queue.why_blocked(child, now)
-    return child.status_reason
+        Parameters
+        ----------
+        found : Job or Child
+        now : float
+            Seconds, as the machine's clock.
+        """
+        if isinstance(found, Job) and found.request.size is not None:
+            summary = _summary_head(found, self.region, found.id) | {"status": found.status}
+            summary["arrayProperties"] = {"size": found.request.size}
+            return summary | _ends(found.status_reason, None, found.stopped_at)
+        child = found.children[0] if isinstance(found, Job) else found
+        summary = _summary_head(child.job, self.region, child.id) | {"status": child.state}
+        if child.job.request.size is not None:
+            summary["arrayProperties"] = {"index": child.index}
+        if child.attempts:
+            summary["container"] = _ending(child.attempts[-1])
+        reason = self.machine.status_reason(child, now)
+        return summary | _ends(reason, child.started_at, child.stopped_at)
 
 
 def _head(job: Job, region: str, identity: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Queues, compute environments and their hosts: where children find room."""
+"""Queues, compute environments and their hosts: the capacity for children."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from daypart.batch_emulator.settings import EmulatorSettings
 
 
 class Host:
-    """An instance with room for containers."""
+    """An instance that runs containers."""
 
     __slots__ = (
         "children",
@@ -33,26 +33,24 @@ class Host:
 
     @property
     def instance(self) -> str:
-        """An instance id of the form that EC2 gives."""
+        """An instance id in the form of EC2."""
         return f"i-{self.number:017x}"
 
-    def has_room_for(self, request: JobRequest) -> bool:
-        """Tell whether a child of a job fits."""
+    def fits(self, request: JobRequest) -> bool:
+        """Return whether a child of a job fits into the free capacity."""
         return self.free_vcpus >= request.vcpus and self.free_memory >= request.memory
 
-    def take(self, child: Child) -> None:
-        """Give a child its share."""
+    def add(self, child: Child) -> None:
+        """Reserve the capacity of a child."""
         self.free_vcpus -= child.job.request.vcpus
         self.free_memory -= child.job.request.memory
         self.children.add(child)
-        child.host = self
 
-    def give_back(self, child: Child) -> None:
-        """Take the share back."""
+    def remove(self, child: Child) -> None:
+        """Free the capacity of a child."""
         self.free_vcpus += child.job.request.vcpus
         self.free_memory += child.job.request.memory
         self.children.remove(child)
-        child.host = None
 
 
 class Environment:
@@ -78,34 +76,34 @@ class Environment:
 
     @property
     def vcpus(self) -> int:
-        """Of the hosts that are there."""
+        """The vCPUs of the present hosts."""
         return len(self.hosts) * self.settings.host_vcpus
 
-    def could_ever_hold(self, request: JobRequest) -> bool:
-        """Tell whether an empty host has room for a child."""
+    def can_ever_fit(self, request: JobRequest) -> bool:
+        """Return whether a child fits on an empty host."""
         settings = self.settings
         return request.vcpus <= settings.host_vcpus and request.memory <= settings.host_memory_mib
 
     def can_grow(self) -> bool:
-        """Tell whether one more host may come."""
+        """Return whether one more host may start."""
         most = min(self.max_vcpus, self.settings.available_vcpus)
         return self.enabled and self.vcpus + self.settings.host_vcpus <= most
 
-    def room_for(self, request: JobRequest) -> Host | None:
-        """Find a host with room."""
+    def host_for(self, request: JobRequest) -> Host | None:
+        """Return a host with enough free capacity, or None."""
         if not self.enabled:
             return None
-        return next((host for host in self.hosts.values() if host.has_room_for(request)), None)
+        return next((host for host in self.hosts.values() if host.fits(request)), None)
 
     def next_arrival(self, now: float) -> float:
-        """Return when the next host comes, were it asked for now."""
+        """Return when a host that is requested now starts."""
         settings = self.settings
         step = settings.host_vcpus / settings.vcpus_per_second
         boot = 0.0 if self.hosts else settings.host_boot_seconds
         return max(now + boot, self.last_arrival + step)
 
     def add_host(self, now: float) -> Host:
-        """Bring a host."""
+        """Start a host."""
         host = Host(self, self.hosts_ever, now)
         self.hosts_ever += 1
         self.hosts[host.number] = host
@@ -113,18 +111,24 @@ class Environment:
         return host
 
     def remove_host(self, host: Host, now: float) -> None:
-        """Let a host go; its children must be told apart from this."""
+        """End a host; the caller ends its children.
+
+        Parameters
+        ----------
+        host : Host
+        now : float
+        """
         del self.hosts[host.number]
         self.past_vcpu_seconds += (now - host.since) * self.settings.host_vcpus
 
     def vcpu_seconds(self, now: float) -> float:
-        """Return what was paid for until now, in vCPU-seconds of hosts."""
+        """Return the vCPU-seconds of hosts paid for until now."""
         present = sum(now - host.since for host in self.hosts.values())
         return self.past_vcpu_seconds + present * self.settings.host_vcpus
 
 
 class Queue:
-    """A job queue: first in, first out over up to three environments in their order."""
+    """A job queue: first in, first out, over up to three environments in order."""
 
     def __init__(
         self, name: str, request: dict[str, Any], environments: tuple[Environment, ...]
@@ -140,15 +144,20 @@ class Queue:
             environment.queues.sort(key=lambda queue: -queue.priority)
 
     def first_waiting(self) -> Child | None:
-        """Return the child at the queue's head, past those that no longer wait."""
+        """Return the first child that still waits."""
         while self.waiting and self.waiting[0].state != RUNNABLE:
             self.waiting.popleft()
         return self.waiting[0] if self.waiting else None
 
     def why_blocked(self, child: Child, now: float) -> str:
-        """Return what holds the head of the queue up, in Batch's words; empty where nothing does.
+        """Return why the first child of the queue can't start, in Batch's words.
 
-        Only the child at the head is told, and only after it waited for a while.
+        Empty for every other child, before `blocked_after_seconds`, and if nothing blocks it.
+
+        Parameters
+        ----------
+        child : Child
+        now : float
         """
         since = child.runnable_at
         settings = self.environments[0].settings
@@ -157,7 +166,7 @@ class Queue:
         if now - since < settings.blocked_after_seconds:
             return ""
         request = child.job.request
-        if not any(each.could_ever_hold(request) for each in self.environments):
+        if not any(each.can_ever_fit(request) for each in self.environments):
             return (
                 "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - The job resource requirement "
                 "(vCPU/memory/GPU) is higher than that can be met by the CE(s) attached to the "

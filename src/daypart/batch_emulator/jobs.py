@@ -1,16 +1,11 @@
-"""Jobs and their children: what they ask for, and where each one stands."""
+"""Jobs and their children: their requests, attempts and states."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from daypart.batch_emulator.retry import RetryStrategy
-
-if TYPE_CHECKING:
-    from daypart.batch_emulator.capacity import Host, Queue
-    from daypart.batch_emulator.retry import Ending
+from daypart.batch_emulator.retry import Ending, RetryStrategy
 
 SUBMITTED, PENDING, RUNNABLE = "SUBMITTED", "PENDING", "RUNNABLE"
 STARTING, RUNNING, SUCCEEDED, FAILED = "STARTING", "RUNNING", "SUCCEEDED", "FAILED"
@@ -21,7 +16,7 @@ ON_A_HOST = frozenset({STARTING, RUNNING})
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attempt that ended; times in seconds, `started_at` None where no container started."""
+    """An attempt that ended; times in seconds, `started_at` None if no container started."""
 
     started_at: float | None
     stopped_at: float
@@ -30,7 +25,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class JobRequest:
-    """What a job asks for, the definition and the overrides brought together.
+    """The request of a job: its definition with the overrides applied.
 
     Parameters
     ----------
@@ -65,12 +60,11 @@ class JobRequest:
 
 
 class Child:
-    """One thing that runs: a plain job, or one index of an array."""
+    """A plain job, or one index of an array."""
 
     __slots__ = (
         "attempts",
         "epoch",
-        "host",
         "index",
         "job",
         "runnable_at",
@@ -86,7 +80,6 @@ class Child:
         self.index = index
         self.state = SUBMITTED
         self.attempts: Sequence[Attempt] = ()
-        self.host: Host | None = None
         self.epoch = 0
         self.stopping = ""
         self.status_reason = ""
@@ -106,12 +99,11 @@ class Child:
 
 
 class Job:
-    """A submitted job with its children (one child where it is plain)."""
+    """A submitted job with its children (a plain job has one)."""
 
-    def __init__(self, identity: str, request: JobRequest, queue: Queue, now: float) -> None:
+    def __init__(self, identity: str, request: JobRequest, now: float) -> None:
         self.id = identity
         self.request = request
-        self.queue = queue
         self.created_at = now
         self.stopped_at: float | None = None
         self.is_cancelled = False
@@ -137,13 +129,21 @@ class Job:
 
     @property
     def status_reason(self) -> str:
-        """Why a job stands where it does."""
+        """The reason for the job's state."""
         if self.request.size is None:
             return self.children[0].status_reason
         return "Array Child Job failed" if self.status == FAILED else ""
 
     def move(self, child: Child, state: str, now: float, lag: float) -> None:
-        """Put a child into a state, and keep the counts."""
+        """Move a child to a state, and update the counts.
+
+        Parameters
+        ----------
+        child : Child
+        state : str
+        now, lag : float
+            Seconds.
+        """
         self.renew_summary(now, lag)
         self.counts[child.state] -= 1
         self.counts[state] += 1
@@ -152,7 +152,13 @@ class Job:
             self.stopped_at = now
 
     def renew_summary(self, now: float, lag: float) -> None:
-        """Show the counts as they were when the last whole `lag` seconds had passed."""
+        """Show the counts as they were after the last whole number of `lag` seconds.
+
+        Parameters
+        ----------
+        now, lag : float
+            Seconds.
+        """
         if lag <= 0:
             self.shown_counts, self.shown_at = self.counts, now
         elif now // lag > self.shown_at // lag:

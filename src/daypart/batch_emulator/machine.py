@@ -73,6 +73,8 @@ class BatchMachine:
         What the world must do; the caller takes them out after every call.
     jobs : dict of str to Job
         By id.
+    host_of : dict of Child to Host
+        Of the children that are STARTING or RUNNING.
     """
 
     def __init__(self, settings: EmulatorSettings) -> None:
@@ -80,6 +82,7 @@ class BatchMachine:
         self.environments: dict[str, Environment] = {}
         self.queues: dict[str, Queue] = {}
         self.jobs: dict[str, Job] = {}
+        self.host_of: dict[Child, Host] = {}
         self.orders: deque[Order] = deque()
         self._timers: list[tuple[float, int, Callable[[float], None]]] = []
         self._serial = count()
@@ -105,7 +108,7 @@ class BatchMachine:
     def submit(self, identity: str, request: JobRequest, now: float) -> Job:
         """Take a job in."""
         self._forget_old(now)
-        job = Job(identity, request, self.queues[request.queue], now)
+        job = Job(identity, request, now)
         self.jobs[identity] = job
         for on, kind in request.dependencies:
             if kind != "SEQUENTIAL":
@@ -131,7 +134,19 @@ class BatchMachine:
         """End those children that have not started."""
         self.terminate((child for child in children if child.state not in ON_A_HOST), reason, now)
 
-    # What the world tells.
+    def status_reason(self, child: Child, now: float) -> str:
+        """Return the reason for a child's state; for the head of a queue, why it can't start.
+
+        Parameters
+        ----------
+        child : Child
+        now : float
+        """
+        if child.state == RUNNABLE:
+            return self.queues[child.job.request.queue].why_blocked(child, now)
+        return child.status_reason
+
+    # What the world reports.
 
     def ended(
         self,
@@ -160,8 +175,7 @@ class BatchMachine:
         if child.state != RUNNING or child.attempt != attempt:
             return
         if child.stopping == _HOST_LOST and killed:
-            instance = child.host.instance if child.host else "i-0"
-            ending = Ending(None, f"Host EC2 (instance {instance}) terminated.")
+            ending = Ending(None, _host_lost(self.host_of[child]))
         else:
             ending = Ending(exit_code, reason=reason)
         self._end_attempt(child, ending, now)
@@ -207,11 +221,11 @@ class BatchMachine:
     def _make_runnable(self, child: Child, now: float) -> None:
         self._move(child, RUNNABLE, now)
         child.runnable_at, child.status_reason = now, ""
-        queue = child.job.queue
+        queue = self.queues[child.job.request.queue]
         queue.waiting.append(child)
         if queue.first_waiting() is child:
             for environment in queue.environments:
-                host = environment.room_for(child.job.request)
+                host = environment.host_for(child.job.request)
                 if host is not None:
                     queue.waiting.popleft()
                     self._place(child, host, now)
@@ -219,7 +233,8 @@ class BatchMachine:
         self._ask_for_hosts(queue, now)
 
     def _place(self, child: Child, host: Host, now: float) -> None:
-        host.take(child)
+        host.add(child)
+        self.host_of[child] = host
         self._move(child, STARTING, now)
         epoch = child.epoch
         wait = self.settings.starting_seconds
@@ -255,14 +270,14 @@ class BatchMachine:
             self.orders.append(Kill(child, attempt))
 
     def _end_attempt(self, child: Child, ending: Ending, now: float) -> None:
-        host, stopping = child.host, child.stopping
+        host, stopping = self.host_of.pop(child, None), child.stopping
         number = child.attempt
         started = child.started_at if child.state == RUNNING else None
         child.attempts = (*child.attempts, Attempt(started, now, ending))
         child.epoch += 1
         child.stopping = ""
         if host is not None:
-            host.give_back(child)
+            host.remove(child)
         for_good = stopping in {_TERMINATED, _TIMED_OUT}
         if ending.succeeded and not for_good:
             child.status_reason = ending.status_reason
@@ -298,7 +313,7 @@ class BatchMachine:
         if child is None:
             return
         for environment in queue.environments:
-            if environment.could_ever_hold(child.job.request) and environment.can_grow():
+            if environment.can_ever_fit(child.job.request) and environment.can_grow():
                 if not environment.awaits_host:
                     environment.awaits_host = True
                     arrival = environment.next_arrival(now)
@@ -326,7 +341,7 @@ class BatchMachine:
             return
         for queue in environment.queues:
             child = queue.first_waiting()
-            while child is not None and host.has_room_for(child.job.request):
+            while child is not None and host.fits(child.job.request):
                 queue.waiting.popleft()
                 self._place(child, host, now)
                 child = queue.first_waiting()
@@ -349,8 +364,7 @@ class BatchMachine:
             if child.state == RUNNING:
                 self._stop(child, _HOST_LOST, now)
             else:
-                reason = f"Host EC2 (instance {host.instance}) terminated."
-                self._end_attempt(child, Ending(None, reason), now)
+                self._end_attempt(child, Ending(None, _host_lost(host)), now)
 
     # What is forgotten.
 
@@ -361,3 +375,7 @@ class BatchMachine:
         ]:
             del self.jobs[identity]
             self._dependents.pop(identity, None)
+
+
+def _host_lost(host: Host) -> str:
+    return f"Host EC2 (instance {host.instance}) terminated."

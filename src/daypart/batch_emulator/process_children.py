@@ -96,15 +96,19 @@ class ProcessChildren:
             _signal_group(each.process.pid, signal.SIGKILL)
 
     def _start(self, child: Child, attempt: int, now: float) -> None:
-        environment, command = _environment(child, attempt), child.job.request.command or ("true",)
+        host = self.machine.host_of.get(child)
+        own = {
+            **child.job.request.environment,
+            **_batch_variables(child, attempt, host.environment.name if host else ""),
+        }
+        command = list(child.job.request.command or ("true",))
         if self.containers:
-            own = {**child.job.request.environment, **_batch_variables(child, attempt)}
-            command = tuple(self.containers.command(child, attempt, own))
+            command = self.containers.command(child, attempt, own)
         log = (self.logs / f"{child.id.replace(':', '-')}-{attempt}.log").open("wb")
         try:
             process = subprocess.Popen(  # noqa: S603 - the job's own command, as in Batch
                 command,
-                env=environment,
+                env={**_inherited_environment(), **own},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -158,24 +162,23 @@ class ProcessChildren:
                 _signal_group(each.process.pid, signal.SIGKILL)
 
 
-def _environment(child: Child, attempt: int) -> dict[str, str]:
-    """Return a child's environment: what Batch sets, over the job's, over this process's own.
+def _inherited_environment() -> dict[str, str]:
+    """Return this process's environment, with the folder of this Python first on the PATH.
 
-    An image has its own PATH with `daypart` on it; here the folder of this Python stands for it.
+    The PATH of an image has `daypart` on it; here this folder replaces it.
     """
     own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_BATCH")}
     own["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), own.get("PATH", os.defpath)])
-    return {**own, **child.job.request.environment, **_batch_variables(child, attempt)}
+    return own
 
 
-def _batch_variables(child: Child, attempt: int) -> dict[str, str]:
-    """Return what Batch itself sets."""
-    host = child.host
+def _batch_variables(child: Child, attempt: int, environment_name: str) -> dict[str, str]:
+    """Return the variables that Batch itself sets."""
     batch = {
         "AWS_BATCH_JOB_ID": child.id,
         "AWS_BATCH_JOB_ATTEMPT": str(attempt),
         "AWS_BATCH_JQ_NAME": child.job.request.queue,
-        "AWS_BATCH_CE_NAME": host.environment.name if host else "",
+        "AWS_BATCH_CE_NAME": environment_name,
     }
     if child.job.request.size is not None:
         batch["AWS_BATCH_JOB_ARRAY_INDEX"] = str(child.index)

@@ -7,13 +7,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from daypart.batch_emulator.answers import (
-    arn,
-    describe_child,
-    describe_job,
-    summarise_child,
-    summarise_job,
-)
+from daypart.batch_emulator.answers import JobAnswers, arn
 from daypart.batch_emulator.faults import BatchFault, ClientFault, LostAnswer, ThrottledFault
 from daypart.batch_emulator.jobs import RUNNING, STATES, Child, Job
 from daypart.batch_emulator.machine import BatchMachine
@@ -51,6 +45,7 @@ class BatchService:
         self.region = region
         self.machine = BatchMachine(settings)
         self.resources = Resources(self.machine, region)
+        self._answers = JobAnswers(self.machine, region)
         self._recent_calls: deque[float] = deque()
         self._faults = random.Random(f"faults/{settings.seed}")  # noqa: S311 - no secrets
         self._ids = random.Random(f"ids/{settings.seed}")  # noqa: S311 - names, no secrets
@@ -143,11 +138,9 @@ class BatchService:
         details = []
         for identity in identities:
             found = self._find(identity, now)
-            if isinstance(found, Job) and found.created_at <= since:
-                lag = self.settings.summary_lag_seconds
-                details.append(describe_job(found, self.region, now, lag))
-            elif isinstance(found, Child) and found.job.created_at <= since:
-                details.append(describe_child(found, self.region, now))
+            job = found.job if isinstance(found, Child) else found
+            if found is not None and job is not None and job.created_at <= since:
+                details.append(self._answers.detail(found, now))
         return {"jobs": details}
 
     def _find(self, identity: str, now: float) -> Job | Child | None:
@@ -172,9 +165,7 @@ class BatchService:
             found = self._find(request["arrayJobId"], now)
             children = found.children if isinstance(found, Job) and found.request.size else []
             chosen: list[Answer] = [
-                summarise_child(child, self.region, now)
-                for child in children
-                if child.state == status
+                self._answers.summary(child, now) for child in children if child.state == status
             ]
             return page_of("jobSummaryList", chosen, request, LARGEST_PAGE)
         queue = self.resources.queue(request["jobQueue"]).name
@@ -191,7 +182,7 @@ class BatchService:
         else:
             jobs = [job for job in jobs if job.status == status]
         largest = LARGEST_FILTERED_PAGE if request.get("filters") else LARGEST_PAGE
-        summaries = [summarise_job(job, self.region, now) for job in jobs]
+        summaries = [self._answers.summary(job, now) for job in jobs]
         return page_of("jobSummaryList", summaries, request, largest)
 
     def _terminate_job(self, request: Mapping[str, Any], now: float) -> Answer:

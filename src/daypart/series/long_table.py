@@ -16,7 +16,7 @@ from daypart.progress import SILENT, Progress
 from daypart.series.block import MISSING, SeriesBlock, block_from_arrays
 from daypart.series.local_time import timezone_of
 from daypart.series.store import SeriesStore
-from daypart.storage.files import local_copy, make_folder
+from daypart.storage.files import kept_copy, make_folder
 from daypart.storage.location import Location, PathLike, location
 
 if TYPE_CHECKING:
@@ -116,8 +116,8 @@ def import_series(
     key_columns = tuple(key) if key else ("unique_id",)
     store_key = tuple(key) if key else ("series",)
     store = SeriesStore.create(into, key=store_key)
-    with _database(memory) as connection, local_copy(source) as file:
-        _open_source(connection, path, file, key_columns, time, value, stamps_zone)
+    with _database(memory) as connection:
+        _open_source(connection, path, kept_copy(path), key_columns, time, value, stamps_zone)
         rows = _check(connection, path, key_columns, time, value)
         make_folder(store.folder)
         regions = _regions(connection, one_column=len(key_columns) == 1)

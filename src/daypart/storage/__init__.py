@@ -1,6 +1,8 @@
-"""Where boxes lie and how they are read and written: the one door to files, local or on S3.
+"""Files and folders, local or on S3: every read and write of daypart goes through this package.
 
-`location` turns what a user wrote into a `Location`: a `pathlib.Path`, or an `S3Path` that answers
-the same calls. Every file appears whole or not at all. Where two processes may race, `create_json`
-and `replace_json` let one of them win; a `Lease` is a lock among machines.
+`location` turns what a user wrote into a `pathlib.Path` or an `S3Path`, which has the same
+methods (`s3` sends its requests). `files` writes every file whole or not at all; `conditional`
+lets one of several concurrent writers win, and `lease` builds a lock between machines on it.
+`tables` reads and writes Parquet, CSV and JSON; `row_groups` reads some rows of a large file.
+Start reading with `location`, then `files`.
 """

@@ -1,4 +1,4 @@
-"""Writes that hold only where nobody else wrote meanwhile: for places where two may race."""
+"""Conditional writes: of several processes that write the same file, one succeeds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,12 @@ from daypart.storage.s3_path import S3Path
 
 
 def create_json(target: PathLike, content: Mapping[str, Any]) -> bool:
-    """Write a JSON file only if none is there; of any number that try at once, one succeeds.
+    """Write a JSON file only if it does not exist; of several that try at once, one succeeds.
+
+    Parameters
+    ----------
+    target : path-like
+    content : mapping
 
     Returns
     -------
@@ -35,7 +40,7 @@ def create_json(target: PathLike, content: Mapping[str, Any]) -> bool:
     """
     place, text = location(target), as_json_text(content)
     if isinstance(place, S3Path):
-        return s3.put_new(place, text.encode()) is not None
+        return s3.put_new(place.bucket, place.key, text.encode()) is not None
     temporary = place.with_name(f".writing-{secrets.token_hex(6)}-{place.name}")
     try:
         temporary.write_text(text, encoding="utf-8")
@@ -50,11 +55,11 @@ def create_json(target: PathLike, content: Mapping[str, Any]) -> bool:
 
 
 def read_versioned(source: PathLike) -> tuple[str, str] | None:
-    """Return a file's text and the version that it is, or None where there is none."""
+    """Return a file's text and its version, or None if it does not exist."""
     place = location(source)
     try:
         if isinstance(place, S3Path):
-            content, stat = s3.get(place)
+            content, stat = s3.get(place.bucket, place.key)
             return content.decode(), stat.etag
         content = place.read_bytes()
     except FileNotFoundError:
@@ -63,12 +68,19 @@ def read_versioned(source: PathLike) -> tuple[str, str] | None:
 
 
 def replace_json(target: PathLike, content: Mapping[str, Any], version: str) -> str | None:
-    """Replace a file only if it still is the version that was read.
+    """Replace a file only if it still has the version that was read.
+
+    Parameters
+    ----------
+    target : path-like
+    content : mapping
+    version : str
+        From `read_versioned` or from the last `replace_json`.
 
     Returns
     -------
     str or None
-        The new version; None where somebody else replaced or removed it first.
+        The new version; None if another process replaced or removed the file first.
 
     Examples
     --------
@@ -83,10 +95,10 @@ def replace_json(target: PathLike, content: Mapping[str, Any], version: str) -> 
     """
     place, text = location(target), as_json_text(content)
     if isinstance(place, S3Path):
-        return s3.put_changed(place, text.encode(), version)
-    with _alone_in(place.parent):
-        there = read_versioned(place)
-        if there is None or there[1] != version:
+        return s3.put_changed(place.bucket, place.key, text.encode(), version)
+    with _locked(place.parent):
+        found = read_versioned(place)
+        if found is None or found[1] != version:
             return None
         with atomic_path(place) as path:
             path.write_text(text, encoding="utf-8")
@@ -94,8 +106,8 @@ def replace_json(target: PathLike, content: Mapping[str, Any], version: str) -> 
 
 
 @contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Keep others who replace files of a folder out for the moment between look and write."""
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other processes from replacing files of a folder between the check and the write."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -1,18 +1,22 @@
 """Files that appear whole or not at all, on disk or on S3.
 
-On disk a file is written beside its place under a temporary name and renamed. On S3 it is written
-to a temporary file of this machine and sent in one piece. Readers never see half a file.
+On disk, a file is written under a temporary name in its folder and renamed. For S3, it is written
+to a temporary file of this machine and sent in one request. Readers never see half a file.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import secrets
 import tempfile
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,17 +36,17 @@ def make_folder(path: PathLike) -> Location:
     Raises
     ------
     DaypartError
-        Where the folder can't be made or written to.
+        When the folder can't be made or written to.
     """
     place = location(path)
     if isinstance(place, S3Path):
-        s3.check_writable(place)
+        s3.check_writable(place.bucket, place.key)
         return place
     return make_local_folder(place)
 
 
 def make_local_folder(path: PathLike) -> Path:
-    """Make a folder of this machine, where nothing else will do; as `make_folder`."""
+    """Make a folder that must be on this machine; otherwise as `make_folder`."""
     folder = local_path(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -50,17 +54,25 @@ def make_local_folder(path: PathLike) -> Path:
         probe.touch()
         probe.unlink()
     except FileExistsError:
-        raise DaypartError(f"{folder}: is a file, not a folder", hint="name another") from None
+        raise DaypartError(
+            f"{folder}: is a file, not a folder", hint="choose another path"
+        ) from None
     except OSError as error:
         raise DaypartError(
-            f"{folder}: can't be written to ({error.strerror})", hint="name a folder of your own"
+            f"{folder}: can't be written to ({error.strerror})",
+            hint="choose a folder that you may write to",
         ) from None
     return folder
 
 
 @contextmanager
 def atomic_path(target: PathLike) -> Iterator[Path]:
-    """Yield a temporary local path; its file becomes `target` when the block ends without error.
+    """Yield a temporary local path; its file becomes `target` if the block ends without an error.
+
+    Raises
+    ------
+    DaypartError
+        When the file can't be written.
 
     Examples
     --------
@@ -89,16 +101,16 @@ def atomic_path(target: PathLike) -> Iterator[Path]:
 
 @contextmanager
 def _sent_to(target: S3Path) -> Iterator[Path]:
-    """Yield a file of this machine, and send it to S3 afterwards."""
+    """Yield a local path, and send its file to S3 at the end."""
     try:
         with tempfile.TemporaryDirectory(prefix="daypart-") as folder:
             path = Path(folder) / target.name
             yield path
-            s3.put(target, path)
+            s3.put(target.bucket, target.key, path)
     except OSError as error:
         raise DaypartError(
             f"{target}: can't be written ({error.strerror or error})",
-            hint="the folder for temporary files may be full; TMPDIR names another",
+            hint="if the temporary folder is full, set TMPDIR to another",
         ) from error
 
 
@@ -110,38 +122,15 @@ def _flush_to_disk(path: Path) -> None:
         os.close(descriptor)
 
 
-@contextmanager
-def local_copy(source: PathLike) -> Iterator[Path]:
-    """Yield a local path with the content of a file: the file itself, or a copy from S3.
-
-    Raises
-    ------
-    DaypartError
-        Where an object is missing.
-    """
-    place = location(source)
-    if isinstance(place, Path):
-        yield place
-        return
-    with tempfile.TemporaryDirectory(prefix="daypart-") as folder:
-        path = Path(folder) / place.name
-        try:
-            s3.get_to(place, path)
-        except FileNotFoundError:
-            raise DaypartError(f"{place}: no such file") from None
-        yield path
-
-
 def kept_copy(source: PathLike) -> Path:
-    """Return a local path with the content of a file, good until this process ends.
+    """Return a local path with the content of a file, valid until this process ends.
 
-    Of an object on S3 it is a copy among the temporary files, fetched once as long as the object
-    stays the same.
+    For an object on S3 it is a temporary copy, downloaded again only if the object changed.
 
     Raises
     ------
     DaypartError
-        Where an object is missing.
+        When an object is missing.
     """
     place = location(source)
     if isinstance(place, Path):
@@ -151,7 +140,7 @@ def kept_copy(source: PathLike) -> Path:
         name = hashlib.blake2b(f"{place} {version}".encode(), digest_size=8).hexdigest()
         path = Path(_copies().name) / f"{name}-{place.name}"
         if not path.exists():
-            s3.get_to(place, path)
+            s3.download(place.bucket, place.key, path)
     except FileNotFoundError:
         raise DaypartError(f"{place}: no such file") from None
     return path
@@ -163,14 +152,14 @@ def _copies() -> tempfile.TemporaryDirectory[str]:
 
 
 def is_temporary(path: Location) -> bool:
-    """Tell whether a file is a write that did not finish."""
+    """Return whether a file belongs to a write that has not finished."""
     return path.name.startswith(_TEMPORARY)
 
 
 def remove_unfinished(folder: PathLike) -> None:
-    """Remove what interrupted writes left in a folder (not in the folders below it).
+    """Remove the temporary files of interrupted writes from a folder (not from those below it).
 
-    On S3 they leave nothing that can be seen.
+    On S3, an interrupted write leaves no object.
     """
     place = location(folder)
     if isinstance(place, Path):
@@ -179,20 +168,28 @@ def remove_unfinished(folder: PathLike) -> None:
 
 
 def delete_files(files: list[Location]) -> None:
-    """Delete files, those on S3 a thousand in a request; one that is gone already is no error."""
-    on_s3 = [file for file in files if isinstance(file, S3Path)]
-    if on_s3:  # a base install has no library for S3
-        s3.delete(on_s3)
+    """Delete files, up to a thousand objects on S3 per request; a missing file is not an error."""
+    on_s3: dict[str, list[str]] = {}
     for file in files:
-        if isinstance(file, Path):
+        if isinstance(file, S3Path):
+            on_s3.setdefault(file.bucket, []).append(file.key)
+        else:
             file.unlink(missing_ok=True)
+    for bucket, keys in on_s3.items():
+        s3.delete(bucket, keys)
 
 
 def write_text(target: PathLike, text: str) -> None:
-    """Write a text file atomically."""
+    """Write a text file atomically.
+
+    Parameters
+    ----------
+    target : path-like
+    text : str
+    """
     place = location(target)
     if isinstance(place, S3Path):
-        s3.put(place, text.encode())
+        s3.put(place.bucket, place.key, text.encode())
         return
     with atomic_path(place) as path:
         path.write_text(text, encoding="utf-8")
@@ -200,6 +197,12 @@ def write_text(target: PathLike, text: str) -> None:
 
 def write_json(target: PathLike, content: Mapping[str, Any]) -> None:
     """Write a mapping as indented JSON, atomically.
+
+    Parameters
+    ----------
+    target : path-like
+    content : mapping
+        Of what JSON knows; `plain` turns other values into it.
 
     Examples
     --------
@@ -213,8 +216,33 @@ def write_json(target: PathLike, content: Mapping[str, Any]) -> None:
 
 
 def as_json_text(content: Mapping[str, Any]) -> str:
-    """Return a mapping as every JSON file of daypart holds it."""
+    """Return a mapping as the text of a JSON file."""
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def plain(value: Any) -> Any:
+    """Turn dataclasses, paths, dates, sets and NumPy scalars into what JSON knows.
+
+    A number that is not finite becomes None.
+
+    Examples
+    --------
+    >>> plain({"path": Path("a"), "pair": (1, float("nan"))})
+    {'path': 'a', 'pair': [1, None]}
+    """
+    if isinstance(value, Location | date):
+        return str(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {each.name: plain(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:  # a NumPy scalar
+        return plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 def read_json(source: PathLike) -> dict[str, Any]:
@@ -223,7 +251,7 @@ def read_json(source: PathLike) -> dict[str, Any]:
     Raises
     ------
     DaypartError
-        Where the file is missing, is no JSON or holds no object.
+        When the file is missing or is not a JSON object.
     """
     path = location(source)
     try:
@@ -233,7 +261,7 @@ def read_json(source: PathLike) -> dict[str, Any]:
     except (ValueError, OSError) as error:
         raise DaypartError(f"{path}: not readable as JSON ({error})") from None
     if not isinstance(content, dict):
-        raise DaypartError(f"{path}: holds no JSON object")
+        raise DaypartError(f"{path}: is not a JSON object")
     return content
 
 
@@ -243,10 +271,8 @@ def read_toml(source: PathLike) -> dict[str, Any]:
     Raises
     ------
     DaypartError
-        Where the file is missing or is no TOML.
+        When the file is missing or is not TOML.
     """
-    import tomllib
-
     path = location(source)
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))

@@ -1,7 +1,7 @@
-"""A lock among machines: a small JSON object that its holder renews until it lets go or dies.
+"""A lock between machines: a small JSON file that its holder renews until it releases it or dies.
 
-Taking it is a conditional write, so of two that try one succeeds. A holder that was taken for
-dead and is not learns it at its next renewal, and is told so.
+Taking the lease is a conditional write, so one of two processes succeeds. A holder that another
+process wrongly considered dead learns of its loss at its next renewal.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from daypart.storage.conditional import create_json, read_versioned, replace_jso
 from daypart.storage.location import Location
 
 LEASE_SECONDS = 30.0
-"""A holder that did not renew for so long is taken for dead."""
+"""A holder that has not renewed its lease for this long is considered dead."""
 
 _RENEWALS_A_LEASE = 5
 
@@ -35,15 +35,15 @@ class Holder:
     Parameters
     ----------
     token : str
-        Different for every time that a lease is taken.
+        Different each time a lease is taken.
     pid : int
     host : str
     namespace : str
-        In which `pid` counts: boot and process name space.
+        Boot and process namespace in which `pid` is valid.
     renewed : float
-        Seconds since 1970 by the holder's clock; 0 once it let go.
+        Seconds since 1970 by the holder's clock; 0 after the release.
     seconds : float
-        How long after its renewal it is taken for dead.
+        Time after a renewal at which the holder is considered dead.
     """
 
     token: str
@@ -67,14 +67,14 @@ class Holder:
 
     @classmethod
     def parse(cls, text: str) -> Holder | None:
-        """Read who holds a lease; None where the file does not say it."""
+        """Read the holder from the text of a lease; None if the text is not one."""
         try:
             return cls(**json.loads(text))
         except (ValueError, TypeError):
             return None
 
     def seconds_left(self) -> float:
-        """Return how long it still counts as alive; 0 or less where it does not."""
+        """Return the seconds until the lease ends; 0 or less if it has ended."""
         if self.renewed == 0.0 or (self.namespace == _process_namespace() and self._is_gone()):
             return 0.0
         return self.renewed + self.seconds - time.time()
@@ -93,8 +93,9 @@ class Lease:
     ----------
     file : Location
     on_lost : callable, optional
-        Told, once, when another holder took it.
+        Called once, when another process has taken the lease.
     seconds : float
+        Time after a renewal at which the lease ends.
     """
 
     def __init__(
@@ -113,18 +114,17 @@ class Lease:
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
 
     def take(self) -> Holder | None:
-        """Take the lease; return None, or who holds it where it is taken."""
+        """Take the lease and return None, or return its present holder."""
         content = _content(self.holder)
         while True:
-            there = read_versioned(self.file)
-            if there is None:
+            found = read_versioned(self.file)
+            if found is None:
                 if create_json(self.file, content):
                     break
                 continue
-            text, version = there
+            text, version = found
             holder = Holder.parse(text)
-            others = holder is not None and holder.token != self.holder.token
-            if holder is not None and others and holder.seconds_left() > 0:
+            if holder and holder.token != self.holder.token and holder.seconds_left() > 0:
                 return holder
             if replace_json(self.file, content, version) is not None:
                 break
@@ -133,24 +133,24 @@ class Lease:
         return None
 
     def release(self) -> None:
-        """Let go, unless another holder took it."""
+        """Release the lease, unless another process has taken it."""
         self._ended.set()
         self._thread.join()
         if not self.lost:
-            with suppress(DaypartError):  # it lapses by itself
+            with suppress(DaypartError):  # the lease ends by itself
                 content = _content(self.holder, renewed=0.0)
                 replace_json(self.file, content, self._version)
 
     def _own_version(self) -> str:
-        there = read_versioned(self.file)
-        holder = Holder.parse(there[0]) if there is not None else None
-        if there is None or holder is None or holder.token != self.holder.token:
+        found = read_versioned(self.file)
+        holder = Holder.parse(found[0]) if found is not None else None
+        if found is None or holder is None or holder.token != self.holder.token:
             raise DaypartError(f"{self.file}: was taken by another process at the same moment")
-        return there[1]
+        return found[1]
 
     def _renew(self) -> None:
         while not self._ended.wait(self.holder.seconds / _RENEWALS_A_LEASE):
-            with suppress(DaypartError):  # S3 is away: try again until it is back
+            with suppress(DaypartError):  # S3 is unreachable: try again
                 content = _content(self.holder, renewed=time.time())
                 version = replace_json(self.file, content, self._version)
                 if version is None:
@@ -162,9 +162,9 @@ class Lease:
 
 
 def holder_of(file: Location) -> Holder | None:
-    """Return who holds a lease right now, or None where nobody does."""
-    there = read_versioned(file)
-    holder = Holder.parse(there[0]) if there is not None else None
+    """Return the present holder of a lease, or None."""
+    found = read_versioned(file)
+    holder = Holder.parse(found[0]) if found is not None else None
     return holder if holder is not None and holder.seconds_left() > 0 else None
 
 
@@ -173,9 +173,9 @@ def _content(holder: Holder, **changes: Any) -> dict[str, Any]:
 
 
 def _process_namespace() -> str:
-    """Return what tells apart processes of one number on other machines and in other containers."""
+    """Return a name that distinguishes equal process numbers on other machines and containers."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        return f"{boot} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115 - a link to no file
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115 - not a link to a file
     except OSError:
         return f"{socket.gethostname()} {secrets.token_hex(8)}"

@@ -1,4 +1,4 @@
-"""Where things lie: a local path or an `s3://` URI, and how one is told relative to another."""
+"""Where files and folders are: a local path or an `s3://` URI, and paths relative to another."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from daypart.errors import DaypartError
 from daypart.storage.s3_path import S3Path
 
 PathLike = str | os.PathLike[str]
-"""What a user may write for a path."""
+"""What a user may give as a path."""
 
 Location = Path | S3Path
-"""A place for a file or a folder. Both kinds answer the same calls."""
+"""The path of a file or a folder. Both kinds have the same methods."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 
 
 def location(path: PathLike) -> Location:
-    """Turn what the user wrote into a place, local or on S3.
+    """Turn what the user wrote into a path, local or on S3.
 
     Raises
     ------
     DaypartError
-        For a URI of a scheme that is not served, or one without a bucket.
+        For a URI of an unknown scheme, or one without a bucket.
 
     Examples
     --------
@@ -42,13 +42,14 @@ def location(path: PathLike) -> Location:
         return Path(text)
     if scheme[1].lower() != "s3":
         raise DaypartError(
-            f"{text}: {scheme[1]}:// is not served", hint="give a local path or s3://BUCKET/PREFIX"
+            f"{text}: {scheme[1]}:// is not supported",
+            hint="give a local path or s3://BUCKET/PREFIX",
         )
     return S3Path.parse(text)
 
 
 def local_path(path: PathLike) -> Path:
-    """Turn what the user wrote into a local path, where nothing else will do.
+    """Turn what the user wrote into a local path, for files that can't be on S3.
 
     Raises
     ------
@@ -62,14 +63,18 @@ def local_path(path: PathLike) -> Path:
     """
     place = location(path)
     if isinstance(place, S3Path):
-        raise DaypartError(f"{place}: must lie on this machine", hint="give a local path")
+        raise DaypartError(f"{place}: must be on this machine", hint="give a local path")
     return place
 
 
 def relative_location(target: PathLike, start: PathLike) -> str:
-    """Return how a file in the folder `start` should name `target`, so that both can move.
+    """Return the path of `target` relative to the folder `start`, so that both can move.
 
-    Places without a common root are named in full.
+    Without a common root, it is the full path.
+
+    Parameters
+    ----------
+    target, start : path-like
 
     Examples
     --------
@@ -87,7 +92,12 @@ def relative_location(target: PathLike, start: PathLike) -> str:
 
 
 def resolve_location(relative: str, start: PathLike) -> Location:
-    """Return the place that a file in the folder `start` names, as `relative_location` told it.
+    """Return the path that `relative_location` wrote relative to the folder `start`.
+
+    Parameters
+    ----------
+    relative : str
+    start : path-like
 
     Examples
     --------
@@ -105,7 +115,7 @@ def resolve_location(relative: str, start: PathLike) -> Location:
 
 
 def file_name_of(value: str) -> str:
-    """Turn a key's value into a file name that no value can escape from.
+    """Turn a key's value into a file name that stays within its folder.
 
     Examples
     --------

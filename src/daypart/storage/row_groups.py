@@ -1,29 +1,27 @@
-"""Some rows of a Parquet file: only the row groups that hold them are read, and a few are kept."""
+"""Single rows of a Parquet file: only their row groups are read, and a few are kept."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import ArrayLike
 
 from daypart.storage.location import Location
 from daypart.storage.tables import open_parquet
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 
 def read_some_rows(path: Location, rows: ArrayLike) -> pa.Table:
-    """Read rows of a file; on S3 its path alone must tell what is in it, for good.
+    """Read rows of a file; on S3, the content of a path must never change.
 
     Parameters
     ----------
     path : Location
     rows : int array, shape (rows,)
-        Places in the file, in any order.
+        Positions in the file, in any order.
 
     Returns
     -------
@@ -33,10 +31,8 @@ def read_some_rows(path: Location, rows: ArrayLike) -> pa.Table:
     Raises
     ------
     DaypartError
-        Where the file is missing or not readable.
+        When the file is missing or not readable.
     """
-    import pyarrow as pa
-
     wanted = np.asarray(rows, dtype=np.int64)
     stamp = _stamp_of(path)
     schema, starts = _read_shape(path, stamp)
@@ -55,7 +51,7 @@ def read_some_rows(path: Location, rows: ArrayLike) -> pa.Table:
 
 
 def read_schema(path: Location) -> pa.Schema:
-    """Return the columns of such a file."""
+    """Return the columns of a Parquet file, read once."""
     return _read_shape(path, _stamp_of(path))[0]
 
 
@@ -63,7 +59,7 @@ _Stamp = tuple[int, ...] | None
 
 
 def _stamp_of(path: Location) -> _Stamp:
-    """Return what tells a local file from one that had its path before."""
+    """Return a value that differs between a local file and a former one of the same path."""
     if not isinstance(path, Path) or not path.exists():
         return None
     found = path.stat()
@@ -80,6 +76,6 @@ def _read_shape(path: Location, stamp: _Stamp) -> tuple[pa.Schema, np.ndarray[An
 
 @lru_cache(maxsize=6)
 def _read_group(path: Location, stamp: _Stamp, group: int) -> pa.Table:
-    """Read a row group; a few are kept, because rows are asked for a few at a time."""
+    """Read a row group; a few are kept, because callers read a few rows at a time."""
     with open_parquet(path) as file:
         return file.read_row_group(group)

@@ -1,30 +1,33 @@
-"""Objects on S3, through obstore: a request each, patient with a server that is busy.
+"""Requests for objects on S3, through obstore: one function for each kind of request.
 
-obstore signs, pools connections and repeats what failed on the way or was answered 429 or 5xx,
-with growing pauses. What can't be mended by waiting becomes a `DaypartError`.
+obstore signs requests, keeps connections open, and repeats a request that failed in transit or
+was answered 429 or 5xx, with growing pauses. An error that waiting can't fix is raised as a
+`DaypartError`. obstore is an extra: it is imported at the first request.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import posixpath
 import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from daypart.errors import DaypartError
-from daypart.storage.s3_errors import describe, is_cut_short, is_passing
-from daypart.storage.s3_path import ObjectStat, S3Path
+from daypart.storage.s3_errors import describe, is_answer_lost, is_temporary_failure, s3_uri
 
 if TYPE_CHECKING:
     from obstore.store import S3Store
 
 PAGE = 1000
-"""So many objects one listing request brings."""
+"""Objects that one listing request returns."""
 
 _PIECE_BYTES = 8 << 20
 
@@ -35,11 +38,47 @@ _SECONDS_OF_RETRIES = 150
 _PAUSES = (0.1, 0.3, 1.0, 3.0, 10.0)
 _WRITER = "daypart-writer"
 _FIRST_TRY = {"connect": 1.5, "request": 3.0, "retries": 4, "all": 3.0}
-"""The first request to a bucket is impatient: what is wrong there is wrong for good."""
+"""The first request to a bucket has short limits: a wrong setting does not pass with time."""
 
 
-def head(path: S3Path) -> ObjectStat:
-    """Return what S3 tells of an object.
+@dataclass(frozen=True)
+class ObjectStat:
+    """Size, time and version of an object.
+
+    Parameters
+    ----------
+    st_size : int
+        Bytes.
+    st_mtime : float
+        When it was written, seconds since 1970 by the server's clock.
+    etag : str
+        Changes whenever the content does.
+    """
+
+    st_size: int
+    st_mtime: float
+    etag: str
+
+    @property
+    def st_mtime_ns(self) -> int:
+        """The time in nanoseconds."""
+        return round(self.st_mtime * 1e9)
+
+
+class _ConditionFailed(Exception):  # noqa: N818 - an outcome that each caller handles
+    """The object is not as the request requires it."""
+
+
+class _AnswerLost(DaypartError):  # noqa: N818 - an outcome that each caller handles
+    """The connection broke during a request that obstore did not repeat."""
+
+
+def head(bucket: str, key: str) -> ObjectStat:
+    """Return size, time and version of an object.
+
+    Parameters
+    ----------
+    bucket, key : str
 
     Raises
     ------
@@ -47,15 +86,17 @@ def head(path: S3Path) -> ObjectStat:
     DaypartError
         As `opened`.
     """
-    import obstore
-
-    store = opened(path)
-    with _told(path):
-        return _stat(obstore.head(store, path.key))
+    store = opened(bucket, posixpath.dirname(key))
+    with _reported(bucket, key):
+        return _stat(store.head(key))
 
 
-def get(path: S3Path) -> tuple[bytes, ObjectStat]:
-    """Return an object's content, and what S3 tells of it.
+def get(bucket: str, key: str) -> tuple[bytes, ObjectStat]:
+    """Return an object's content with its size, time and version.
+
+    Parameters
+    ----------
+    bucket, key : str
 
     Raises
     ------
@@ -63,211 +104,253 @@ def get(path: S3Path) -> tuple[bytes, ObjectStat]:
     DaypartError
         As `opened`.
     """
-    import obstore
-
-    store = opened(path)
-    with _told(path):
-        found = obstore.get(store, path.key)
-        return bytes(found.bytes()), _stat(found.meta)
+    return _get(bucket, key)
 
 
-def get_end(path: S3Path, size: int) -> tuple[bytes, ObjectStat]:
-    """Return the last bytes of an object, at most `size`, and what S3 tells of it."""
-    import obstore
+def get_end(bucket: str, key: str, size: int) -> tuple[bytes, ObjectStat]:
+    """Return up to `size` bytes from the end of an object; otherwise as `get`.
 
-    store = opened(path)
-    with _told(path):
-        found = obstore.get(store, path.key, options={"range": {"suffix": size}})
-        return bytes(found.bytes()), _stat(found.meta)
+    Parameters
+    ----------
+    bucket, key : str
+    size : int
+        Bytes.
+    """
+    return _get(bucket, key, range={"suffix": size})
 
 
-def get_range(path: S3Path, start: int, end: int, etag: str) -> bytes:
-    """Return some bytes of the object that has this etag.
+def get_range(bucket: str, key: str, start: int, end: int, etag: str) -> bytes:
+    """Return the bytes from `start` to `end` of the object that has this etag.
+
+    Parameters
+    ----------
+    bucket, key : str
+    start, end : int
+        `end` is not included.
+    etag : str
 
     Raises
     ------
     DaypartError
-        Where the object was replaced meanwhile.
+        When the object has been replaced.
     """
-    import obstore
-    from obstore.exceptions import PreconditionError
-
-    store = opened(path)
-    with _told(path):
-        try:
-            options: Any = {"range": (start, end), "if_match": etag}
-            return bytes(obstore.get(store, path.key, options=options).bytes())
-        except PreconditionError:
-            raise DaypartError(
-                f"{path}: was replaced while it was read", hint="run the same command again"
-            ) from None
+    try:
+        return _get(bucket, key, range=(start, end), if_match=etag)[0]
+    except _ConditionFailed:
+        raise DaypartError(
+            f"{s3_uri(bucket, key)}: was replaced while it was read",
+            hint="run the same command again",
+        ) from None
 
 
-def get_to(path: S3Path, target: Path) -> None:
-    """Write an object's content to a local file, piece by piece."""
-    import obstore
+def _get(bucket: str, key: str, **options: Any) -> tuple[bytes, ObjectStat]:
+    store = opened(bucket, posixpath.dirname(key))
+    with _reported(bucket, key):
+        found = store.get(key, options=cast(Any, options))
+        return bytes(found.bytes()), _stat(found.meta)
 
-    store = opened(path)
+
+def download(bucket: str, key: str, target: Path) -> None:
+    """Write an object's content to a local file, which appears when it is complete.
+
+    Parameters
+    ----------
+    bucket, key : str
+    target : Path
+    """
+    store = opened(bucket, posixpath.dirname(key))
     unfinished = target.with_name(f".writing-{target.name}")
-    with _told(path), unfinished.open("wb") as file:
-        for piece in obstore.get(store, path.key).stream(min_chunk_size=_PIECE_BYTES):
+    with _reported(bucket, key), unfinished.open("wb") as file:
+        for piece in store.get(key).stream(min_chunk_size=_PIECE_BYTES):
             file.write(piece)
     unfinished.replace(target)
 
 
-def put(path: S3Path, content: bytes | Path) -> str:
-    """Write an object whole, or not at all; return its etag. Large files go in pieces."""
-    import obstore
+def put(bucket: str, key: str, content: bytes | Path) -> str:
+    """Write an object whole, or not at all; return its etag.
 
-    store = opened(path)
-    with _told(path):
-        return str(obstore.put(store, path.key, content)["e_tag"])
-
-
-def put_new(path: S3Path, content: bytes) -> str | None:
-    """Write an object that is not there yet; return its etag, or None where it is there."""
-    return _put_if(path, content, "create")
-
-
-def put_changed(path: S3Path, content: bytes, etag: str) -> str | None:
-    """Replace the object that has this etag; return its new one, or None where it has another."""
-    return _put_if(path, content, {"e_tag": etag})
-
-
-def _put_if(path: S3Path, content: bytes, condition: Any) -> str | None:
-    """Write on a condition; return the new etag, or None where the condition does not hold.
-
-    A request whose answer was lost is sent again and then finds its condition broken by itself.
-    So each write bears a mark of its own, and what was found in its place is looked at.
+    Parameters
+    ----------
+    bucket, key : str
+    content : bytes or Path
+        A large file is sent in pieces.
     """
-    import obstore
-    from obstore.exceptions import AlreadyExistsError, GenericError, PreconditionError
+    store = opened(bucket, posixpath.dirname(key))
+    with _reported(bucket, key):
+        return str(store.put(key, content)["e_tag"])
 
-    store = opened(path)
+
+def put_new(bucket: str, key: str, content: bytes) -> str | None:
+    """Write an object that does not exist yet; return its etag, or None if it exists.
+
+    Parameters
+    ----------
+    bucket, key : str
+    content : bytes
+    """
+    return _put_if(bucket, key, content, "create")
+
+
+def put_changed(bucket: str, key: str, content: bytes, etag: str) -> str | None:
+    """Replace the object that has this etag; return the new etag, or None if it has another.
+
+    Parameters
+    ----------
+    bucket, key : str
+    content : bytes
+    etag : str
+    """
+    return _put_if(bucket, key, content, {"e_tag": etag})
+
+
+def _put_if(bucket: str, key: str, content: bytes, condition: Any) -> str | None:
+    """Write on a condition; return the new etag, or None if the condition does not hold.
+
+    A request whose answer was lost is sent again, and then its own first write breaks its
+    condition. So each write carries a mark, by which it recognises its own object.
+    """
+    store = opened(bucket, posixpath.dirname(key))
     mark: Any = {_WRITER: secrets.token_hex(8)}
-    with _told(path):
-        for pause in (*_PAUSES, None):
-            try:
-                put = obstore.put(store, path.key, content, mode=condition, attributes=mark)
-                return str(put["e_tag"])
-            except (AlreadyExistsError, PreconditionError, FileNotFoundError):
-                return _etag_of(store, path, mark[_WRITER])
-            except GenericError as error:
-                # obstore sends what may have been done again only where that does no harm.
-                if pause is None or not is_cut_short(error):
-                    raise
-                if (etag := _etag_of(store, path, mark[_WRITER])) is not None:
-                    return etag
-                time.sleep(pause)
+    for pause in (*_PAUSES, None):
+        try:
+            with _reported(bucket, key):
+                return str(store.put(key, content, mode=condition, attributes=mark)["e_tag"])
+        except (_ConditionFailed, FileNotFoundError):
+            return _etag_of(store, bucket, key, mark[_WRITER])
+        except _AnswerLost:
+            # obstore repeats by itself only the requests that are safe to repeat.
+            if pause is None:
+                raise
+            if (etag := _etag_of(store, bucket, key, mark[_WRITER])) is not None:
+                return etag
+            time.sleep(pause)
     return None
 
 
-def _etag_of(store: S3Store, path: S3Path, writer: str) -> str | None:
-    """Return the etag of the object that a writer left, or None where it is another's."""
-    import obstore
-
+def _etag_of(store: S3Store, bucket: str, key: str, writer: str) -> str | None:
+    """Return the etag of the object with a writer's mark, or None if it has another mark."""
     try:
-        found = obstore.get(store, path.key)
+        with _reported(bucket, key):
+            found = store.get(key)
     except FileNotFoundError:
         return None
     written_by = found.attributes.get(_WRITER)
     return str(found.meta["e_tag"]) if written_by == writer else None
 
 
-def delete(paths: Sequence[S3Path]) -> None:
-    """Delete objects of one bucket, a thousand in one request."""
-    import obstore
-
-    if paths:
-        store = opened(paths[0])
-        with _told(paths[0]):
-            obstore.delete(store, [path.key for path in paths])
-
-
-@lru_cache(maxsize=256)
-def check_writable(folder: S3Path) -> None:
-    """Check that objects can be written to a folder and deleted from it.
-
-    Raises
-    ------
-    DaypartError
-        As `opened`, or where writing is denied.
-    """
-    probe = folder / f".writing-{secrets.token_hex(4)}"
-    put(probe, b"")
-    delete([probe])
-
-
-def list_objects(folder: S3Path, *, starting_with: str = "") -> Iterator[S3Path]:
-    """Yield all objects below a folder in order of their keys, a thousand a request.
+def delete(bucket: str, keys: Sequence[str]) -> None:
+    """Delete objects of a bucket, a thousand in one request.
 
     Parameters
     ----------
-    folder : S3Path
-    starting_with : str
-        Only keys that go on with this below the folder.
+    bucket : str
+    keys : sequence of str
+        A key without an object is not an error.
     """
-    import obstore
-    from obstore.exceptions import GenericError
-
-    store = opened(folder, is_folder=True)
-    beginning = f"{folder.key}/{starting_with}" if folder.key else starting_with
-    # obstore lists whole folders; a beginning within names is reached by starting behind all
-    # that sort before it.
-    offset = beginning[:-1] + chr(ord(beginning[-1]) - 1) + "\uffff" if starting_with else None
-    pauses = iter(_PAUSES)
-    with _told(folder):
-        while True:
-            try:
-                for page in obstore.list(store, folder.key or None, offset=offset, chunk_size=PAGE):
-                    for each in page:
-                        offset = each["path"]
-                        if offset.startswith(beginning):
-                            yield S3Path(folder.bucket, offset, _stat(each))
-                        elif starting_with and offset > beginning:
-                            return
-                return
-            except GenericError as error:
-                pause = next(pauses, None)
-                if pause is None or not is_cut_short(error):
-                    raise
-                time.sleep(pause)  # then go on behind the last that came
+    if keys:
+        store = opened(bucket, posixpath.dirname(keys[0]))
+        with _reported(bucket, keys[0]):
+            store.delete(list(keys))
 
 
-def opened(path: S3Path, *, is_folder: bool = False) -> S3Store:
-    """Return the bucket of a path, reached for the first time or known.
+@lru_cache(maxsize=256)
+def check_writable(bucket: str, folder: str) -> None:
+    """Check that objects can be written to a folder and deleted from it.
+
+    Parameters
+    ----------
+    bucket, folder : str
 
     Raises
     ------
     DaypartError
-        Where obstore is not installed, there are no credentials, or the bucket is missing, in
+        As `opened`, or when writing is denied.
+    """
+    probe = posixpath.join(folder, f".writing-{secrets.token_hex(4)}")
+    put(bucket, probe, b"")
+    delete(bucket, [probe])
+
+
+def list_objects(
+    bucket: str, folder: str, *, starting_with: str = ""
+) -> Iterator[tuple[str, ObjectStat]]:
+    """Yield all objects below a folder in order of their keys, a thousand per request.
+
+    Parameters
+    ----------
+    bucket, folder : str
+        An empty folder stands for the whole bucket.
+    starting_with : str
+        Only keys that continue with this text below the folder.
+
+    Yields
+    ------
+    (key, ObjectStat)
+    """
+    store = opened(bucket, folder)
+    beginning = f"{folder}/{starting_with}" if folder else starting_with
+    # obstore lists whole folders. To begin within names, start behind every key that sorts
+    # before the beginning.
+    offset = beginning[:-1] + chr(ord(beginning[-1]) - 1) + "\uffff" if starting_with else None
+    pauses = iter(_PAUSES)
+    while True:
+        try:
+            with _reported(bucket, folder):
+                for page in store.list(folder or None, offset=offset, chunk_size=PAGE):
+                    for each in page:
+                        offset = each["path"]
+                        if offset.startswith(beginning):
+                            yield offset, _stat(each)
+                        elif starting_with and offset > beginning:
+                            return
+            return
+        except _AnswerLost:
+            pause = next(pauses, None)
+            if pause is None:
+                raise
+            time.sleep(pause)  # then continue behind the last key
+
+
+def opened(bucket: str, folder: str = "") -> S3Store:
+    """Return a bucket, after a first request that checks that it can be reached.
+
+    Parameters
+    ----------
+    bucket : str
+    folder : str
+        The folder that the first request lists.
+
+    Raises
+    ------
+    DaypartError
+        When obstore is not installed, there are no credentials, or the bucket is missing, in
         another region, denied or unreachable; within about five seconds.
     """
     settings = tuple(sorted((n, v) for n, v in os.environ.items() if n.startswith("AWS_")))
-    if (path.bucket, settings) not in _known:
-        folder = path if is_folder else path.parent
-        _known[path.bucket, settings] = _reach(folder, dict(settings))
-    return _known[path.bucket, settings]
+    if (bucket, settings) not in _known:
+        _known[bucket, settings] = _reach(bucket, folder, dict(settings))
+    return _known[bucket, settings]
 
 
 _known: dict[tuple[str, tuple[tuple[str, str], ...]], S3Store] = {}
 
 
-def _reach(folder: S3Path, environment: Mapping[str, str]) -> S3Store:
-    """Look whether a folder can be listed; return its bucket, with patience for what comes."""
+def _reach(bucket: str, folder: str, environment: Mapping[str, str]) -> S3Store:
+    """Check that a folder can be listed; return its bucket, with long limits for the rest."""
     try:
-        import obstore
         from obstore.exceptions import BaseError
     except ImportError:
-        raise DaypartError(f"{folder}: needs obstore", hint="pip install 'daypart[s3]'") from None
+        raise DaypartError(
+            f"{s3_uri(bucket, folder)}: needs obstore", hint="pip install 'daypart[s3]'"
+        ) from None
     try:
-        first = _store(folder.bucket, environment, **_FIRST_TRY)
-        next(iter(obstore.list(first, folder.key or None, chunk_size=1)), None)
+        first = _store(bucket, environment, **_FIRST_TRY)
+        next(iter(first.list(folder or None, chunk_size=1)), None)
     except BaseError as error:
-        if not (is_passing(error) or is_cut_short(error)):
-            raise describe(error, folder) from None
+        if not (is_temporary_failure(error) or is_answer_lost(error)):
+            raise describe(error, bucket, folder) from None
     return _store(
-        folder.bucket,
+        bucket,
         environment,
         connect=_SECONDS_TO_CONNECT,
         request=_SECONDS_A_REQUEST,
@@ -276,9 +359,7 @@ def _reach(folder: S3Path, environment: Mapping[str, str]) -> S3Store:
     )
 
 
-def _store(bucket: str, environment: Mapping[str, str], **patience: float) -> S3Store:
-    from datetime import timedelta
-
+def _store(bucket: str, environment: Mapping[str, str], **limits: float) -> S3Store:
     from obstore.store import S3Store
 
     return S3Store(
@@ -286,12 +367,12 @@ def _store(bucket: str, environment: Mapping[str, str], **patience: float) -> S3
         client_options={
             "allow_http": environment.get("AWS_ENDPOINT_URL", "").startswith("http:")
             or environment.get("AWS_ENDPOINT_URL_S3", "").startswith("http:"),
-            "connect_timeout": timedelta(seconds=patience["connect"]),
-            "timeout": timedelta(seconds=patience["request"]),
+            "connect_timeout": timedelta(seconds=limits["connect"]),
+            "timeout": timedelta(seconds=limits["request"]),
         },
         retry_config={
-            "max_retries": int(patience["retries"]),
-            "retry_timeout": timedelta(seconds=patience["all"]),
+            "max_retries": int(limits["retries"]),
+            "retry_timeout": timedelta(seconds=limits["all"]),
             "backoff": {
                 "init_backoff": timedelta(milliseconds=100),
                 "max_backoff": timedelta(seconds=15),
@@ -303,12 +384,12 @@ def _store(bucket: str, environment: Mapping[str, str], **patience: float) -> S3
 
 
 def _profile(environment: Mapping[str, str]) -> Any:
-    """Return what reads `~/.aws` where nothing in the environment says who we are.
+    """Return a reader of `~/.aws`, for an environment that holds no credentials.
 
     obstore itself knows the environment, web identity, container and instance roles.
     """
-    told = ("ACCESS_KEY_ID", "WEB_IDENTITY_TOKEN_FILE", "CONTAINER_CREDENTIALS")
-    if any(name.startswith(tuple(f"AWS_{each}" for each in told)) for name in environment):
+    given = ("ACCESS_KEY_ID", "WEB_IDENTITY_TOKEN_FILE", "CONTAINER_CREDENTIALS")
+    if any(name.startswith(tuple(f"AWS_{each}" for each in given)) for name in environment):
         return None
     file = environment.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
     if "AWS_PROFILE" not in environment and not Path(file).expanduser().exists():
@@ -324,16 +405,22 @@ def _profile(environment: Mapping[str, str]) -> Any:
 
 
 @contextmanager
-def _told(path: S3Path) -> Iterator[None]:
-    """Tell a missing object as a missing file, and all else that went wrong in one line."""
-    from obstore.exceptions import BaseError
+def _reported(bucket: str, key: str) -> Iterator[None]:
+    """Raise a missing object as a missing file, and every other error in one line."""
+    from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 
     try:
         yield
     except FileNotFoundError:
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path)) from None
+        uri = s3_uri(bucket, key)
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), uri) from None
+    except (AlreadyExistsError, PreconditionError):
+        raise _ConditionFailed from None
     except BaseError as error:
-        raise describe(error, path) from None
+        described = describe(error, bucket, key)
+        if is_answer_lost(error):
+            raise _AnswerLost(described.message, hint=described.hint) from None
+        raise described from None
 
 
 def _stat(meta: Any) -> ObjectStat:

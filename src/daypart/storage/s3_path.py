@@ -1,4 +1,4 @@
-"""A place on S3 that answers as `pathlib.Path` does, as far as daypart asks."""
+"""An object or a folder on S3, with those methods of `pathlib.Path` that daypart uses."""
 
 from __future__ import annotations
 
@@ -10,39 +10,18 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from daypart.errors import DaypartError
+from daypart.storage import s3
+from daypart.storage.s3 import ObjectStat
+from daypart.storage.s3_errors import s3_uri
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-
-
-@dataclass(frozen=True)
-class ObjectStat:
-    """What S3 tells of an object.
-
-    Parameters
-    ----------
-    st_size : int
-        Bytes.
-    st_mtime : float
-        When it was written, seconds since 1970 by the server's clock.
-    etag : str
-        Changes whenever the content does.
-    """
-
-    st_size: int
-    st_mtime: float
-    etag: str
-
-    @property
-    def st_mtime_ns(self) -> int:
-        """The same instant in nanoseconds."""
-        return round(self.st_mtime * 1e9)
 
 
 @dataclass(frozen=True)
 class S3Path:
     """An object of a bucket, or the folder of all objects below a key.
 
-    Folders need not be made: they are there as soon as something lies in them.
+    A folder exists as soon as it holds an object.
 
     Parameters
     ----------
@@ -50,7 +29,7 @@ class S3Path:
     key : str
         Without a slash at either end; empty for the whole bucket.
     listed : ObjectStat, optional
-        What the listing that found it told; `stat` answers with it and asks no more.
+        From the listing that found the object; `stat` returns it without another request.
 
     Examples
     --------
@@ -70,18 +49,18 @@ class S3Path:
         Raises
         ------
         DaypartError
-            Where the bucket's name is missing or no name of a bucket.
+            When the bucket's name is missing or not valid.
         """
         # pathlib makes s3:/BUCKET of it, so that is understood as well.
         bucket, _, key = re.sub(r"^s3:/+", "", uri, flags=re.IGNORECASE).partition("/")
         if not _BUCKET.fullmatch(bucket):
             raise DaypartError(
-                f"{uri}: {bucket!r} is no name of a bucket", hint="write s3://BUCKET/PREFIX"
+                f"{uri}: {bucket!r} is not the name of a bucket", hint="write s3://BUCKET/PREFIX"
             )
         return cls(bucket).joined(key)
 
     def __str__(self) -> str:
-        return f"s3://{self.bucket}/{self.key}" if self.key else f"s3://{self.bucket}"
+        return s3_uri(self.bucket, self.key)
 
     def __fspath__(self) -> str:
         return str(self)
@@ -93,7 +72,7 @@ class S3Path:
         return (self.bucket, self.key) < (other.bucket, other.key)
 
     def joined(self, relative: str) -> S3Path:
-        """Return the place that a relative path leads to from here."""
+        """Return the path that a relative path leads to from here."""
         key = posixpath.normpath(posixpath.join("/", self.key, relative.lstrip("/")))
         return S3Path(self.bucket, key.strip("/"))
 
@@ -102,7 +81,7 @@ class S3Path:
         return str(self)
 
     def resolve(self) -> S3Path:
-        """Return the place itself: a URI is absolute."""
+        """Return the path itself, because a URI is absolute."""
         return self
 
     @property
@@ -122,15 +101,15 @@ class S3Path:
 
     @property
     def parent(self) -> S3Path:
-        """The folder that it lies in."""
+        """The folder that contains it."""
         return S3Path(self.bucket, posixpath.dirname(self.key))
 
     def with_name(self, name: str) -> S3Path:
-        """Return the place beside this one that bears another name."""
+        """Return the path with another name in the same folder."""
         return self.parent / name
 
     def relative_to(self, folder: S3Path) -> PurePosixPath:
-        """Return the path that leads here from a folder above."""
+        """Return the path from a folder above to this one."""
         return PurePosixPath("/", self.key).relative_to(PurePosixPath("/", folder.key))
 
     def stat(self) -> ObjectStat:
@@ -140,26 +119,22 @@ class S3Path:
         ------
         FileNotFoundError
         """
-        from daypart.storage import s3
-
-        return self.listed or s3.head(self)
+        return self.listed or s3.head(self.bucket, self.key)
 
     def is_file(self) -> bool:
-        """Tell whether the object is there."""
-        from daypart.storage import s3
-
+        """Return whether the object exists."""
         try:
-            s3.head(self)
+            s3.head(self.bucket, self.key)
         except FileNotFoundError:
             return False
         return True
 
     def is_dir(self) -> bool:
-        """Tell whether anything lies below this key."""
+        """Return whether any object exists below this key."""
         return next(self.rglob(), None) is not None
 
     def exists(self) -> bool:
-        """Tell whether there is an object or a folder."""
+        """Return whether there is an object or a folder."""
         return self.is_file() or self.is_dir()
 
     def read_bytes(self) -> bytes:
@@ -169,42 +144,37 @@ class S3Path:
         ------
         FileNotFoundError
         """
-        from daypart.storage import s3
-
-        return s3.get(self)[0]
+        return s3.get(self.bucket, self.key)[0]
 
     def read_text(self, encoding: str = "utf-8") -> str:
         """Return the content as text."""
         return self.read_bytes().decode(encoding)
 
     def unlink(self, missing_ok: bool = False) -> None:
-        """Delete the object (S3 does not tell whether it was there)."""
-        from daypart.storage import s3
-
+        """Delete the object (S3 does not report whether it existed)."""
         if not missing_ok and not self.is_file():
             raise FileNotFoundError(str(self))
-        s3.delete([self])
+        s3.delete(self.bucket, [self.key])
 
     def glob(self, pattern: str) -> Iterator[S3Path]:
-        """Yield the objects that lie directly in this folder and match, in order of their keys.
+        """Yield the objects directly in this folder that match, in order of their keys.
 
-        One request brings a thousand of them; the pattern's plain beginning narrows what is
-        asked for.
+        One request returns a thousand; the pattern's plain beginning narrows the listing.
         """
-        from daypart.storage import s3
-
         beginning = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
-        for path in s3.list_objects(self, starting_with=beginning):
+        for path in self._listed(beginning):
             relative = path.key[len(self.key) :].lstrip("/")
             if "/" not in relative and fnmatchcase(relative, pattern):
                 yield path
 
     def rglob(self, pattern: str = "*") -> Iterator[S3Path]:
         """Yield all objects below this folder whose name matches, in order of their keys."""
-        from daypart.storage import s3
-
-        return (path for path in s3.list_objects(self) if fnmatchcase(path.name, pattern))
+        return (path for path in self._listed() if fnmatchcase(path.name, pattern))
 
     def iterdir(self) -> Iterator[S3Path]:
-        """Yield the objects that lie directly in this folder."""
+        """Yield the objects directly in this folder."""
         return self.glob("*")
+
+    def _listed(self, beginning: str = "") -> Iterator[S3Path]:
+        found = s3.list_objects(self.bucket, self.key, starting_with=beginning)
+        return (S3Path(self.bucket, key, stat) for key, stat in found)

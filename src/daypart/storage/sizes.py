@@ -16,7 +16,7 @@ def parse_size(text: str) -> int:
     Raises
     ------
     DaypartError
-        Where the text is no size above 0.
+        When the text is not a size above 0.
 
     Examples
     --------

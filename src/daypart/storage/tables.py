@@ -1,56 +1,148 @@
-"""Parquet files: written whole or not at all, read whole or by columns, wherever they lie."""
+"""Tables: Parquet read and written, whole or by columns, and rows written as CSV."""
 
 from __future__ import annotations
 
+import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.types as types
 
 from daypart.errors import DaypartError
 from daypart.storage import s3
-from daypart.storage.files import atomic_path
+from daypart.storage.files import atomic_path, write_text
 from daypart.storage.location import PathLike, location
 from daypart.storage.s3_path import S3Path
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
 _READ_AT_ONCE = 16
 _END_BYTES = 1 << 20
-"""The footer of a file on S3 is read with so much before it: small files come in one request."""
+"""Bytes read from the end of a file on S3 first: small files come in one request."""
+
+
+def csv_text(
+    rows: Iterable[Mapping[str, Any]],
+    columns: Sequence[str] | None = None,
+    *,
+    decimals: int | None = None,
+) -> str:
+    r"""Return rows as the text of a CSV file.
+
+    Parameters
+    ----------
+    rows : iterable of mapping
+        Column names to values. None and a missing value are empty fields.
+    columns : sequence of str, optional
+        The columns to write, in their order; all by default, in order of first appearance.
+    decimals : int, optional
+        Round floating-point numbers to this many decimals.
+
+    Examples
+    --------
+    >>> csv_text([{"network": "A, B", "cost": 2.50000001}], decimals=6)
+    'network,cost\n"A, B",2.5\n'
+    """
+    listed = list(rows)
+    text = io.StringIO()
+    names = columns or list(dict.fromkeys(name for row in listed for name in row))
+    writer = csv.DictWriter(text, names, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for row in listed:
+        if decimals is not None:
+            row = {
+                name: round(value, decimals) if isinstance(value, float) else value
+                for name, value in row.items()
+            }
+        writer.writerow(row)
+    return text.getvalue()
+
+
+def write_csv(
+    target: PathLike,
+    rows: pa.Table | Iterable[Mapping[str, Any]],
+    columns: Sequence[str] | None = None,
+    *,
+    decimals: int | None = None,
+) -> None:
+    """Write an Arrow table or rows as CSV, atomically.
+
+    Parameters
+    ----------
+    target : path-like
+    rows : pyarrow.Table or iterable of mapping
+    columns : sequence of str, optional
+    decimals : int, optional
+        Of rows, as `csv_text`.
+
+    Raises
+    ------
+    DaypartError
+        When the file can't be written.
+    """
+    if not isinstance(rows, pa.Table):
+        write_text(target, csv_text(rows, columns, decimals=decimals))
+        return
+    from pyarrow import csv as arrow_csv
+
+    with atomic_path(target) as path:
+        chosen = rows if columns is None else rows.select(list(columns))
+        arrow_csv.write_csv(chosen, path, arrow_csv.WriteOptions(quoting_style="needed"))
 
 
 def write_table(target: PathLike, table: pa.Table, *, row_group_rows: int | None = None) -> None:
-    """Write an Arrow table as Parquet (zstd), atomically."""
+    """Write an Arrow table as Parquet (zstd), atomically.
+
+    Parameters
+    ----------
+    target : path-like
+    table : pyarrow.Table
+    row_group_rows : int, optional
+        Rows of a row group; pyarrow's own number by default.
+    """
     with table_writer(target, table.schema) as writer:
         writer.write_table(table, row_group_size=row_group_rows)
 
 
 @contextmanager
-def table_writer(target: PathLike, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
-    """Open a Parquet file (zstd) that appears whole when the block ends without an error.
+def table_writer(target: PathLike, schema: pa.Schema, **options: Any) -> Iterator[pq.ParquetWriter]:
+    """Open a Parquet file (zstd) that appears whole if the block ends without an error.
 
-    Floating-point columns get no dictionary: their values hardly recur, and trying costs most of
-    the time of writing them, and a third of their size.
+    Floating-point columns get no dictionary: their values rarely recur, and a dictionary costs
+    most of the time of writing them and a third of their size.
+
+    Parameters
+    ----------
+    target : path-like
+    schema : pyarrow.Schema
+    **options
+        Of `pyarrow.parquet.ParquetWriter`, such as `store_schema`.
+
+    Yields
+    ------
+    pyarrow.parquet.ParquetWriter
+
+    Raises
+    ------
+    DaypartError
+        When the file can't be written.
     """
-    import pyarrow.parquet as pq
+    import pyarrow.parquet as pq  # a task's first process reads no Parquet
 
     coded = [leaf for field in schema for leaf in _coded_leaves(field.name, field.type)]
-    with (
-        atomic_path(target) as path,
-        pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=coded) as writer,
-    ):
+    options = {"compression": "zstd", "use_dictionary": coded, **options}
+    with atomic_path(target) as path, pq.ParquetWriter(path, schema, **options) as writer:
         yield writer
 
 
 def _coded_leaves(path: str, kind: pa.DataType) -> list[str]:
-    """Return the paths of a column's leaves that are to have a dictionary."""
-    import pyarrow.types as types
-
+    """Return the paths of a column's leaves that get a dictionary."""
     if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
         return _coded_leaves(f"{path}.list.element", kind.value_type)
     if types.is_struct(kind):
@@ -62,20 +154,19 @@ def _coded_leaves(path: str, kind: pa.DataType) -> list[str]:
 
 @contextmanager
 def open_parquet(source: PathLike) -> Iterator[pq.ParquetFile]:
-    """Open a Parquet file; from S3 only the pieces that are read are fetched.
+    """Open a Parquet file; from S3, only the parts that are read are downloaded.
 
     Raises
     ------
     DaypartError
-        Where the file is missing or no whole Parquet file.
+        When the file is missing or is not a whole Parquet file.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     path = location(source)
     try:
         if isinstance(path, S3Path):
-            with pq.ParquetFile(_Ranges(path), pre_buffer=True) as file:
+            with pq.ParquetFile(_ObjectFile(path), pre_buffer=True) as file:
                 yield file
         else:
             with pq.ParquetFile(path) as file:
@@ -90,10 +181,16 @@ def open_parquet(source: PathLike) -> Iterator[pq.ParquetFile]:
 def read_table(source: PathLike, columns: Sequence[str] | None = None) -> pa.Table:
     """Read a Parquet file.
 
+    Parameters
+    ----------
+    source : path-like
+    columns : sequence of str, optional
+        The columns to read; all by default.
+
     Raises
     ------
     DaypartError
-        Where the file is missing, truncated or lacks a column.
+        When the file is missing, truncated or lacks a column.
     """
     with open_parquet(source) as file:
         missing = sorted(set(columns or ()) - set(file.schema_arrow.names))
@@ -108,7 +205,17 @@ def read_table(source: PathLike, columns: Sequence[str] | None = None) -> pa.Tab
 def read_tables(
     sources: Sequence[PathLike], columns: Sequence[str] | None = None
 ) -> Iterator[pa.Table]:
-    """Read Parquet files in their order; those on S3 several at a time.
+    """Read Parquet files in the given order; those on S3 several at a time.
+
+    Parameters
+    ----------
+    sources : sequence of path-like
+    columns : sequence of str, optional
+        The columns to read; all by default.
+
+    Yields
+    ------
+    pyarrow.Table
 
     Raises
     ------
@@ -120,19 +227,19 @@ def read_tables(
         yield from (read_table(place, columns) for place in places)
         return
     with ThreadPoolExecutor(_READ_AT_ONCE) as pool:
-        # In batches: what was read and not yet taken stays bounded.
+        # In batches: the tables read ahead of the caller stay bounded.
         for start in range(0, len(places), 2 * _READ_AT_ONCE):
             batch = places[start : start + 2 * _READ_AT_ONCE]
             yield from pool.map(lambda place: read_table(place, columns), batch)
 
 
-class _Ranges(io.RawIOBase):
-    """An object on S3 as a file: its end is fetched at once, the rest when it is read."""
+class _ObjectFile(io.RawIOBase):
+    """An object on S3 as a file: its end is downloaded at once, the rest when it is read."""
 
     def __init__(self, path: S3Path) -> None:
         super().__init__()
         self._path = path
-        self._end, stat = s3.get_end(path, _END_BYTES)
+        self._end, stat = s3.get_end(path.bucket, path.key, _END_BYTES)
         self._size, self._etag = stat.st_size, stat.etag
         self._position = 0
 
@@ -160,4 +267,4 @@ class _Ranges(io.RawIOBase):
         end_starts = self._size - len(self._end)
         if start >= end_starts or start == end:
             return self._end[start - end_starts : end - end_starts] if start < end else b""
-        return s3.get_range(self._path, start, end, self._etag)
+        return s3.get_range(self._path.bucket, self._path.key, start, end, self._etag)

@@ -186,7 +186,7 @@ def _against_nuts(block: SeriesBlock, i: int, mean: float, draws: int) -> Agains
     begun = time.process_time()
     model.fit(copies)
     full = (time.process_time() - begun) / _COPIES
-    alone = BlockFit(model, block.take([i]), fitted=True)
+    alone = BlockFit(model.specification, block.take([i]), fitted=True)
     alone.fit(0, 1)
     fitted = fitted_of(alone, 0)
     log_mu = fitted.log_mu_mean.copy()

@@ -68,7 +68,7 @@ def test_an_empty_block_has_no_rows(block):
 def test_partitions_can_be_looked_at_one_by_one_with_all_that_their_fit_left(block):
     model = get_model("crossed")
     rows = model.fit(block).to_pylist()
-    for row, fitted in zip(rows, fit_partitions(model, block), strict=True):
+    for row, fitted in zip(rows, fit_partitions(model.specification, block), strict=True):
         assert (fitted.status, fitted.reason) == (row["status"], row["reason"])
         if fitted.status == "ok":
             weights = fitted.nodes[:, 0].astype(np.float32)

@@ -62,7 +62,7 @@ import numpy as np
 from daypart.models.negbin.field.structure import Series, make_scratch
 from daypart.models.negbin.block.fit_block import structure_of
 from daypart.models.negbin.theta.marginal import log_posterior
-from daypart.models.negbin.model import CROSSED
+from daypart.models.negbin.configuration import CROSSED
 ones, over = np.ones((3, 168)), np.array([504.0, 0.0])
 table = Series(3, 0, 0, ones, ones, np.zeros((3, 1), np.int64), over, np.zeros(1), 0)
 theta, steps = np.cbrt(np.array(CROSSED.start)), np.zeros(2, np.int64)

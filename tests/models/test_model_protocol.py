@@ -8,7 +8,7 @@ import pytest
 
 from daypart.errors import DaypartError
 from daypart.models.protocol import Window
-from daypart.models.registry import MODEL_NAMES, get_model
+from daypart.models.registry import BUILT_IN, get_model
 from daypart.series.block import SeriesBlock, block_from_arrays
 
 FIRST_HOUR = 473_352  # Monday 2024-01-01T00:00Z
@@ -56,7 +56,7 @@ def block() -> SeriesBlock:
     )
 
 
-@pytest.mark.parametrize("name", MODEL_NAMES)
+@pytest.mark.parametrize("name", BUILT_IN)
 class TestEveryModel:
     def test_gives_a_row_a_partition_and_a_reason_where_there_is_no_posterior(self, name, block):
         fitted = get_model(name).fit(block)

@@ -10,8 +10,8 @@ import pytest
 
 from daypart.models.negbin.block.fit_block import structure_of
 from daypart.models.negbin.block.layout import HISTOGRAM
+from daypart.models.negbin.configuration import CROSSED, DAY_TYPES
 from daypart.models.negbin.field.structure import Series, make_scratch
-from daypart.models.negbin.model import CROSSED, DAY_TYPES
 from daypart.models.negbin.theta.marginal import log_posterior
 from daypart.models.protocol import Window
 from daypart.models.registry import get_model

@@ -226,7 +226,11 @@ def test_a_week_that_has_begun_in_some_time_zones_alone_does_not_move_the_level(
     blocks = _two_time_zones(hours=168 * 6 + 3, east_at_midnight=east_at_midnight)
     model, sums = _sums_of(blocks)
     (whole, _), *_ = sums.families()
-    top = next(each for each in fit_parents(model, sums, blocks[0]) if each.parent == whole.parent)
+    top = next(
+        each
+        for each in fit_parents(model.specification, sums, blocks[0])
+        if each.parent == whole.parent
+    )
     usual = np.log(whole.counts[:6].sum() / whole.exposure[:6].sum())
     assert np.log(np.exp(top.profile).mean()) + top.origin == pytest.approx(usual, abs=0.02)
     assert top.level_sd < 0.05

@@ -13,6 +13,7 @@ from daypart.models.negbin.block.block_kernel import SPARSE_BELOW
 from daypart.models.negbin.block.fit_block import structure_of
 from daypart.models.negbin.block.layout import HISTOGRAM
 from daypart.models.negbin.checks.khat import make_draws
+from daypart.models.negbin.configuration import CROSSED, skewness_limits
 from daypart.models.negbin.field.structure import Series, make_scratch
 from daypart.models.negbin.forecast.forecast import (
     ABSCISSA_WEIGHTS,
@@ -23,7 +24,6 @@ from daypart.models.negbin.forecast.forecast import (
     strata_of,
 )
 from daypart.models.negbin.forecast.quantiles import forecast_cells
-from daypart.models.negbin.model import CROSSED, visit_limits
 from daypart.models.negbin.theta.axes import make_visits
 from daypart.models.negbin.theta.climb import TRIAL, VECTORS
 from daypart.models.negbin.theta.integrate import DONE, fit_series
@@ -70,7 +70,7 @@ def fit(
     search[TRIAL] = np.cbrt(CROSSED.start)
     nodes, sums = np.zeros((len(rule), 4)), np.zeros((SUM_ROWS, 168))
     steps = np.zeros(2, np.int64)
-    limits = visit_limits(CROSSED, inference)[0 if sparse else 1]
+    limits = skewness_limits(CROSSED, inference)[0 if sparse else 1]
     found = fit_series(structure, table, *room, limits, rule, search, nodes, sums, steps)
     assert found == DONE
     natural = nodes[:, 1:] ** 3
@@ -117,7 +117,7 @@ def test_automatic_inference_keeps_the_hyperparameters_within_the_table(referenc
 def test_predictive_probabilities_at_the_references_quantiles_are_right(reference, partition):
     row = fit(reference["y"][partition], reference["holiday"], "auto")[2]
     clock = PlacedHours(np.arange(168), np.ones(168, int), EventHours.none())
-    level = level_of(get_model("crossed"), row, clock)
+    level = level_of(get_model("crossed").specification, row, clock)
     fine = (np.arange(1000) + 0.5) / 1000
     moments, quantiles = np.empty((168, 2)), np.empty((168, 1000))
     forecast_cells(

@@ -29,7 +29,7 @@ def counts(mean: float, scales: tuple[float, float, float], seed: int) -> np.nda
 
 def fitted(series: np.ndarray, inference: str) -> BlockFit:
     block = block_from_arrays(pa.table({"unique_id": ["a"]}), ["UTC"], [MONDAY], [series.ravel()])
-    found = BlockFit(get_model("crossed", inference=inference), block)
+    found = BlockFit(get_model("crossed", inference=inference).specification, block)
     found.fit(0, 1)
     return found
 

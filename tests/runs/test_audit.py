@@ -30,7 +30,7 @@ def density_of(name: str, mean: float) -> Density:
     block = block_from_arrays(pa.table({"unique_id": ["a"]}), ["UTC"], [473_352], [counts])
     calendar = [{"name": "a", "from": "2024-01-10", "to": "2024-01-11"}]
     model = get_model(name, inference="full", calendar=calendar)
-    fitted = next(iter(fit_partitions(model, block)))
+    fitted = next(iter(fit_partitions(model.specification, block)))
     return Density(fitted.structure, fitted.table, summarise(fitted.nodes)[:-1, 0])
 
 

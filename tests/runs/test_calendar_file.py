@@ -141,7 +141,7 @@ def test_a_backtest_gives_the_calendar_to_the_models_that_know_events(small, tmp
     }
     assert kept == {"crossed": True, "negbin": True, "seasonal_naive": False}
     with pytest.raises(
-        DaypartError, match="seasonal_naive knows no events, so it takes no calendar"
+        DaypartError, match="seasonal_naive does not use events, so it takes no calendar"
     ):
         daypart.fit(small.folder, run=tmp_path / "x", model="seasonal_naive", calendar=calendar)
 

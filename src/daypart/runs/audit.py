@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from daypart.engine.results.folder import RunFolder
 from daypart.errors import DaypartError
-from daypart.models.protocol import HasPosterior
+from daypart.models.protocol import ComparesWithSampler
 from daypart.progress import SILENT, Progress
 from daypart.runs.fitting.parents import model_to_fit
 from daypart.runs.forecasts.fitted_run import FittedRun
@@ -44,8 +44,8 @@ class Audit:
     agree, disagree, undecided : int
         Partitions by verdict; undecided where the sampler itself did not mix.
     table : pyarrow.Table
-        A row per sampled partition: key, `unique_id`, `mean_count`, what
-        `models.judge.judge_partition` says, `verdict`, and what is `disagreeing`: `log_mu`,
+        A row per sampled partition: key, `unique_id`, `mean_count`, the columns of
+        `negbin.nuts.compare.compare_partition`, `verdict`, and what is `disagreeing`: `log_mu`,
         `sd`, hyperparameters, joined by commas.
     """
 
@@ -128,7 +128,7 @@ def audit(
         )
     folder = RunFolder.open(run)
     fitted = FittedRun.open(run)
-    if not isinstance(fitted.model.shared, HasPosterior):
+    if not isinstance(fitted.model.shared, ComparesWithSampler):
         raise DaypartError(
             f"{folder.path}: model {fitted.settings.model} has no posterior of log mu",
             hint="audit a run of negbin or crossed",
@@ -196,14 +196,13 @@ class _Work:
 
     def judge(self, place: int, mean_count: float) -> dict[str, Any] | None:
         """Return the row of one partition."""
-        from daypart.models.negbin.nuts.compare import judge_partition
-
         row = self.rows.slice(place, 1).to_pylist()[0]
         block = self.store.read_region(row["region"], [row["row"]])
         if self.settings.until_hour is not None:
             block = block.before(self.settings.until_hour)
-        model: Any = self.model.of(row)
-        found = judge_partition(model, block, draws=self.draws, tune=self.draws, seed=self.seed)
+        model = self.model.of(row)
+        assert isinstance(model, ComparesWithSampler)
+        found = model.compare_with_sampler(block, draws=self.draws, seed=self.seed)
         if found is None:
             return None
         key = {name: row[name] for name in (*self.settings.key, "unique_id")}

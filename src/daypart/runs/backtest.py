@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from daypart._version import __version__
 from daypart.errors import DaypartError
-from daypart.models.registry import is_external_model, load_model, takes_calendar
+from daypart.models.protocol import HasCalendar
+from daypart.models.registry import get_model, is_external_model
 from daypart.progress import SILENT, Progress
 from daypart.runs.fit import fit
 from daypart.runs.forecasts.forecast import check_draws
@@ -188,7 +189,7 @@ def backtest(
     opened = SeriesStore.open(store)
     events = read_calendar(calendar, opened) if calendar is not None else None
     for name in models:
-        load_model(name, read_parameters(parameters, opened.key)[0] if name == model else {})
+        get_model(name, **(read_parameters(parameters, opened.key)[0] if name == model else {}))
     until = _first_hour_held_back(opened, weeks)
     with ExitStack() as stack:
         folder = (
@@ -207,7 +208,7 @@ def backtest(
                 run=runs[name],
                 model=name,
                 parameters=parameters if name == model else None,
-                calendar=events if name == model or takes_calendar(name) else None,
+                calendar=events if name == model or _takes_calendar(name) else None,
                 workers=workers,
                 executor=executor,
                 seed=seed,
@@ -283,3 +284,8 @@ def _by_size(held_back: HeldBack, model: str) -> list[tuple[str, Scores]]:
     means = held_back.mean_before[held_back.scored]
     scores = held_back.levels[model]["partition"]
     return [(name, scores.take((low <= means) & (means < high))) for name, low, high in SIZES]
+
+
+def _takes_calendar(name: str) -> bool:
+    """Return whether one of daypart's own models gives named events an effect."""
+    return not is_external_model(name) and isinstance(get_model(name), HasCalendar)

@@ -30,8 +30,8 @@ from daypart.engine.tasks.callbacks import ProgressBar, tell_all, tell_waiting
 from daypart.engine.tasks.limits import Limits
 from daypart.engine.tasks.stopping import interruptible, stop_on_signals
 from daypart.errors import Interrupted
-from daypart.models.negbin.model import compile_kernels
-from daypart.models.registry import COMPILED_MODELS, is_external_model
+from daypart.models.protocol import HasKernels
+from daypart.models.registry import get_model, is_external_model
 from daypart.progress import SILENT, Progress, Step
 from daypart.runs.run.calendar import Calendar
 from daypart.runs.run.parameters import GivenParameters
@@ -210,11 +210,12 @@ def fit(
             plan = write(folder, opened, settings) if taken else plan
         if runner.name == "local" and plan.pending <= SMALL_PLAN and not _takes_long(settings):
             runner = get_executor("inline")
-        if plan.pending and model in COMPILED_MODELS and runner.name in HERE:
+        made = get_model(model, **settings.parameters)
+        if plan.pending and isinstance(made, HasKernels) and runner.name in HERE:
             # Said and done here, once, so that no worker compiles in silence. Other machines
             # have kernels of their own.
             with progress.step("loading the model (compiled the first time)"):
-                compile_kernels()
+                made.compile_kernels()
         with progress.step("fitting", total=plan.pending, unit="partitions") as step:
             _execute(runner, folder, plan, step, progress)
             standing = standing_of(folder, plan.table)

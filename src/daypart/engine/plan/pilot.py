@@ -18,8 +18,8 @@ from daypart.engine.results.parts import MISSING_STATUS, Standing, standing_of
 from daypart.engine.tasks.events import BlockFinished, Event
 from daypart.engine.tasks.stopping import Stop
 from daypart.errors import Interrupted
-from daypart.models.negbin.model import compile_kernels
-from daypart.models.registry import COMPILED_MODELS
+from daypart.models.protocol import HasKernels
+from daypart.models.registry import get_model
 from daypart.series.store import SeriesStore
 from daypart.storage.files import make_folder
 from daypart.storage.tables import read_table, write_table
@@ -244,8 +244,9 @@ def run_pilot(
     from daypart.engine.executors.workers import Crew
     from daypart.engine.tasks.task import Slice
 
-    if settings.model in COMPILED_MODELS:
-        compile_kernels()  # once for all workers, and not out of the pilot's minute
+    model = get_model(settings.model, **settings.parameters)
+    if isinstance(model, HasKernels):
+        model.compile_kernels()  # once for all workers, and not out of the pilot's minute
     stop, peaks, alone = Stop(), [0], len(sample)
 
     def tell(event: Event) -> None:

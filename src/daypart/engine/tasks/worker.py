@@ -25,7 +25,8 @@ from daypart.engine.tasks.limits import end_this_process_when_stuck
 from daypart.engine.tasks.stopping import Stop
 from daypart.engine.tasks.task import Slice, run_task
 from daypart.errors import EXIT_INTERRUPTED, DaypartError, Interrupted
-from daypart.models.registry import COMPILED_MODELS, is_external_model
+from daypart.models.protocol import HasKernels
+from daypart.models.registry import get_model, is_external_model
 from daypart.runs.fitting.block_fit import describe_error
 from daypart.storage.location import Location, location
 
@@ -68,7 +69,7 @@ def _import_libraries(folder: RunFolder) -> None:
     models = [name for name in (settings.model, settings.fallback) if name]
     if not any(map(is_external_model, models)):
         import_pyarrow_alone()
-        if any(name in COMPILED_MODELS for name in models):
+        if any(isinstance(get_model(name), HasKernels) for name in models):
             import_numba_alone()
 
 

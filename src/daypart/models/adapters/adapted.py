@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from daypart.errors import DaypartError, did_you_mean
 from daypart.models.adapters.ahead import FEWEST_HOURS, ahead_schema, forecast_ahead, sample_ahead
 from daypart.models.adapters.history import Partition
 from daypart.models.events.events import EventCalendar, parse_events
@@ -20,10 +19,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from daypart.series.block import SeriesBlock
-
-DEFAULTS: Mapping[str, Any] = {"weeks_ahead": 26, "held_out_weeks": 2, "holidays": True}
-"""Parameters of every adapter: how far forecasts reach; how many last weeks the model is first
-fitted without, for its errors; United States federal holidays as events. And `calendar`."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +38,14 @@ class AdaptedModel:
     version: str
     parameters: Mapping[str, Any]
     fit_one: Callable[[Partition], Mapping[str, Any]]
+    takes_any_parameter: bool = False
+    """See `protocol.TakesAnyParameter`."""
     one_by_one: bool = True
-    """The engine fits, times and fails each partition by itself."""
+    """See `protocol.FitsOneByOne`."""
 
     @cached_property
     def calendar(self) -> EventCalendar:
-        """Return the events that it is told of."""
+        """The events of the history and ahead."""
         rows = self.parameters.get("calendar", ())
         return EventCalendar(self.parameters["holidays"], parse_events(rows))
 
@@ -105,23 +102,3 @@ def _type_of(values: Sequence[Any]) -> pa.DataType:
     if isinstance(value, list | tuple | np.ndarray):
         return pa.list_(pa.float64())
     return pa.float64()
-
-
-def check_parameters(name: str, parameters: Mapping[str, Any], known: Sequence[str]) -> None:
-    """Refuse parameters of an adapter that it does not know or can't use.
-
-    Raises
-    ------
-    DaypartError
-    """
-    for parameter, value in parameters.items():
-        if parameter not in known and parameter != "calendar":
-            raise DaypartError(
-                f"model {name} has no parameter {parameter!r}", hint=did_you_mean(parameter, known)
-            )
-        if parameter in ("weeks_ahead", "held_out_weeks") and not (
-            isinstance(value, int) and 1 <= value <= 104
-        ):
-            raise DaypartError(f"{parameter}={value!r}", hint="give 1 to 104")
-        if parameter == "holidays" and not isinstance(value, bool):
-            raise DaypartError(f"{parameter}={value!r} is neither true nor false")

@@ -13,31 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from daypart.errors import DaypartError, did_you_mean
 from daypart.models.adapters.ahead import held_out_columns, held_out_hours
 from daypart.models.adapters.history import Partition
-
-DEFAULTS: Mapping[str, Any] = {"lags": (), "hour_of_week": "number"}
-"""`lags`: weeks back whose same hour is a feature. `hour_of_week`: `number` (for trees) or
-`indicators` (168 columns, for linear models)."""
-_ENCODINGS = ("number", "indicators")
-
-
-def check_features(parameters: Mapping[str, Any]) -> None:
-    """Refuse lags and encodings that there are not.
-
-    Raises
-    ------
-    DaypartError
-    """
-    lags, encoding = parameters["lags"], parameters["hour_of_week"]
-    whole = isinstance(lags, Sequence) and all(isinstance(k, int) and k > 0 for k in lags)
-    if isinstance(lags, str) or not whole:
-        raise DaypartError(f"lags={lags!r}", hint="give whole weeks above 0, such as [1, 2]")
-    if encoding not in _ENCODINGS:
-        raise DaypartError(
-            f"hour_of_week={encoding!r} is not known", hint=did_you_mean(str(encoding), _ENCODINGS)
-        )
 
 
 def regressor_fit(

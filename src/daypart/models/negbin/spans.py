@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,39 +10,17 @@ from numpy.typing import NDArray
 
 from daypart.models.negbin.block.fit_block import fit_partitions
 from daypart.models.negbin.posterior_columns import summarise
+from daypart.models.protocol import FittedSpan
 from daypart.series.local_time import local_hours
 
 if TYPE_CHECKING:
-    from daypart.models.negbin.model import NegativeBinomial
+    from daypart.models.negbin.configuration import ModelSpecification
     from daypart.series.block import SeriesBlock
 
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class FittedSpan:
-    """One partition's posterior over the hours of its series, or why there is none.
-
-    Parameters
-    ----------
-    status : str
-        `ok`, `failed` or `skipped`.
-    reason : str or None
-    log_mu_mean, log_mu_sd : float64 array, shape (hours,)
-        Of the log of the expected count at the hour's exposure; NaN without exposure. Empty
-        unless `ok`.
-    hyperparameters : float64 array, shape (hyperparameters, 7)
-        Columns as in `hyperparameters.SUMMARY`.
-    """
-
-    status: str
-    reason: str | None
-    log_mu_mean: NDArray[np.float64]
-    log_mu_sd: NDArray[np.float64]
-    hyperparameters: NDArray[np.float64]
-
-
-def fitted_spans(model: NegativeBinomial, block: SeriesBlock) -> Iterator[FittedSpan]:
+def fitted_spans(model: ModelSpecification, block: SeriesBlock) -> Iterator[FittedSpan]:
     """Fit each partition anew, with the scales integrated out in full, and yield its span."""
     empty = np.empty(0)
     for i, fitted in enumerate(fit_partitions(model.approximated("full"), block)):

@@ -13,6 +13,7 @@ import numpy as np
 from daypart.engine.results.printed import PrintedLog
 from daypart.engine.tasks.limits import NO_LIMITS, Limits, TookTooLongError, within
 from daypart.errors import DaypartError, Interrupted
+from daypart.models.protocol import fits_one_by_one
 from daypart.models.registry import is_external_model
 from daypart.runs.fitting.result_rows import ENGINE_COLUMNS, STATUSES, failed_rows
 from daypart.series.block import SeriesBlock
@@ -47,7 +48,7 @@ def fit_block(
     Parameters
     ----------
     model : Model
-        Where it has a true attribute `one_by_one`, blocks of one partition are fitted.
+        Blocks of one partition are fitted where it is `FitsOneByOne`.
     stored : SeriesBlock
     until_hour : int, optional
         Show the model only the hours before this one (UTC hours since 1970).
@@ -123,7 +124,7 @@ def _fit(model: Model, block: SeriesBlock, limits: Limits, log: PrintedLog | Non
     import pyarrow as pa
 
     alone = len(block) == 1
-    if getattr(model, "one_by_one", False) and not alone:
+    if fits_one_by_one(model) and not alone:
         return _fit_parts(model, block, limits, log, len(block))
     started = time.perf_counter()
     printed = log.size() if log else 0

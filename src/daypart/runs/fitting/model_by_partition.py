@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from daypart.errors import DaypartError
-from daypart.models.protocol import Forecast, HasPosterior, Model, Window
-from daypart.models.registry import load_model
+from daypart.models.protocol import (
+    FittedSpan,
+    Forecast,
+    HasPosterior,
+    Model,
+    Pools,
+    Seeded,
+    Window,
+    fits_one_by_one,
+)
+from daypart.models.registry import get_model
 from daypart.runs.fitting.block_fit import FALLBACK
 from daypart.runs.run.parameters import PartitionParameters
 
@@ -19,7 +28,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from daypart.engine.results.folder import RunSettings
-    from daypart.models.negbin.spans import FittedSpan
     from daypart.series.block import SeriesBlock
 
 
@@ -89,7 +97,7 @@ class RunModel:
     @property
     def fallback(self) -> Model | None:
         """Return the model that stands in where this one fails."""
-        return load_model(self.fallback_name, {}) if self.fallback_name else None
+        return get_model(self.fallback_name) if self.fallback_name else None
 
     @property
     def version(self) -> str:
@@ -104,7 +112,7 @@ class RunModel:
     @property
     def one_by_one(self) -> bool:
         """Tell whether it is slow enough that blocks of partitions win nothing."""
-        return bool(getattr(self.shared, "one_by_one", False))
+        return fits_one_by_one(self.shared)
 
     def of(self, key: Mapping[str, Any]) -> Model:
         """Return a partition's own model."""
@@ -112,11 +120,11 @@ class RunModel:
 
     def _under(self, acting: tuple[int, ...]) -> Model:
         if acting not in self._models:
-            model: Any = load_model(self.name, self.by_partition.merged(acting))
-            if self.prior is not None and getattr(model, "pools", False):
+            model = get_model(self.name, **self.by_partition.merged(acting))
+            if self.prior is not None and isinstance(model, Pools) and model.pools:
                 model = model.with_parents(*self.prior)
-            if getattr(model, "samples", False):
-                model = replace(model, seed=self.seed)
+            if isinstance(model, Seeded):
+                model = model.with_seed(self.seed)
             self._models[acting] = model
         return self._models[acting]
 

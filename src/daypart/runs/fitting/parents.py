@@ -11,12 +11,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from daypart.engine.results.folder import RunFolder, RunSettings
 from daypart.engine.tasks.threads import in_order
 from daypart.errors import DaypartError
-from daypart.models.registry import load_model
+from daypart.models.protocol import Pools
+from daypart.models.registry import get_model
 from daypart.progress import SILENT, Progress
 from daypart.runs.fitting.model_by_partition import RunModel
 from daypart.series.block import SeriesBlock, block_from_arrays
@@ -37,7 +38,7 @@ _HASH = b"daypart.content_hash"
 
 def parents_hash(settings: RunSettings) -> str | None:
     """Return a hash of all that a run's parents follow from, None for a model without parents."""
-    if not getattr(load_model(settings.model, settings.parameters), "pools", False):
+    if _pooling_model(settings) is None:
         return None
     content = [
         [settings.model, settings.model_version, settings.parameters, settings.until_hour],
@@ -45,6 +46,12 @@ def parents_hash(settings: RunSettings) -> str | None:
     ]
     text = json.dumps(content, sort_keys=True).encode()
     return hashlib.blake2b(text, digest_size=16).hexdigest()
+
+
+def _pooling_model(settings: RunSettings) -> Pools | None:
+    """Return a run's model if it gives its partitions a prior from parents."""
+    model = get_model(settings.model, **settings.parameters)
+    return model if isinstance(model, Pools) and model.pools else None
 
 
 def prepare_parents(
@@ -64,7 +71,8 @@ def prepare_parents(
     there = _parents_at(folder)
     if there is not None and _hash_of(there) == settings.parents:
         return
-    model: Any = load_model(settings.model, settings.parameters)
+    model = _pooling_model(settings)
+    assert model is not None  # else there is no hash of parents
     with progress.step("fitting parents", total=len(store.regions), unit="regions") as step:
         sums = model.sums(store.key, store.overlapping)
         sample = _sample_of(store)

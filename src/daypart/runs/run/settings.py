@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from daypart.engine.results.folder import RunFolder, RunSettings
 from daypart.engine.tasks.limits import NO_LIMITS, Limits
 from daypart.errors import DaypartError, did_you_mean
-from daypart.models.adapters.adapted import DEFAULTS
-from daypart.models.registry import load_model, takes_any_parameter
+from daypart.models.parameters import ADAPTED
+from daypart.models.protocol import TakesAnyParameter, check_can_fit
+from daypart.models.registry import get_model
 from daypart.runs.fitting.parents import parents_hash
 from daypart.runs.run.calendar import Calendar, read_calendar
 from daypart.runs.run.parameters import GivenParameters, Override, check_overrides, read_parameters
@@ -46,14 +47,14 @@ def settings_of_call(
     given = _as_json(shared)
     if calendar is not None:
         given["calendar"] = read_calendar(calendar, store)
-    made = load_model(model, given)
-    _check_can_fit(made)
+    made = get_model(model, **given)
+    check_can_fit(made)
     version = str(made.version)
     check_overrides(overrides, store)
     for override in overrides:
-        _check_override(model, given, override)
+        _check_override(model, made, given, override)
     if fallback is not None:
-        load_model(fallback, {})
+        get_model(fallback)
     settings = RunSettings(
         store=folder.relative_store(store.folder),
         model=model,
@@ -75,27 +76,20 @@ def settings_of_call(
     return settings
 
 
-def _check_override(model: str, shared: Mapping[str, Any], override: Override) -> None:
+def _check_override(name: str, model: Model, shared: Mapping[str, Any], override: Override) -> None:
     """Refuse parameters that the model does not take, and name their table."""
-    if takes_any_parameter(model):
-        known = [*shared, *DEFAULTS]
-        for name in override.parameters:
-            if name not in known:
+    if isinstance(model, TakesAnyParameter) and model.takes_any_parameter:
+        known = [*shared, *ADAPTED]
+        for parameter in override.parameters:
+            if parameter not in known:
                 raise DaypartError(
-                    f"{override.place()}: {name!r} is no parameter that all partitions have",
-                    hint=did_you_mean(name, known),
+                    f"{override.place()}: {parameter!r} is no parameter that all partitions have",
+                    hint=did_you_mean(parameter, known),
                 )
     try:
-        _check_can_fit(load_model(model, {**shared, **override.parameters}))
+        check_can_fit(get_model(name, **{**shared, **override.parameters}))
     except DaypartError as error:
         raise DaypartError(f"{override.place()}: {error.message}", hint=error.hint) from None
-
-
-def _check_can_fit(model: Model) -> None:
-    """Refuse a model that needs what is not installed."""
-    check = getattr(model, "check_can_fit", None)
-    if check is not None:
-        check()
 
 
 def _as_json(parameters: Mapping[str, Any]) -> dict[str, Any]:

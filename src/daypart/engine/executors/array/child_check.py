@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.tasks.work import open_work
 from daypart.errors import DaypartError
-from daypart.models.registry import is_external_model, load_model
+from daypart.models.registry import get_model, is_external_model
 from daypart.runs.fitting.fit_work import FitWork
 from daypart.storage.files import make_folder, read_json, write_json
 from daypart.storage.location import Location, PathLike
@@ -51,9 +51,9 @@ def check_as_child(run: PathLike, name: str) -> ChildCheck:
     try:
         work = open_work(folder)
         if isinstance(work, FitWork):
-            load_model(work.settings.model, work.settings.parameters)
+            get_model(work.settings.model, **work.settings.parameters)
             if work.settings.fallback is not None:
-                load_model(work.settings.fallback, {})
+                get_model(work.settings.fallback)
         work.check()
         found = ChildCheck("")
     except DaypartError as error:

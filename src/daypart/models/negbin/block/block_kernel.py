@@ -39,6 +39,7 @@ from daypart.models.negbin.block.outputs import (
 from daypart.models.negbin.checks import pit as diagnostics
 from daypart.models.negbin.checks.khat import DRAWN, Draws, make_draws
 from daypart.models.negbin.checks.pit import PIT_HOURS
+from daypart.models.negbin.configuration import FEWEST_WEEKS, MOST_WEEKS
 from daypart.models.negbin.field.structure import (
     SCRATCH,
     STRUCTURE,
@@ -47,7 +48,6 @@ from daypart.models.negbin.field.structure import (
     Structure,
     make_scratch,
 )
-from daypart.models.negbin.model import FEWEST_WEEKS, MOST_WEEKS
 from daypart.models.negbin.pooling.parents import EVENT_SD
 from daypart.models.negbin.pooling.prior import POOLED, Pooled, apply_prior, choose_parents
 from daypart.models.negbin.theta import integrate as mixture

@@ -15,6 +15,7 @@ from daypart.models.negbin.block import outputs as rows
 from daypart.models.negbin.block.block_kernel import Buffers, fit_rows, make_buffers
 from daypart.models.negbin.block.inputs import Placed, place
 from daypart.models.negbin.block.outputs import Rows, make_rows
+from daypart.models.negbin.configuration import FEWEST_WEEKS, MOST_WEEKS, skewness_limits
 from daypart.models.negbin.field.structure import (
     CROSSED_LEVELS,
     CROSSED_PARENTS,
@@ -23,14 +24,13 @@ from daypart.models.negbin.field.structure import (
     Series,
     Structure,
 )
-from daypart.models.negbin.model import FEWEST_WEEKS, MOST_WEEKS, visit_limits
 from daypart.models.negbin.pooling.parents import EVENT_SD
 from daypart.models.negbin.pooling.prior import no_parents, pool
 from daypart.models.negbin.theta.climb import BEST
 from daypart.models.negbin.theta.quadrature import integration_rule, product_rule
 
 if TYPE_CHECKING:
-    from daypart.models.negbin.model import Configuration, NegativeBinomial
+    from daypart.models.negbin.configuration import Configuration, ModelSpecification
     from daypart.series.block import SeriesBlock
 
 Floats = NDArray[np.float64]
@@ -77,21 +77,21 @@ class BlockFit:
 
     Parameters
     ----------
-    model : NegativeBinomial
+    model : ModelSpecification
     block : SeriesBlock
     fitted : bool
         Whether `buffers.visits.fitted` receives the posterior of every hour fitted.
     """
 
     def __init__(
-        self, model: NegativeBinomial, block: SeriesBlock, *, fitted: bool = False
+        self, model: ModelSpecification, block: SeriesBlock, *, fitted: bool = False
     ) -> None:
         configuration = model.configuration
         self.model = model
         self.structure = structure_of(configuration)
         d = len(configuration.hyper_scales)
         self.rule = integration_rule(d)
-        in_full = model.parameters["inference"] == "full"
+        in_full = model.inference == "full"
         self.fine = product_rule(3) if d == 3 and in_full else self.rule
         self.placed: Placed = place(block, model.calendar)
         parents = model.parents if model.parents and model.parents.by_name else None
@@ -117,7 +117,7 @@ class BlockFit:
             effects=present,
             pairs=int(np.diff(self.placed.event_start).max(initial=0)),
             nodes=max(len(self.rule), len(self.fine)),
-            khat=model.tells_khat,
+            khat=model.reports_khat,
             fitted=fitted,
         )
 
@@ -131,7 +131,7 @@ class BlockFit:
             self.placed,
             self.pooled,
             self.buffers,
-            visit_limits(self.model.configuration, self.model.parameters["inference"]),
+            skewness_limits(self.model.configuration, self.model.inference),
             self.rule,
             self.fine,
             np.cbrt(np.array(self.model.configuration.start)),
@@ -194,7 +194,7 @@ class Fitted:
     log_mu_variance: Floats
 
 
-def fit_block(model: NegativeBinomial, block: SeriesBlock) -> pa.Table:
+def fit_block(model: ModelSpecification, block: SeriesBlock) -> pa.Table:
     """Fit every partition of a block; see `Model.fit`."""
     from daypart.models.negbin.block.state import state_table
 
@@ -203,7 +203,7 @@ def fit_block(model: NegativeBinomial, block: SeriesBlock) -> pa.Table:
     return state_table(block_fit)
 
 
-def fit_partitions(model: NegativeBinomial, block: SeriesBlock) -> Iterator[Fitted]:
+def fit_partitions(model: ModelSpecification, block: SeriesBlock) -> Iterator[Fitted]:
     """Fit the partitions of a block one by one, and yield what each left in the buffers."""
     block_fit = BlockFit(model, block, fitted=True)
     for i in range(len(block_fit)):

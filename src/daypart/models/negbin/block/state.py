@@ -12,16 +12,16 @@ from daypart.models.negbin.block import layout
 from daypart.models.negbin.block import outputs as rows
 from daypart.models.negbin.checks.khat import UNRELIABLE
 from daypart.models.negbin.checks.pit import PIT_COLUMNS
-from daypart.models.negbin.model import FEWEST_WEEKS
+from daypart.models.negbin.configuration import FEWEST_WEEKS
 
 if TYPE_CHECKING:
     from daypart.models.negbin.block.fit_block import BlockFit
-    from daypart.models.negbin.model import NegativeBinomial
+    from daypart.models.negbin.configuration import ModelSpecification
 
 Bools = NDArray[np.bool_]
 
 
-def state_schema(model: NegativeBinomial) -> pa.Schema:
+def state_schema(model: ModelSpecification) -> pa.Schema:
     """Return the columns of a model's state."""
     vector = pa.list_(pa.float32())
     fields = {"status": pa.string(), "reason": pa.string()}
@@ -35,9 +35,9 @@ def state_schema(model: NegativeBinomial) -> pa.Schema:
     fields |= {"newton_steps": pa.int32(), "evaluations": pa.int32()}
     fields |= {"gradient": pa.float32(), "skewness": pa.float32(), "inference": pa.string()}
     fields |= {"flags": pa.string(), **dict.fromkeys(PIT_COLUMNS, pa.float32())}
-    if model.tells_khat:
+    if model.reports_khat:
         fields |= {"khat": pa.float32()}
-    if model.pools:
+    if model.pooling:
         names = pa.list_(pa.string())
         fields |= {"parents": names, "shared_sd": vector, "shared_event_sd": vector}
     return pa.schema(list(fields.items()))
@@ -56,9 +56,9 @@ def state_table(block_fit: BlockFit) -> pa.Table:
     columns |= _field_columns(block_fit, ok)
     columns |= _scale_columns(block_fit, ok)
     columns |= _diagnostic_columns(block_fit, ok)
-    if block_fit.model.tells_khat:
+    if block_fit.model.reports_khat:
         columns["khat"] = block_fit.rows.checks[:, 3]
-    if block_fit.model.pools:
+    if block_fit.model.pooling:
         columns |= _parent_columns(block_fit, ok)
     schema = state_schema(block_fit.model)
     arrays = []

@@ -18,7 +18,7 @@ from daypart.models.seeds import generator_of
 from daypart.series.local_time import datetime_to_hour, local_hours
 
 if TYPE_CHECKING:
-    from daypart.models.negbin.model import NegativeBinomial
+    from daypart.models.negbin.configuration import ModelSpecification
 
 _STRATA = 4
 HOURS_EACH = 1344
@@ -40,7 +40,7 @@ class PlacedHours:
     """Whole local days after the first hour's."""
 
 
-def clock_of(model: NegativeBinomial, row: dict[str, Any], window: Window) -> PlacedHours:
+def clock_of(model: ModelSpecification, row: dict[str, Any], window: Window) -> PlacedHours:
     """Place the window's hours on the local clock of one row of the state."""
     first_hour, timezone = datetime_to_hour(row["first_hour"]), row["timezone"]
     fitted = local_hours(first_hour, max(int(row["hours"]), 1), timezone)
@@ -64,7 +64,7 @@ class LogMean:
 
 
 def event_effects(
-    model: NegativeBinomial, row: dict[str, Any]
+    model: ModelSpecification, row: dict[str, Any]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return mean and sd of each effect of the calendar: the prior's where it was never seen."""
     mean = np.zeros(len(model.calendar.effects))
@@ -75,7 +75,7 @@ def event_effects(
     return mean, sd
 
 
-def level_of(model: NegativeBinomial, row: dict[str, Any], clock: PlacedHours) -> LogMean:
+def level_of(model: ModelSpecification, row: dict[str, Any], clock: PlacedHours) -> LogMean:
     """Return each hour's log mean for the row's exposure; effects of one hour add up."""
     cell_mean = np.asarray(row["hour_of_week_mean"], dtype=np.float64)
     cell_sd = np.asarray(row["hour_of_week_sd"], dtype=np.float64)
@@ -92,13 +92,13 @@ def level_of(model: NegativeBinomial, row: dict[str, Any], clock: PlacedHours) -
     return LogMean(mean, variance)
 
 
-def week_innovations(model: NegativeBinomial, steps: NDArray[np.int64]) -> NDArray[np.int64]:
+def week_innovations(model: ModelSpecification, steps: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return how many independent week innovations stand between the origin and each hour."""
     return steps if model.configuration.walk else np.ones_like(steps)
 
 
 def forecast_block(
-    model: NegativeBinomial, state: pa.Table, window: Window, probabilities: Sequence[float]
+    model: ModelSpecification, state: pa.Table, window: Window, probabilities: Sequence[float]
 ) -> Forecast:
     """Predict counts for every row of a state; see `Model.forecast`."""
     from daypart.models.negbin.forecast.quantiles import forecast_cells
@@ -241,7 +241,7 @@ def strata_of(
 
 
 def sample_block(
-    model: NegativeBinomial, state: pa.Table, window: Window, draws: int, seed: int
+    model: ModelSpecification, state: pa.Table, window: Window, draws: int, seed: int
 ) -> NDArray[np.int32]:
     """Draw joint paths for every row of a state; see `Model.sample_paths`."""
     paths = np.full((state.num_rows, draws, window.hours), -1, dtype=np.int32)
@@ -254,7 +254,7 @@ def sample_block(
 
 
 def _sample_one(
-    model: NegativeBinomial,
+    model: ModelSpecification,
     row: dict[str, Any],
     window: Window,
     draws: int,

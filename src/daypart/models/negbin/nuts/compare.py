@@ -11,18 +11,18 @@ from daypart.models.negbin.nuts.sampler import Density, sample_posterior
 from daypart.models.negbin.posterior_columns import summarise
 
 if TYPE_CHECKING:
-    from daypart.models.negbin.model import NegativeBinomial
+    from daypart.models.negbin.configuration import ModelSpecification
     from daypart.series.block import SeriesBlock
 
 
-def judge_partition(
-    model: NegativeBinomial, block: SeriesBlock, *, draws: int, tune: int, seed: int
+def compare_partition(
+    model: ModelSpecification, block: SeriesBlock, *, draws: int, tune: int, seed: int
 ) -> dict[str, Any] | None:
     """Fit one partition both ways and say how far the fast posterior is from the sampled one.
 
     Parameters
     ----------
-    model : NegativeBinomial
+    model : ModelSpecification
     block : SeriesBlock
         Of one partition.
     draws, tune : int

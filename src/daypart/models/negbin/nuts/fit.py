@@ -28,12 +28,13 @@ from daypart.models.negbin.nuts.sampler import (
     summarise_draws,
 )
 from daypart.models.negbin.posterior_columns import PROBABILITIES
-from daypart.models.negbin.spans import FittedSpan, span_of
+from daypart.models.negbin.spans import span_of
 from daypart.models.negbin.theta.moments import DENSE, HOUR, HOUR_VARIANCE
+from daypart.models.protocol import FittedSpan
 from daypart.models.seeds import number_of
 
 if TYPE_CHECKING:
-    from daypart.models.negbin.model import NegativeBinomial
+    from daypart.models.negbin.configuration import ModelSpecification
     from daypart.series.block import SeriesBlock
 
 Floats = NDArray[np.float64]
@@ -65,12 +66,12 @@ class Sampled:
     summary: NutsPosterior
 
 
-def fit_block_by_nuts(model: NegativeBinomial, block: SeriesBlock) -> pa.Table:
+def fit_block_by_nuts(model: ModelSpecification, block: SeriesBlock) -> pa.Table:
     """Sample every partition of a block; see `Model.fit`."""
     return pa.concat_tables([_row(model, block.take([i])) for i in range(len(block))])
 
 
-def spans_by_nuts(model: NegativeBinomial, block: SeriesBlock) -> Iterator[FittedSpan]:
+def spans_by_nuts(model: ModelSpecification, block: SeriesBlock) -> Iterator[FittedSpan]:
     """Sample each partition anew and yield its span; see `HasPosterior.posterior`."""
     empty = np.empty(0)
     for i in range(len(block)):
@@ -87,24 +88,24 @@ def spans_by_nuts(model: NegativeBinomial, block: SeriesBlock) -> Iterator[Fitte
         yield span_of(block, i, found.fitted.offset, told.log_mu_mean, told.log_mu_sd, scales)
 
 
-def _fast_fit(model: NegativeBinomial, block: SeriesBlock) -> BlockFit:
+def _fast_fit(model: ModelSpecification, block: SeriesBlock) -> BlockFit:
     """Fit a block of one partition fast."""
     block_fit = BlockFit(model.approximated("full"), block)
     block_fit.fit(0, 1)
     return block_fit
 
 
-def _sample(model: NegativeBinomial, block_fit: BlockFit, unique_id: str) -> Sampled:
+def _sample(model: ModelSpecification, block_fit: BlockFit, unique_id: str) -> Sampled:
     """Sample one partition after its fast fit; the seed is the model's and its name."""
     fitted = fitted_of(block_fit, 0)
     scales = block_fit.rows.hyper[rows.NATURAL_MEAN, 0, :-1].copy()
     density = Density(fitted.structure, fitted.table, scales)
-    draws, seed = int(model.parameters["draws"]), number_of(unique_id, model.seed) % 2**32
+    draws, seed = model.draws, number_of(unique_id, model.seed) % 2**32
     drawn = draw_points(density, draws=draws, tune=draws, chains=CHAINS, seed=seed)
     return Sampled(fitted, density, drawn, summarise_draws(density, drawn))
 
 
-def _row(model: NegativeBinomial, block: SeriesBlock) -> pa.Table:
+def _row(model: ModelSpecification, block: SeriesBlock) -> pa.Table:
     """Sample one partition, and put what the draws say in place of what the fast fit said."""
     block_fit = _fast_fit(model, block)
     if block_fit.outcome(0)[0] != "ok":

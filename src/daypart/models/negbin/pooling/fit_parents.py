@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from daypart.models.negbin.block.fit_block import BlockFit, deviating_structure, structure_of
 from daypart.models.negbin.block.outputs import OK, THETA_MEAN, THETA_SD
-from daypart.models.negbin.model import MOST_WEEKS
+from daypart.models.negbin.configuration import MOST_WEEKS
 from daypart.models.negbin.pooling.fit_sum import FittedSum, fit_sum, offset_of
 from daypart.models.negbin.pooling.loading import loadings
 from daypart.models.negbin.pooling.parents import Parent, Parents
@@ -34,7 +34,7 @@ from daypart.models.negbin.pooling.week_law import week_law
 from daypart.series.local_time import local_hours
 
 if TYPE_CHECKING:
-    from daypart.models.negbin.model import NegativeBinomial
+    from daypart.models.negbin.configuration import ModelSpecification
     from daypart.series.block import SeriesBlock
 
 Floats = NDArray[np.float64]
@@ -47,12 +47,12 @@ PILOTS = 64
 """Partitions of a sample, those with most counts, that tell of the scales and dispersion."""
 
 
-def fit_parents(model: NegativeBinomial, sums: Sums, sample: SeriesBlock) -> list[Parent]:
+def fit_parents(model: ModelSpecification, sums: Sums, sample: SeriesBlock) -> list[Parent]:
     """Fit the parents of a store.
 
     Parameters
     ----------
-    model : NegativeBinomial
+    model : ModelSpecification
     sums : Sums
         Of all partitions.
     sample : SeriesBlock
@@ -79,7 +79,7 @@ def _tells(table: Sum) -> bool:
 
 
 def _fit_family(
-    model: NegativeBinomial, sums: Sums, whole: Sum, parts: Sequence[Sum], sample: SeriesBlock
+    model: ModelSpecification, sums: Sums, whole: Sum, parts: Sequence[Sum], sample: SeriesBlock
 ) -> list[Parent]:
     structure = structure_of(model.configuration)
     top = fit_sum(model, structure, whole, np.zeros_like(whole.counts))
@@ -231,7 +231,7 @@ def _scaled(parent: Parent, of_hour: float, of_week: float) -> Parent:
 
 
 def _with_hyperpriors(
-    model: NegativeBinomial,
+    model: ModelSpecification,
     family: Parents,
     leaves: Sequence[Leaf],
     kinds: Mapping[str, Sequence[tuple[Sum, FittedSum]]],

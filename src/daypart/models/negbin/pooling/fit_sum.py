@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from daypart.models.negbin.block import layout
 from daypart.models.negbin.block.block_kernel import Buffers, make_buffers
+from daypart.models.negbin.configuration import skewness_limits
 from daypart.models.negbin.field.structure import Series, Structure
-from daypart.models.negbin.model import visit_limits
 from daypart.models.negbin.pooling.sums import Sum
 from daypart.models.negbin.theta.climb import TRIAL
 from daypart.models.negbin.theta.integrate import DONE, fit_series
@@ -19,7 +19,7 @@ from daypart.models.negbin.theta.moments import DENSE, DENSE_VARIANCE, HOUR, HOU
 from daypart.models.negbin.theta.quadrature import integration_rule
 
 if TYPE_CHECKING:
-    from daypart.models.negbin.model import NegativeBinomial
+    from daypart.models.negbin.configuration import ModelSpecification
 
 Floats = NDArray[np.float64]
 
@@ -56,7 +56,7 @@ class FittedSum:
 
 
 def fit_sum(
-    model: NegativeBinomial, structure: Structure, table: Sum, offset: Floats
+    model: ModelSpecification, structure: Structure, table: Sum, offset: Floats
 ) -> FittedSum | None:
     """Fit one sum as deviations from an offset of log mu, shape (weeks, 168)."""
     weeks = len(table.counts)
@@ -92,7 +92,7 @@ def fit_sum(
         buffers.scratch,
         buffers.visits,
         buffers.draws,
-        visit_limits(model.configuration, "auto")[1],
+        skewness_limits(model.configuration, "auto")[1],
         rule,
         buffers.search,
         buffers.nodes,
@@ -111,7 +111,7 @@ def _histogram_above(counts: NDArray[np.int64]) -> Floats:
 
 
 def _read_sum(
-    model: NegativeBinomial,
+    model: ModelSpecification,
     structure: Structure,
     buffers: Buffers,
     table: Sum,

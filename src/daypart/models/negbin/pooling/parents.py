@@ -15,16 +15,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from daypart.errors import DaypartError
-
-if TYPE_CHECKING:
-    from daypart.models.negbin.pooling.prior import Pooled
 
 Floats = NDArray[np.float64]
 
@@ -146,7 +143,7 @@ _latest_read: list[tuple[pa.Table, tuple[Sequence[str], Mapping[str, str]], Pare
 """What was read last: a worker binds its model to one table of parents for every task."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Parents:
     """The parents of a run by name.
 
@@ -214,13 +211,6 @@ class Parents:
         return next(iter(self.by_name.values())).event if self.by_name else ()
 
     @cached_property
-    def tables(self) -> Pooled:
-        """Return the parents as the kernels read them, in the order of `by_name`."""
-        from daypart.models.negbin.pooling.prior import lay_out_parents
-
-        return lay_out_parents(self)
-
-    @cached_property
     def shared(self) -> Floats:
         """Return each parent's `SHARED`, in the order of `by_name`."""
         rows = self.by_name.values()
@@ -228,7 +218,7 @@ class Parents:
 
     @cached_property
     def numbers(self) -> dict[str, int]:
-        """Return each parent's row in `tables`."""
+        """Return each parent's row in tables of all."""
         return {name: row for row, name in enumerate(self.by_name)}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numba
@@ -26,10 +27,9 @@ from daypart.models.jit.compile import (
 )
 from daypart.models.negbin.block.inputs import I16
 from daypart.models.negbin.field.structure import SERIES, Series
-from daypart.models.negbin.pooling.parents import names_of_parents
+from daypart.models.negbin.pooling.parents import Parents, names_of_parents
 
 if TYPE_CHECKING:
-    from daypart.models.negbin.pooling.parents import Parents
     from daypart.series.block import SeriesBlock
 
 
@@ -91,7 +91,7 @@ def pool(parents: Parents, block: SeriesBlock, dimensions: int, events: Sequence
     -------
     Pooled
     """
-    tables, numbers = parents.tables, parents.numbers
+    tables, numbers = lay_out_parents(parents), parents.numbers
     columns = {name: block.keys.column(name).to_pylist() for name in parents.key}
     names = names_of_parents(parents.key, parents.overlapping, columns)
     candidate = np.array(
@@ -117,6 +117,7 @@ def _columns_of(table: FloatMatrix, names: Sequence[str], wanted: Sequence[str])
     return found
 
 
+@lru_cache(maxsize=1)  # a worker binds its model to the same parents for every task
 def lay_out_parents(parents: Parents) -> Pooled:
     """Lay a run's parents out, with no block beside them."""
     rows = list(parents.by_name.values())

@@ -6,11 +6,12 @@ import numba
 import numpy as np
 import pytest
 
-from daypart.models.jit.compile import F1, F2, kernel
+from daypart.models.jit.compile import kernel
+from daypart.models.jit.types import F1, F2
 from daypart.models.negbin.field.dense import factorise_dense, invert_dense, solve_dense
 
 
-@kernel(numba.boolean, F2, F1, F1, F2, F2, numba.int64, door=True)
+@kernel(numba.boolean, F2, F1, F1, F2, F2, numba.int64, from_python=True)
 def worked_out(upper, inverse, x, work, whole, m):
     """Call the kernels, which Python can't."""
     positive = factorise_dense(upper, inverse, m)

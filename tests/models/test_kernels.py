@@ -1,4 +1,4 @@
-"""Kernels on disk are forgotten when any source changes; the fast logarithm is a logarithm."""
+"""Kernels are compiled once, linked, kept on disk while they are right; fast functions agree."""
 
 from __future__ import annotations
 
@@ -7,14 +7,20 @@ import os
 import subprocess
 import sys
 import time
+from importlib.metadata import requires
 from pathlib import Path
+from typing import NamedTuple
 
 import numba
 import numpy as np
 import pytest
+from numba.core import caching
+from packaging.requirements import Requirement
 
+from daypart.errors import DaypartError
 from daypart.models.jit import compile as kernels
-from daypart.models.jit.compile import exp_of, forget_stale_kernels, kernel, log_of, one_compiler
+from daypart.models.jit.compile import check_numba, kernel, one_compiler
+from daypart.models.jit.vector_math import exp_of, log_of
 from daypart.models.negbin.model import compile_kernels
 
 
@@ -25,7 +31,7 @@ def _root(value: float) -> float:
     return math.sqrt(value)
 
 
-@kernel(numba.float64, numba.float64, door=True)
+@kernel(numba.float64, numba.float64, from_python=True)
 def _fourth_root(value: float) -> float:
     return _root(_root(value))
 
@@ -40,23 +46,82 @@ with one_compiler(Path(sys.argv[1])):
 """
 
 
-def test_compiled_kernels_are_kept_until_any_source_changes(tmp_path: Path):
-    (tmp_path / "one.py").write_text("1")
-    (tmp_path / "two.py").write_text("2")
-    cache = tmp_path / "__pycache__"
-    cache.mkdir()
-    (cache / "one.nbi").touch()
-    forget_stale_kernels(tmp_path)
-    assert not (cache / "one.nbi").exists()  # compiled from who knows what
-    (cache / "one.nbi").touch()
-    forget_stale_kernels(tmp_path)
-    assert (cache / "one.nbi").exists()
-    os.utime(tmp_path / "two.py", ns=(1, 1))
-    forget_stale_kernels(tmp_path)
-    assert not (cache / "one.nbi").exists()
+_RUN_A_KERNEL = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import halves
+print(halves.half_of_square(4.0), sum(halves.half_of_square.stats.cache_hits.values()))
+"""
+_HALVES = """
+import numba
+import squares
+from daypart.models.jit.compile import kernel
+from squares import STEP, square_of
+
+@kernel(numba.float64, numba.float64, from_python=True)
+def half_of_square(x):
+    return STEP * square_of(x) + squares.OFFSET
+"""
+_SQUARES = """
+import numba
+from daypart.models.jit.compile import kernel
+
+STEP = 0.5
+OFFSET = 0.0
+
+@kernel(numba.float64, numba.float64)
+def square_of(x):
+    return x * x
+"""
 
 
-def test_a_kernel_that_is_inlined_elsewhere_may_be_the_first_that_python_calls():
+class _Point(NamedTuple):
+    x: float
+    largest_of_two: float
+
+
+@kernel(numba.float64, numba.typeof(_Point(1.0, 2.0)))
+def largest_of_two(point: _Point) -> float:
+    return max(point.x, point.largest_of_two)
+
+
+@kernel(numba.float64, numba.float64, numba.float64, from_python=True)
+def larger(x: float, y: float) -> float:
+    return largest_of_two(_Point(x, y))
+
+
+def test_a_field_may_have_the_name_of_a_kernel():
+    assert larger(3.0, 7.0) == 7.0
+
+
+def test_a_kernel_on_disk_is_compiled_again_only_after_a_change_that_concerns_it(tmp_path: Path):
+    def result(squares: str, halves: str = _HALVES) -> str:
+        (tmp_path / "squares.py").write_text(squares)
+        (tmp_path / "halves.py").write_text(halves)
+        command = [sys.executable, "-B", "-c", _RUN_A_KERNEL, str(tmp_path)]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert result(_SQUARES) == "8.0 0"
+    assert result(_SQUARES) == "8.0 1"
+    assert result(_SQUARES, f'"""What a file says of itself."""\n{_HALVES}') == "8.0 1"
+    assert result(_SQUARES.replace("x * x", "x * x * x")) == "32.0 1"  # linked, not a part of it
+    assert result(_SQUARES.replace("STEP = 0.5", "STEP = 0.25")) == "4.0 0"
+    assert result(_SQUARES.replace("OFFSET = 0.0", "OFFSET = 2.0")) == "10.0 0"
+
+
+def test_a_numba_without_what_the_linking_needs_is_refused(monkeypatch: pytest.MonkeyPatch):
+    check_numba()
+    monkeypatch.delattr(caching, "IndexDataCacheFile")
+    with pytest.raises(DaypartError, match=r"numba .* has no .*caching\.IndexDataCacheFile"):
+        check_numba()
+
+
+def test_the_installed_numba_is_one_that_the_project_allows():
+    allowed = next(each for each in requires("daypart") or [] if each.startswith("numba"))
+    assert Requirement(allowed).specifier.contains(numba.__version__)
+
+
+def test_a_kernel_that_other_kernels_call_may_be_the_first_that_python_calls():
     code = """
 import numpy as np
 from daypart.models.negbin.field.structure import Series, make_scratch
@@ -78,7 +143,7 @@ def test_a_kernel_is_loaded_when_it_is_called_and_no_sooner():
     code = (
         "import numpy as np\n"
         "import daypart.models.negbin.block.fit_block\n"
-        "from daypart.models.jit.compile import exp_of, log_of\n"
+        "from daypart.models.jit.vector_math import exp_of, log_of\n"
         "values, out = np.ones(3), np.empty(3)\n"
         "before = len(exp_of.overloads)\n"
         "exp_of(values, out, 3)\n"
@@ -94,7 +159,7 @@ def test_threads_may_call_a_kernel_for_the_first_time_at_once():
         "import threading\n"
         "import numpy as np\n"
         "import daypart.models.negbin.block.fit_block\n"
-        "from daypart.models.jit.compile import exp_of, log_of\n"
+        "from daypart.models.jit.vector_math import exp_of, log_of\n"
         "start, done = threading.Barrier(8), []\n"
         "def work():\n"
         "    values, out = np.ones(3), np.empty(3)\n"
@@ -114,7 +179,7 @@ def test_threads_may_call_a_kernel_for_the_first_time_at_once():
 def test_a_kernel_takes_nothing_but_what_it_was_compiled_for():
     code = (
         "import numpy as np\n"
-        "from daypart.models.jit.compile import exp_of\n"
+        "from daypart.models.jit.vector_math import exp_of\n"
         "for _ in range(2):\n"
         "    try:\n"
         "        exp_of(np.ones(6)[::2], np.empty(3), 3)\n"
@@ -168,8 +233,11 @@ def test_a_kernel_that_others_call_returns_its_value_and_raises_its_error_throug
 
 
 def test_a_kernel_is_not_compiled_again_as_a_part_of_those_that_call_it():
-    sizes = {path.name.split("-")[0]: path.stat().st_size for path in _compiled()}
-    assert sizes["integrate.fit_series"] + sizes["block_kernel.fit_row"] < sum(sizes.values()) / 4
+    sizes = {path.name.removesuffix(".1.nbc"): path.stat().st_size for path in _compiled()}
+    callers = (
+        sizes["negbin.theta.integrate.fit_series"] + sizes["negbin.block.block_kernel.fit_row"]
+    )
+    assert callers < sum(sizes.values()) / 4
 
 
 def _compiled() -> list[Path]:

@@ -8,18 +8,8 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from daypart.models.jit.compile import (
-    F1,
-    F2,
-    I1,
-    I2,
-    FloatMatrix,
-    FloatVector,
-    IntMatrix,
-    IntVector,
-    called,
-    kernel,
-)
+from daypart.models.jit.compile import kernel, linked
+from daypart.models.jit.types import F1, F2, I1, I2, FloatMatrix, FloatVector, IntMatrix, IntVector
 from daypart.models.negbin.block import layout
 from daypart.models.negbin.block.inputs import PLACED, Placed
 from daypart.models.negbin.block.outputs import (
@@ -60,9 +50,9 @@ SPARSE_BELOW = 2.0
 """Mean count an hour under which a series is sparse."""
 
 
-lay_out = called(layout.lay_out)
-fit_series = called(mixture.fit_series)
-pit_summary = called(diagnostics.pit_summary)
+lay_out = linked(layout.lay_out)
+fit_series = linked(mixture.fit_series)
+pit_summary = linked(diagnostics.pit_summary)
 
 
 class Buffers(NamedTuple):
@@ -125,7 +115,7 @@ def make_buffers(
     )
 
 
-@kernel(numba.boolean, F2, small=True)
+@kernel(numba.boolean, F2, inline=True)
 def all_finite(matrix: FloatMatrix) -> bool:
     """Tell whether a matrix holds neither infinities nor NaN."""
     for i in range(len(matrix)):
@@ -251,7 +241,7 @@ def fit_row(
     numba.void,
     *(STRUCTURE, PLACED, POOLED, BUFFERS, F2, F2, F2, F1),
     *(numba.int64, numba.int64, ROWS),
-    door=True,
+    from_python=True,
 )
 def fit_rows(
     structure: Structure,

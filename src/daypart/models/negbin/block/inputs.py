@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numba
 import numpy as np
 
-from daypart.models.jit.compile import I1, IntVector
+from daypart.models.jit.types import I1, IntVector
 from daypart.models.seeds import number_of
 from daypart.series.local_time import local_hours
 

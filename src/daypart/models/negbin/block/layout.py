@@ -5,18 +5,8 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from daypart.models.jit.compile import (
-    F1,
-    F2,
-    I1,
-    I2,
-    FloatMatrix,
-    FloatVector,
-    IntMatrix,
-    IntVector,
-    inlined,
-    kernel,
-)
+from daypart.models.jit.compile import kernel
+from daypart.models.jit.types import F1, F2, I1, I2, FloatMatrix, FloatVector, IntMatrix, IntVector
 
 HISTOGRAM = 64
 """Counts below this are summed from a histogram, the rest one by one."""
@@ -29,7 +19,7 @@ _I16 = numba.types.Array(numba.int16, 1, "C")
 _F32 = numba.types.Array(numba.float32, 1, "C")
 
 
-@inlined
+@kernel(numba.void, F2, F1, F1, I1)
 def count_sizes(
     counts: FloatMatrix, over: FloatVector, large: FloatVector, report: IntVector
 ) -> None:
@@ -53,7 +43,7 @@ def count_sizes(
         over[i] += over[i + 1]
 
 
-@kernel(numba.void, _I32, _F32, _I32, _I16, I1, _I16, F2, F2, F1, F1, I2, I1, door=True)
+@kernel(numba.void, _I32, _F32, _I32, _I16, I1, _I16, F2, F2, F1, F1, I2, I1, from_python=True)
 def lay_out(
     series: np.ndarray,
     exposures: np.ndarray,

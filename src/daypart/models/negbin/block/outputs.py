@@ -8,17 +8,8 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from daypart.models.jit.compile import (
-    F1,
-    F2,
-    I1,
-    I2,
-    FloatMatrix,
-    FloatVector,
-    IntMatrix,
-    IntVector,
-    kernel,
-)
+from daypart.models.jit.compile import kernel
+from daypart.models.jit.types import F1, F2, I1, I2, FloatMatrix, FloatVector, IntMatrix, IntVector
 from daypart.models.negbin.block.inputs import I16, Placed
 from daypart.models.negbin.checks.pit import PIT_COLUMNS
 from daypart.models.negbin.pooling.parents import EVENT_SD
@@ -120,7 +111,7 @@ def make_rows(placed: Placed, pooled: Pooled, *, effects: int, nodes: int, dimen
     )
 
 
-@kernel(numba.float64, numba.float64, numba.boolean, small=True)
+@kernel(numba.float64, numba.float64, numba.boolean, inline=True)
 def natural_of(theta: float, is_dispersion: bool) -> float:
     """Return the scale, or 1 / size, that a coordinate of theta stands for."""
     cube = theta * theta * theta

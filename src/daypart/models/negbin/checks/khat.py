@@ -26,7 +26,9 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from daypart.models.jit.compile import F1, FloatMatrix, FloatVector, exp_of, kernel, unsigned
+from daypart.models.jit.compile import kernel
+from daypart.models.jit.types import F1, FloatMatrix, FloatVector, unsigned
+from daypart.models.jit.vector_math import exp_of
 from daypart.models.negbin.checks.pit import sort
 from daypart.models.negbin.field.structure import (
     KEEP,
@@ -127,7 +129,7 @@ def khat_of_ascending(log_ratios: FloatVector) -> float:
     return min(found, LARGEST) if math.isfinite(found) else LARGEST
 
 
-@kernel(numba.float64, F1, door=True, allocates=True)
+@kernel(numba.float64, F1, from_python=True, allocates=True)
 def pareto_khat(log_ratios: FloatVector) -> float:
     """Return k-hat of importance ratios given by their logarithms, which are overwritten.
 

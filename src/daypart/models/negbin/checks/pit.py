@@ -15,7 +15,8 @@ import math
 
 import numba
 
-from daypart.models.jit.compile import F1, F2, FloatMatrix, FloatVector, kernel
+from daypart.models.jit.compile import kernel
+from daypart.models.jit.types import F1, F2, FloatMatrix, FloatVector
 from daypart.models.negbin.field.structure import SERIES, Series
 from daypart.models.negbin.forecast.large_counts import large_count_cdf
 from daypart.models.negbin.theta.moments import DENSE, HOUR
@@ -44,7 +45,7 @@ def transform(y: float, u: float, mu: float, r: float) -> float:
     return min(below + u * term, 1.0)
 
 
-@kernel(numba.void, F1, small=True)
+@kernel(numba.void, F1, inline=True)
 def sort(values: FloatVector) -> None:
     """Sort a few numbers in place, by insertion."""
     for i in range(1, len(values)):
@@ -56,7 +57,7 @@ def sort(values: FloatVector) -> None:
         values[place] = value
 
 
-@kernel(numba.void, SERIES, numba.int64, F2, numba.float64, numba.int64, F1, F1, door=True)
+@kernel(numba.void, SERIES, numba.int64, F2, numba.float64, numba.int64, F1, F1, from_python=True)
 def pit_summary(
     t: Series,
     walk: int,

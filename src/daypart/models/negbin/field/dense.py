@@ -11,7 +11,8 @@ import math
 
 import numba
 
-from daypart.models.jit.compile import F1, F2, FloatMatrix, FloatVector, kernel, unsigned
+from daypart.models.jit.compile import kernel
+from daypart.models.jit.types import F1, F2, FloatMatrix, FloatVector, unsigned
 
 
 @kernel(numba.boolean, F2, F1, numba.int64)

@@ -16,17 +16,9 @@ import math
 import numba
 import numpy as np
 
-from daypart.models.jit.compile import (
-    F1,
-    F2,
-    FloatMatrix,
-    FloatVector,
-    exp_of,
-    inlined,
-    kernel,
-    log_of,
-    unsigned,
-)
+from daypart.models.jit.compile import kernel
+from daypart.models.jit.types import F1, F2, FloatMatrix, FloatVector, unsigned
+from daypart.models.jit.vector_math import exp_of, log_of
 from daypart.models.negbin.field.dense import factorise_dense
 from daypart.models.negbin.field.structure import (
     CROSS,
@@ -320,8 +312,8 @@ def largest(values: FloatVector, count: int) -> float:
     return found
 
 
-@inlined
-def find_mode(structure: Structure, t: Series, s: Scratch, r: float) -> tuple[int, float]:
+@kernel(numba.int64, STRUCTURE, SERIES, SCRATCH, numba.float64)
+def find_mode(structure: Structure, t: Series, s: Scratch, r: float) -> int:
     """Find the field's mode: the point plus STEP, one last Newton step that is not yet taken.
 
     The Hessian, factorised, and the tables are those at the point.
@@ -330,8 +322,6 @@ def find_mode(structure: Structure, t: Series, s: Scratch, r: float) -> tuple[in
     -------
     int
         Newton steps, negative where the search did not end (or the Hessian was not positive).
-    float
-        Squared length of the last step in posterior standard deviations.
     """
     step_tree, step_path, step_dense = s.node[STEP], s.node[STEP_PATH], s.dense[STEP]
     rhs_tree, rhs_dense = s.node[RHS], s.dense[RHS]
@@ -350,14 +340,14 @@ def find_mode(structure: Structure, t: Series, s: Scratch, r: float) -> tuple[in
                 continue
             best = height
         if not factorise(structure, t, s):
-            return -iteration - 1, 0.0
+            return -iteration - 1
         sum_cells(structure, rhs_tree)
         subtract_prior_slope(structure, t, s)
         solve(structure, s, rhs_tree, rhs_dense, step_tree, step_dense, step_path, m)
         decrement = inner(rhs_tree, step_tree, len(rhs_tree)) + inner(rhs_dense, step_dense, m)
         if decrement < ENOUGH:
-            return iteration + 1, decrement
+            return iteration + 1
         longest = max(largest(step_path, len(step_path)), largest(step_dense, m))
         length = 1.0 if longest <= LONGEST_STEP else LONGEST_STEP / longest
         move(s, m, length)
-    return -MOST_STEPS, 0.0
+    return -MOST_STEPS

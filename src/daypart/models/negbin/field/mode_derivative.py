@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numba
 
-from daypart.models.jit.compile import F1, FloatVector, kernel, unsigned
+from daypart.models.jit.compile import kernel
+from daypart.models.jit.types import F1, FloatVector, unsigned
 from daypart.models.negbin.field.mode import move, sum_table
 from daypart.models.negbin.field.structure import (
     MEAN,

@@ -21,7 +21,8 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from daypart.models.jit.compile import (
+from daypart.models.jit.compile import kernel
+from daypart.models.jit.types import (
     F1,
     F2,
     I1,
@@ -31,7 +32,6 @@ from daypart.models.jit.compile import (
     FloatVector,
     IntMatrix,
     IntVector,
-    kernel,
 )
 
 HOURS = 168

@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import numba
 
-from daypart.models.jit.compile import F1, F2, FloatMatrix, FloatVector, kernel, log_of, unsigned
+from daypart.models.jit.compile import kernel
+from daypart.models.jit.types import F1, F2, FloatMatrix, FloatVector, unsigned
+from daypart.models.jit.vector_math import log_of
 from daypart.models.negbin.field.dense import invert_dense, solve_dense
 from daypart.models.negbin.field.structure import (
     ACROSS,

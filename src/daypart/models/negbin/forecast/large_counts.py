@@ -17,16 +17,9 @@ import math
 
 import numba
 
-from daypart.models.jit.compile import (
-    F1,
-    F2,
-    FloatMatrix,
-    FloatVector,
-    exp_of,
-    kernel,
-    log_of,
-    unsigned,
-)
+from daypart.models.jit.compile import kernel
+from daypart.models.jit.types import F1, F2, FloatMatrix, FloatVector, unsigned
+from daypart.models.jit.vector_math import exp_of, log_of
 
 LARGE = 50.0
 """Mean from which on these laws are within 0.002 of the counts' own probabilities."""
@@ -46,7 +39,7 @@ _TOLERANCE = 0.01
 _DENSITY_AT_0 = 1.0 / math.sqrt(2.0 * math.pi)
 
 
-@kernel(numba.float64, numba.float64, numba.float64, numba.float64, small=True)
+@kernel(numba.float64, numba.float64, numba.float64, numba.float64, inline=True)
 def large_count_cdf(count: float, mu: float, r: float) -> float:
     """Return the probability of at most a count, which lies anywhere, for a mean and 1 / size."""
     s = math.sqrt(r + 1.0 / mu)
@@ -56,7 +49,7 @@ def large_count_cdf(count: float, mu: float, r: float) -> float:
     return 0.5 * math.erfc(-e / math.sqrt(2.0))
 
 
-@kernel(numba.float64, F1, door=True)
+@kernel(numba.float64, F1, from_python=True)
 def large_from(r: FloatVector) -> float:
     """Return the median mean from which on the laws of this module serve an hour."""
     skewed = False

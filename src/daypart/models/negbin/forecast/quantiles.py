@@ -7,7 +7,8 @@ import math
 import numba
 import numpy as np
 
-from daypart.models.jit.compile import F1, F2, FloatCube, FloatMatrix, FloatVector, kernel, unsigned
+from daypart.models.jit.compile import kernel
+from daypart.models.jit.types import F1, F2, FloatCube, FloatMatrix, FloatVector, unsigned
 from daypart.models.negbin.forecast.large_counts import (
     ROWS,
     large_from,
@@ -70,7 +71,9 @@ def summed_quantiles(
     return wanted
 
 
-@kernel(numba.void, F1, F1, F1, F1, F1, F1, F1, F1, F1, F1, F2, F2, door=True, allocates=True)
+@kernel(
+    numba.void, F1, F1, F1, F1, F1, F1, F1, F1, F1, F1, F2, F2, from_python=True, allocates=True
+)
 def forecast_cells(
     mean: FloatVector,
     variance: FloatVector,
@@ -167,7 +170,7 @@ def forecast_cells(
     numba.types.Array(numba.float64, 3, "C"),
     numba.types.Array(numba.float64, 2, "A"),
     numba.types.Array(numba.float64, 2, "A"),
-    door=True,
+    from_python=True,
 )
 def read_off_cells(
     mean: FloatVector,

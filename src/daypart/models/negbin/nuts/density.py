@@ -20,7 +20,8 @@ import math
 import numba
 import numpy as np
 
-from daypart.models.jit.compile import F1, F2, I1, FloatMatrix, FloatVector, IntVector, kernel
+from daypart.models.jit.compile import kernel
+from daypart.models.jit.types import F1, F2, I1, FloatMatrix, FloatVector, IntVector
 from daypart.models.negbin.field.structure import SERIES, STRUCTURE, Series, Structure
 from daypart.models.negbin.theta.marginal import digamma
 
@@ -31,7 +32,7 @@ LARGE_SIZE = 1e8
 @kernel(
     numba.float64,
     *(STRUCTURE, SERIES, I1, F2, numba.float64, F1, F1, F1, F1, F2, F2),
-    door=True,
+    from_python=True,
 )
 def log_density(
     structure: Structure,

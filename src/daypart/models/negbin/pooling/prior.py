@@ -14,17 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numba
 import numpy as np
 
-from daypart.models.jit.compile import (
-    F1,
-    F2,
-    I1,
-    I2,
-    FloatMatrix,
-    FloatVector,
-    IntMatrix,
-    IntVector,
-    kernel,
-)
+from daypart.models.jit.compile import kernel
+from daypart.models.jit.types import F1, F2, I1, I2, FloatMatrix, FloatVector, IntMatrix, IntVector
 from daypart.models.negbin.block.inputs import I16
 from daypart.models.negbin.field.structure import SERIES, Series
 from daypart.models.negbin.pooling.parents import Parents, names_of_parents

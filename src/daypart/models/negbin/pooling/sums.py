@@ -16,7 +16,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from daypart.models.jit.compile import (
+from daypart.models.jit.compile import kernel
+from daypart.models.jit.types import (
     F1,
     F2,
     I1,
@@ -26,7 +27,6 @@ from daypart.models.jit.compile import (
     FloatVector,
     IntMatrix,
     IntVector,
-    kernel,
 )
 from daypart.models.negbin.block.inputs import PLACED, Placed, place
 from daypart.models.negbin.pooling.parents import names_of_parents
@@ -54,7 +54,7 @@ def observed_in(series: np.ndarray, exposures: np.ndarray) -> tuple[float, float
     return total, exposed
 
 
-@kernel(numba.void, _I32, _F32, numba.float64, _I32, _I16, F2, F2, door=True)
+@kernel(numba.void, _I32, _F32, numba.float64, _I32, _I16, F2, F2, from_python=True)
 def add_series(
     series: np.ndarray,
     exposures: np.ndarray,
@@ -75,7 +75,7 @@ def add_series(
 _F3 = numba.types.Array(numba.float64, 3, "C")
 
 
-@kernel(numba.void, *(PLACED, I2, I1, I1, _F3, _F3, F1, F1, F1), door=True)
+@kernel(numba.void, *(PLACED, I2, I1, I1, _F3, _F3, F1, F1, F1), from_python=True)
 def add_partitions(
     placed: Placed,
     slots: IntMatrix,

@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from daypart.models.jit.compile import F1, F2, FloatCube, FloatMatrix, FloatVector, kernel
+from daypart.models.jit.compile import kernel
+from daypart.models.jit.types import F1, F2, FloatCube, FloatMatrix, FloatVector
 from daypart.models.negbin.field.structure import HOURS, SERIES, STRUCTURE, Series, Structure
 from daypart.models.negbin.theta.climb import (
     BEST,

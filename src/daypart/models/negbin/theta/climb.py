@@ -11,7 +11,8 @@ import math
 import numba
 import numpy as np
 
-from daypart.models.jit.compile import F2, FloatMatrix, kernel
+from daypart.models.jit.compile import kernel
+from daypart.models.jit.types import F2, FloatMatrix
 
 LOWEST, HIGHEST = 0.05, 4.0
 """Where theta may go: scales from 0.0001 to 64."""

@@ -19,7 +19,8 @@ import math
 import numba
 import numpy as np
 
-from daypart.models.jit.compile import F1, F2, I1, FloatMatrix, FloatVector, IntVector, kernel
+from daypart.models.jit.compile import kernel, linked
+from daypart.models.jit.types import F1, F2, I1, FloatMatrix, FloatVector, IntVector
 from daypart.models.negbin.checks.khat import DRAWN, Draws, hours_khat
 from daypart.models.negbin.field.mode_derivative import follow, jump, respond
 from daypart.models.negbin.field.structure import (
@@ -31,6 +32,7 @@ from daypart.models.negbin.field.structure import (
     Structure,
     start_field,
 )
+from daypart.models.negbin.theta import marginal
 from daypart.models.negbin.theta.axes import (
     VISITS,
     Visits,
@@ -64,9 +66,11 @@ from daypart.models.negbin.theta.climb import (
     covariance_root,
     learn,
 )
-from daypart.models.negbin.theta.marginal import log_posterior, second_order
+from daypart.models.negbin.theta.marginal import second_order
 from daypart.models.negbin.theta.moments import CHECKS, keep_moments, mix_field
 from daypart.models.negbin.theta.start import guess_theta
+
+log_posterior = linked(marginal.log_posterior)
 
 SEARCH, CENTRE, SLOPES, AXES, DONE, LOST = range(6)
 """Phases of a fit: the climb, back to the mode where it ended elsewhere, beside it for the
@@ -191,7 +195,7 @@ def mix(
 @kernel(
     numba.int64,
     *(STRUCTURE, SERIES, SCRATCH, VISITS, DRAWN, F1, F2, F2, F2, F2, I1),
-    door=True,
+    from_python=True,
 )
 def fit_series(
     structure: Structure,

@@ -20,7 +20,9 @@ import math
 import numba
 import numpy as np
 
-from daypart.models.jit.compile import F1, FloatVector, IntVector, inlined, kernel, log_of, unsigned
+from daypart.models.jit.compile import kernel
+from daypart.models.jit.types import F1, I1, FloatVector, IntVector, unsigned
+from daypart.models.jit.vector_math import log_of
 from daypart.models.negbin.field.mode import (
     find_mode,
     inner,
@@ -199,7 +201,14 @@ def scale_slopes(structure: Structure, t: Series, s: Scratch, slopes: FloatVecto
     slopes[last] = precisions[last] * total - t.weeks
 
 
-@inlined
+@kernel(numba.float64, SCRATCH, numba.int64)
+def gain_of_last_step(s: Scratch, m: int) -> float:
+    """Return what the log density gains by the step not yet taken: half of its squared length."""
+    tree = inner(s.node[RHS], s.node[STEP], s.node.shape[1])
+    return 0.5 * (tree + inner(s.dense[RHS], s.dense[STEP], m))
+
+
+@kernel(numba.float64, STRUCTURE, SERIES, SCRATCH, F1, F1, I1, from_python=True)
 def log_posterior(
     structure: Structure,
     t: Series,
@@ -221,14 +230,15 @@ def log_posterior(
     for i in range(last):
         precisions[i] = theta[i] ** -6
     r = theta[last] ** 6
-    taken, decrement = find_mode(structure, t, s, r)
+    taken = find_mode(structure, t, s, r)
     steps[0] += abs(taken)
     steps[1] += 1
     if taken < 0:
         return -np.inf
+    gain = gain_of_last_step(s, m)
     likelihood, likelihood_slope = log_likelihood(t, s, r)
     counts, counts_slope = count_terms(t, s, r)
-    value: float = likelihood + counts - prior_energy(structure, t, s) + 0.5 * decrement
+    value: float = likelihood + counts - prior_energy(structure, t, s) + gain
     value -= 0.5 * log_determinant(s, m)
     for i in range(last):
         value -= 0.5 * precisions[i] * squares[i]

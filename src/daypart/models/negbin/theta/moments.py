@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numba
 
-from daypart.models.jit.compile import F1, F2, F3, FloatCube, FloatMatrix, FloatVector, kernel
+from daypart.models.jit.compile import kernel
+from daypart.models.jit.types import F1, F2, F3, FloatCube, FloatMatrix, FloatVector
 from daypart.models.negbin.field.structure import (
     CARRY,
     COV,

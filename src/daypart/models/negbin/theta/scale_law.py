@@ -19,7 +19,8 @@ import math
 
 import numba
 
-from daypart.models.jit.compile import F1, F2, FloatMatrix, FloatVector, kernel
+from daypart.models.jit.compile import kernel
+from daypart.models.jit.types import F1, F2, FloatMatrix, FloatVector
 from daypart.models.negbin.field.structure import SERIES, STRUCTURE, Series, Structure
 from daypart.models.negbin.theta.climb import BEST, LOWEST, VECTORS
 

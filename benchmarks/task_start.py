@@ -48,13 +48,14 @@ def make_store(folder: Path) -> Path:
 
 def start_once(store: Path, run: Path, model: str) -> tuple[float, float]:
     """Plan a run, then run its one task; return wall and processor seconds."""
-    from daypart.engine.plan.plan import write_plan
     from daypart.engine.results.folder import RunFolder
-    from daypart.runs.run.settings import settings_of_call
+    from daypart.runs.fitting.options import FitOptions, check_options
+    from daypart.runs.fitting.run_plan import FitPlanning
     from daypart.series.store import SeriesStore
 
     opened, folder = SeriesStore.open(store), RunFolder.at(run)
-    write_plan(folder, opened, settings_of_call(folder, opened, model=model, parameters=None))
+    settings = check_options(folder, opened, FitOptions(model))
+    FitPlanning(folder, opened, settings).write()
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.time()
     command = [sys.executable, "-m", "daypart", "task", str(run), "0", "--cores", "1"]

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from daypart.demo import demo
     from daypart.deployment.deploy import deploy
     from daypart.engine.costs.cost import cost
-    from daypart.engine.costs.estimate import estimate
     from daypart.engine.costs.prices.prices import prices
     from daypart.engine.logs import cancel, logs
     from daypart.engine.results.compaction import compact
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from daypart.report import report
     from daypart.runs.audit import audit
     from daypart.runs.backtest import backtest
+    from daypart.runs.estimate import estimate
     from daypart.runs.fit import fit
     from daypart.runs.posterior import posterior
     from daypart.runs.predict import predict
@@ -85,7 +85,7 @@ _MODULE_OF = {
     "cost": "engine.costs.cost",
     "demo": "demo",
     "deploy": "deployment.deploy",
-    "estimate": "engine.costs.estimate",
+    "estimate": "runs.estimate",
     "fit": "runs.fit",
     "import_series": "series.long_table",
     "ingest": "viewing.ingest",

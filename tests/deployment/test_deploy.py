@@ -16,7 +16,7 @@ import daypart
 from daypart.cli.main import daypart_command
 from daypart.deployment.deploy import template
 from daypart.engine.executors.aws_batch.request import RETRY_RULES
-from daypart.engine.executors.protocol import get_executor
+from daypart.engine.executors.registry import get_executor
 from daypart.errors import DaypartError
 
 moto = pytest.importorskip("moto")

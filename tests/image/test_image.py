@@ -16,16 +16,15 @@ import pytest
 
 from daypart import cost
 from daypart.engine.executors.protocol import Task
-from daypart.engine.plan.plan import write_plan
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.parts import read_results
-from daypart.runs.run.settings import settings_of_call
 from daypart.series.block import block_from_arrays
 from daypart.series.store import SeriesStore
 from daypart.storage.location import location
 from daypart.storage.tables import read_table
 from runs.batch_under_test import emulated_batch
 from runs.counted_stores import make_store as make_counted_store
+from runs.counted_stores import planning_of
 from servers.moto_batch import RECIPES
 
 pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -55,8 +54,7 @@ def plan_run(base, partitions, model="negbin"):
     """Write a store, and the plan of a run over it that nobody works at yet."""
     store = make_store(f"{base}/store", partitions)
     folder = RunFolder.at(f"{base}/run")
-    settings = settings_of_call(folder, store, model=model)
-    return [task.index for task in write_plan(folder, store, settings).tasks]
+    return [task.index for task in planning_of(folder, store, model=model).write().tasks]
 
 
 @pytest.fixture
@@ -150,11 +148,11 @@ def planned_tasks(run):
 PLAN = """
 import sys
 from daypart.engine.results.folder import RunFolder
-from daypart.engine.plan.plan import write_plan
-from daypart.runs.run.settings import settings_of_call
+from daypart.runs.fitting.options import FitOptions, check_options
+from daypart.runs.fitting.run_plan import FitPlanning
 from daypart.series.store import SeriesStore
 store, folder = SeriesStore.open(sys.argv[1]), RunFolder.at(sys.argv[2])
-write_plan(folder, store, settings_of_call(folder, store, model="negbin"))
+FitPlanning(folder, store, check_options(folder, store, FitOptions())).write()
 """
 
 

@@ -9,7 +9,7 @@ from unittest import mock
 
 from daypart.batch_emulator.server import serve_batch
 from daypart.batch_emulator.settings import QUICK, EmulatorSettings
-from daypart.engine.executors.protocol import get_executor
+from daypart.engine.executors.registry import get_executor
 
 #: Children import the tests' own models, and boto3 needs credentials of any kind.
 ENVIRONMENT = {

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from daypart.engine.executors.protocol import get_executor
-from daypart.engine.plan.plan import write_plan
+from daypart.engine.executors.registry import get_executor
 from daypart.engine.results.folder import RunFolder
-from daypart.runs.run.settings import settings_of_call
+from daypart.runs.fitting.options import FitOptions, check_options
+from daypart.runs.fitting.run_plan import FitPlanning
 from daypart.series.block import block_from_arrays
 from daypart.series.store import SeriesStore
 
@@ -45,8 +45,12 @@ def planned(store, run, model=POISSON, parameters=None):
     """Write a run's plan and settings, and return its tasks."""
     folder = RunFolder.at(run)
     opened = SeriesStore.open(store)
-    settings = settings_of_call(folder, opened, model=model, parameters=parameters)
-    return write_plan(folder, opened, settings).tasks
+    return planning_of(folder, opened, model=model, parameters=parameters).write().tasks
+
+
+def planning_of(folder, store, **options):
+    """Return what plans a run of a store."""
+    return FitPlanning(folder, store, check_options(folder, store, FitOptions(**options)))
 
 
 def fit_in_parts(store, run, model=POISSON, parameters=None):

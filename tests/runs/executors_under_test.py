@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 from batch_under_test import emulated_batch
 
-from daypart.engine.executors.protocol import get_executor
+from daypart.engine.executors.registry import get_executor
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from counted_stores import make_store, planned
 
 from daypart.engine.costs.cost import cost
 from daypart.engine.executors.array.child import task_of_child, write_array
-from daypart.engine.executors.protocol import get_executor
+from daypart.engine.executors.registry import get_executor
 from daypart.engine.logs import logs
 from daypart.engine.results.parts import read_results
 from daypart.engine.tasks.attempt import attempt_task

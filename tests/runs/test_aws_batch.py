@@ -27,7 +27,8 @@ from daypart.engine.executors.aws_batch.calls import BatchCalls, make_client
 from daypart.engine.executors.aws_batch.rehearsal import rehearse
 from daypart.engine.executors.aws_batch.request import submit_request
 from daypart.engine.executors.aws_batch.settings import AwsBatchSettings
-from daypart.engine.executors.protocol import Task, get_executor
+from daypart.engine.executors.protocol import Task
+from daypart.engine.executors.registry import get_executor
 from daypart.engine.results.parts import read_results
 from daypart.engine.tasks.attempt import attempt_task
 from daypart.engine.tasks.callbacks import tell_waiting

@@ -10,7 +10,7 @@ from counted_stores import POISSON, make_store, planned
 
 from daypart import fit
 from daypart.engine.executors.aws_batch.image_check import check_image
-from daypart.engine.executors.protocol import get_executor
+from daypart.engine.executors.registry import get_executor
 from daypart.errors import DaypartError
 
 moto = pytest.importorskip("moto")

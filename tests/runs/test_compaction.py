@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from counted_stores import POISSON, fit_in_parts, make_block, make_store, planned
 
-from daypart.engine.executors.protocol import get_executor
+from daypart.engine.executors.registry import get_executor
 from daypart.engine.results import compaction as module
 from daypart.engine.results.compaction import compact
 from daypart.engine.results.folder import RunFolder

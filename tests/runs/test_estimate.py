@@ -17,7 +17,8 @@ from daypart.engine.costs.outlook import Uncertainty
 from daypart.engine.executors.aws_batch.outlook import outlook_of
 from daypart.engine.executors.aws_batch.pricing import Rates
 from daypart.engine.executors.aws_batch.settings import AwsBatchSettings
-from daypart.engine.executors.protocol import Task, get_executor
+from daypart.engine.executors.protocol import Task
+from daypart.engine.executors.registry import get_executor
 from daypart.progress import SILENT
 
 pytest.importorskip("simpy")

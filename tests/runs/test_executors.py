@@ -14,7 +14,7 @@ import pytest
 from counted_stores import make_store, planned
 from executors_under_test import MAKERS, ON_A_SERVER
 
-from daypart.engine.executors.protocol import get_executor
+from daypart.engine.executors.registry import get_executor
 from daypart.engine.logs import logs
 from daypart.engine.results.parts import read_results
 from daypart.engine.tasks.events import BlockFinished, TaskFailed, TaskFinished, TaskStarted

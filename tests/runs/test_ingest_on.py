@@ -169,8 +169,8 @@ def test_a_task_without_the_household_key_says_so(market, arguments, tmp_path, m
         )  # fmt: skip
 
 
-@pytest.mark.parametrize("does", ["os:system", "daypart.runs.fit:fit", "daypart_evil:Work", ""])
-def test_a_folder_from_outside_can_not_choose_what_is_run(tmp_path, does):
-    write_json(tmp_path / "run.json", {"kind": "daypart-work", "does": does, "content": {}})
-    with pytest.raises(DaypartError, match="is no work that this daypart knows"):
+@pytest.mark.parametrize("kind", ["os:system", "daypart.runs.fit:fit", "daypart_evil:Work", ""])
+def test_a_folder_from_outside_can_not_choose_what_is_imported(tmp_path, kind):
+    write_json(tmp_path / "run.json", {"kind": kind, "schema_version": 1, "content": {}})
+    with pytest.raises(DaypartError, match=f"no kind of work '{kind}'; .*valid are: daypart-"):
         open_work(RunFolder.at(tmp_path))

@@ -11,17 +11,15 @@ import time
 from pathlib import Path
 
 import pytest
-from counted_stores import POISSON, fit_in_parts, make_store
+from counted_stores import POISSON, fit_in_parts, make_store, planning_of
 
 from daypart.engine.costs.cost import cost
 from daypart.engine.executors.array.records import Records
-from daypart.engine.plan.plan import write_plan
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.parts import read_results
 from daypart.engine.status import status
 from daypart.errors import DaypartError
 from daypart.runs.fit import fit
-from daypart.runs.run.settings import settings_of_call
 from daypart.series.store import SeriesStore
 
 HERE = Path(__file__).parent
@@ -145,7 +143,7 @@ def test_a_stop_flushes_says_how_much_is_saved_and_exits_with_75(
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize(
     "held_at",
-    ["daypart.engine.plan.plan:write_table", "daypart.engine.results.compaction:delete_files"],
+    ["daypart.runs.fitting.run_plan:write_table", "daypart.engine.results.compaction:delete_files"],
 )
 def test_a_driver_that_is_told_to_stop_while_it_plans_or_compacts_exits_with_75_and_can_go_on(
     store, undisturbed, tmp_path, held_at, number
@@ -208,7 +206,7 @@ def test_a_crash_between_plan_and_settings_is_mended_by_the_same_call(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(RunFolder, "write_settings", crash)
+        patch.setattr(RunFolder, "write_description", crash)
         with pytest.raises(KeyboardInterrupt):
             fit(store, run=tmp_path / "run", model=POISSON, executor="inline")
     fit(store, run=tmp_path / "run", model=POISSON, executor="inline")
@@ -273,11 +271,11 @@ def test_a_lock_that_can_not_be_written_is_told(store, tmp_path):
 
 def test_what_a_task_at_work_elsewhere_is_writing_is_left_to_it(store, tmp_path):
     folder, opened = RunFolder.at(tmp_path / "run"), SeriesStore.open(store)
-    settings = settings_of_call(folder, opened, model=POISSON)
-    (task, *_) = write_plan(folder, opened, settings).tasks
+    planning = planning_of(folder, opened, model=POISSON)
+    (task, *_) = planning.write().tasks
     writing = folder.parts / ".writing-0123456789ab-x.parquet"
     writing.write_bytes(b"half")
-    write_plan(folder, opened, settings, active=frozenset({task.index}))
+    planning.write(active=frozenset({task.index}))
     assert writing.exists()
-    write_plan(folder, opened, settings)
+    planning.write()
     assert not writing.exists()

@@ -6,7 +6,7 @@ import pytest
 from batch_under_test import emulated_batch
 from counted_stores import POISSON, make_store, planned
 
-from daypart.engine.executors.protocol import get_executor
+from daypart.engine.executors.registry import get_executor
 from daypart.engine.results.parts import read_results
 from daypart.engine.tasks.events import TaskFailed
 

@@ -7,11 +7,10 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 import pytest
-from counted_stores import FIRST_HOUR, POISSON, make_store
+from counted_stores import FIRST_HOUR, POISSON, make_store, planning_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daypart.engine.costs.estimate import estimate
 from daypart.engine.executors.protocol import TaskSize
 from daypart.engine.plan.pilot import (
     BUDGET_SECONDS,
@@ -21,13 +20,14 @@ from daypart.engine.plan.pilot import (
     expected_seconds,
     run_pilot,
 )
-from daypart.engine.plan.plan import draw_plan, write_plan
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.parts import read_results
 from daypart.engine.status import status
 from daypart.engine.tasks.attempt import attempt_task
+from daypart.runs.estimate import estimate
 from daypart.runs.fit import fit
-from daypart.runs.run.settings import settings_of_call
+from daypart.runs.fitting.run_plan import FitPlanning
+from daypart.runs.run.settings import read_settings
 from daypart.series.block import block_from_arrays
 from daypart.series.store import SeriesStore
 from daypart.synthetic.counts import simulate_counts
@@ -79,10 +79,9 @@ def uneven(tmp_path):
 
 def test_a_pilot_measures_seconds_and_memory_and_leaves_the_run_s_folder_alone(uneven, tmp_path):
     folder = RunFolder.at(tmp_path / "run")
-    settings = settings_of_call(folder, uneven, model=POISSON, parameters={"seconds": 0.02})
-    plan = draw_plan(folder, uneven, settings)
-    sample = plan.table.select(["unique_id", "region", "row"]).take([3, 0, 10, 19])
-    pilot = run_pilot(folder, uneven, settings, sample)
+    planning = planning_of(folder, uneven, model=POISSON, parameters={"seconds": 0.02})
+    sample = planning.draw().table.select(["unique_id", "region", "row"]).take([3, 0, 10, 19])
+    pilot = run_pilot(planning, sample)
     assert pilot.hours.tolist() == [48, 11 * 48, 20 * 48]
     assert np.all(pilot.seconds >= 0.02)
     assert pilot.peak_bytes > 20e6
@@ -115,8 +114,8 @@ def test_what_a_block_costs_whatever_its_size_is_not_counted_for_each_partition(
 ):
     store = make_store(tmp_path / "store", {"501": 30, "803": 200}, hours=168)
     folder = RunFolder.at(tmp_path / "run")
-    settings = settings_of_call(folder, store, model=POISSON, parameters=parameters)
-    plan = draw_plan(folder, store, settings, size=TaskSize(minutes=10))
+    planning = planning_of(folder, store, model=POISSON, parameters=parameters)
+    plan = planning.draw(size=TaskSize(minutes=10))
     assert 1 < plan.costs.seconds.mean() / in_a_run < 2
     assert plan.costs.sample == 19
 
@@ -131,8 +130,8 @@ def test_an_estimate_of_our_own_model_is_within_a_factor_of_two_of_the_run(tmp_p
 
 def test_a_plan_by_minutes_packs_partitions_over_regions_and_its_tasks_fit_all(uneven, tmp_path):
     folder = RunFolder.at(tmp_path / "run")
-    settings = settings_of_call(folder, uneven, model=POISSON)
-    plan = write_plan(folder, uneven, settings, size=TaskSize(minutes=10, cores=1))
+    planning = planning_of(folder, uneven, model=POISSON)
+    plan = planning.write(size=TaskSize(minutes=10, cores=1))
     (task,) = plan.tasks
     assert task.partitions == 40
     assert 0 < task.seconds < 60
@@ -150,7 +149,6 @@ def test_seconds_of_earlier_fits_stand_in_for_a_pilot(tmp_path, monkeypatch):
     fit(store.folder, run=run, model=POISSON, executor="inline", parameters={"raise_on": "n0003"})
     monkeypatch.setattr("daypart.engine.plan.pilot.run_pilot", lambda *_: pytest.fail("a pilot"))
     folder = RunFolder.open(run)
-    plan = draw_plan(
-        folder, store, folder.read_settings(), retry_failed=True, size=TaskSize(minutes=10)
-    )
+    planning = FitPlanning(folder, store, read_settings(folder))
+    plan = planning.draw(retry_failed=True, size=TaskSize(minutes=10))
     assert (plan.pending, len(plan.tasks)) == (2, 1)

@@ -18,7 +18,8 @@ from executors_under_test import QUICK_SLURM
 from slurm_double import ResultsDouble, SlurmDouble
 
 from daypart.engine.executors.array.driver import Driver
-from daypart.engine.executors.protocol import Task, get_executor
+from daypart.engine.executors.protocol import Task
+from daypart.engine.executors.registry import get_executor
 from daypart.engine.executors.slurm.commands import Commands
 from daypart.engine.executors.slurm.jobs import Jobs
 from daypart.engine.executors.slurm.settings import SlurmSettings

@@ -84,7 +84,7 @@ def estimate_command(
     A pilot of twenty partitions is fitted here; a run on aws-batch is rehearsed on a virtual
     clock (needs the extra emulator). Nothing is submitted.
     """
-    from daypart.engine.costs.estimate import estimate
+    from daypart.runs.estimate import estimate
 
     found = estimate(
         store,

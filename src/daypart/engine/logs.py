@@ -12,7 +12,9 @@ from typing import Any
 
 from daypart.engine.costs.cost import RATES
 from daypart.engine.costs.outlook import Priced
-from daypart.engine.executors.protocol import EXECUTORS, Executor, get_executor
+from daypart.engine.entry_points import EXECUTORS, installed
+from daypart.engine.executors.protocol import Executor
+from daypart.engine.executors.registry import get_executor
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.parts import read_rows, standing_of
 from daypart.engine.results.printed import parse_place
@@ -160,7 +162,7 @@ def _executor_of(folder: RunFolder) -> Executor | None:
     if not folder.execution.exists():
         return None
     noted = read_json(folder.execution)
-    if noted.get("executor") not in EXECUTORS:
+    if noted.get("executor") not in installed(EXECUTORS):
         return None
     given = {name: value for name, value in noted["settings"].items() if value is not None}
     return get_executor(noted["executor"], given, source=str(folder.execution))

@@ -104,7 +104,6 @@ def status(run: PathLike) -> RunStatus:
     {'a': {'ok': 1}}
     """
     folder = RunFolder.open(run)
-    settings = folder.read_settings()
     standing = standing_of(folder, read_table(folder.plan))
     states = standing.statuses()
     counts = Counter(states.tolist())
@@ -114,7 +113,7 @@ def status(run: PathLike) -> RunStatus:
     seconds = standing.rows.column("seconds").to_numpy()
     return RunStatus(
         run=folder.path,
-        model=settings.model,
+        model=str(folder.read_description().get("model", "")),
         partitions=len(states),
         ok=counts["ok"],
         failed=counts["failed"],

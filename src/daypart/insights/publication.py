@@ -19,6 +19,7 @@ from daypart.insights.sentences import DEFINITIONS, headlines_of
 from daypart.insights.viewing_minutes import Audience, membership, positions_of, read_audience
 from daypart.progress import SILENT, Progress
 from daypart.runs.forecasts.fitted_run import FittedRun
+from daypart.runs.run.settings import read_settings, store_of
 from daypart.series.store import SeriesStore
 from daypart.storage.files import atomic_path, make_folder, write_json
 from daypart.storage.location import Location, PathLike
@@ -93,7 +94,7 @@ def insights(
     if min_households < 0:
         raise DaypartError(f"min_households is {min_households}", hint="give 0 or more")
     run_folder = RunFolder.open(run)
-    store = SeriesStore.open(run_folder.store_of(run_folder.read_settings()))
+    store = SeriesStore.open(store_of(run_folder, read_settings(run_folder)))
     audience = read_audience(store, progress)
     fitted = FittedRun.open(run)
     error = sampling_error(store, audience)

@@ -17,6 +17,7 @@ from daypart.progress import SILENT, Progress
 from daypart.runs.fitting.parents import model_to_fit
 from daypart.runs.forecasts.fitted_run import FittedRun
 from daypart.runs.forecasts.table_file import check_table_file, write_tables
+from daypart.runs.run.settings import store_of
 from daypart.series.store import SeriesStore
 from daypart.storage.location import Location, PathLike
 from daypart.storage.tables import read_table
@@ -185,7 +186,7 @@ class _Work:
         self.settings = fitted.settings
         self.rows = fitted.standing.rows
         self.model = model_to_fit(folder, self.settings)
-        self.store = SeriesStore.open(folder.store_of(self.settings))
+        self.store = SeriesStore.open(store_of(folder, self.settings))
         self.draws, self.seed = draws, seed
         for region, planned in self.settings.regions.items():
             if self.store.regions.get(region, {}).get("content_hash") != planned:

@@ -12,30 +12,26 @@ from typing import Any
 import numpy as np
 
 from daypart.engine.costs.cost import keep_estimate
-from daypart.engine.executors.protocol import (
-    Executor,
-    LooksFirst,
-    Request,
-    executor_of_call,
-    get_executor,
-)
+from daypart.engine.executors.protocol import Executor, LooksFirst, Request
+from daypart.engine.executors.registry import executor_of_call, get_executor
 from daypart.engine.logs import note_executor
-from daypart.engine.plan.plan import Plan, draw_plan, write_plan
+from daypart.engine.plan.plan import Plan
 from daypart.engine.plan.take_over import take_over_rows
 from daypart.engine.results.compaction import LEAST_SHARE, compact_regions
-from daypart.engine.results.folder import RunFolder, RunSettings
+from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.history import recorded
 from daypart.engine.results.parts import MISSING_STATUS, Standing, standing_of
 from daypart.engine.tasks.callbacks import ProgressBar, tell_all, tell_waiting
-from daypart.engine.tasks.limits import Limits
 from daypart.engine.tasks.stopping import interruptible, stop_on_signals
 from daypart.errors import Interrupted
 from daypart.models.protocol import HasKernels
 from daypart.models.registry import get_model, is_external_model
 from daypart.progress import SILENT, Progress, Step
+from daypart.runs.fitting.options import FitOptions, check_options, check_same_run
+from daypart.runs.fitting.run_plan import FitPlanning
 from daypart.runs.run.calendar import Calendar
 from daypart.runs.run.parameters import GivenParameters
-from daypart.runs.run.settings import check_same_run, settings_of_call
+from daypart.runs.run.settings import RunSettings
 from daypart.series.store import SeriesStore
 from daypart.storage.location import Location, PathLike
 from daypart.wording import counted
@@ -178,17 +174,17 @@ def fit(
     opened = SeriesStore.open(store)
     runner = executor_of_call(executor, executor_settings, workers)
     folder = RunFolder.at(run)
-    settings = settings_of_call(
-        folder,
-        opened,
+    options = FitOptions(
         model=model,
         parameters=parameters,
         calendar=calendar,
         fallback=fallback,
-        limits=Limits.of(timeout, memory),
+        timeout=timeout,
+        memory=memory,
         seed=seed,
         until_hour=until_hour,
     )
+    settings = check_options(folder, opened, options)
     check_same_run(folder, settings)
     if isinstance(runner, LooksFirst) and not folder.holds_run():
         runner.look(folder.path)
@@ -196,18 +192,19 @@ def fit(
     with interruptible(str(folder.path)), folder.lock():
         check_same_run(folder, settings)
         active = runner.active_tasks(folder.path)
+        planning = FitPlanning(folder, opened, settings)
         write = partial(
-            write_plan,
+            planning.write,
             retry_failed=retry_failed,
             active=active,
             size=runner.task_size,
             progress=progress,
         )
-        plan = write(folder, opened, settings)
+        plan = write()
         taken = 0
         if take_over is not None and plan.pending:
-            taken = take_over_rows(folder, opened, settings, plan.table, take_over)
-            plan = write(folder, opened, settings) if taken else plan
+            taken = take_over_rows(folder, plan.table, take_over, planning.hash_rows)
+            plan = write() if taken else plan
         if runner.name == "local" and plan.pending <= SMALL_PLAN and not _takes_long(settings):
             runner = get_executor("inline")
         made = get_model(model, **settings.parameters)
@@ -232,29 +229,21 @@ def fit_requests(
     store: PathLike,
     *,
     run: PathLike,
-    model: str = "negbin",
-    parameters: GivenParameters | None = None,
-    calendar: Calendar | None = None,
-    fallback: str | None = None,
-    timeout: float | None = None,
-    memory: int | str | None = None,
     workers: int | None = None,
     executor: str = "local",
     executor_settings: Mapping[str, Any] | PathLike | None = None,
-    seed: int = 0,
     retry_failed: bool = False,
-    until_hour: int | None = None,
+    **options: Any,
 ) -> list[Request]:
     """Return exactly what `fit` would submit, without submitting or writing anything.
 
     Parameters
     ----------
-    store, run, model, parameters, calendar, fallback, timeout, memory
+    store, run : path
+    workers, executor, executor_settings, retry_failed
         As in `fit`.
-    workers, executor, executor_settings, seed
-        As in `fit`.
-    retry_failed, until_hour
-        As in `fit`.
+    **options
+        The fields of `FitOptions`, as in `fit`.
 
     Returns
     -------
@@ -269,21 +258,11 @@ def fit_requests(
     opened = SeriesStore.open(store)
     runner = executor_of_call(executor, executor_settings, workers)
     folder = RunFolder.at(run)
-    settings = settings_of_call(
-        folder,
-        opened,
-        model=model,
-        parameters=parameters,
-        calendar=calendar,
-        fallback=fallback,
-        limits=Limits.of(timeout, memory),
-        seed=seed,
-        until_hour=until_hour,
-    )
+    settings = check_options(folder, opened, FitOptions(**options))
     check_same_run(folder, settings)
     active = runner.active_tasks(folder.path) if folder.holds_run() else frozenset()
-    plan = draw_plan(
-        folder, opened, settings, retry_failed=retry_failed, active=active, size=runner.task_size
+    plan = FitPlanning(folder, opened, settings).draw(
+        retry_failed=retry_failed, active=active, size=runner.task_size
     )
     return runner.requests(plan.tasks)
 

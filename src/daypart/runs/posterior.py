@@ -16,6 +16,7 @@ from daypart.progress import SILENT, Progress
 from daypart.runs.fitting.parents import model_to_fit
 from daypart.runs.forecasts.fitted_run import FittedRun
 from daypart.runs.forecasts.table_file import check_table_file, write_tables
+from daypart.runs.run.settings import store_of
 from daypart.series.block import SeriesBlock
 from daypart.series.store import SeriesStore
 from daypart.storage.location import Location, PathLike
@@ -191,7 +192,7 @@ class _PosteriorWork:
                 f"{folder.path}: model {settings.model} has no posterior of log mu",
                 hint="fit a run with --model negbin or crossed",
             )
-        store = SeriesStore.open(folder.store_of(settings))
+        store = SeriesStore.open(store_of(folder, settings))
         for region, planned in settings.regions.items():
             if store.regions.get(region, {}).get("content_hash") != planned:
                 raise DaypartError(

@@ -1,25 +1,14 @@
-"""What every executor is, and those there are: one small file each in `executors/`."""
+"""What every executor is: a name, a size of tasks, and one verb, `execute`."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
-from daypart.engine.executors.settings import read_executor_settings, read_settings_file
 from daypart.engine.tasks.events import OnEvent
 from daypart.engine.tasks.stopping import Stop
-from daypart.errors import DaypartError, did_you_mean
-from daypart.storage.location import Location, PathLike
-
-EXECUTORS: Mapping[str, str] = {
-    "inline": "daypart.engine.executors.inline:InlineExecutor",
-    "local": "daypart.engine.executors.local:LocalExecutor",
-    "slurm": "daypart.engine.executors.slurm.executor:SlurmExecutor",
-    "aws-batch": "daypart.engine.executors.aws_batch.executor:AwsBatchExecutor",
-}
-"""Name to `module:class`. A class takes its settings, a dataclass named by `settings_type`."""
+from daypart.storage.location import Location
 
 
 @dataclass(frozen=True)
@@ -142,85 +131,3 @@ class LooksFirst(Protocol):
         DaypartError
             For what is missing or closed there; planning can take minutes, this takes seconds.
         """
-
-
-def get_executor(
-    name: str, settings: Mapping[str, Any] | None = None, *, source: str | None = None
-) -> Executor:
-    """Return an executor by its name.
-
-    Parameters
-    ----------
-    name : str
-        One of `EXECUTORS`: `inline` (in this process, for debugging and for little work),
-        `local` (processes of this machine), `slurm` (arrays of Slurm), `aws-batch` (array jobs
-        of AWS Batch).
-    settings : mapping, optional
-        Its settings by name; each has a default.
-    source : str, optional
-        Where the settings stand, for messages.
-
-    Raises
-    ------
-    DaypartError
-        For an unknown name, an unknown setting or a value that it can't have; the message lists
-        those there are.
-
-    Examples
-    --------
-    >>> get_executor("local", {"workers": 2}).settings.workers
-    2
-    """
-    kind = executor_class(name)
-    values = read_executor_settings(
-        kind.settings_type, settings or {}, source or f"executor {name}"
-    )
-    made: Executor = kind(values)
-    return made
-
-
-def executor_class(name: str) -> Any:
-    """Return an executor's class, importing its file.
-
-    Raises
-    ------
-    DaypartError
-        For an unknown name.
-    """
-    if name not in EXECUTORS:
-        raise DaypartError(f"no executor {name!r}", hint=did_you_mean(name, EXECUTORS))
-    module, attribute = EXECUTORS[name].split(":")
-    return getattr(importlib.import_module(module), attribute)
-
-
-def executor_of_call(
-    name: str,
-    settings: Mapping[str, Any] | PathLike | None = None,
-    workers: int | None = None,
-) -> Executor:
-    """Return the executor that a call of `fit` names.
-
-    Parameters
-    ----------
-    name : str
-    settings : mapping or path, optional
-        Its settings by name, or a TOML file of `[executor.NAME]` tables.
-    workers : int, optional
-        Goes before the setting of this name, where the executor has it.
-
-    Raises
-    ------
-    DaypartError
-        As `get_executor`, and for a file that can't be read.
-    """
-    kind, source = executor_class(name), None
-    if settings is None or isinstance(settings, Mapping):
-        given = dict(settings or {})
-    else:
-        given = read_settings_file(settings, name, EXECUTORS)
-        source = f"{settings}: executor {name}"
-    if workers is not None and workers < 1:
-        raise DaypartError(f"workers is {workers}", hint="give 1 or more")
-    if workers is not None and "workers" in kind.settings_type.__dataclass_fields__:
-        given["workers"] = workers
-    return get_executor(name, given, source=source)

@@ -6,26 +6,23 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from daypart.engine.executors.workers import Crew
 from daypart.engine.plan.packing import memory_request
-from daypart.engine.results.folder import RunFolder, RunSettings
+from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.parts import MISSING_STATUS, Standing, standing_of
 from daypart.engine.tasks.events import BlockFinished, Event
 from daypart.engine.tasks.stopping import Stop
+from daypart.engine.tasks.task import Slice
 from daypart.errors import Interrupted
-from daypart.models.protocol import HasKernels
-from daypart.models.registry import get_model
-from daypart.series.store import SeriesStore
 from daypart.storage.files import make_folder
-from daypart.storage.tables import read_table, write_table
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from daypart.storage.tables import write_table
 
 SAMPLE = 20
 STRATA = 5
@@ -40,6 +37,16 @@ _SECONDS_OF_A_BLOCK = 1.0
 
 _CLEARLY_LESS = 0.8
 _ENOUGH_KNOWN = 50
+
+
+class Measurable(Protocol):
+    """Work of which a sample can be done beforehand, to measure it."""
+
+    def sizes(self, rows: pa.Table) -> NDArray[np.int64]:
+        """Return the sizes of rows of a plan, such as hours: seconds are interpolated by them."""
+
+    def write_copy(self, folder: RunFolder) -> None:
+        """Make a folder's tasks do this work: write all but its plan; warm up what they share."""
 
 
 @dataclass(frozen=True)
@@ -162,13 +169,7 @@ class Costs:
     spread: float = 0.0
 
 
-def costs_of(
-    folder: RunFolder,
-    store: SeriesStore,
-    settings: RunSettings,
-    standing: Standing,
-    pending: NDArray[np.bool_],
-) -> Costs:
+def costs_of(work: Measurable, standing: Standing, pending: NDArray[np.bool_]) -> Costs:
     """Return what the pending partitions of a run are expected to take.
 
     A partition that was fitted before counts with the seconds of then; the others go by size,
@@ -176,15 +177,13 @@ def costs_of(
 
     Parameters
     ----------
-    folder : RunFolder
-    store : SeriesStore
-    settings : RunSettings
+    work : Measurable
     standing : Standing
         Of all partitions.
     pending : bool array, shape (partitions of the standing,)
     """
     rows = standing.rows.filter(_mask(pending))
-    hours = hours_of(store, rows)
+    hours = work.sizes(rows)
     before = rows.column("seconds").to_numpy().astype(float)
     known = standing.rows.filter(_mask(standing.statuses() == "ok"))
     if len(known) >= _ENOUGH_KNOWN:
@@ -193,7 +192,7 @@ def costs_of(
     else:
         sample = choose_sample(hours)
         neighbours = rows.take(choose_neighbours(rows, sample))
-        pilot = run_pilot(folder, store, settings, rows.take(sample), neighbours)
+        pilot = run_pilot(work, rows.take(sample), neighbours)
     seconds = np.where(np.isnan(before), expected_seconds(pilot, hours), before)
     memory = memory_request([pilot.peak_bytes], base=0.0, workers=1) if pilot.peak_bytes else None
     return Costs(seconds, memory, len(pilot.seconds), spread_of(pilot))
@@ -216,9 +215,7 @@ def spread_of(pilot: Pilot) -> float:
 
 
 def run_pilot(
-    folder: RunFolder,
-    store: SeriesStore,
-    settings: RunSettings,
+    work: Measurable,
     sample: pa.Table,
     neighbours: pa.Table | None = None,
     budget: float | None = None,
@@ -230,10 +227,7 @@ def run_pilot(
 
     Parameters
     ----------
-    folder : RunFolder
-        Of the run; nothing is written there.
-    store : SeriesStore
-    settings : RunSettings
+    work : Measurable
     sample : pyarrow.Table
         Rows of a plan.
     neighbours : pyarrow.Table, optional
@@ -241,12 +235,6 @@ def run_pilot(
     budget : float, optional
         Seconds; `BUDGET_SECONDS` when left out.
     """
-    from daypart.engine.executors.workers import Crew
-    from daypart.engine.tasks.task import Slice
-
-    model = get_model(settings.model, **settings.parameters)
-    if isinstance(model, HasKernels):
-        model.compile_kernels()  # once for all workers, and not out of the pilot's minute
     stop, peaks, alone = Stop(), [0], len(sample)
 
     def tell(event: Event) -> None:
@@ -258,11 +246,7 @@ def run_pilot(
     with tempfile.TemporaryDirectory(prefix="daypart-pilot-") as temporary:
         place = RunFolder.at(temporary)
         make_folder(place.parts)
-        if folder.parents.exists():
-            write_table(place.parents, read_table(folder.parents))
-        else:  # nothing was fitted yet: their prior takes no longer, whatever it says
-            settings = replace(settings, parents=None)
-        place.write_settings(replace(settings, store=place.relative_store(store.folder)))
+        work.write_copy(place)
         plan = _plan_of(sample, neighbours)
         write_table(place.plan, plan)
         clock = threading.Timer(
@@ -299,8 +283,6 @@ def _measured(standing: Standing, alone: int, peak: int) -> Pilot:
 
 def _plan_of(sample: pa.Table, neighbours: pa.Table | None) -> pa.Table:
     """Return a plan with a task for each partition of a sample, and one for all neighbours."""
-    import pyarrow as pa
-
     count = len(sample)
     plan = sample.select(["unique_id", "region", "row"])
     tasks = list(range(count))
@@ -312,18 +294,5 @@ def _plan_of(sample: pa.Table, neighbours: pa.Table | None) -> pa.Table:
     return plan.append_column("content_hash", pa.nulls(len(plan), pa.string()))
 
 
-def hours_of(store: SeriesStore, rows: pa.Table) -> NDArray[np.int64]:
-    """Return the hours of partitions, reading no more than the lengths of their counts."""
-    regions = rows.column("region").to_numpy(zero_copy_only=False).astype(str)
-    place = rows.column("row").to_numpy()
-    hours = np.zeros(len(rows), np.int64)
-    for region in np.unique(regions).tolist():
-        own = regions == region
-        hours[own] = store.read_hours(region)[place[own]]
-    return hours
-
-
 def _mask(values: NDArray[Any] | Sequence[bool]) -> pa.Array:
-    import pyarrow as pa
-
     return pa.array(np.asarray(values, bool))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from daypart.engine.results.compaction import write_rows_of
-from daypart.engine.results.folder import RunFolder, RunSettings
+from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.parts import (
     MISSING_STATUS,
     Standing,
@@ -16,8 +17,6 @@ from daypart.engine.results.parts import (
     standing_of,
     table_path,
 )
-from daypart.runs.run.identity import fit_hashes
-from daypart.series.store import SeriesStore
 from daypart.storage.files import make_folder
 from daypart.storage.location import PathLike, file_name_of
 from daypart.storage.tables import read_table
@@ -26,29 +25,29 @@ GOOD = ("ok", "skipped")
 """Statuses that are taken over; a failure may have had its cause outside the partition."""
 
 
+HashRows = Callable[[str, Sequence[int]], Iterable[tuple[str, str]]]
+"""Takes a region and the places of rows in it; returns each row's `unique_id` and content hash."""
+
+
 def take_over_rows(
-    folder: RunFolder,
-    store: SeriesStore,
-    settings: RunSettings,
-    plan: pa.Table,
-    earlier: PathLike,
+    folder: RunFolder, plan: pa.Table, earlier: PathLike, hash_rows: HashRows
 ) -> int:
     """Copy the good rows of an earlier run that answer to partitions still missing here.
 
-    Two fits of one hash have one result (see `fit_hashes`), so these rows are what a fit would
-    give. They are written as tables of regions, before anything is planned on them; a crash
+    Rows of one content hash have one result, so these rows are what the tasks would make. They
+    are written as tables of regions, before anything is planned on them; a crash
     leaves some of them, and the same call takes the rest.
 
     Parameters
     ----------
     folder : RunFolder
         Locked by the caller.
-    store : SeriesStore
-    settings : RunSettings
     plan : pyarrow.Table
         Of this run.
     earlier : path
         Another run.
+    hash_rows : callable
+        Computes the content hashes of rows of this run.
 
     Returns
     -------
@@ -72,9 +71,7 @@ def take_over_rows(
     taken = 0
     for region in np.unique(regions[missing].astype(str)).tolist():
         wanted = np.sort(rows[missing & (regions == region)]).tolist()
-        block = store.read_region(region, wanted)
-        hashes = fit_hashes(block, settings)
-        keys = zip(block.unique_ids, hashes, strict=True)
+        keys = hash_rows(region, wanted)
         found = [place for key in keys if (place := places.get(key)) is not None]
         if found:
             generation = generations.get(file_name_of(region), 0) + 1

@@ -233,13 +233,14 @@ def read_results(run: PathLike) -> pa.Table:
     import pyarrow as pa
 
     folder = RunFolder.open(run)
-    settings = folder.read_settings()
-    standing = standing_of(folder, read_table(folder.plan))
+    plan = read_table(folder.plan)
+    key = plan.column_names[: plan.column_names.index("unique_id")]
+    standing = standing_of(folder, plan)
     status = standing.statuses()
     fitted = np.flatnonzero(status != MISSING_STATUS)
     missing = np.flatnonzero(status == MISSING_STATUS)
     rows = read_rows(standing, fitted)
-    unfitted = standing.rows.select([*settings.key, "unique_id", "status"]).take(missing)
+    unfitted = standing.rows.select([*key, "unique_id", "status"]).take(missing)
     if len(missing):
         reason = pa.array(["not fitted yet"] * len(missing), pa.string())
         unfitted = unfitted.append_column("reason", reason)

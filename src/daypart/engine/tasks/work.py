@@ -1,27 +1,24 @@
-"""What the tasks of a plan do: fit the partitions of a store, or what another room describes.
+"""What the tasks of a plan do.
 
-The engine asks only three things of it: are the inputs as planned, do these, and give these up.
-A piece of work is a row of the plan; whatever it makes, it ends with a result row.
+All that the engine knows of a task is this protocol. A row of the plan is one unit of work;
+whatever it makes, it ends with a result row.
 """
 
 from __future__ import annotations
 
-import importlib
+import traceback
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
+import pyarrow as pa
 
+from daypart.engine.entry_points import WORK, load_entry_point
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.printed import PrintedLog
-from daypart.errors import DaypartError
-from daypart.storage.files import read_json
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-OTHER_WORK = "daypart-work"
-"""The `kind` in `run.json` of a folder whose tasks do something else than fit."""
+_LONGEST_REASON = 400
 
 
 class Work(Protocol):
@@ -31,8 +28,27 @@ class Work(Protocol):
     def most_at_once(self) -> int:
         """The most rows of one block, which is done and flushed as one."""
 
+    @property
+    def has_user_code(self) -> bool:
+        """Whether it imports code that neither daypart nor its libraries bring."""
+
+    def prepare_process(self) -> None:
+        """Import what a worker process needs, while its first task is on its way."""
+
     def check(self, regions: Sequence[str] | None = None) -> None:
-        """Raise DaypartError unless the inputs are as they were planned; None: all of them."""
+        """Check that the inputs are as they were planned.
+
+        Parameters
+        ----------
+        regions : sequence of str, optional
+            Those whose rows are about to be done. When left out, all of them, and whether all
+            that the work imports can be imported here.
+
+        Raises
+        ------
+        DaypartError
+            Where they are not.
+        """
 
     def do(
         self,
@@ -41,37 +57,62 @@ class Work(Protocol):
         attempts: np.ndarray[Any, Any],
         log: PrintedLog | None = None,
     ) -> pa.Table:
-        """Do rows of a region; return a result row for each of them.
+        """Do rows of a region.
 
-        The columns `unique_id`, `status`, `reason`, `seconds` and `attempt` are the engine's.
+        Parameters
+        ----------
+        region : str
+        rows : sequence of int
+            Their places in the region.
+        attempts : int array, shape (rows,)
+        log : PrintedLog, optional
+            Where what is printed meanwhile goes.
+
+        Returns
+        -------
+        pyarrow.Table
+            A result row for each of them. The columns `unique_id`, `status`, `reason`, `seconds`
+            and `attempt` are the engine's.
         """
 
     def give_up(
         self, region: str, rows: Sequence[int], attempts: np.ndarray[Any, Any], reason: str
     ) -> pa.Table:
-        """Return the result rows of what can't be done."""
+        """Return the result rows of rows that can't be done, as `do` returns them."""
 
 
 def open_work(folder: RunFolder) -> Work:
     """Return what the tasks of a folder do.
 
+    Parameters
+    ----------
+    folder : RunFolder
+        The `kind` in its `run.json` is the name of an entry point in the group `daypart.work`,
+        which takes the folder and returns a `Work`.
+
+    Returns
+    -------
+    Work
+
     Raises
     ------
     DaypartError
-        For a folder that does not say, or names something that is no work of daypart's own.
+        For a kind that is not installed.
     """
-    content = read_json(folder.path / "run.json")
-    if content.get("kind") != OTHER_WORK:
-        from daypart.runs.fitting.fit_work import FitWork
+    kind = folder.read_description()["kind"]
+    work: Work = load_entry_point(WORK, kind, what="kind of work")(folder)
+    return work
 
-        return FitWork(folder)
-    name = str(content.get("does"))
-    module, _, attribute = name.partition(":")
-    # A folder from outside must not choose what is imported: only daypart's own modules count.
-    if module.split(".")[0] == "daypart":
-        from daypart.engine.tasks.pieces import PieceWork, is_piece
 
-        found: Any = getattr(importlib.import_module(module), attribute, None)
-        if is_piece(found):
-            return PieceWork(folder, content, found)
-    raise DaypartError(f"{folder.path}: {name!r} is no work that this daypart knows")
+def describe_error(error: BaseException) -> str:
+    """Return an error in one line: its kind, its text and where it was raised.
+
+    Examples
+    --------
+    >>> describe_error(ValueError("no data"))
+    'ValueError: no data'
+    """
+    text = " ".join(str(error).split())[:_LONGEST_REASON]
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {text}{place}" if text else f"{type(error).__name__}{place}"

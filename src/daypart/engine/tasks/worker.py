@@ -14,20 +14,18 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from types import FrameType
 from typing import TextIO
 
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.printed import PrintedLog
-from daypart.engine.tasks.bare_imports import import_numba_alone, import_pyarrow_alone
 from daypart.engine.tasks.events import Event, TaskFailed, TaskFinished, TaskStarted, event_to_line
 from daypart.engine.tasks.limits import end_this_process_when_stuck
 from daypart.engine.tasks.stopping import Stop
 from daypart.engine.tasks.task import Slice, run_task
+from daypart.engine.tasks.work import describe_error, open_work
 from daypart.errors import EXIT_INTERRUPTED, DaypartError, Interrupted
-from daypart.models.protocol import HasKernels
-from daypart.models.registry import get_model, is_external_model
-from daypart.runs.fitting.block_fit import describe_error
 from daypart.storage.location import Location, location
 
 GRACE_SECONDS = 20
@@ -39,7 +37,8 @@ def main() -> None:
     run, name = location(sys.argv[1]), sys.argv[2]
     faulthandler.enable()
     log = PrintedLog(f"{name}.log")
-    _import_libraries(RunFolder.at(run))
+    with suppress(DaypartError):  # the first task reports what is wrong with its folder
+        open_work(RunFolder.at(run)).prepare_process()
     pace: int | None = None
     commands: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     busy = threading.Event()
@@ -58,19 +57,6 @@ def main() -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(EXIT_INTERRUPTED if stop.requested else 0)
-
-
-def _import_libraries(folder: RunFolder) -> None:
-    """Import what the run's models need while the first task is on its way."""
-    try:
-        settings = folder.read_settings()
-    except DaypartError:  # other work than fitting; what is wrong with a run its task tells
-        return
-    models = [name for name in (settings.model, settings.fallback) if name]
-    if not any(map(is_external_model, models)):
-        import_pyarrow_alone()
-        if any(isinstance(get_model(name), HasKernels) for name in models):
-            import_numba_alone()
 
 
 def _run_one(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from daypart.engine.results.printed import PrintedLog
 from daypart.engine.tasks.limits import NO_LIMITS, Limits, TookTooLongError, within
+from daypart.engine.tasks.work import describe_error
 from daypart.errors import DaypartError, Interrupted
 from daypart.models.protocol import fits_one_by_one
 from daypart.models.registry import is_external_model
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from daypart.models.protocol import Model
 
-_LONGEST_REASON = 400
 _LONGEST_TRACEBACK = 8000
 _SHARED = ("status", "reason", "traceback", "seconds", "log")
 FALLBACK = "fallback_"
@@ -227,17 +226,3 @@ def _check(table: Any, partitions: int) -> None:
     clash = set(table.column_names) & set(ENGINE_COLUMNS) - {"status", "reason"}
     if clash:
         raise ModelTableError(f"fit returned a column {min(clash)!r}, which is the engine's")
-
-
-def describe_error(error: BaseException) -> str:
-    """Return an error in one line: its kind, its text and where it was raised.
-
-    Examples
-    --------
-    >>> describe_error(ValueError("no data"))
-    'ValueError: no data'
-    """
-    text = " ".join(str(error).split())[:_LONGEST_REASON]
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {text}{place}" if text else f"{type(error).__name__}{place}"

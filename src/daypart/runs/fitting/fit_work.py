@@ -9,13 +9,17 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from daypart.engine.results.folder import RunFolder, RunSettings
+from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.printed import PrintedLog
+from daypart.engine.tasks.bare_imports import import_numba_alone, import_pyarrow_alone
 from daypart.errors import DaypartError
+from daypart.models.protocol import HasKernels
+from daypart.models.registry import get_model, is_external_model
 from daypart.runs.fitting.block_fit import fit_block, stand_in
 from daypart.runs.fitting.model_by_partition import RunModel
 from daypart.runs.fitting.parents import model_to_fit
 from daypart.runs.fitting.result_rows import failed_rows, result_rows
+from daypart.runs.run.settings import RunSettings, read_settings, store_of
 from daypart.series.store import SeriesStore
 
 
@@ -26,24 +30,39 @@ class FitWork:
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
-        self.settings = folder.read_settings()
+        self.settings = read_settings(folder)
 
     @cached_property
     def store(self) -> SeriesStore:
         """The run's store."""
-        return SeriesStore.open(self.folder.store_of(self.settings))
+        return SeriesStore.open(store_of(self.folder, self.settings))
 
     @cached_property
     def model(self) -> RunModel:
         """The run's model, with the prior of its partitions."""
         return model_to_fit(self.folder, self.settings)
 
+    @property
+    def has_user_code(self) -> bool:
+        """Whether the model is not one of daypart's own."""
+        return is_external_model(self.settings.model)
+
+    def prepare_process(self) -> None:
+        """Import what the models need, and nothing that those of daypart do without."""
+        models = [name for name in (self.settings.model, self.settings.fallback) if name]
+        if not any(map(is_external_model, models)):
+            import_pyarrow_alone()
+            if any(isinstance(get_model(name), HasKernels) for name in models):
+                import_numba_alone()
+
     def check(self, regions: Sequence[str] | None = None) -> None:
         """Raise unless regions hold what they held at planning; None: all, and the model too."""
         chosen = sorted(self.settings.regions) if regions is None else regions
         self.store = store_as_planned(self.folder, self.settings, chosen)
         if regions is None:
-            RunModel.of_run(self.settings)
+            get_model(self.settings.model, **self.settings.parameters)
+            if self.settings.fallback is not None:
+                get_model(self.settings.fallback)
 
     def do(
         self,
@@ -87,7 +106,7 @@ def store_as_planned(
     DaypartError
         Where the store is gone or a region changed.
     """
-    store = SeriesStore.open(folder.store_of(settings))
+    store = SeriesStore.open(store_of(folder, settings))
     for region in regions:
         now = store.regions.get(region, {}).get("content_hash")
         if now != settings.regions.get(region):

@@ -23,11 +23,11 @@ from daypart.models.protocol import (
 from daypart.models.registry import get_model
 from daypart.runs.fitting.block_fit import FALLBACK
 from daypart.runs.run.parameters import PartitionParameters
+from daypart.runs.run.settings import RunSettings
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from daypart.engine.results.folder import RunSettings
     from daypart.series.block import SeriesBlock
 
 

@@ -13,13 +13,14 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from daypart.engine.results.folder import RunFolder, RunSettings
+from daypart.engine.results.folder import RunFolder
 from daypart.engine.tasks.threads import in_order
 from daypart.errors import DaypartError
 from daypart.models.protocol import Pools
 from daypart.models.registry import get_model
 from daypart.progress import SILENT, Progress
 from daypart.runs.fitting.model_by_partition import RunModel
+from daypart.runs.run.settings import RunSettings
 from daypart.series.block import SeriesBlock, block_from_arrays
 from daypart.series.store import SeriesStore
 from daypart.storage.files import make_folder
@@ -34,6 +35,11 @@ SAMPLE = 128
 """Partitions of each family of parents that tell how partitions deviate from them."""
 
 _HASH = b"daypart.content_hash"
+
+
+def parents_file(folder: RunFolder) -> Location:
+    """Return where the posteriors of a run's parents are."""
+    return folder.path / "parents.parquet"
 
 
 def parents_hash(settings: RunSettings) -> str | None:
@@ -91,7 +97,7 @@ def prepare_parents(
         parents = model.fit_parents(sums, _joined(store, sampled))
         metadata = {_HASH: settings.parents.encode()}
         make_folder(folder.path)
-        write_table(folder.parents, parents.replace_schema_metadata(metadata))
+        write_table(parents_file(folder), parents.replace_schema_metadata(metadata))
         step.summarise(
             f"{counted(len(parents), 'parent')} of {counted(store.partitions, 'partition')}"
         )
@@ -111,7 +117,7 @@ def model_to_fit(folder: RunFolder, settings: RunSettings) -> RunModel:
     parents = _parents_at(folder)
     if parents is None or _hash_of(parents) != settings.parents:
         raise DaypartError(
-            f"{folder.parents}: not the parents that the run was planned with",
+            f"{parents_file(folder)}: not the parents that the run was planned with",
             hint="run the same daypart fit again",
         )
     if len(parents) == 0:
@@ -121,9 +127,9 @@ def model_to_fit(folder: RunFolder, settings: RunSettings) -> RunModel:
 
 
 def _parents_at(folder: RunFolder) -> pa.Table | None:
-    if not folder.parents.exists():
+    if not parents_file(folder).exists():
         return None
-    return _read_parents(folder.parents, folder.parents.stat().st_mtime_ns)
+    return _read_parents(parents_file(folder), parents_file(folder).stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=1)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from daypart.engine.results.folder import RunSettings
 from daypart.runs.run.identity import fit_hashes
+from daypart.runs.run.settings import RunSettings
 from daypart.series.block import SeriesBlock, exposure_periods
 
 if TYPE_CHECKING:

@@ -9,10 +9,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from daypart.engine.results.folder import RunFolder, RunSettings
+from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.parts import Standing, read_rows, standing_of
 from daypart.errors import DaypartError
 from daypart.runs.fitting.model_by_partition import RunModel
+from daypart.runs.run.settings import RunSettings, read_settings
 from daypart.storage.location import PathLike
 from daypart.storage.tables import read_table
 
@@ -60,7 +61,7 @@ class FittedRun:
             Where there is none, or this daypart has another version of its model.
         """
         folder = RunFolder.open(run)
-        settings = folder.read_settings()
+        settings = read_settings(folder)
         model = model_of(folder, settings)
         return cls(settings, model, standing_of(folder, read_table(folder.plan)))
 

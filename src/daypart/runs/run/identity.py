@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from daypart.engine.results.folder import RunSettings
 from daypart.models.events.events import FIELDS
 from daypart.runs.run.parameters import PartitionParameters
+from daypart.runs.run.settings import RunSettings
 from daypart.series.block import SeriesBlock
 
 

@@ -11,16 +11,23 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from daypart.engine.executors.protocol import Executor, Task, executor_of_call
+from daypart.engine.executors.protocol import Executor
+from daypart.engine.executors.registry import executor_of_call
 from daypart.engine.tasks.callbacks import tell_waiting
-from daypart.engine.tasks.pieces import Piece, do_pieces, plan_pieces
+from daypart.engine.tasks.items import WorkItem, do_items, plan_items
 from daypart.errors import DaypartError, Interrupted
 from daypart.progress import Progress
 from daypart.storage.files import delete_files, file_digest, make_folder
 from daypart.storage.location import Location, PathLike, location
 from daypart.storage.tables import write_table
 from daypart.viewing.market.market_update import MarketUpdate, Update
-from daypart.viewing.on_executor.work import bring_staged, key_in_environment, update_of_outcome
+from daypart.viewing.on_executor.work import (
+    CREDITING,
+    READING,
+    bring_staged,
+    key_in_environment,
+    update_of_outcome,
+)
 from daypart.viewing.reading.markets import Market
 from daypart.viewing.reading.staging import StagedMarket, StagingRules
 from daypart.viewing.store.batch import Batch
@@ -128,13 +135,11 @@ class IngestTasks:
             "last_day": given.last_day and given.last_day.isoformat(),
         }
         sizes = [source.path.stat().st_size for source in batch.sources]
-        pieces = [
-            Piece(file["path"], task)
+        items = [
+            WorkItem(file["path"], task)
             for file, task in zip(content["files"], _tasks_of(sizes), strict=True)
         ]
-        self.staged_in, rows = self._run(
-            ("reading events", "files"), "stage_file_of", content, pieces
-        )
+        self.staged_in, rows = self._run(("reading events", "files"), READING, content, items)
         names = [file["path"] for file in content["files"]]
         for number, name in enumerate(names):
             self.staged += [(number, made) for made in json.loads(rows[name]["outcome"])]
@@ -187,11 +192,9 @@ class IngestTasks:
         # The markets with the most rows start first.
         order = sorted(active, key=lambda code: -staged[code].rows if code in staged else 0)
         task = {code: number for number, code in enumerate(order)}
-        pieces = [Piece(code, task[code], code) for code in active]
+        items = [WorkItem(code, task[code], code) for code in active]
         members = batch.workspace.table("SELECT * EXCLUDE (household_text) FROM members")
-        folder, rows = self._run(
-            ("crediting", "markets"), "credit_market_of", content, pieces, members
-        )
+        folder, rows = self._run(("crediting", "markets"), CREDITING, content, items, members)
         for code in active:
             outcome = json.loads(rows[code]["outcome"])
             yield code, update_of_outcome(batch.workspace, folder, code, outcome)
@@ -202,28 +205,26 @@ class IngestTasks:
     def _run(
         self,
         step_of: tuple[str, str],
-        work: str,
+        kind: str,
         content: Mapping[str, Any],
-        pieces: Sequence[Piece],
+        items: Sequence[WorkItem],
         members: Any = None,
     ) -> tuple[Location, dict[str, dict[str, Any]]]:
-        """Plan pieces where the same ones were planned before, and have them done."""
+        """Plan items where the same ones were planned before, and run their tasks."""
         # Generations make the digest of an ingest into a store that has grown another one.
-        described = json.dumps([self.batch.generation, work, content], sort_keys=True)
+        described = json.dumps([self.batch.generation, kind, content], sort_keys=True)
         digest = hashlib.blake2b(described.encode(), digest_size=8).hexdigest()
-        folder = self.folder / f"{work}-{digest}"
+        folder = self.folder / f"{kind}-{digest}"
         if members is not None:
             write_table(make_folder(folder) / "members.parquet", members)
-        tasks: list[Task] = plan_pieces(
-            folder, f"daypart.viewing.on_executor.work:{work}", content, pieces
-        )
+        tasks = plan_items(folder, kind, content, items)
         title, unit = step_of
         key = self.given.key if isinstance(self.given.key, bytes) else None
         with (
-            self.progress.step(f"{title} ({self.executor.name})", len(pieces), unit) as step,
+            self.progress.step(f"{title} ({self.executor.name})", len(items), unit) as step,
             key_in_environment(key),
         ):
-            return folder, do_pieces(self.executor, tasks, step, tell_waiting(self.progress))
+            return folder, do_items(self.executor, tasks, step, tell_waiting(self.progress))
 
 
 def _known(batch: Batch) -> dict[str, Any]:

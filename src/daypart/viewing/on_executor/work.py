@@ -13,9 +13,10 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from daypart.engine.tasks.pieces import piece
+from daypart.engine.results.folder import RunFolder
+from daypart.engine.tasks.items import ItemWork
 from daypart.engine.tasks.threads import usable_cores
 from daypart.errors import DaypartError
 from daypart.series.store import SeriesStore
@@ -49,15 +50,24 @@ from daypart.viewing.reading.workspace import Workspace, open_task_workspace
 from daypart.viewing.settings import KEY_COLUMNS, MEASURE
 from daypart.viewing.store.batch import number_names
 
-if TYPE_CHECKING:
-    pass
+READING, CREDITING = "daypart-ingest-reading", "daypart-ingest-crediting"
+"""Kinds of work: the names of the entry points below."""
 
 _NO_KEY = b"\0" * 16
 """Crediting hashes nothing."""
 
 
-@piece
-def stage_file_of(folder: Location, told: Mapping[str, Any], row: int) -> list[str]:
+def reading_work(folder: RunFolder) -> ItemWork:
+    """Return the work of tasks that read files of events (kind `READING`)."""
+    return ItemWork(folder, _stage_file)
+
+
+def crediting_work(folder: RunFolder) -> ItemWork:
+    """Return the work of tasks that credit markets (kind `CREDITING`)."""
+    return ItemWork(folder, _credit_market)
+
+
+def _stage_file(folder: Location, told: Mapping[str, Any], row: int) -> list[str]:
     """Read one file of events into rows by market; return the files made, in the folder."""
     file = told["files"][row]
     path = location(file["path"])
@@ -85,8 +95,7 @@ def stage_file_of(folder: Location, told: Mapping[str, Any], row: int) -> list[s
         ]
 
 
-@piece
-def credit_market_of(folder: Location, told: Mapping[str, Any], row: int) -> Any:
+def _credit_market(folder: Location, told: Mapping[str, Any], row: int) -> Any:
     """Credit one market; return what `update_of_outcome` reads.
 
     Its files are written into the store, where nothing names them yet.

@@ -1,4 +1,4 @@
-"""Whether a child could fit a run: asked in a container before arrays are submitted."""
+"""Whether a child can do the work of a run: checked in a container before arrays are submitted."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.tasks.work import open_work
 from daypart.errors import DaypartError
-from daypart.models.registry import get_model, is_external_model
-from daypart.runs.fitting.fit_work import FitWork
 from daypart.storage.files import make_folder, read_json, write_json
 from daypart.storage.location import Location, PathLike
 
@@ -20,7 +18,7 @@ class ChildCheck:
     Parameters
     ----------
     fault : str
-        Empty where it could fit the run.
+        Empty where it can do the work.
     hint : str or None
     """
 
@@ -29,7 +27,7 @@ class ChildCheck:
 
 
 def check_as_child(run: PathLike, name: str) -> ChildCheck:
-    """Open the run and its store, import its models, and write what came of it beside the run.
+    """Check the work of a run, and write the result beside the run.
 
     Parameters
     ----------
@@ -49,12 +47,7 @@ def check_as_child(run: PathLike, name: str) -> ChildCheck:
     """
     folder = RunFolder.open(run)
     try:
-        work = open_work(folder)
-        if isinstance(work, FitWork):
-            get_model(work.settings.model, **work.settings.parameters)
-            if work.settings.fallback is not None:
-                get_model(work.settings.fallback)
-        work.check()
+        open_work(folder).check()
         found = ChildCheck("")
     except DaypartError as error:
         found = ChildCheck(error.message, error.hint)
@@ -68,12 +61,6 @@ def read_check(run: PathLike, name: str) -> ChildCheck | None:
     """Return what a child wrote; None where none did."""
     place = check_place(RunFolder.at(run), name)
     return ChildCheck(**read_json(place)) if place.exists() else None
-
-
-def fits_own_model(run: PathLike) -> bool:
-    """Tell whether a run's model is the user's own code."""
-    work = open_work(RunFolder.at(run))
-    return isinstance(work, FitWork) and is_external_model(work.settings.model)
 
 
 def check_place(folder: RunFolder, name: str) -> Location:

@@ -6,12 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from daypart.engine.costs.outlook import Outlook, Uncertainty
-from daypart.engine.executors.array.child_check import fits_own_model
 from daypart.engine.executors.array.clock import WallClock
 from daypart.engine.executors.array.driver import Driver, cancel_arrays, tasks_at_work
 from daypart.engine.executors.array.records import Records
 from daypart.engine.executors.array.results import PartResults
-from daypart.engine.executors.array.run_check import check_run
 from daypart.engine.executors.array.submission import plan_submissions
 from daypart.engine.executors.aws_batch.calls import BatchCalls, make_client
 from daypart.engine.executors.aws_batch.jobs import Jobs
@@ -22,8 +20,10 @@ from daypart.engine.executors.aws_batch.request import submit_request
 from daypart.engine.executors.aws_batch.settings import AwsBatchSettings
 from daypart.engine.executors.aws_batch.trial import try_in_containers
 from daypart.engine.executors.protocol import Request, Task, TaskSize
+from daypart.engine.results.folder import RunFolder
 from daypart.engine.tasks.events import OnEvent
 from daypart.engine.tasks.stopping import Stop
+from daypart.engine.tasks.work import open_work
 from daypart.errors import DaypartError
 from daypart.progress import Progress
 from daypart.storage.location import Location
@@ -93,10 +93,11 @@ class AwsBatchExecutor:
         if not tasks:
             return
         run, stop = tasks[0].run, stop or Stop()
-        check_run(run)
+        work = open_work(RunFolder.open(run))
+        work.check()
         jobs = self._jobs(run, lambda: stop.requested)
         check_account(run, jobs.calls, self.settings)
-        if self.settings.try_model and fits_own_model(run) and not jobs.records.read():
+        if self.settings.try_model and work.has_user_code and not jobs.records.read():
             try_in_containers(jobs, self.settings, on_event, stop)
         results = PartResults(run, tasks, self.name)
         clock = jobs.calls.clock

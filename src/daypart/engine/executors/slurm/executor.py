@@ -11,7 +11,6 @@ from daypart.engine.executors.array.clock import WallClock
 from daypart.engine.executors.array.driver import Driver, cancel_arrays, tasks_at_work
 from daypart.engine.executors.array.records import Records
 from daypart.engine.executors.array.results import PartResults
-from daypart.engine.executors.array.run_check import check_run
 from daypart.engine.executors.array.submission import plan_submissions
 from daypart.engine.executors.protocol import Request, Task, TaskSize
 from daypart.engine.executors.slurm.commands import Commands
@@ -22,6 +21,7 @@ from daypart.engine.executors.slurm.settings import SlurmSettings
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.tasks.events import OnEvent
 from daypart.engine.tasks.stopping import Stop
+from daypart.engine.tasks.work import open_work
 from daypart.progress import Progress
 from daypart.storage.files import make_folder
 from daypart.storage.location import Location
@@ -87,7 +87,7 @@ class SlurmExecutor:
         if not tasks:
             return
         run, stop = tasks[0].run, stop or Stop()
-        check_run(run)
+        open_work(RunFolder.open(run)).check()
         jobs = self._jobs(run, lambda: stop.requested)
         check_cluster(run, jobs.commands, self.settings)
         first = plan_submissions(tasks, self.settings)[0]

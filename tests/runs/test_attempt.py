@@ -201,7 +201,8 @@ def test_a_task_starts_soon_and_imports_nothing_that_it_does_not_need(tmp_path):
     # Two processes, the task and its worker; 0.7 s of processor where nothing else runs.
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 4.0
     code = (
-        "import sys, daypart.engine.tasks.worker, daypart.engine.tasks.attempt; print(*sys.modules)"
+        "import sys, daypart.engine.tasks.worker, daypart.engine.tasks.attempt\n"
+        "import daypart.runs.fitting.fit_work; print(*sys.modules)"
     )
     listed = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True

@@ -12,18 +12,17 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from daypart.engine.results.folder import RunFolder
 from daypart.storage.files import is_temporary
 from daypart.storage.location import Location, PathLike, file_name_of
 from daypart.storage.row_groups import read_some_rows
 from daypart.storage.tables import read_table, read_tables, write_table
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 MISSING_STATUS = "missing"
 """The status of a partition that no task has fitted yet."""
@@ -102,9 +101,6 @@ def standing_of(folder: RunFolder, plan: pa.Table) -> Standing:
     -------
     Standing
     """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     tables = list_tables(folder)
     parts = [path for _, _, path in [*tables, *list_parts(folder)]]
     newest = _newest_rows(parts, len(tables))
@@ -129,9 +125,6 @@ def _newest_rows(parts: Sequence[Location], tables: int) -> pa.Table:
 
     Of one attempt the row in a table counts: the part is what a broken-off compaction left.
     """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     found = [_light_schema().empty_table()]
     for position, table in enumerate(read_tables(parts, _LIGHT)):
         place = pa.array(np.full(len(table), position, np.int32))
@@ -151,8 +144,6 @@ def _newest_rows(parts: Sequence[Location], tables: int) -> pa.Table:
 
 
 def _light_schema() -> pa.Schema:
-    import pyarrow as pa
-
     others = {
         "first_hour": pa.timestamp("us", tz="UTC"),
         "hours": pa.int32(),
@@ -177,8 +168,6 @@ def read_rows(standing: Standing, positions: Sequence[int] | np.ndarray[Any, Any
     pyarrow.Table
         A row per position, in the order given, with all the columns of the parts.
     """
-    import pyarrow as pa
-
     chosen = np.asarray(positions, dtype=np.int64)
     part = standing.rows.column("part").take(chosen).to_numpy()
     part_row = standing.rows.column("part_row").take(chosen).to_numpy()
@@ -230,8 +219,6 @@ def read_results(run: PathLike) -> pa.Table:
     >>> read_results(f"{folder}/run").column("status").to_pylist()
     ['ok']
     """
-    import pyarrow as pa
-
     folder = RunFolder.open(run)
     plan = read_table(folder.plan)
     key = plan.column_names[: plan.column_names.index("unique_id")]

@@ -6,9 +6,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.parts import list_parts, list_tables, write_part
@@ -20,9 +22,6 @@ from daypart.engine.tasks.work import Work, open_work
 from daypart.errors import DaypartError, Interrupted
 from daypart.storage.location import Location, PathLike, file_name_of
 from daypart.storage.tables import read_table, read_tables
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 FIRST_BLOCK = 32
 LARGEST_BLOCK = 512
@@ -250,8 +249,6 @@ def _first_block_number(least: int, piece: Slice) -> int:
 
 def _planned(folder: RunFolder, piece: Slice) -> pa.Table:
     """Return a slice of the plan, by region and row."""
-    import pyarrow.compute as pc
-
     plan = _read_plan(folder.plan, folder.plan.stat().st_mtime_ns)
     planned = plan.filter(pc.equal(plan.column("task"), piece.task))
     if len(planned) == 0:
@@ -263,9 +260,6 @@ def _planned(folder: RunFolder, piece: Slice) -> pa.Table:
 
 def _has_row(planned: pa.Table, files: Sequence[Location]) -> np.ndarray[Any, Any]:
     """Tell which planned partitions have a row of the planned attempt, or of a later one."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     finished = np.zeros(len(planned), bool)
     for table in read_tables(files, ["unique_id", "attempt"]):
         ids = table.column("unique_id").combine_chunks()

@@ -5,23 +5,20 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from daypart.engine.results.printed import PrintedLog
 from daypart.engine.tasks.limits import NO_LIMITS, Limits, TookTooLongError, within
 from daypart.engine.tasks.work import describe_error
 from daypart.errors import DaypartError, Interrupted
-from daypart.models.protocol import fits_one_by_one
+from daypart.models.protocol import Model, fits_one_by_one
 from daypart.models.registry import is_external_model
 from daypart.runs.fitting.result_rows import ENGINE_COLUMNS, STATUSES, failed_rows
 from daypart.series.block import SeriesBlock
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from daypart.models.protocol import Model
 
 _LONGEST_TRACEBACK = 8000
 _SHARED = ("status", "reason", "traceback", "seconds", "log")
@@ -82,9 +79,6 @@ def stand_in(
     fallback: Model, shown: SeriesBlock, fitted: pa.Table, log: PrintedLog | None = None
 ) -> pa.Table:
     """Fit the failed partitions of a block with another model, as `fit_block` tells."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     failed = np.array([status == "failed" for status in fitted.column("status").to_pylist()])
     name = pa.array([fallback.name if each else None for each in failed], pa.string())
     if not failed.any():
@@ -120,8 +114,6 @@ def stand_in(
 
 def _fit(model: Model, block: SeriesBlock, limits: Limits, log: PrintedLog | None) -> pa.Table:
     """Fit a block within limits; where it can't be, each partition or each half by itself."""
-    import pyarrow as pa
-
     alone = len(block) == 1
     if fits_one_by_one(model) and not alone:
         return _fit_parts(model, block, limits, log, len(block))
@@ -164,8 +156,6 @@ def _failed(error: BaseException, limits: Limits) -> pa.Table:
 def _fit_parts(
     model: Model, block: SeriesBlock, limits: Limits, log: PrintedLog | None, parts: int
 ) -> pa.Table:
-    import pyarrow as pa
-
     places = np.array_split(np.arange(len(block)), parts)
     tables = [_fit(model, block.take(rows), limits, log) for rows in places]
     return pa.concat_tables(tables, promote_options="default")
@@ -173,8 +163,6 @@ def _fit_parts(
 
 def _told(table: pa.Table, columns: Mapping[str, Any]) -> pa.Table:
     """Return a table with what the engine says of its rows, before the model's columns."""
-    import pyarrow as pa
-
     kinds = {"traceback": pa.string(), "seconds": pa.float64(), "log": pa.string()}
     for name, kind in kinds.items():
         values = pa.array(columns.get(name, [None] * len(table)), kind)
@@ -187,9 +175,6 @@ def _told(table: pa.Table, columns: Mapping[str, Any]) -> pa.Table:
 
 def _without_nan(table: pa.Table) -> pa.Table:
     """Fail the rows in which a model of others said `ok` and NaN."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     ok = np.array([status == "ok" for status in table.column("status").to_pylist()])
     found: dict[int, str] = {}
     for name in table.column_names:
@@ -211,8 +196,6 @@ def _without_nan(table: pa.Table) -> pa.Table:
 
 def _check(table: Any, partitions: int) -> None:
     """Hold what a model returned against the protocol."""
-    import pyarrow as pa
-
     if not isinstance(table, pa.Table):
         raise ModelTableError(f"fit returned a {type(table).__name__}, not a pyarrow.Table")
     if len(table) != partitions:

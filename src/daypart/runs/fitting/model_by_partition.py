@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from daypart.errors import DaypartError
@@ -24,11 +25,7 @@ from daypart.models.registry import get_model
 from daypart.runs.fitting.block_fit import FALLBACK
 from daypart.runs.run.parameters import PartitionParameters
 from daypart.runs.run.settings import RunSettings
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from daypart.series.block import SeriesBlock
+from daypart.series.block import SeriesBlock
 
 
 @dataclass(frozen=True)
@@ -130,8 +127,6 @@ class RunModel:
 
     def fit(self, block: SeriesBlock) -> pa.Table:
         """Fit every partition under its own parameters; see `Model.fit`."""
-        import pyarrow as pa
-
         groups = self._groups(block.keys)
         if len(groups) == 1:
             return groups[0].model.fit(block)

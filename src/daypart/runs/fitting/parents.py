@@ -11,7 +11,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+
+import pyarrow as pa
 
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.tasks.threads import in_order
@@ -27,9 +28,6 @@ from daypart.storage.files import make_folder
 from daypart.storage.location import Location
 from daypart.storage.tables import read_table, write_table
 from daypart.wording import counted
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 SAMPLE = 128
 """Partitions of each family of parents that tell how partitions deviate from them."""
@@ -163,8 +161,6 @@ def _sample_of(store: SeriesStore) -> dict[str, list[int]]:
 
 def _joined(store: SeriesStore, blocks: Sequence[SeriesBlock]) -> SeriesBlock:
     """Put blocks one after the other, without their further measures."""
-    import pyarrow as pa
-
     names = [*store.key, "unique_id"]
     empty = pa.schema([(name, pa.string()) for name in names]).empty_table()
     return block_from_arrays(

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from daypart.runs.run.identity import fit_hashes
 from daypart.runs.run.settings import RunSettings
 from daypart.series.block import SeriesBlock, exposure_periods
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 STATUSES = ("ok", "failed", "skipped")
 ENGINE_COLUMNS = (
@@ -55,9 +54,6 @@ def result_rows(
     pyarrow.Table
         A row per partition, as described in docs/explanation/architecture.md.
     """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     hours = fitted_hours(stored, settings.until_hour)
     columns: dict[str, Any] = {name: stored.keys.column(name) for name in settings.key}
     columns["unique_id"] = stored.keys.column("unique_id")
@@ -82,8 +78,6 @@ def result_rows(
 
 
 def _text_or_null(table: pa.Table, name: str) -> pa.Array | pa.ChunkedArray:
-    import pyarrow as pa
-
     if name in table.column_names:
         return table.column(name).cast(pa.string())
     return pa.nulls(len(table), pa.string())
@@ -93,8 +87,6 @@ def failed_rows(
     partitions: int, reason: str, seconds: float = 0.0, traceback: str | None = None
 ) -> pa.Table:
     """Return what stands for a model's table where it failed."""
-    import pyarrow as pa
-
     return pa.table(
         {
             "status": pa.array(["failed"] * partitions, pa.string()),
@@ -115,8 +107,6 @@ def fitted_hours(stored: SeriesBlock, until_hour: int | None) -> np.ndarray[Any,
 
 def _last_week_exposure(stored: SeriesBlock, hours: np.ndarray[Any, Any]) -> pa.Array:
     """Return each partition's mean exposure over its last seven periods of 24 hours."""
-    import pyarrow as pa
-
     periods = np.array([exposure_periods(int(count)) for count in hours], np.int64)
     last = stored.exposure_offsets[:-1] + periods
     total = np.zeros(len(stored))

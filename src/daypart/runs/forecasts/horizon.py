@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from daypart.errors import DaypartError, did_you_mean
+from daypart.models.protocol import Window
 from daypart.series.local_time import HOURS_PER_WEEK, local_hours
-
-if TYPE_CHECKING:
-    from daypart.models.protocol import Window
 
 PERIODS = ("hour", "day", "week", "total")
 _DAYS_PER_WEEK = 7

@@ -7,16 +7,14 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from daypart.errors import DaypartError, did_you_mean
 from daypart.models.events.events import FIELDS, parse_events
+from daypart.series.store import SeriesStore
 from daypart.storage.files import read_toml
 from daypart.storage.location import PathLike, local_path
 from daypart.storage.tables import read_table
-
-if TYPE_CHECKING:
-    from daypart.series.store import SeriesStore
 
 _TOML_TABLE = "event"
 _SUFFIXES = (".csv", ".parquet", ".toml")

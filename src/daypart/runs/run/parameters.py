@@ -20,14 +20,12 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from daypart.errors import DaypartError, did_you_mean
+from daypart.series.store import SeriesStore
 from daypart.storage.files import read_toml
 from daypart.storage.location import PathLike, local_path
-
-if TYPE_CHECKING:
-    from daypart.series.store import SeriesStore
 
 GivenParameters = Mapping[str, Any] | PathLike | Sequence[Mapping[str, Any] | PathLike]
 """A mapping, a TOML file, or several of them, of which later ones win."""

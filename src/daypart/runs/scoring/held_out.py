@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -13,15 +12,13 @@ from numpy.typing import NDArray
 from daypart.engine.results.parts import Standing
 from daypart.engine.tasks.threads import in_order
 from daypart.errors import DaypartError
+from daypart.models.protocol import Window
 from daypart.progress import Progress
 from daypart.runs.forecasts.fitted_run import FittedRun
 from daypart.runs.scoring.metrics import LEVELS, PROBABILITIES, Scores, TotalsTally, score_hours
 from daypart.series.block import MISSING, SeriesBlock
 from daypart.series.store import SeriesStore
 from daypart.storage.location import Location
-
-if TYPE_CHECKING:
-    from daypart.models.protocol import Window
 
 _PARTITIONS_READ = 512
 _PARTITIONS_SCORED = 16

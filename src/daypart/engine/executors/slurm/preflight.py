@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import tempfile
 from pathlib import Path
 
@@ -95,8 +96,6 @@ def _hosts_of_partition(commands: Commands, wanted: str) -> set[str]:
 
 def _check_shared(run: Location, hosts: set[str], settings: SlurmSettings) -> None:
     """Refuse a run in a folder that other machines hardly share."""
-    import socket
-
     here = {socket.gethostname(), socket.gethostname().partition(".")[0], "localhost"}
     if not isinstance(run, Path) or settings.shared_folder or hosts <= here:
         return

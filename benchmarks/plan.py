@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from daypart.planning.brief.brief import Brief
 from daypart.planning.brief.flight import DaypartClock, broadcast_weeks
-from daypart.planning.brief.limits import Limit, Limits
+from daypart.planning.brief.limits import BriefLimits, Limit
 from daypart.planning.panel.panel import Market, Panel
 from daypart.planning.problem.build import build_problem
 from daypart.planning.problem.problem import Problem
@@ -130,7 +130,7 @@ def draw_problem(panel: Panel, limits: list[Limit], *, grp: float, seed: int = 5
         last_day=weeks[-1].days[-1],
         budget=grp * price,
         rate_card=Path("drawn"),
-        limits=Limits(shares=tuple(limits)),
+        limits=BriefLimits(shares=tuple(limits)),
     )
     table = np.repeat(cpm.reshape(-1, 1), FLIGHT_WEEKS, axis=1)
     return build_problem(brief, panel, weeks, table, impressions, impressions)

@@ -106,7 +106,7 @@ WRONG = {
     ),
     "a week that is no day": (
         ("[limits.network]", "[limits.week]\nfirst = {max_percent = 9}\n[limits.network]"),
-        "week 'first' is no day; the flight's weeks are",
+        "week 'first' is not a day; the flight's weeks are",
     ),
     "pin on an excluded daypart": (
         ("[limits.network]", PIN.format(daypart="Overnight") + "[limits.network]"),

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from planning_stores import brief_of, panel_of, problem_of
 
-from daypart.planning.brief.limits import Limits
+from daypart.planning.brief.limits import BriefLimits
 from daypart.planning.outcome.shadow_prices import tell_prices
 from daypart.planning.problem.infeasible import most_spend, name_clash
 from daypart.planning.problem.problem import LinearLimit, limit_frequency
@@ -163,7 +163,7 @@ def test_whole_spots_never_break_a_limit_whatever_the_limits(seed):
         limits.append(kinds[rng.integers(0, 4)])
     problem = replace(problem_of(cost, [6] * 12, budget, limits), least=rng.integers(0, 2, 12))
     panel = random_panel(seed, 12, 40)
-    brief = brief_of(limits=Limits(max_average_frequency=rng.uniform(1.2, 8)))
+    brief = brief_of(limits=BriefLimits(max_average_frequency=rng.uniform(1.2, 8)))
     objective = make_objective(brief, fit_surrogate(panel), panel)
     problem = replace(problem, impressions=panel.impressions_per_spot())
     planes = CuttingPlanes(limit_frequency(problem, brief, objective), objective)
@@ -251,7 +251,7 @@ def test_the_bound_holds_on_random_polytopes(seed, other_seed, scale):
 @given(st.integers(0, 10**6), st.floats(1.2, 3.0), st.sampled_from(["reach", "impressions"]))
 def test_whole_spots_under_a_frequency_limit_are_the_best_of_all_plans(seed, most, name):
     panel = random_panel(seed, 4)
-    brief = brief_of(objective=name, limits=Limits(max_average_frequency=most))
+    brief = brief_of(objective=name, limits=BriefLimits(max_average_frequency=most))
     objective = make_objective(brief, fit_surrogate(panel), panel)
     problem = problem_of([3.0, 5.0, 4.0, 2.0], [3] * 4, 40)
     problem = replace(problem, impressions=panel.impressions_per_spot())

@@ -14,7 +14,7 @@ from planning_stores import DAYPARTS, MARKETS, NETWORKS
 
 from daypart.errors import DaypartError
 from daypart.planning.brief.brief import Brief
-from daypart.planning.brief.limits import CellRule, Limit, Limits, Pin
+from daypart.planning.brief.limits import BriefLimits, CellRule, Limit, Pin
 from daypart.planning.plan import plan
 
 MONDAYS = [dt.date(2024, 3, 4) + dt.timedelta(7 * week) for week in range(3)]
@@ -67,7 +67,7 @@ def brief_from(asked, rate_card) -> Brief:
         segment=asked["segment"],
         objective=asked["objective"],
         rate_card=rate_card,
-        limits=Limits(
+        limits=BriefLimits(
             max_spots_per_week=asked["most"],
             max_average_frequency=asked["frequency"],
             exclude_networks=asked["excluded"],

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from daypart.planning.brief.brief import Brief, read_brief
-from daypart.planning.brief.limits import DIMENSIONS, CellRule, Limit, Limits, Pin
+from daypart.planning.brief.limits import DIMENSIONS, BriefLimits, CellRule, Limit, Pin
 from daypart.planning.outcome.plan_result import Plan
 from daypart.planning.plan import plan
 
@@ -46,7 +46,7 @@ def written_default(setting: Any) -> str:
     ("section", "kind", "left_out", "more"),
     [
         ("[campaign]", Brief, {"limits", "path"}, ()),
-        ("[limits]", Limits, {"shares"}, DIMENSIONS),
+        ("[limits]", BriefLimits, {"shares"}, DIMENSIONS),
         ("Bounds by name", Limit, {"dimension", "name"}, ()),
         ("[[limits.pins]]", Pin, set(), ()),
         ("[[limits.cells]]", CellRule, set(), ()),

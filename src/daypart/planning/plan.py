@@ -22,7 +22,6 @@ from daypart.planning.panel.panel import ALL, Panel
 from daypart.planning.panel.reader import read_panel
 from daypart.planning.problem.build import build_problem
 from daypart.planning.problem.infeasible import find_nearest_whole, name_clash
-from daypart.planning.problem.pins import name_cell
 from daypart.planning.problem.problem import Problem, limit_frequency
 from daypart.planning.reach.audience_counter import AudienceCounter
 from daypart.planning.reach.publication import MIN_HOUSEHOLDS
@@ -185,7 +184,7 @@ def _given_spots(campaign: Campaign, schedule: Schedule) -> Ints:
     cells, weeks = np.nonzero(by_cell > priced)
     if len(cells):
         lines = [
-            f"{name_cell(panel, int(cell))} in the week of {campaign.weeks[week].monday}"
+            f"{panel.cell_label(cell)} in the week of {campaign.weeks[week].monday}"
             for cell, week in zip(cells[:_NAMED], weeks[:_NAMED], strict=True)
         ]
         more = f" and {len(cells) - _NAMED} more" if len(cells) > _NAMED else ""

@@ -19,7 +19,7 @@ from daypart.planning.brief.checks import (
     check_text,
     check_whole,
 )
-from daypart.planning.brief.limits import LIMIT_SETTINGS, Limits, read_limits
+from daypart.planning.brief.limits import LIMIT_SETTINGS, BriefLimits, read_limits
 from daypart.storage.files import read_toml
 from daypart.storage.location import Location, PathLike, location, resolve_location
 
@@ -58,7 +58,7 @@ class Brief:
         each), `impressions` (in the target) or `minimum_cost` (for `reach_goal_percent`).
     reach_goal_percent : float
         Reach 1+ to get to, in percent, for the objective `minimum_cost`.
-    limits : Limits
+    limits : BriefLimits
         Everything that bounds the plan beside the budget.
     path : Location
         The file it was read from; relative paths in it start there.
@@ -83,7 +83,7 @@ class Brief:
     frequency_goal: int = 3
     objective: str = "reach"
     reach_goal_percent: float = 0.0
-    limits: Limits = field(default_factory=Limits)
+    limits: BriefLimits = field(default_factory=BriefLimits)
     path: Location = Path("brief.toml")
 
     def __post_init__(self) -> None:
@@ -148,7 +148,7 @@ def read_brief(path: PathLike) -> Brief:
     ----------
     path : path-like
         The file: a table `[campaign]` with the fields of `Brief`, and `[limits]` with those of
-        `Limits`, where `[limits.network]`, `[limits.daypart]`, `[limits.market]` and
+        `BriefLimits`, where `[limits.network]`, `[limits.daypart]`, `[limits.market]` and
         `[limits.week]` hold a table of bounds per name, `[[limits.pins]]` fixed lines and
         `[[limits.cells]]` the spots on offer in some cells.
 

@@ -1,14 +1,20 @@
-"""The limits of a brief: bounds on shares and money, fixed lines, and spots on offer."""
+"""The limits of a brief: bounds by name, exclusions, fixed lines and spots on offer.
+
+Each number that bounds a network, a daypart, a market or a week is a field of `Limit`, named by
+its side and its measure (`max_spend`). `MEASURES` holds the measures, each with the row of the
+linear programme that its bounds become. A new measure is an entry there and a field of `Limit`.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from daypart.errors import DaypartError
+from daypart.planning.arrays import Bools, Floats
 from daypart.planning.brief.checks import (
     as_day,
     as_names,
@@ -21,7 +27,101 @@ from daypart.planning.brief.checks import (
 
 DIMENSIONS = ("network", "daypart", "market", "week")
 EVERY = "every"
-Row = TypeVar("Row", "Pin", "CellRule")
+EXCLUSIONS = {"exclude_networks": "network", "exclude_dayparts": "daypart"}
+"""The settings that bar names, with the dimension of the names."""
+ArrayTable = TypeVar("ArrayTable", "Pin", "CellRule")
+
+
+@dataclass(frozen=True)
+class BoundedColumns:
+    """A problem's columns, as a bound on one network, daypart, market or week needs them.
+
+    Parameters
+    ----------
+    inside : bool array [columns]
+        Whether the bound refers to a column.
+    share : float array [columns]
+        Cost of one spot, as a share of `scale`.
+    grp : float array [columns]
+        GRP of one spot, in points of the universe that the bound refers to.
+    scale : float
+        Money: the budget, where there is one.
+    currency : str
+    """
+
+    inside: Bools
+    share: Floats
+    grp: Floats
+    scale: float
+    currency: str
+
+
+class BoundRow(NamedTuple):
+    """A bound as one row of the linear programme: `coefficients . spots` against `bound`.
+
+    Its shadow price is reported for loosening it by one `unit`, which moves `bound` by `loosened`.
+    """
+
+    coefficients: Floats
+    bound: float
+    unit: str
+    loosened: float
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What a bound limits.
+
+    Parameters
+    ----------
+    row : callable
+        From the columns and the value of a bound to its row.
+    most : float
+        The highest value that a bound may have.
+    """
+
+    row: Callable[[BoundedColumns, float], BoundRow]
+    most: float = math.inf
+
+
+def _share_of_spend(columns: BoundedColumns, percent: float) -> BoundRow:
+    """Money inside less `percent` of all money spent, against 0."""
+    coefficients = columns.share * (columns.inside - percent / 100)
+    return BoundRow(coefficients, 0.0, "1 point of share", 0.01)
+
+
+def _spend(columns: BoundedColumns, money: float) -> BoundRow:
+    coefficients, unit = columns.share * columns.inside, f"1,000 {columns.currency}"
+    return BoundRow(coefficients, money / columns.scale, unit, 1000.0 / columns.scale)
+
+
+def _grp(columns: BoundedColumns, points: float) -> BoundRow:
+    return BoundRow(columns.grp * columns.inside, points, "1 GRP", 1.0)
+
+
+MEASURES = {
+    "percent": Measure(_share_of_spend, most=100.0),
+    "spend": Measure(_spend),
+    "grp": Measure(_grp),
+}
+"""What a field of `Limit` bounds, by the part of its name after `min_` or `max_`."""
+
+
+class Bound(NamedTuple):
+    """One bound that a brief sets, such as `max_percent = 25`."""
+
+    name: str
+    value: float
+
+    @property
+    def measure(self) -> Measure:
+        """What it limits."""
+        return MEASURES[self.name.partition("_")[2]]
+
+    @property
+    def is_most(self) -> bool:
+        """Whether it bounds from above."""
+        return self.name.startswith("max_")
 
 
 @dataclass(frozen=True)
@@ -57,32 +157,45 @@ class Limit:
     min_grp: float = 0.0
 
     def __post_init__(self) -> None:
-        where = self.setting
-        for bound in ("min_percent", "max_percent", "min_spend", "max_spend", "min_grp"):
-            check_number(f"{where}.{bound}", getattr(self, bound), least=0.0, infinite=True)
-        for bound in ("min_percent", "max_percent"):
-            if getattr(self, bound) > 100:
+        bounds = list(self._all_bounds())
+        for bound in bounds:
+            check_number(f"{self.setting}.{bound.name}", bound.value, least=0.0, infinite=True)
+        for bound in bounds:
+            most = bound.measure.most
+            if math.isfinite(most) and bound.value > most:
                 raise DaypartError(
-                    f"{where}.{bound} is {getattr(self, bound):g}, over 100 %",
-                    hint="give a share of spend from 0 to 100",
+                    f"{self.setting}.{bound.name} is {bound.value:g}, over {most:g} %",
+                    hint=f"give a share of spend from 0 to {most:g}",
                 )
-        for kind in ("percent", "spend"):
-            least, most = getattr(self, f"min_{kind}"), getattr(self, f"max_{kind}")
-            if least > most:
+        values = dict(bounds)
+        for name, least in bounds:
+            most = values.get(f"max_{name.removeprefix('min_')}", math.inf)
+            if name.startswith("min_") and least > most:
                 raise DaypartError(
-                    f"{where}: min_{kind} {least:g} is above max_{kind} {most:g}",
+                    f"{self.setting}: {name} {least:g} is above max_{name[4:]} {most:g}",
                     hint="swap or loosen them",
                 )
 
+    def bounds(self) -> Iterator[Bound]:
+        """Yield the bounds that differ from their defaults, measure by measure."""
+        default = {field.name: field.default for field in fields(self)}
+        return (bound for bound in self._all_bounds() if bound.value != default[bound.name])
+
+    def _all_bounds(self) -> Iterator[Bound]:
+        names = {field.name for field in fields(self)}
+        for name in (f"{side}_{measure}" for measure in MEASURES for side in ("max", "min")):
+            if name in names:
+                yield Bound(name, getattr(self, name))
+
     @property
     def setting(self) -> str:
-        """The limit's place in the brief."""
+        """Where the brief sets it."""
         return f"limits.{self.dimension}.{self.name}"
 
 
 @dataclass(frozen=True)
 class Pin:
-    """A line that is bought already: exactly so many spots in one cell and week."""
+    """A line that is bought already: the exact number of spots in one cell and week."""
 
     market: str
     network: str
@@ -127,7 +240,7 @@ class CellRule:
 
 
 @dataclass(frozen=True)
-class Limits:
+class BriefLimits:
     """All bounds that the brief sets beside the budget.
 
     Parameters
@@ -158,14 +271,14 @@ class Limits:
         frequency = self.max_average_frequency
         check_number("limits.max_average_frequency", frequency, least=1.0, infinite=True)
         check_whole("limits.max_spots_per_week", self.max_spots_per_week, least=1)
-        for setting in ("exclude_networks", "exclude_dayparts"):
+        for setting in EXCLUSIONS:
             object.__setattr__(self, setting, as_names(f"limits.{setting}", getattr(self, setting)))
 
 
-LIMIT_SETTINGS = (*(f.name for f in fields(Limits) if f.name != "shares"), *DIMENSIONS)
+LIMIT_SETTINGS = (*(f.name for f in fields(BriefLimits) if f.name != "shares"), *DIMENSIONS)
 
 
-def read_limits(content: Mapping[str, Any]) -> Limits:
+def read_limits(content: Mapping[str, Any]) -> BriefLimits:
     """Read the brief's table `[limits]`.
 
     Raises
@@ -185,10 +298,10 @@ def read_limits(content: Mapping[str, Any]) -> Limits:
     settings = {name: value for name, value in settings.items() if name not in DIMENSIONS}
     settings["pins"] = tuple(_rows("pins", content, Pin))
     settings["cells"] = tuple(_rows("cells", content, CellRule))
-    return Limits(**settings, shares=tuple(shares))
+    return BriefLimits(**settings, shares=tuple(shares))
 
 
-def _rows(table: str, content: Mapping[str, Any], kind: type[Row]) -> Iterator[Row]:
+def _rows(table: str, content: Mapping[str, Any], kind: type[ArrayTable]) -> Iterator[ArrayTable]:
     """Read an array of tables into one object each."""
     rows = content.get(table, ())
     if not isinstance(rows, list | tuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -61,13 +62,14 @@ def read_rate_card(path: PathLike, panel: Panel, weeks: Sequence[Week]) -> Float
     first = _days(file, "first_day", columns["first_day"])
     last = _days(file, "last_day", columns["last_day"])
     _check_flight(file, first, last, weeks)
-    number = _cell_numbers(panel)
+    codes = [market.code for market in panel.markets]
+    keys = itertools.product(codes, panel.networks, panel.dayparts)
+    number = {key: cell for cell, key in enumerate(keys)}
     cpm = np.full((panel.cells, len(weeks)), np.nan)
     covered = np.zeros((panel.cells, len(weeks)), dtype=np.int64)
-    keys = zip(columns["market"], columns["network"], columns["daypart"], strict=True)
     days = [np.array([day.toordinal() for day in week.days]) for week in weeks]
-    for row, key in enumerate(keys):
-        cell = number.get((str(key[0]), key[1], key[2]))
+    for row, market in enumerate(columns["market"]):
+        cell = number.get((str(market), columns["network"][row], columns["daypart"][row]))
         if cell is None:
             continue
         for w, ordinals in enumerate(days):
@@ -85,16 +87,6 @@ def read_rate_card(path: PathLike, panel: Panel, weeks: Sequence[Week]) -> Float
             hint="market codes, network and daypart names must be those of the store",
         )
     return cpm
-
-
-def _cell_numbers(panel: Panel) -> dict[tuple[str, str, str], int]:
-    keys = (
-        (market.code, network, daypart)
-        for market in panel.markets
-        for network in panel.networks
-        for daypart in panel.dayparts
-    )
-    return {key: number for number, key in enumerate(keys)}
 
 
 def _check_prices(file: Location, prices: Sequence[Any]) -> None:
@@ -131,11 +123,9 @@ def _check_cover(file: Location, panel: Panel, weeks: Sequence[Week], covered: I
     for fault, wrong in faults:
         cells, at = np.nonzero(wrong & on_card[:, None])
         if len(cells):
-            m, n, d = (int(i) for i in np.unravel_index(cells[0], panel.shape))
             raise DaypartError(
-                f"{file}: {panel.markets[m].code}, {panel.networks[n]}, {panel.dayparts[d]} "
-                f"{fault} of the week of {weeks[int(at[0])].monday} "
-                f"({len(np.unique(cells))} such cells)",
+                f"{file}: {panel.cell_label(cells[0])} {fault} of the week "
+                f"of {weeks[int(at[0])].monday} ({len(np.unique(cells))} such cells)",
                 hint="the card must price each day of the flight once",
             )
 

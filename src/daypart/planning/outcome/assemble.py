@@ -17,7 +17,6 @@ from daypart.planning.outcome.plan_result import Plan, plain
 from daypart.planning.outcome.shadow_prices import tell_prices
 from daypart.planning.outcome.tables import make_lines, summarise
 from daypart.planning.panel.calibration import describe
-from daypart.planning.problem.pins import name_cell
 from daypart.planning.reach.publication import (
     SUPPRESSED,
     interval_80,
@@ -124,9 +123,7 @@ def _unwatched(campaign: Campaign, by_week: Ints) -> list[str]:
     spots = problem.by_cell(by_week.sum(axis=1))
     free = np.zeros(problem.cells, dtype=np.bool_)
     free[problem.cell[(problem.impressions <= 0) & (problem.cost <= _NEXT_TO_NOTHING)]] = True
-    return [
-        name_cell(campaign.counter.panel, int(cell)) for cell in np.flatnonzero(free & (spots > 0))
-    ]
+    return [campaign.counter.panel.cell_label(cell) for cell in np.flatnonzero(free & (spots > 0))]
 
 
 def _figure(mean: float, lo: float, hi: float, shown: bool) -> dict[str, Any]:

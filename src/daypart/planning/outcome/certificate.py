@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from daypart.planning.arrays import Ints
+from daypart.planning.brief.limits import EXCLUSIONS
 from daypart.planning.campaign import Campaign, Optimum
+from daypart.planning.panel.panel import AXES
 from daypart.planning.problem.infeasible import PINS, broken_limits, most_spend
 
 _BINDS = 1e-6
@@ -80,14 +82,9 @@ def _broken(
 def _barred(campaign: Campaign, by_week: Ints) -> list[str]:
     """Name the lines of the brief that bar cells in which a given schedule has spots."""
     problem, panel, limits = campaign.problem, campaign.counter.panel, campaign.brief.limits
-    used = problem.cell[by_week.sum(axis=1) > 0]
-    _, network, daypart = np.unravel_index(used, panel.shape)
-    networks = {panel.networks[n] for n in network}
-    dayparts = {panel.dayparts[d] for d in daypart}
     bought = {
-        (panel.markets[m].code, panel.networks[n], panel.dayparts[d], campaign.weeks[w].monday)
+        (*panel.cell_names(problem.cell[c]), campaign.weeks[w].monday)
         for c, w in zip(*np.nonzero(by_week), strict=True)
-        for m, n, d in [np.unravel_index(problem.cell[c], panel.shape)]
     }
     code = {place.name: place.code for place in panel.markets}
     barred = any(
@@ -95,11 +92,11 @@ def _barred(campaign: Campaign, by_week: Ints) -> list[str]:
         for pin in limits.pins
         if pin.spots == 0
     )
-    return [
-        *([PINS] if barred else []),
-        *(f"limits.exclude_networks = {n}" for n in limits.exclude_networks if n in networks),
-        *(f"limits.exclude_dayparts = {d}" for d in limits.exclude_dayparts if d in dayparts),
-    ]
+    names = [PINS] if barred else []
+    for setting, dimension in EXCLUSIONS.items():
+        used = {place[AXES.index(dimension)] for place in bought}
+        names += [f"limits.{setting} = {n}" for n in getattr(limits, setting) if n in used]
+    return names
 
 
 def limiting(campaign: Campaign, optimum: Optimum) -> list[dict[str, Any]]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from daypart.planning.panel.panel import Panel
 from daypart.planning.solve.cutting_planes import Continuous, CuttingPlanes
 
@@ -39,7 +37,7 @@ def tell_prices(
         points for loosening each limit that binds by its own unit.
     """
     problem = planes.problem
-    scale = problem.budget if np.isfinite(problem.budget) else float(problem.cost.sum())
+    scale = problem.money_scale
     return {
         "unit": f"{MONEY:,.0f} {currency}",
         "budget": float(continuous.prices[0]) * MONEY / scale,

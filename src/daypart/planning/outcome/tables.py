@@ -51,16 +51,17 @@ def make_lines(
     may_show = markets_shown(panel.raw_households(), min_households)
     lines = []
     for cell, w in zip(*np.nonzero(spots), strict=True):
-        m, n, d = (int(i) for i in np.unravel_index(cell, panel.shape))
+        code, network, daypart = panel.cell_names(cell)
+        m = int(cell) // (panel.cells // len(panel.markets))
         count = int(spots[cell, w])
         seen = count * float(impressions[cell])
         shown = bool(may_show[m])
         lines.append(
             Line(
-                market=panel.markets[m].code,
+                market=code,
                 market_name=panel.markets[m].name,
-                network=panel.networks[n],
-                daypart=panel.dayparts[d],
+                network=network,
+                daypart=daypart,
                 week=str(weeks[w].monday),
                 spots=count,
                 cost=round(count * float(cost[cell, w]), 2),

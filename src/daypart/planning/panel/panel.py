@@ -16,6 +16,8 @@ from daypart.planning.arrays import Bools, Floats, Ints
 from daypart.planning.brief.flight import DaypartClock
 
 ALL = "all"
+AXES = ("market", "network", "daypart")
+"""The dimensions of a cell, in the order of their numbers."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,24 @@ class Panel:
     def weeks(self) -> int:
         """Weeks of history."""
         return int(self.weekly_minutes.shape[1])
+
+    def numbers(self) -> dict[str, dict[str, int]]:
+        """Return the numbers of names by dimension; a market goes by its name and its code."""
+        markets = {place.name: m for m, place in enumerate(self.markets)}
+        return {
+            "network": {name: n for n, name in enumerate(self.networks)},
+            "daypart": {name: d for d, name in enumerate(self.dayparts)},
+            "market": markets | {place.code: m for m, place in enumerate(self.markets)},
+        }
+
+    def cell_names(self, cell: int | np.integer) -> tuple[str, str, str]:
+        """Return the code of a cell's market, its network and its daypart."""
+        m, n, d = (int(i) for i in np.unravel_index(cell, self.shape))
+        return self.markets[m].code, self.networks[n], self.dayparts[d]
+
+    def cell_label(self, cell: int | np.integer) -> str:
+        """Return the names of a cell for messages, such as `501, CNN, Prime`."""
+        return ", ".join(self.cell_names(cell))
 
     def minutes_of_cell(self) -> Floats:
         """Return T, the minutes of history that each cell's `minutes` are held against [cells]."""

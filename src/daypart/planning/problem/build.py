@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 
@@ -11,8 +12,8 @@ from daypart.errors import DaypartError
 from daypart.planning.arrays import Bools, Floats, Ints
 from daypart.planning.brief.brief import Brief
 from daypart.planning.brief.flight import Week
-from daypart.planning.brief.limits import Limit
-from daypart.planning.panel.panel import Panel
+from daypart.planning.brief.limits import EXCLUSIONS, Limit
+from daypart.planning.panel.panel import AXES, Panel
 from daypart.planning.problem.constraints import (
     Names,
     expand_limits,
@@ -51,7 +52,7 @@ def build_problem(
     Raises
     ------
     DaypartError
-        Where the brief names a network, daypart, market or week that is not there, nothing can
+        For an unknown network, daypart, market or week, and where nothing can
         be bought, or the budget is below the cheapest spot.
     """
     names = name_numbers(panel, weeks)
@@ -69,27 +70,10 @@ def build_problem(
     periods = _periods(brief, unit_cost, sold, limits, weeks)
     first = np.array([period[0] for period in periods])
     cell, period = np.nonzero(sold[:, first])
-    if len(cell) == 0:
-        raise DaypartError(
-            "nothing can be bought: every cell is excluded, unsold or off the flight's days",
-            hint="loosen limits.exclude_networks or limits.exclude_dayparts",
-        )
-    if given is None and not (target_impressions[cell] > 0).any():
-        raise DaypartError(
-            f"no spot on offer reaches anybody of {brief.segment}: no panel household of that "
-            "segment watches what the limits and the rate card leave",
-            hint="widen campaign.segment, or loosen limits.exclude_networks or "
-            "limits.exclude_dayparts",
-        )
+    cost = unit_cost[cell, first[period]]
+    _check_offer(brief, cost, target_impressions[cell], given)
     most_per_week = available[cell] * weeks_of_columns(periods, period, len(weeks))
     pinned = pinned_spots(pins, cell, period, periods, len(weeks))
-    cost = unit_cost[cell, first[period]]
-    if brief.budget < cost.min():
-        raise DaypartError(
-            f"campaign.budget {brief.budget:,.2f} is below the cheapest spot "
-            f"({cost.min():,.2f} {brief.currency})",
-            hint="raise the budget",
-        )
     problem = Problem(
         cells=panel.cells,
         cell=cell,
@@ -104,41 +88,66 @@ def build_problem(
         most_per_week=most_per_week,
         pinned=pinned,
     )
-    rows = limit_rows(brief, limits, problem, panel, weeks)
-    return replace(problem, limits=rows)
+    return replace(problem, limits=limit_rows(brief, limits, problem, panel, weeks))
+
+
+def _check_offer(brief: Brief, cost: Floats, impressions: Floats, given: Ints | None) -> None:
+    """Refuse an offer of no columns, one that reaches nobody, or one that nobody can pay."""
+    if len(cost) == 0:
+        raise DaypartError(
+            "nothing can be bought: every cell is excluded, unsold or off the flight's days",
+            hint="loosen limits.exclude_networks or limits.exclude_dayparts",
+        )
+    if given is None and not (impressions > 0).any():
+        raise DaypartError(
+            f"no spot on offer reaches anybody of {brief.segment}: no panel household of that "
+            "segment watches what the limits and the rate card leave",
+            hint="widen campaign.segment, or loosen limits.exclude_networks or "
+            "limits.exclude_dayparts",
+        )
+    if brief.budget < cost.min():
+        raise DaypartError(
+            f"campaign.budget {brief.budget:,.2f} is below the cheapest spot "
+            f"({cost.min():,.2f} {brief.currency})",
+            hint="raise the budget",
+        )
 
 
 def _available(brief: Brief, panel: Panel, weeks: Sequence[Week], names: Names) -> Ints:
-    """Return the most spots of each cell in each week [cells, weeks]."""
-    full = np.maximum(panel.clock.minutes_per_week(), 1)
-    share = np.array([panel.clock.minutes_on(week.days) / full for week in weeks])
-    most = np.ceil(brief.limits.max_spots_per_week * share - 1e-9).astype(np.int64)
-    grid = np.zeros((*panel.shape, len(weeks)), dtype=np.int64)
-    grid[:] = most.T[None, None]
-    for name in brief.limits.exclude_networks:
-        grid[:, find_number(names, "network", name, "limits.exclude_networks")] = 0
-    for name in brief.limits.exclude_dayparts:
-        grid[:, :, find_number(names, "daypart", name, "limits.exclude_dayparts")] = 0
-    return _ruled(brief, grid, share, names).reshape(panel.cells, len(weeks))
+    """Return the most spots of each cell in each week [cells, weeks].
 
-
-def _ruled(brief: Brief, grid: Ints, share: Floats, names: Names) -> Ints:
-    """Apply the rules for single cells [markets, networks, dayparts, weeks].
-
-    `share` [weeks, dayparts] is the part of a daypart's minutes in a week that is in the flight.
+    A week that the flight cuts offers the part of the spots that it has of a daypart's minutes.
     """
-    ruled = np.full(grid.shape, np.iinfo(np.int64).max)
+    full = np.maximum(panel.clock.minutes_per_week(), 1)
+    share = np.array([panel.clock.minutes_on(week.days) / full for week in weeks]).T
+
+    def in_weeks(spots: int) -> Ints:
+        """Return the spots on offer of so many a week [dayparts, weeks]."""
+        return np.ceil(spots * share - 1e-9).astype(np.int64)
+
+    offered = np.zeros((*panel.shape, len(weeks)), dtype=np.int64)
+    offered[:] = in_weeks(brief.limits.max_spots_per_week)
+    unlimited = np.iinfo(np.int64).max
+    ruled = np.full(offered.shape, unlimited)
     for number, rule in enumerate(brief.limits.cells, start=1):
-        setting = f"limits.cells[{number}]"
-        place: list[slice | int] = []
-        for dimension in ("market", "network", "daypart", "week"):
-            name = getattr(rule, dimension)
-            found = None if name is None else find_number(names, dimension, str(name), setting)
-            place.append(slice(None) if found is None else found)
-        most = np.ceil(rule.max_spots_per_week * share.T - 1e-9).astype(np.int64)
-        most = np.broadcast_to(most, grid.shape)
-        ruled[tuple(place)] = np.minimum(ruled, most)[tuple(place)]
-    return np.where(grid > 0, np.where(ruled < np.iinfo(np.int64).max, ruled, grid), 0)
+        place = _place(names, f"limits.cells[{number}]", asdict(rule))
+        most = np.broadcast_to(in_weeks(rule.max_spots_per_week), offered.shape)
+        ruled[place] = np.minimum(ruled, most)[place]
+    offered = np.where((offered > 0) & (ruled < unlimited), ruled, offered)
+    for setting, dimension in EXCLUSIONS.items():
+        for name in getattr(brief.limits, setting):
+            offered[_place(names, f"limits.{setting}", {dimension: name})] = 0
+    return offered.reshape(panel.cells, len(weeks))
+
+
+def _place(names: Names, setting: str, given: Mapping[str, Any]) -> tuple[slice | int, ...]:
+    """Return where the named market, network, daypart and week are in the grid of cells."""
+    return tuple(
+        slice(None)
+        if given.get(dimension) is None
+        else find_number(names, dimension, str(given[dimension]), setting)
+        for dimension in (*AXES, "week")
+    )
 
 
 def _periods(
@@ -148,16 +157,13 @@ def _periods(
     limits: Sequence[tuple[Limit, int]],
     weeks: Sequence[Week],
 ) -> tuple[tuple[int, ...], ...]:
+    """Group the weeks with the same prices and limits: the weeks of each period."""
     apart = {number for limit, number in limits if limit.dimension == "week"}
-    apart |= {w for w, week in enumerate(weeks) if week.monday in _ruled_weeks(brief)}
-    pinned = {pin.week for pin in brief.limits.pins}
+    named = {pin.week for pin in brief.limits.pins} | {r.week for r in brief.limits.cells}
+    apart |= {w for w, week in enumerate(weeks) if week.monday in named}
     groups: dict[object, list[int]] = {}
-    for w, week in enumerate(weeks):
+    for w in range(len(weeks)):
         priced = np.where(sold[:, w], unit_cost[:, w], -1.0)
-        own = w if w in apart or week.monday in pinned else None
+        own = w if w in apart else None
         groups.setdefault((priced.tobytes(), own), []).append(w)
     return tuple(tuple(group) for group in groups.values())
-
-
-def _ruled_weeks(brief: Brief) -> set[object]:
-    return {rule.week for rule in brief.limits.cells}

@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from daypart.errors import DaypartError, did_you_mean
-from daypart.planning.arrays import Floats
 from daypart.planning.brief.brief import Brief
 from daypart.planning.brief.flight import Week
-from daypart.planning.brief.limits import EVERY, Limit
+from daypart.planning.brief.limits import EVERY, BoundedColumns, Limit
 from daypart.planning.panel.panel import Panel
 from daypart.planning.problem.problem import LinearLimit, Problem
 
@@ -20,13 +19,7 @@ Names = dict[str, dict[str, int]]
 
 def name_numbers(panel: Panel, weeks: Sequence[Week]) -> Names:
     """Return the numbers of names by dimension; a market also goes by its code."""
-    markets = {place.name: m for m, place in enumerate(panel.markets)}
-    return {
-        "network": {name: n for n, name in enumerate(panel.networks)},
-        "daypart": {name: d for d, name in enumerate(panel.dayparts)},
-        "market": markets | {place.code: m for m, place in enumerate(panel.markets)},
-        "week": {str(week.monday): w for w, week in enumerate(weeks)},
-    }
+    return panel.numbers() | {"week": {str(week.monday): w for w, week in enumerate(weeks)}}
 
 
 def find_number(names: Names, dimension: str, name: str, setting: str) -> int:
@@ -35,7 +28,7 @@ def find_number(names: Names, dimension: str, name: str, setting: str) -> int:
     Raises
     ------
     DaypartError
-        For a name that is not there; a week goes by its Monday.
+        For an unknown name. The name of a week is its Monday.
     """
     if name in names[dimension]:
         return names[dimension][name]
@@ -51,24 +44,25 @@ def _no_such_week(mondays: Mapping[str, int], name: str, setting: str) -> Daypar
     try:
         day = dt.date.fromisoformat(name)
     except ValueError:
-        return DaypartError(f"{setting}: week {name!r} is no day", hint=hint)
+        return DaypartError(f"{setting}: week {name!r} is not a day", hint=hint)
     if day.weekday() == 0:
         return DaypartError(f"{setting}: the week of {day} is not in the flight", hint=hint)
     monday = day - dt.timedelta(day.weekday())
     return DaypartError(
-        f"{setting}: {day} is a {day:%A}, and a week goes by its Monday", hint=f"write {monday}"
+        f"{setting}: {day} is a {day:%A}, and the name of a week is its Monday",
+        hint=f"write {monday}",
     )
 
 
 def expand_limits(brief: Brief, names: Names) -> list[tuple[Limit, int]]:
-    """Resolve names to numbers; what `every` sets holds for those not named themselves."""
+    """Resolve names to numbers; `every` bounds each name that has no bounds of its own."""
     found: list[tuple[Limit, int]] = []
     for limit in brief.limits.shares:
         if limit.name != EVERY:
             number = find_number(names, limit.dimension, limit.name, limit.setting)
             if any((o.dimension, n) == (limit.dimension, number) for o, n in found):
                 raise DaypartError(
-                    f"{limit.setting}: is given twice, by name and by code", hint="keep one"
+                    f"{limit.setting} is given twice, by name and by code", hint="keep one"
                 )
             found.append((limit, number))
     for limit in brief.limits.shares:
@@ -86,53 +80,55 @@ def limit_rows(
     panel: Panel,
     weeks: Sequence[Week],
 ) -> tuple[LinearLimit, ...]:
-    """Write each bound of each limit as a row over the problem's columns."""
-    m, n, d = np.unravel_index(problem.cell, panel.shape)
+    """Write each bound of each limit as a row over the problem's columns.
+
+    Parameters
+    ----------
+    brief : Brief
+        Names the currency.
+    limits : sequence of (Limit, int)
+        Each with the number of the network, daypart, market or week that it bounds.
+    problem : Problem
+    panel : Panel
+        Of the target.
+    weeks : sequence of Week
+        The flight.
+    """
+    market, network, daypart = np.unravel_index(problem.cell, panel.shape)
+    number_of = {"market": market, "network": network, "daypart": daypart}
     universe = float(panel.universe_estimate.sum())
     grp = 100.0 * problem.impressions / universe
-    scale = problem.budget if np.isfinite(problem.budget) else float(problem.cost.sum())
+    scale = problem.money_scale
     share = problem.cost / scale
-    a_point = ("1 point of share", 0.01)
-    money = (f"1,000 {brief.currency}", 1000.0 / scale)
     rows: list[LinearLimit] = []
     for limit, number in limits:
+        base = universe
         if limit.dimension == "week":
             inside = np.array([number in members for members in problem.periods])[problem.period]
             label = str(weeks[number].monday)
         else:
-            inside = {"market": m, "network": n, "daypart": d}[limit.dimension] == number
+            inside = number_of[limit.dimension] == number
             label = _label(limit.dimension, number, panel)
+            if limit.dimension == "market":
+                base = float(panel.universe_estimate[number])
         setting = f"limits.{limit.dimension}.{label}"
         if limit.name == EVERY:
             setting += f" (every {limit.dimension})"
-
-        def add(
-            bound: str,
-            values: Floats,
-            span: tuple[float, float],
-            unit: str,
-            by: float,
-            where: str = setting,
-            line: str = limit.setting,
-        ) -> None:
-            rows.append(LinearLimit(f"{where} {bound}", values, *span, unit, by, f"{line} {bound}"))
-
-        if limit.max_percent < 100:
-            part = share * (inside - limit.max_percent / 100)
-            add(f"max_percent = {limit.max_percent:g}", part, (-np.inf, 0.0), *a_point)
-        if limit.min_percent > 0:
-            part = share * (inside - limit.min_percent / 100)
-            add(f"min_percent = {limit.min_percent:g}", part, (0.0, np.inf), *a_point)
-        if np.isfinite(limit.max_spend):
-            span = (-np.inf, limit.max_spend / scale)
-            add(f"max_spend = {limit.max_spend:g}", share * inside, span, *money)
-        if limit.min_spend > 0:
-            span = (limit.min_spend / scale, np.inf)
-            add(f"min_spend = {limit.min_spend:g}", share * inside, span, *money)
-        if limit.min_grp > 0:
-            base = panel.universe_estimate[number] if limit.dimension == "market" else universe
-            span = (limit.min_grp, np.inf)
-            add(f"min_grp = {limit.min_grp:g}", grp * universe / base * inside, span, "1 GRP", 1.0)
+        columns = BoundedColumns(inside, share, grp * universe / base, scale, brief.currency)
+        for bound in limit.bounds():
+            row = bound.measure.row(columns, bound.value)
+            text = f"{bound.name} = {bound.value:g}"
+            rows.append(
+                LinearLimit(
+                    f"{setting} {text}",
+                    row.coefficients,
+                    lower=-np.inf if bound.is_most else row.bound,
+                    upper=row.bound if bound.is_most else np.inf,
+                    unit=row.unit,
+                    loosened=row.loosened,
+                    asked_as=f"{limit.setting} {text}",
+                )
+            )
     return tuple(rows)
 
 

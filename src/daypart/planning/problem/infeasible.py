@@ -302,7 +302,7 @@ def find_nearest_whole(problem: Problem, near: Floats) -> tuple[Ints | None, tup
 
 def _money_rows(problem: Problem) -> tuple[LinearLimit, LinearLimit]:
     """Return the rows "something is bought" and "the budget is kept"."""
-    scale = problem.budget if np.isfinite(problem.budget) else float(problem.cost.sum())
+    scale = problem.money_scale
     share = problem.cost / scale
     something = LinearLimit("", share, float(share.min()), np.inf)
     return something, LinearLimit(BUDGET, share, -np.inf, problem.budget / scale)

@@ -10,7 +10,8 @@ import numpy as np
 from daypart.errors import DaypartError
 from daypart.planning.arrays import Bools, Floats, Ints
 from daypart.planning.brief.brief import Brief
-from daypart.planning.panel.panel import Panel
+from daypart.planning.brief.limits import EXCLUSIONS
+from daypart.planning.panel.panel import AXES, Panel
 from daypart.planning.problem.constraints import Names, find_number
 
 
@@ -36,8 +37,7 @@ def place_pins(brief: Brief, panel: Panel, names: Names) -> tuple[PlacedPin, ...
     for number, pin in enumerate(brief.limits.pins, start=1):
         setting = f"limits.pins[{number}]"
         place = tuple(
-            find_number(names, dimension, getattr(pin, dimension), setting)
-            for dimension in ("market", "network", "daypart")
+            find_number(names, dimension, getattr(pin, dimension), setting) for dimension in AXES
         )
         week = find_number(names, "week", str(pin.week), setting)
         cell = int(np.ravel_multi_index(place, panel.shape))
@@ -90,17 +90,11 @@ def _check_history(spots: Ints, what: str, history: Floats, panel: Panel) -> Non
     short = np.flatnonzero(total > history)
     if len(short):
         raise DaypartError(
-            f"{what}: {total[short[0]]} spots in {name_cell(panel, int(short[0]))}, but only "
+            f"{what}: {total[short[0]]} spots in {panel.cell_label(short[0])}, but only "
             f"{history[short[0]]:.0f} minutes of history: the count of reach is undefined there "
             f"({len(short)} such cells)",
             hint="ingest more weeks, or count the schedule by `daypart reach --method surrogate`",
         )
-
-
-def name_cell(panel: Panel, cell: int) -> str:
-    """Name a cell by its market's code, its network and its daypart."""
-    m, n, d = (int(i) for i in np.unravel_index(cell, panel.shape))
-    return f"{panel.markets[m].code}, {panel.networks[n]}, {panel.dayparts[d]}"
 
 
 def check_pins(
@@ -125,18 +119,13 @@ def check_pins(
     for pin in pins:
         if pin.spots == 0 or sold[pin.cell, pin.week]:
             continue
-        _, n, d = (int(i) for i in np.unravel_index(pin.cell, panel.shape))
-        where = f"{pin.setting}: {name_cell(panel, pin.cell)}"
-        if panel.networks[n] in brief.limits.exclude_networks:
-            raise DaypartError(
-                f"{where} is barred by limits.exclude_networks",
-                hint="take it out of one of them",
-            )
-        if panel.dayparts[d] in brief.limits.exclude_dayparts:
-            raise DaypartError(
-                f"{where} is barred by limits.exclude_dayparts",
-                hint="take it out of one of them",
-            )
+        names = panel.cell_names(pin.cell)
+        where = f"{pin.setting}: {', '.join(names)}"
+        for setting, dimension in EXCLUSIONS.items():
+            if names[AXES.index(dimension)] in getattr(brief.limits, setting):
+                raise DaypartError(
+                    f"{where} is barred by limits.{setting}", hint="take it out of one of them"
+                )
         if not np.isfinite(cpm[pin.cell, pin.week]):
             raise DaypartError(f"{where} is not on the rate card", hint="price it there")
         if available[pin.cell, pin.week] > 0:
@@ -147,7 +136,7 @@ def check_pins(
         raise DaypartError(
             f"{where} has no spots on offer in that week: limits.cells bars it, or none of the "
             "daypart's days are in the flight",
-            hint="take the pin out, or mend limits.cells or the flight",
+            hint="take the pin out, or correct limits.cells or the flight",
         )
 
 

@@ -140,6 +140,11 @@ class Problem:
         """Whether it has so many columns that solvers look at some of them only."""
         return self.columns > _LARGE
 
+    @property
+    def money_scale(self) -> float:
+        """The money that rows are scaled by: the budget, or the cost of one spot of each column."""
+        return self.budget if np.isfinite(self.budget) else float(self.cost.sum())
+
     def by_cell(self, spots: Numbers) -> Floats:
         """Sum spots over periods [cells]."""
         return np.bincount(self.cell, weights=spots, minlength=self.cells).astype(np.float64)

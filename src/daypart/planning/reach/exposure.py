@@ -101,11 +101,9 @@ def _checked(panel: Panel, spots: Ints) -> tuple[Floats, Ints, Floats]:
     history = panel.minutes_of_cell()
     short = np.flatnonzero(spots > history)
     if len(short):
-        m, n, d = (int(i) for i in np.unravel_index(short[0], panel.shape))
         raise DaypartError(
-            f"{panel.markets[m].code}, {panel.networks[n]}, {panel.dayparts[d]}: "
-            f"{spots[short[0]]} spots, but only {history[short[0]]:.0f} minutes of history "
-            f"({len(short)} such cells)",
+            f"{panel.cell_label(short[0])}: {spots[short[0]]} spots, but only "
+            f"{history[short[0]]:.0f} minutes of history ({len(short)} such cells)",
             hint='ingest more weeks, or take method="surrogate"',
         )
     return panel.minutes, spots, history

@@ -66,13 +66,7 @@ class Schedule:
         DaypartError
             For a market, network, daypart or week that is not there.
         """
-        codes = {place.code: m for m, place in enumerate(panel.markets)}
-        names = {
-            "market": {place.name: m for m, place in enumerate(panel.markets)} | codes,
-            "network": {name: n for n, name in enumerate(panel.networks)},
-            "daypart": {name: d for d, name in enumerate(panel.dayparts)},
-            "week": {str(monday): w for w, monday in enumerate(mondays)},
-        }
+        names = panel.numbers() | {"week": {str(monday): w for w, monday in enumerate(mondays)}}
         spots = np.zeros((panel.cells, len(mondays)), dtype=np.int64)
         for number, row in enumerate(self.rows, start=1):
             place = []

@@ -210,7 +210,7 @@ class CuttingPlanes:
         if self._candidates is None:
             return False
         problem = self.problem
-        scale = problem.budget if np.isfinite(problem.budget) else float(problem.cost.sum())
+        scale = problem.money_scale
         worth = self.slopes(best) - prices[1:] @ problem.coefficients
         better = np.flatnonzero(worth > prices[0] * problem.cost / scale)
         more = np.union1d(self._candidates, better)

@@ -83,7 +83,7 @@ class Master:
         reached = np.arange(columns, columns + self.clusters)
         self._highs.changeColsCost(self.clusters, reached.astype(np.int32), np.ones(self.clusters))
         self._highs.setMaximize()
-        self._scale = problem.budget if np.isfinite(problem.budget) else float(problem.cost.sum())
+        self._scale = problem.money_scale
         share = problem.cost / self._scale
         self._add_rows([share], [-np.inf], [problem.budget / self._scale], np.arange(columns))
         for limit in problem.limits:

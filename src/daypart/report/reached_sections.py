@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from daypart.charts.campaign import added_reach
+from daypart.charts.delivery import delivered_reach
 from daypart.charts.quantities import COUNT, GRP, HOUSEHOLDS, INDEX, PERCENT, POINTS, is_number
-from daypart.charts.reached import added_reach, delivered_reach
 from daypart.report.content import Figure, Panel, Section, Table, as_download
 from daypart.report.sources import Sources
 from daypart.wording import counted

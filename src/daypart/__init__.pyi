@@ -18,7 +18,7 @@ from daypart.insights.publication import insights as insights
 from daypart.planning.delivery.measure import measure as measure
 from daypart.planning.plan import plan as plan
 from daypart.planning.reach.reach import reach as reach
-from daypart.report import report as report
+from daypart.report.report import report as report
 from daypart.runs.audit import audit as audit
 from daypart.runs.backtest import backtest as backtest
 from daypart.runs.fit import fit as fit

@@ -7,7 +7,6 @@ from daypart._version import __version__ as __version__
 from daypart.demo import demo as demo
 from daypart.deployment.deploy import deploy as deploy
 from daypart.engine.costs.cost import cost as cost
-from daypart.runs.estimate import estimate as estimate
 from daypart.engine.costs.prices.prices import prices as prices
 from daypart.engine.logs import cancel as cancel
 from daypart.engine.logs import logs as logs
@@ -21,6 +20,7 @@ from daypart.planning.reach.reach import reach as reach
 from daypart.report.report import report as report
 from daypart.runs.audit import audit as audit
 from daypart.runs.backtest import backtest as backtest
+from daypart.runs.estimate import estimate as estimate
 from daypart.runs.fit import fit as fit
 from daypart.runs.posterior import posterior as posterior
 from daypart.runs.predict import predict as predict

@@ -337,10 +337,10 @@ def test_new_weights_and_households_are_taken_over_with_the_next_ingest(tmp_path
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"key": b"another household key"}, "household key is another one"),
-        ({"crediting": CreditingRules(minimum_tune_seconds=5)}, "crediting is another one"),
-        ({"segments": {}}, "segments is another one"),
-        ({"panel_households": 7}, "panel_households is another one"),
+        ({"key": b"another household key"}, "household key differs from the store's"),
+        ({"crediting": CreditingRules(minimum_tune_seconds=5)}, "crediting differs from"),
+        ({"segments": {}}, "segments differs from"),
+        ({"panel_households": 7}, "panel_households differs from"),
         ({"markets": None, "timezone": "UTC", "first_day": None}, None),
     ],
 )

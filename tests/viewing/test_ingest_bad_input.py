@@ -154,7 +154,7 @@ def test_stores_of_a_newer_version_or_another_kind_are_left_alone(tmp_path, argu
             "weight: 1 of 1",
         ),
         ({"household_id": ["H1"], "market": ["999"]}, "market '999' has no time zone"),
-        ({"household_id": ["H1"], "market": ["501"]}, "asks for the column 'size'"),
+        ({"household_id": ["H1"], "market": ["501"]}, "uses the column 'size'"),
         ({"household_id": ["H1"], "market": ["501"], "size": [1]}, "no household is in segment"),
     ],
 )
@@ -191,7 +191,7 @@ def test_markets_that_cannot_be_used_are_refused(tmp_path, arguments, good_file,
 def test_settings_that_cannot_be_used_are_refused(arguments, good_file):
     refused(good_file, {**arguments, "markets": None}, "time zones are not known")
     refused(good_file, {**arguments, "memory": "plenty"}, "'plenty' is not a size")
-    refused(good_file, {**arguments, "threads": 0}, "0 threads")
+    refused(good_file, {**arguments, "threads": 0}, "threads is 0")
     refused(good_file, {**arguments, "key": b"short"}, "a key of 5 bytes")
     refused(good_file, {**arguments, "households": "from-events"}, "segments need a table")
 

@@ -11,7 +11,7 @@ from viewing_events import HOUSEHOLDS, Tune, at, ingest_arguments, stored_cells,
 from daypart.errors import DaypartError
 from daypart.series.store import SeriesStore
 from daypart.viewing.ingest import ingest
-from daypart.viewing.store.commit import named_files
+from daypart.viewing.store.shared_files import named_files
 
 
 class Crash(BaseException):

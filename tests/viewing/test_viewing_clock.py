@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from daypart.errors import DaypartError
 from daypart.viewing.clock import (
-    Window,
+    LocalDays,
     broadcast_month,
     broadcast_week,
     broadcast_year,
@@ -71,7 +71,7 @@ def test_days_have_23_and_25_hours_where_the_clock_changes():
 
 def test_broadcast_weeks_begin_at_six_and_the_first_week_takes_the_hours_before():
     monday = day_number(dt.date(2025, 6, 2))
-    hours = market_hours(Window(monday, monday + 13), "America/New_York", 6)
+    hours = market_hours(LocalDays(monday, monday + 13), "America/New_York", 6)
     weeks, counts = np.unique(hours.week, return_counts=True)
     assert [day_of_number(week).isoformat() for week in weeks] == ["2025-06-02", "2025-06-09"]
     assert counts.tolist() == [7 * 24 + 6, 7 * 24 - 6]

@@ -1,10 +1,10 @@
-"""Dollars and durations as text."""
+"""Dollars and seconds in words."""
 
 from __future__ import annotations
 
 
 def dollars(amount: float) -> str:
-    """Write an amount: to the cent from a dollar on, with two significant digits below.
+    """Say an amount: in cents where it is a dollar or more, to two digits below.
 
     Examples
     --------
@@ -15,7 +15,7 @@ def dollars(amount: float) -> str:
 
 
 def spell_seconds(seconds: float) -> str:
-    """Write a duration in seconds, minutes or hours.
+    """Say seconds in the unit that reads well.
 
     Examples
     --------

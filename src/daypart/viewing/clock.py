@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from daypart.series.local_time import local_hours
 
+HOUR_MS = 3_600_000
+"""Milliseconds of an hour."""
+
 _EPOCH = date(1970, 1, 1)
 _MONDAY_1970 = 4
 _SUNDAY = 6
@@ -99,7 +102,7 @@ def day_number(day: date) -> int:
 
 
 def day_of_number(number: int) -> date:
-    """Return the day that lies so many days after 1970-01-01.
+    """Return the day at a number of days after 1970-01-01.
 
     Examples
     --------
@@ -111,6 +114,12 @@ def day_of_number(number: int) -> date:
 
 def local_day_of_hour(hour: int, timezone: str) -> int:
     """Return the local calendar day (days since 1970) of a UTC hour (hours since 1970).
+
+    Parameters
+    ----------
+    hour : int
+    timezone : str
+        IANA name.
 
     Examples
     --------
@@ -146,7 +155,13 @@ def first_hour_of_day(day: int, timezone: str) -> int:
 
 
 def hours_of_day(day: date, timezone: str) -> int:
-    """Return how many hours a local day has: 24, or 23 and 25 where the clock changes.
+    """Return the hours of a local day: 24, or 23 and 25 when the clock changes.
+
+    Parameters
+    ----------
+    day : date
+    timezone : str
+        IANA name.
 
     Examples
     --------
@@ -160,7 +175,7 @@ def hours_of_day(day: date, timezone: str) -> int:
 
 
 @dataclass(frozen=True)
-class Window:
+class LocalDays:
     """Whole local days, the same for every market.
 
     Parameters
@@ -180,16 +195,16 @@ class Window:
         """Return the number of hours in a time zone."""
         return first_hour_of_day(self.last_day + 1, timezone) - self.first_hour(timezone)
 
-    def union(self, other: Window | None) -> Window:
+    def union(self, other: LocalDays | None) -> LocalDays:
         """Return the days from the first to the last of both."""
         if other is None:
             return self
-        return Window(min(self.first_day, other.first_day), max(self.last_day, other.last_day))
+        return LocalDays(min(self.first_day, other.first_day), max(self.last_day, other.last_day))
 
 
 @dataclass(frozen=True)
 class MarketHours:
-    """What each hour of a window is on the market's clock.
+    """Broadcast week and hour of week of each hour, by the clock of a market.
 
     Parameters
     ----------
@@ -197,7 +212,7 @@ class MarketHours:
         UTC, hours since 1970.
     week : int32 array, shape (hours,)
         Monday of the broadcast week, days since 1970. The hours before the first broadcast day
-        of the window count with its first week.
+        count with the first week.
     hour_of_week : int16 array, shape (hours,)
         Local, Monday 00:00 is 0.
     """
@@ -210,12 +225,12 @@ class MarketHours:
         return len(self.week)
 
 
-def market_hours(window: Window, timezone: str, broadcast_day_start_hour: int = 6) -> MarketHours:
-    """Return broadcast week and hour of week of each hour of a window.
+def market_hours(days: LocalDays, timezone: str, broadcast_day_start_hour: int = 6) -> MarketHours:
+    """Return broadcast week and hour of week of each hour of some local days.
 
     Parameters
     ----------
-    window : Window
+    days : LocalDays
     timezone : str
         IANA name.
     broadcast_day_start_hour : int
@@ -228,14 +243,14 @@ def market_hours(window: Window, timezone: str, broadcast_day_start_hour: int = 
     Examples
     --------
     >>> monday = day_number(date(2025, 3, 3))
-    >>> hours = market_hours(Window(monday, monday + 13), "America/New_York")
+    >>> hours = market_hours(LocalDays(monday, monday + 13), "America/New_York")
     >>> len(hours), sorted({day_of_number(week).isoformat() for week in hours.week})
     (335, ['2025-03-03', '2025-03-10'])
     """
-    first = window.first_hour(timezone)
-    local = local_hours(first, window.hours(timezone), timezone)
+    first = days.first_hour(timezone)
+    local = local_hours(first, days.hours(timezone), timezone)
     hour_of_day = local.hour_of_week % 24
     broadcast_day = local.day - (hour_of_day < broadcast_day_start_hour)
     week = broadcast_day - (broadcast_day - _MONDAY_1970) % 7
-    first_week = window.first_day - (window.first_day - _MONDAY_1970) % 7
+    first_week = days.first_day - (days.first_day - _MONDAY_1970) % 7
     return MarketHours(first, np.maximum(week, first_week).astype(np.int32), local.hour_of_week)

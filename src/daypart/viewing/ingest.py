@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from contextlib import nullcontext
 from datetime import date
 from typing import Any
 
@@ -16,10 +16,11 @@ from daypart.storage.files import file_digest
 from daypart.storage.location import Location, PathLike
 from daypart.viewing.crediting import CreditingRules
 from daypart.viewing.dayparts import STANDARD_DAYPARTS, DaypartTable
-from daypart.viewing.market.market_update import MarketUpdate, Update, update_market
+from daypart.viewing.ingest_workers import IngestWorkers, LocalWorkers, OpenWorkers, WorkerInputs
+from daypart.viewing.market.market_update import Update
 from daypart.viewing.reading.household_key import household_key, key_fingerprint
 from daypart.viewing.reading.mapping import ColumnMapping, read_mapping
-from daypart.viewing.reading.markets import Market
+from daypart.viewing.reading.markets import Market, markets_of_json
 from daypart.viewing.reading.quarantine import open_quarantine
 from daypart.viewing.reading.reference import load_market_table, load_reference, markets_in_events
 from daypart.viewing.reading.segments import ALL_HOUSEHOLDS, Predicate, read_segments
@@ -29,32 +30,26 @@ from daypart.viewing.reading.staging import (
     StagingRules,
     check_columns,
     nothing_valid,
-    reasons_of_rows_set_aside,
-    rows_by_file,
-    stage_file,
     staged_markets,
     staged_names,
-    staged_rows_sql,
 )
-from daypart.viewing.reading.workspace import Workspace, open_workspace
+from daypart.viewing.reading.workspace import number_names, open_workspace
 from daypart.viewing.settings import KEY_COLUMNS, MEASURE, Settings, check_agreement, open_previous
 from daypart.viewing.store.batch import (
     Batch,
     active_markets,
     network_markets,
-    number_names,
     segments_of,
     settle_households,
     staged_window,
     window_before,
 )
-from daypart.viewing.store.commit import remove_superseded
-from daypart.viewing.store.elsewhere import Elsewhere, Given, Where
-from daypart.viewing.store.outcome import Tally, finish
-from daypart.viewing.store.report import IngestReport, Rows, rows_of_json
+from daypart.viewing.store.report import EventRows, IngestReport, report_of
+from daypart.viewing.store.shared_files import remove_superseded
+from daypart.viewing.store.viewing_record import Tally, viewing_record
 
 FROM_EVENTS = "from-events"
-"""`households` for tables without one: every id in the events is a household of weight 1."""
+"""The value of `households` that makes every id in the events a household of weight 1."""
 
 
 def ingest(
@@ -75,52 +70,51 @@ def ingest(
     panel_households: int = 2000,
     first_day: date | None = None,
     last_day: date | None = None,
-    on: Where | None = None,
+    on: OpenWorkers | None = None,
     progress: Progress = SILENT,
 ) -> IngestReport:
-    r"""Credit tune events into a viewing store, new or there already.
+    r"""Credit tune events into a new or an existing viewing store.
 
     Each row is credited, below the minimum tune, or set aside in `quarantine/` with a reason;
-    the three add up to the rows read. Ingesting A and then B makes the store that ingesting
-    both at once makes. A file whose content was ingested before is skipped.
+    the three add up to the rows read. Ingesting A and then B gives the same store as ingesting
+    both at once. A file whose content was ingested before is skipped.
 
     Parameters
     ----------
     events : path, glob or folder, or a sequence of them
         Parquet, CSV and gzipped CSV with `household_id`, `network`, `start`, `end` or
-        `duration_s` (seconds), perhaps `market` and `device_id`.
+        `duration_s` (seconds), and optionally `market` and `device_id`.
     households : path or "from-events"
         A table of `household_id`, `market`, `weight` and attributes. "from-events" makes every id
-        in the events a household of weight 1; then a column `segment` of the events may be the
-        segment.
+        in the events a household of weight 1; then the events may have a column `segment`.
     into : path
         The store's folder.
     markets : path, optional
-        A table of `market`, `timezone`, and perhaps `name` and `tv_homes`.
+        A table of `market`, `timezone`, and optionally `name` and `tv_homes`.
     timezone : str, optional
-        IANA name of every market's zone, where there is no such table.
+        IANA name of the zone of every market, instead of a table.
     segments : path or mapping, optional
-        See `read_segments`; `all` is always there.
+        See `read_segments`; `all` always exists.
     networks : path, names, or mapping of names to markets, optional
-        The networks that count. Where events carry no market, that of their network.
+        The networks to credit. The market of a network is that of its events without a market.
     mapping : optional
         See `read_mapping`.
     crediting : CreditingRules, optional
     dayparts : DaypartTable
         For the panel.
     key : bytes or path, optional
-        Under which household and device ids are hashed; see `household_key`.
+        The key with which household and device ids are hashed; see `household_key`.
     memory : str
-        Bound on DuckDB's memory, such as `1GB`.
+        Limit of DuckDB's memory, such as `1GB`.
     threads : int, optional
         All cores by default.
     panel_households : int
-        The most panel households of a market: those with the smallest hashes.
+        The largest number of panel households of a market: those with the smallest hashes.
     first_day, last_day : date, optional
-        Local days; events that start on others are set aside.
-    on : Where, optional
-        Where files are read and markets credited: `daypart.OnExecutor("slurm")` makes a task of
-        each market; in this process when left out. The store is the same.
+        Local days; events that start on other days are set aside.
+    on : OpenWorkers, optional
+        Who reads files and credits markets: `daypart.OnExecutor("slurm")` makes a task of each
+        market; this process by default. The store is the same.
     progress : Progress
 
     Returns
@@ -130,8 +124,8 @@ def ingest(
     Raises
     ------
     DaypartError
-        Before anything is changed: for files, columns and settings that can't be used, events of
-        which no row is valid, and settings other than the store's.
+        Before anything is changed: for files, columns and settings that can't be used, events
+        without a valid row, and settings other than the store's.
 
     Examples
     --------
@@ -151,9 +145,9 @@ def ingest(
     (2, 1, {'end_before_start': 1}, 1)
     """
     started = time.monotonic()
-    rules = crediting or CreditingRules()
     columns = read_mapping(mapping)
     from_events = str(households) == FROM_EVENTS
+    table = None if from_events else households
     predicates = read_segments(segments)
     if from_events and len(predicates) > 1:
         raise DaypartError("segments need a table of households", hint="or map a column to segment")
@@ -161,22 +155,16 @@ def ingest(
     previous = open_previous(into)
     new_files, skipped = _new_files(files, previous)
     if previous is not None and not new_files:
-        return _report_of(previous, started, skipped)
+        return _report(previous, started, skipped)
     key_bytes = household_key(key)
-    store = previous or SeriesStore.create(
-        into,
-        key=KEY_COLUMNS,
-        overlapping={"segment": ALL_HOUSEHOLDS},
-        measures=[MEASURE],
-        hour_groups={"daypart": dayparts.hour_of_week_names()},
-    )
+    store = previous or _new_store(into, dayparts)
     with open_workspace(store.folder, memory=memory, threads=threads, key=key_bytes) as workspace:
         sources = [open_source(workspace.connection, path) for path in new_files.values()]
         staging, event_segments = _staging_rules(
             columns, sources, from_events=from_events, networks_known=networks is not None
         )
         settings = Settings(
-            rules,
+            crediting or CreditingRules(),
             dayparts,
             predicates,
             panel_households,
@@ -190,7 +178,7 @@ def ingest(
             check_columns(source, staging)
         reference = load_reference(
             workspace,
-            households=None if from_events else households,
+            households=table,
             segments=predicates,
             markets=markets,
             timezone=timezone,
@@ -200,20 +188,28 @@ def ingest(
         )
         load_market_table(workspace, reference.markets, first_day, last_day)
         batch = Batch(workspace, store, previous, settings, reference, list(new_files), sources)
-        if on is None:
-            _stage(workspace, sources, staging, progress)
-            return _credit(batch, started, skipped, progress)
-        where_from = None if from_events else households
-        given = Given(where_from, first_day, last_day, memory, threads, key)
-        with on(batch, given, progress) as elsewhere:
-            elsewhere.stage(staging)
-            return _credit(batch, started, skipped, progress, elsewhere)
+        given = WorkerInputs(table, first_day, last_day, memory, threads, key)
+        opened = on(batch, given, progress) if on else nullcontext(LocalWorkers(batch, progress))
+        with opened as workers:
+            workers.stage(staging)
+            committed, tally = _credit(batch, workers, progress)
+    return _report(committed, started, skipped, tally, len(sources), reference.notes)
+
+
+def _new_store(folder: PathLike, dayparts: DaypartTable) -> SeriesStore:
+    return SeriesStore.create(
+        folder,
+        key=KEY_COLUMNS,
+        overlapping={"segment": ALL_HOUSEHOLDS},
+        measures=[MEASURE],
+        hour_groups={"daypart": dayparts.hour_of_week_names()},
+    )
 
 
 def _new_files(
     files: Sequence[Location], previous: SeriesStore | None
 ) -> tuple[dict[str, Location], tuple[str, ...]]:
-    """Return the files by digest whose content is new, and the names of the others."""
+    """Return the files with new content by digest, and the names of the others."""
     known = set(previous.extra["viewing"]["batches"]) if previous else set()
     new: dict[str, Location] = {}
     skipped: list[str] = []
@@ -229,12 +225,12 @@ def _new_files(
 def _staging_rules(
     columns: ColumnMapping, sources: Sequence[Source], *, from_events: bool, networks_known: bool
 ) -> tuple[StagingRules, str | None]:
-    """Return how rows are judged, and the column that is the segment, if one is."""
+    """Return the rules of staging, and the column of the events that is the segment, if any."""
     mapped = "segment" in columns.columns
     if mapped and not from_events:
         raise DaypartError(
             "mapping: a segment column needs households from the events",
-            hint=f"say --households {FROM_EVENTS}, or describe segments over households",
+            hint=f"give --households {FROM_EVENTS}, or describe segments over households",
         )
     column = columns.column_of("segment")
     present = mapped or (from_events and all(column in source.types for source in sources))
@@ -245,53 +241,58 @@ def _staging_rules(
 
 
 def _stored_markets(previous: SeriesStore | None) -> dict[str, Market]:
-    if previous is None:
-        return {}
-    return {
-        code: Market(code, about["name"], about["timezone"], about["tv_homes"])
-        for code, about in previous.extra["viewing"]["markets"].items()
-    }
+    return {} if previous is None else markets_of_json(previous.extra["viewing"]["markets"])
 
 
-def _stage(
-    workspace: Workspace, sources: Sequence[Source], rules: StagingRules, progress: Progress
-) -> None:
-    with progress.step("reading events", total=len(sources), unit="files") as step:
-        for number, source in enumerate(sources):
-            stage_file(workspace, source, number, rules)
-            step.advance()
-        rows = rows_by_file(workspace)
-        step.summarise(f"{sum(rows.values()):,} rows of {len(sources):,} files")
-
-
-def _credit(
-    batch: Batch,
-    started: float,
-    skipped: tuple[str, ...],
-    progress: Progress,
-    elsewhere: Elsewhere | None = None,
-) -> IngestReport:
-    """Credit the staged rows market by market, and commit."""
-    workspace = batch.workspace
-    codes = list(batch.reference.markets)
+def _credit(batch: Batch, workers: IngestWorkers, progress: Progress) -> tuple[SeriesStore, Tally]:
+    """Credit the staged rows market by market, and commit the store."""
+    workspace, codes = batch.workspace, list(batch.reference.markets)
     staged = {codes[number]: found for number, found in staged_markets(workspace).items()}
     if not staged:
         raise nothing_valid(workspace, batch.sources)
-    segments, names_before = segments_of(batch), batch.viewing_before.get("networks", [])
-    networks = sorted(
-        {*names_before, *staged_names(workspace, "network"), *(batch.reference.networks or ())}
-    )
+    segments = segments_of(batch)
     changed = settle_households(batch, segments)
     active = active_markets(batch, staged)
-    before = window_before(batch)
-    window = staged_window(batch, staged).union(before)
-    number_names(workspace, networks, segments)
+    update = _update(batch, staged, list(segments))
+    number_names(workspace, update.networks, update.segments)
     open_quarantine(workspace)
-    update = Update(
-        workspace,
+    tally = Tally(batch)
+    viewing: dict[str, Any] = {}
+    updates = workers.credit(update, active, staged, changed, segments)
+    with progress.step("crediting", total=len(active), unit="markets") as step:
+
+        def blocks() -> Iterator[tuple[str, SeriesBlock]]:
+            for code, done in updates:
+                if done is not None:
+                    tally.add(code, done)
+                    yield code, done.block
+                step.advance()
+            viewing.update(viewing_record(batch, update, active, tally, segments))
+
+        committed = batch.store.replace_regions(blocks(), extra={"viewing": viewing})
+        remove_superseded(committed.folder, viewing["files"])
+        step.summarise(
+            f"{tally.rows.credited:,} rows credited, {tally.rows.all_set_aside:,} set aside, "
+            f"{committed.partitions:,} partitions"
+        )
+    return committed, tally
+
+
+def _update(batch: Batch, staged: Mapping[str, StagedMarket], segments: Sequence[str]) -> Update:
+    names_before = batch.viewing_before.get("networks", [])
+    networks = sorted(
+        {
+            *names_before,
+            *staged_names(batch.workspace, "network"),
+            *(batch.reference.networks or ()),
+        }
+    )
+    before = window_before(batch)
+    return Update(
+        batch.workspace,
         batch.store,
         batch.generation,
-        window,
+        staged_window(batch, staged).union(before),
         before,
         tuple(networks),
         tuple(segments),
@@ -304,77 +305,22 @@ def _credit(
         batch.by_event,
         batch.viewing_before.get("files", {}),
     )
-    read = sum(rows_by_file(workspace).values())
-    files_before = batch.viewing_before.get("files", {})
-    tally = Tally(
-        Rows(read=read, set_aside=reasons_of_rows_set_aside(workspace)),
-        events={**files_before.get("events", {})},
-        hut={**files_before.get("hut", {})},
-        panel={**files_before.get("panel", {})},
-    )
-    viewing: dict[str, Any] = {}
-    if elsewhere is None:
-        updates = _credited_here(update, active, codes, staged, changed)
-    else:
-        updates = elsewhere.credit(update, active, staged, changed, segments)
-    with progress.step("crediting", total=len(active), unit="markets") as step:
-
-        def blocks() -> Iterator[tuple[str, SeriesBlock]]:
-            for code, done in updates:
-                if done is not None:
-                    tally.add(code, done)
-                    yield code, done.block
-                step.advance()
-            viewing.update(finish(batch, update, active, tally, segments))
-
-        committed = batch.store.replace_regions(blocks(), extra={"viewing": viewing})
-        remove_superseded(committed.folder, viewing["files"])
-        step.summarise(
-            f"{tally.rows.credited:,} rows credited, {tally.rows.all_set_aside:,} set aside, "
-            f"{committed.partitions:,} partitions"
-        )
-    return replace(
-        _report_of(committed, started, skipped),
-        rows=tally.rows,
-        minutes_after_last_day=tally.minutes_after_window,
-        files_read=len(batch.sources),
-        notes=batch.reference.notes,
-    )
 
 
-def _credited_here(
-    update: Update,
-    active: Mapping[str, Market],
-    codes: Sequence[str],
-    staged: Mapping[str, StagedMarket],
-    changed: Sequence[str],
-) -> Iterator[tuple[str, MarketUpdate | None]]:
-    """Credit the markets one after the other in this process."""
-    for code, market in active.items():
-        rows = staged_rows_sql(update.workspace, codes.index(code)) if code in staged else None
-        yield (
-            code,
-            update_market(
-                update, market, staged.get(code), rows, households_changed=code in changed
-            ),
-        )
-
-
-def _report_of(store: SeriesStore, started: float, skipped: tuple[str, ...]) -> IngestReport:
-    viewing = store.extra["viewing"]
-    return IngestReport(
-        rows=Rows(),
-        rows_in_store=rows_of_json(viewing["rows"]),
-        partitions=store.partitions,
-        markets=len(viewing["markets"]),
-        networks=len(viewing["networks"]),
-        segments=len(viewing["segments"]),
-        households=viewing["households"],
-        first_day=viewing["window"]["first_day"],
-        last_day=viewing["window"]["last_day"],
-        hours=viewing["window"]["hours"],
-        minutes_after_last_day=0.0,
-        files_read=0,
+def _report(
+    store: SeriesStore,
+    started: float,
+    skipped: tuple[str, ...],
+    tally: Tally | None = None,
+    files_read: int = 0,
+    notes: tuple[str, ...] = (),
+) -> IngestReport:
+    return report_of(
+        store,
+        rows=tally.rows if tally else EventRows(),
+        minutes_after_last_day=tally.minutes_after_window if tally else 0.0,
+        files_read=files_read,
         files_skipped=skipped,
         seconds=time.monotonic() - started,
+        notes=notes,
     )

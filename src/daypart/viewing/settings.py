@@ -1,4 +1,4 @@
-"""What one ingest was asked to do, and whether a store that is there already agrees."""
+"""The settings of a viewing store, which every ingest into it must share."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ MEASURE = "minutes"
 
 @dataclass(frozen=True)
 class Settings:
-    """What has to be the same in every ingest into one store.
+    """The settings that every ingest into one store must share.
 
     Parameters
     ----------
     rules : CreditingRules
     dayparts : DaypartTable
     segments : mapping
-        Name to predicate; `all` alone where segments come with the events.
+        Name to predicate; `all` alone if segments come with the events.
     panel_households : int
-        The most panel households of a market.
+        The largest number of panel households of a market.
     households_from_events : bool
         Whether every id in the events is a household.
     event_segments : str or None
@@ -44,7 +44,7 @@ class Settings:
     key_fingerprint: str
 
     def as_json(self) -> dict[str, Any]:
-        """Return the part of `store.json` that the settings make."""
+        """Return the settings as `store.json` holds them."""
         return {
             "crediting": self.rules.as_json(),
             "dayparts": self.dayparts.as_json(),
@@ -66,12 +66,17 @@ _NAMES = {"key_fingerprint": "the household key"}
 
 
 def check_agreement(settings: Settings, store: SeriesStore) -> None:
-    """Raise unless settings are those with which a store was made.
+    """Raise unless settings are those of a store.
+
+    Parameters
+    ----------
+    settings : Settings
+    store : SeriesStore
 
     Raises
     ------
     DaypartError
-        Naming the first setting that differs.
+        With the first setting that differs.
     """
     viewing = store.extra["viewing"]
     for name, value in settings.as_json().items():
@@ -79,18 +84,18 @@ def check_agreement(settings: Settings, store: SeriesStore) -> None:
             continue
         if viewing.get(name) != value:
             raise DaypartError(
-                f"{store.folder}: {_NAMES.get(name, name)} is another one than the store's",
+                f"{store.folder}: {_NAMES.get(name, name)} differs from the store's",
                 hint=_REMEDIES.get(name, "give the same, or make a new store"),
             )
 
 
 def open_previous(folder: PathLike) -> SeriesStore | None:
-    """Open the viewing store that is there, if one is.
+    """Open the viewing store in a folder; return None if the folder holds no store.
 
     Raises
     ------
     DaypartError
-        Where the folder holds another kind of store, one of a newer version, or other files.
+        When the folder holds another kind of store, or one of a newer version.
     """
     path = location(folder)
     if not (path / "store.json").exists():
@@ -99,6 +104,6 @@ def open_previous(folder: PathLike) -> SeriesStore | None:
     if store.key != KEY_COLUMNS or "viewing" not in store.extra:
         raise DaypartError(
             f"{path}: holds a store of {','.join(store.key)}, not of viewing",
-            hint="name a new folder",
+            hint="choose a new folder",
         )
     return store

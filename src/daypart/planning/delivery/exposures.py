@@ -15,7 +15,7 @@ from daypart.planning.reach.frequency import TOP
 from daypart.storage.files import read_json
 from daypart.storage.location import PathLike, local_path
 from daypart.storage.tables import read_table
-from daypart.viewing.market.watching import viewers_at
+from daypart.viewing.market.viewers import viewers_at
 
 
 @dataclass(frozen=True)

@@ -1,45 +1,36 @@
-"""One market of a store: credits its events, splices the hours, writes its files."""
+"""One market of a store: its new events are credited, and its part of the store is renewed."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from daypart.errors import DaypartError
-from daypart.series.block import SeriesBlock
+from daypart.series.block import SeriesBlock, exposure_periods
 from daypart.series.store import SeriesStore
 from daypart.storage.files import atomic_path, kept_copy, make_folder
 from daypart.storage.location import file_name_of
 from daypart.storage.tables import read_table, write_table
-from daypart.viewing.clock import Window, market_hours
+from daypart.viewing.clock import HOUR_MS, LocalDays, market_hours
 from daypart.viewing.crediting import CreditingRules
 from daypart.viewing.dayparts import DaypartTable
-from daypart.viewing.market.aggregate import (
-    HOURS_PER_BLOCK,
-    Cells,
+from daypart.viewing.market.cells import (
     any_network_cells,
     in_tab_blocks,
     in_tab_households,
     load_market_members,
     network_cells,
-    panel_minutes,
-    panel_schema,
 )
-from daypart.viewing.market.sessions import (
-    HOUR_MS,
-    RowCounts,
-    credit_hours,
-    judge_sessions,
-    load_tunes,
-)
-from daypart.viewing.market.splice import HourRange, affected_hours, spliced
+from daypart.viewing.market.credited_hours import credit_hours
+from daypart.viewing.market.hour_matrices import HourMatrices
+from daypart.viewing.market.hour_range import HourRange, affected_hours
+from daypart.viewing.market.household_panel import PANEL_SCHEMA, panel_minutes, updated_panel
+from daypart.viewing.market.sessions import RowCounts, judge_sessions, load_tunes
 from daypart.viewing.reading.markets import Market
 from daypart.viewing.reading.quarantine import keep_rows_set_aside
 from daypart.viewing.reading.sources import text_literal
@@ -52,34 +43,35 @@ _HOUR_US = 3_600_000_000
 
 @dataclass(frozen=True)
 class Update:
-    """What is the same for every market of one ingest.
+    """The inputs of `update_market` that are the same for every market of one ingest.
 
     Parameters
     ----------
     workspace : Workspace
     store : SeriesStore
-        As it was.
+        Before the ingest.
     generation : int
         Of the files to write.
-    window, window_before : Window
+    window, window_before : LocalDays
         Local days of the store with and without the new events (None: a new store).
     networks, segments : tuple of str
     network_markets : mapping of str to str
-        The one market of each local network.
+        The market of each local network.
     names_changed : bool
-        Whether networks or segments came to the store.
+        Whether the ingest adds networks or segments to the store.
     rules : CreditingRules
     dayparts : DaypartTable
     event_segments : bool
+        Whether segments belong to events, not to households.
     files : mapping
-        The store's files as they were: `events`, `hut`, `panel` by market.
+        The store's files before the ingest: `events`, `hut`, `panel` by market.
     """
 
     workspace: Workspace
     store: SeriesStore
     generation: int
-    window: Window
-    window_before: Window | None
+    window: LocalDays
+    window_before: LocalDays | None
     networks: tuple[str, ...]
     segments: tuple[str, ...]
     network_markets: Mapping[str, str]
@@ -89,16 +81,21 @@ class Update:
     event_segments: bool
     files: Mapping[str, Mapping[str, Any]]
 
+    def hours_of(self, market: Market) -> HourRange:
+        """Return all hours of the store in a market."""
+        first = self.window.first_hour(market.timezone)
+        return HourRange(first, first + self.window.hours(market.timezone))
+
 
 @dataclass(frozen=True)
 class MarketUpdate:
-    """What became of one market.
+    """The result of `update_market`.
 
     Parameters
     ----------
     block : SeriesBlock
     rows : RowCounts
-        Changes.
+        Changes of the store's counts.
     events : tuple of str
         Its event files, relative to the store.
     hut, panel : str
@@ -122,7 +119,7 @@ def update_market(
     *,
     households_changed: bool,
 ) -> MarketUpdate | None:
-    """Credit a market's new events and bring its part of the store up to date.
+    """Credit a market's new events and renew its part of the store.
 
     Parameters
     ----------
@@ -133,12 +130,12 @@ def update_market(
     staged_sql : str or None
         SQL that reads them.
     households_changed : bool
-        Whether weights, segments or the panel are others than the store's.
+        Whether weights, segments or the panel differ from the store's.
 
     Returns
     -------
     MarketUpdate or None
-        None where nothing of the market changes.
+        None if nothing of the market changes.
     """
     workspace, rules = update.workspace, update.rules
     hours = _hours_to_credit(update, market, staged, everything=households_changed)
@@ -156,17 +153,13 @@ def update_market(
         stored = [str(kept_copy(update.store.folder / file)) for file in files]
         load_tunes(workspace, staged_sql, stored, bounds)
         rows = judge_sessions(workspace, rules)
-        credit_hours(
-            workspace, rules, (hours.start, hours.stop), event_segments=update.event_segments
-        )
-        late_minutes = _minutes_after(workspace, update.window, market)
+        credit_hours(workspace, rules, hours, event_segments=update.event_segments)
+        late_minutes = _minutes_after(workspace, update.hours_of(market).stop * HOUR_MS)
         keep_rows_set_aside(workspace, market.code)
         if staged_sql is not None:
             files = (*files, _write_events(update, market))
-    in_tab = in_tab_households(workspace, len(update.segments))
-    block = _block(update, market, hours, in_tab)
     return MarketUpdate(
-        block,
+        _block(update, market, hours),
         rows,
         files,
         _write_hut(update, market, hours),
@@ -178,18 +171,15 @@ def update_market(
 def _hours_to_credit(
     update: Update, market: Market, staged: StagedMarket | None, *, everything: bool
 ) -> HourRange | None:
-    first = update.window.first_hour(market.timezone)
-    whole = HourRange(first, first + update.window.hours(market.timezone))
     if everything or update.rules.out_of_tab_silent_days is not None:
-        return whole
+        return update.hours_of(market)
     starts = (staged.first_start_ms, staged.last_start_ms) if staged else None
     return affected_hours(
         update.window, update.window_before, market.timezone, starts, update.rules
     )
 
 
-def _minutes_after(workspace: Workspace, window: Window, market: Market) -> float:
-    end_ms = (window.first_hour(market.timezone) + window.hours(market.timezone)) * HOUR_MS
+def _minutes_after(workspace: Workspace, end_ms: int) -> float:
     found = workspace.rows(
         f"SELECT sum(stop_ms - {end_ms}) FROM sessions "
         f"WHERE status = 'credited' AND stop_ms > {end_ms}"
@@ -197,9 +187,76 @@ def _minutes_after(workspace: Workspace, window: Window, market: Market) -> floa
     return float(found or 0) / 60_000
 
 
+def _block(update: Update, market: Market, hours: HourRange | None) -> SeriesBlock:
+    """Return the market's partitions, in the order of their `unique_id`."""
+    names = _partitions(update, market)
+    ids = list(names)
+    network, segment = np.array(list(names.values()), dtype=np.int64).reshape(-1, 2).T
+    every = update.hours_of(market)
+    shape = len(ids), every.stop - every.start
+    matrices = HourMatrices.zeros(every.start, shape)
+    if market.code in update.store.regions:
+        old = update.store.read_region(market.code)
+        if len(old):
+            row_of = {name: row for row, name in enumerate(ids)}
+            size = len(old), old.hours_of(0)
+            matrices.place_stored(
+                [row_of[name] for name in old.unique_ids],
+                int(old.first_hours[0]),
+                old.counts.reshape(size),
+                old.measures["minutes"].reshape(size),
+            )
+    if hours is not None:
+        cells = network_cells(update.workspace)
+        rows = np.full((len(update.networks), len(update.segments)), -1, dtype=np.int64)
+        rows[network, segment] = np.arange(len(ids))
+        matrices.replace(hours, rows[cells.network, cells.segment], cells)
+    exposures = _exposures(update, every)[segment]
+    return SeriesBlock(
+        keys=pa.table(
+            {
+                "market": pa.array([market.code] * len(ids), pa.string()),
+                "network": pa.array([update.networks[n] for n in network], pa.string()),
+                "segment": pa.array([update.segments[n] for n in segment], pa.string()),
+                "unique_id": pa.array(ids, pa.string()),
+            }
+        ),
+        timezones=[market.timezone] * len(ids),
+        first_hours=np.full(len(ids), every.start, dtype=np.int64),
+        offsets=np.arange(len(ids) + 1, dtype=np.int64) * shape[1],
+        counts=matrices.counts.ravel(),
+        exposure_offsets=np.arange(len(ids) + 1, dtype=np.int64) * exposures.shape[1],
+        exposures=np.ascontiguousarray(exposures).ravel(),
+        measures={"minutes": matrices.minutes.ravel()},
+    )
+
+
+def _partitions(update: Update, market: Market) -> dict[str, tuple[int, int]]:
+    """Return the numbers of network and segment of each partition, by `unique_id`."""
+    chosen = sorted(
+        (f"{market.code}/{network}/{segment}", (place, number))
+        for place, network in enumerate(update.networks)
+        if update.network_markets.get(network, market.code) == market.code
+        for number, segment in enumerate(update.segments)
+    )
+    for (first, _), (second, _) in itertools.pairwise(chosen):
+        if first == second:
+            raise DaypartError(f"two partitions are called {first!r}", hint="rename a network")
+    return dict(chosen)
+
+
+def _exposures(update: Update, hours: HourRange) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Return in-tab households, shape (segments, blocks of 24 hours)."""
+    segments, silent_days = len(update.segments), update.rules.out_of_tab_silent_days
+    if silent_days is not None:
+        return in_tab_blocks(update.workspace, segments, hours, silent_days).astype(np.float32)
+    in_tab, _ = in_tab_households(update.workspace, segments)
+    periods = exposure_periods(hours.stop - hours.start)
+    return np.repeat(in_tab[:, None], periods, axis=1).astype(np.float32)
+
+
 def _write_events(update: Update, market: Market) -> str:
-    name = f"events/{file_name_of(market.code)}-{update.generation}.parquet"
-    make_folder(update.store.folder / "events")
+    name = _new_file(update, "events", market)
     with atomic_path(update.store.folder / name) as path:
         update.workspace.run(
             f"""
@@ -217,160 +274,51 @@ def _write_events(update: Update, market: Market) -> str:
     return name
 
 
-def _partitions(update: Update, market: Market) -> _Partitions:
-    chosen = [
-        (f"{market.code}/{network}/{segment}", place, number)
-        for place, network in enumerate(update.networks)
-        if update.network_markets.get(network, market.code) == market.code
-        for number, segment in enumerate(update.segments)
-    ]
-    chosen.sort()
-    for (first, *_), (second, *_) in itertools.pairwise(chosen):
-        if first == second:
-            raise DaypartError(f"two partitions are called {first!r}", hint="rename a network")
-    return _Partitions(
-        [name for name, _, _ in chosen],
-        np.array([place for _, place, _ in chosen], dtype=np.int64),
-        np.array([number for _, _, number in chosen], dtype=np.int64),
-    )
-
-
-@dataclass(frozen=True)
-class _Partitions:
-    """A market's partitions in the order of their `unique_id`."""
-
-    unique_ids: list[str]
-    network: NDArray[np.int64]
-    segment: NDArray[np.int64]
-
-    def row_of(self, shape: tuple[int, int]) -> NDArray[np.int64]:
-        """Return the row of each network x segment, -1 where there is none."""
-        rows = np.full(shape, -1, dtype=np.int64)
-        rows[self.network, self.segment] = np.arange(len(self.unique_ids))
-        return rows
-
-
-def _block(
-    update: Update, market: Market, hours: HourRange | None, in_tab: NDArray[np.int64]
-) -> SeriesBlock:
-    partitions = _partitions(update, market)
-    first = update.window.first_hour(market.timezone)
-    shape = len(partitions.unique_ids), update.window.hours(market.timezone)
-    old = update.store.read_region(market.code) if market.code in update.store.regions else None
-    counts, minutes = _old_matrices(old, partitions.unique_ids, first, shape)
-    if hours is not None:
-        cells = network_cells(update.workspace)
-        rows = partitions.row_of((len(update.networks), len(update.segments)))
-        _place(counts, minutes, cells, rows[cells.network, cells.segment], first, hours)
-    exposures = _exposures(update, first, shape[1], in_tab)[partitions.segment]
-    return SeriesBlock(
-        keys=pa.table(
-            {
-                "market": pa.array([market.code] * shape[0], pa.string()),
-                "network": pa.array([update.networks[n] for n in partitions.network], pa.string()),
-                "segment": pa.array([update.segments[n] for n in partitions.segment], pa.string()),
-                "unique_id": pa.array(partitions.unique_ids, pa.string()),
-            }
-        ),
-        timezones=[market.timezone] * shape[0],
-        first_hours=np.full(shape[0], first, dtype=np.int64),
-        offsets=np.arange(shape[0] + 1, dtype=np.int64) * shape[1],
-        counts=counts.ravel(),
-        exposure_offsets=np.arange(shape[0] + 1, dtype=np.int64) * exposures.shape[1],
-        exposures=np.ascontiguousarray(exposures).ravel(),
-        measures={"minutes": minutes.ravel()},
-    )
-
-
-def _old_matrices(
-    old: SeriesBlock | None, ids: Sequence[str], first: int, shape: tuple[int, int]
-) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    if old is None or len(old) == 0:
-        return np.zeros(shape, dtype=np.int32), np.zeros(shape, dtype=np.float32)
-    place = {name: row for row, name in enumerate(ids)}
-    rows = np.array([place[name] for name in old.unique_ids], dtype=np.int64)
-    column = int(old.first_hours[0]) - first
-    size = len(old), old.hours_of(0)
-    counts = spliced(shape, old.counts.reshape(size), rows, column, np.int32)
-    minutes = spliced(shape, old.measures["minutes"].reshape(size), rows, column, np.float32)
-    return counts.astype(np.int32, copy=False), minutes.astype(np.float32, copy=False)
-
-
-def _place(
-    counts: NDArray[np.int32],
-    minutes: NDArray[np.float32],
-    cells: Cells,
-    rows: NDArray[np.int64],
-    first: int,
-    hours: HourRange,
-) -> None:
-    """Replace the columns of some hours by what was credited in them."""
-    counts[:, hours.start - first : hours.stop - first] = 0
-    minutes[:, hours.start - first : hours.stop - first] = 0
-    counts[rows, cells.hour - first] = cells.households
-    minutes[rows, cells.hour - first] = cells.minutes
-
-
-def _exposures(
-    update: Update, first: int, hours: int, in_tab: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """Return in-tab households, shape (segments, blocks of 24 hours)."""
-    silent_days = update.rules.out_of_tab_silent_days
-    blocks = -(-hours // HOURS_PER_BLOCK)
-    if silent_days is None:
-        return np.repeat(in_tab[:, None], blocks, axis=1).astype(np.float32)
-    window = HourRange(first, first + hours)
-    in_blocks = in_tab_blocks(update.workspace, len(update.segments), window, silent_days)
-    return in_blocks.astype(np.float32)
-
-
 def _write_hut(update: Update, market: Market, hours: HourRange | None) -> str:
-    first = update.window.first_hour(market.timezone)
-    shape = len(update.segments), update.window.hours(market.timezone)
-    counts = np.zeros(shape, dtype=np.int32)
-    minutes = np.zeros(shape, dtype=np.float32)
+    """Write the households that watch any network, by segment and hour."""
+    every = update.hours_of(market)
+    segments, size = len(update.segments), every.stop - every.start
+    matrices = HourMatrices.zeros(every.start, (segments, size))
     if before := update.files.get("hut", {}).get(market.code):
-        table = read_table(update.store.folder / before)
-        place = {name: row for row, name in enumerate(update.segments)}
-        for row in table.to_pylist():
-            column = int(row["first_hour"].timestamp()) // 3600 - first
-            stop = column + len(row["counts"])
-            counts[place[row["segment"]], column:stop] = row["counts"]
-            minutes[place[row["segment"]], column:stop] = row["minutes"]
+        row_of = {name: row for row, name in enumerate(update.segments)}
+        for stored in read_table(update.store.folder / before).to_pylist():
+            first_hour = int(stored["first_hour"].timestamp()) // 3600
+            row = [row_of[stored["segment"]]]
+            matrices.place_stored(row, first_hour, [stored["counts"]], [stored["minutes"]])
     if hours is not None:
         cells = any_network_cells(update.workspace)
-        _place(counts, minutes, cells, cells.segment, first, hours)
-    offsets = pa.array(np.arange(shape[0] + 1, dtype=np.int32) * shape[1])
+        matrices.replace(hours, cells.segment, cells)
+    offsets = pa.array(np.arange(segments + 1, dtype=np.int32) * size)
+    first_hours = [every.start * _HOUR_US] * segments
     table = pa.table(
         {
-            "market": pa.array([market.code] * shape[0], pa.string()),
+            "market": pa.array([market.code] * segments, pa.string()),
             "segment": pa.array(update.segments, pa.string()),
-            "first_hour": pa.array([first * _HOUR_US] * shape[0], pa.timestamp("us", tz="UTC")),
-            "counts": pa.ListArray.from_arrays(offsets, pa.array(counts.ravel())),
-            "minutes": pa.ListArray.from_arrays(offsets, pa.array(minutes.ravel())),
+            "first_hour": pa.array(first_hours, pa.timestamp("us", tz="UTC")),
+            "counts": pa.ListArray.from_arrays(offsets, pa.array(matrices.counts.ravel())),
+            "minutes": pa.ListArray.from_arrays(offsets, pa.array(matrices.minutes.ravel())),
         }
     )
-    return _write(update, "hut", market, table)
+    name = _new_file(update, "hut", market)
+    write_table(update.store.folder / name, table)
+    return name
 
 
 def _write_panel(update: Update, market: Market, hours: HourRange | None) -> str:
     before = update.files.get("panel", {}).get(market.code)
-    kept = read_table(update.store.folder / before) if before else panel_schema().empty_table()
+    panel = read_table(update.store.folder / before) if before else PANEL_SCHEMA.empty_table()
     if hours is not None:
         calendar = market_hours(
             update.window, market.timezone, update.rules.broadcast_day_start_hour
         )
-        inside = slice(hours.start - calendar.first_hour, hours.stop - calendar.first_hour)
-        weeks = pa.array(np.unique(calendar.week[inside])).cast(pa.date32())
-        kept = kept.filter(pc.invert(pc.is_in(kept["week"], value_set=weeks)))
-        new = panel_minutes(update.workspace, calendar, update.dayparts, update.networks)
-        order = [(name, "ascending") for name in ("household", "week", "network", "daypart")]
-        kept = pa.concat_tables([kept, new]).sort_by(order)
-    return _write(update, "panel", market, kept)
-
-
-def _write(update: Update, folder: str, market: Market, table: pa.Table) -> str:
-    name = f"{folder}/{file_name_of(market.code)}-{update.generation}.parquet"
-    make_folder(update.store.folder / folder)
-    write_table(update.store.folder / name, table)
+        new = panel_minutes(update.workspace, calendar, update.dayparts)
+        panel = updated_panel(panel, new, calendar, hours)
+    name = _new_file(update, "panel", market)
+    write_table(update.store.folder / name, panel)
     return name
+
+
+def _new_file(update: Update, folder: str, market: Market) -> str:
+    """Make a folder of the store; return the market's next file in it, relative to the store."""
+    make_folder(update.store.folder / folder)
+    return f"{folder}/{file_name_of(market.code)}-{update.generation}.parquet"

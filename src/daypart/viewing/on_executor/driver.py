@@ -20,6 +20,7 @@ from daypart.progress import Progress
 from daypart.storage.files import delete_files, file_digest, make_folder
 from daypart.storage.location import Location, PathLike, location
 from daypart.storage.tables import write_table
+from daypart.viewing.ingest_workers import WorkerInputs
 from daypart.viewing.market.market_update import MarketUpdate, Update
 from daypart.viewing.on_executor.work import (
     CREDITING,
@@ -31,7 +32,6 @@ from daypart.viewing.on_executor.work import (
 from daypart.viewing.reading.markets import Market
 from daypart.viewing.reading.staging import StagedMarket, StagingRules
 from daypart.viewing.store.batch import Batch
-from daypart.viewing.store.elsewhere import Given
 
 _FOLDER = ".ingest-tasks"
 _BYTES_A_TASK = 256 << 20
@@ -74,7 +74,9 @@ class OnExecutor:
         return executor_of_call(self.name, self.settings)
 
     @contextmanager
-    def __call__(self, batch: Batch, given: Given, progress: Progress) -> Iterator[IngestTasks]:
+    def __call__(
+        self, batch: Batch, given: WorkerInputs, progress: Progress
+    ) -> Iterator[IngestTasks]:
         """Open an ingest's folder of tasks.
 
         It is removed at the end, unless the same command may go on with it.
@@ -92,7 +94,7 @@ class OnExecutor:
 
 @dataclass
 class IngestTasks:
-    """The tasks of one ingest; an `Elsewhere`.
+    """The tasks of one ingest; an `IngestWorkers`.
 
     They are planned below the store's folder, under names that their inputs make: the same
     command goes on after what is done there.
@@ -101,21 +103,21 @@ class IngestTasks:
     ----------
     executor : Executor
     batch : Batch
-    given : Given
+    given : WorkerInputs
     progress : Progress
     folder : Location
     """
 
     executor: Executor
     batch: Batch
-    given: Given
+    given: WorkerInputs
     progress: Progress
     folder: Location
     staged_in: Location | None = None
     staged: list[tuple[int, str]] = field(default_factory=list)
 
     def stage(self, rules: StagingRules) -> None:
-        """Have every file read; see `Elsewhere`."""
+        """Have every file read; see `IngestWorkers`."""
         batch, given = self.batch, self.given
         households = None if given.households is None else location(given.households).resolve()
         mapping = rules.mapping
@@ -153,7 +155,7 @@ class IngestTasks:
         changed: Sequence[str],
         segments: Mapping[str, Any],
     ) -> Iterator[tuple[str, MarketUpdate | None]]:
-        """Have every market credited; see `Elsewhere`."""
+        """Have every market credited; see `IngestWorkers`."""
         batch = self.batch
         numbers = {code: number for number, code in enumerate(batch.reference.markets)}
         part = {code: f"part={numbers[code]}" for code in active}

@@ -23,7 +23,7 @@ from daypart.series.store import SeriesStore
 from daypart.storage.files import atomic_path, file_digest, kept_copy, make_folder
 from daypart.storage.location import Location, location
 from daypart.storage.tables import read_table, write_table
-from daypart.viewing.clock import Window
+from daypart.viewing.clock import LocalDays
 from daypart.viewing.crediting import crediting_rules
 from daypart.viewing.dayparts import daypart_table
 from daypart.viewing.market.market_update import MarketUpdate, Update, update_market
@@ -35,7 +35,7 @@ from daypart.viewing.reading.household_key import (
     own_key_file,
 )
 from daypart.viewing.reading.mapping import ColumnMapping
-from daypart.viewing.reading.markets import Market
+from daypart.viewing.reading.markets import markets_of_json
 from daypart.viewing.reading.quarantine import open_quarantine
 from daypart.viewing.reading.reference import load_market_table, load_reference
 from daypart.viewing.reading.sources import open_source
@@ -46,9 +46,8 @@ from daypart.viewing.reading.staging import (
     staged_folder,
     staged_rows_sql,
 )
-from daypart.viewing.reading.workspace import Workspace, open_task_workspace
+from daypart.viewing.reading.workspace import Workspace, number_names, open_task_workspace
 from daypart.viewing.settings import KEY_COLUMNS, MEASURE
-from daypart.viewing.store.batch import number_names
 
 READING, CREDITING = "daypart-ingest-reading", "daypart-ingest-crediting"
 """Kinds of work: the names of the entry points below."""
@@ -111,7 +110,7 @@ def _credit_market(folder: Location, told: Mapping[str, Any], row: int) -> Any:
         bring_staged(workspace, location(told["staged_in"]), own["files"])
         done = update_market(
             _update_of(workspace, told),
-            market_of_json(own["code"], own["about"]),
+            markets_of_json({own["code"]: own["about"]})[own["code"]],
             StagedMarket(*own["staged"]) if own["staged"] else None,
             staged_rows_sql(workspace, own["number"]) if own["staged"] else None,
             households_changed=own["households_changed"],
@@ -171,16 +170,6 @@ def bring_staged(workspace: Workspace, folder: Location, files: Sequence[tuple[i
         (target / place.name).symlink_to(kept_copy(folder / relative).resolve())
 
 
-def market_of_json(code: str, about: Mapping[str, Any]) -> Market:
-    """Return a market from its code and `Market.as_json`."""
-    return Market(code, about["name"], about["timezone"], about["tv_homes"])
-
-
-def markets_of_json(content: Mapping[str, Mapping[str, Any]]) -> dict[str, Market]:
-    """Return markets by code."""
-    return {code: market_of_json(code, about) for code, about in content.items()}
-
-
 def _update_of(workspace: Workspace, told: Mapping[str, Any]) -> Update:
     place, dayparts = location(told["store"]), daypart_table(told["dayparts"])
     if told["window_before"] is None:
@@ -194,8 +183,8 @@ def _update_of(workspace: Workspace, told: Mapping[str, Any]) -> Update:
         workspace,
         store,
         told["generation"],
-        Window(*told["window"]),
-        None if before is None else Window(*before),
+        LocalDays(*told["window"]),
+        None if before is None else LocalDays(*before),
         tuple(told["networks"]),
         tuple(told["segments"]),
         told["network_markets"],

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import duckdb
 
 from daypart.errors import DaypartError
 from daypart.series.local_time import timezone_of
 from daypart.storage.location import PathLike
 from daypart.viewing.reading.sources import Source, name_literal, open_source
 
-if TYPE_CHECKING:
-    import duckdb
-
 
 @dataclass(frozen=True)
 class Market:
-    """A market: its code, name, IANA time zone, and its homes with television where known."""
+    """A market: code, name, IANA time zone, and homes with television if known."""
 
     code: str
     name: str
@@ -25,12 +24,20 @@ class Market:
     tv_homes: float | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Return what `store.json` holds of a market, beside its code."""
+        """Return the market as `store.json` holds it, under its code."""
         return {"name": self.name, "timezone": self.timezone, "tv_homes": self.tv_homes}
 
 
+def markets_of_json(content: Mapping[str, Mapping[str, Any]]) -> dict[str, Market]:
+    """Return markets by code, from what `Market.as_json` returned."""
+    return {
+        code: Market(code, about["name"], about["timezone"], about["tv_homes"])
+        for code, about in content.items()
+    }
+
+
 def read_markets(connection: duckdb.DuckDBPyConnection, source: PathLike) -> dict[str, Market]:
-    """Read a table of markets: `market`, `timezone`, and perhaps `name` and `tv_homes`.
+    """Read a table of markets: `market`, `timezone`, and optionally `name` and `tv_homes`.
 
     Parameters
     ----------
@@ -45,7 +52,7 @@ def read_markets(connection: duckdb.DuckDBPyConnection, source: PathLike) -> dic
     Raises
     ------
     DaypartError
-        For a missing column, a market without code or named twice, or an unknown time zone.
+        For a missing column, a market without code or listed twice, or an unknown time zone.
     """
     file = open_source(connection, source, typed=True)
     file.require("market")
@@ -55,7 +62,7 @@ def read_markets(connection: duckdb.DuckDBPyConnection, source: PathLike) -> dic
     for number, row in enumerate(_read(connection, file, columns), start=1):
         code, timezone, name, homes = row
         if not code or not timezone:
-            raise DaypartError(f"{file.path}: row {number:,} lacks its market or time zone")
+            raise DaypartError(f"{file.path}: row {number:,} has no market or no time zone")
         if code in markets:
             raise DaypartError(f"{file.path}: row {number:,} names market {code!r} again")
         try:
@@ -66,12 +73,18 @@ def read_markets(connection: duckdb.DuckDBPyConnection, source: PathLike) -> dic
             ) from None
         markets[code] = Market(code, name or code, timezone, _number(file, number, homes))
     if not markets:
-        raise DaypartError(f"{file.path}: holds no market")
+        raise DaypartError(f"{file.path}: has no market")
     return markets
 
 
 def markets_in_one_zone(codes: Sequence[str], timezone: str) -> dict[str, Market]:
-    """Return markets that are known by their codes alone.
+    """Return markets of which only the codes are known.
+
+    Parameters
+    ----------
+    codes : sequence of str
+    timezone : str
+        IANA name.
 
     Examples
     --------
@@ -85,14 +98,14 @@ def markets_in_one_zone(codes: Sequence[str], timezone: str) -> dict[str, Market
 def read_networks(
     connection: duckdb.DuckDBPyConnection, source: PathLike | Sequence[str] | Mapping[str, str]
 ) -> dict[str, str | None]:
-    """Read the networks that count, and perhaps the one market of each.
+    """Read the networks to credit, and the market of each local network.
 
     Parameters
     ----------
     connection : duckdb.DuckDBPyConnection
     source : path, list of names, or mapping of names to markets
-        A file has the column `network` and may have `market`: the market of events that carry
-        none, where a network is local.
+        A file has the column `network` and optionally `market`: the market of the network's
+        events that have none.
 
     Returns
     -------
@@ -102,7 +115,7 @@ def read_networks(
     Raises
     ------
     DaypartError
-        For a missing column, or a network without name or named twice.
+        For a missing column, or a network without name or listed twice.
     """
     if isinstance(source, Mapping):
         return dict(source)
@@ -113,19 +126,19 @@ def read_networks(
     networks: dict[str, str | None] = {}
     for number, (name, market) in enumerate(_read(connection, file, ["network", "market"]), 1):
         if not name:
-            raise DaypartError(f"{file.path}: row {number:,} lacks its network")
+            raise DaypartError(f"{file.path}: row {number:,} has no network")
         if name in networks:
             raise DaypartError(f"{file.path}: row {number:,} names network {name!r} again")
         networks[name] = market
     if not networks:
-        raise DaypartError(f"{file.path}: holds no network")
+        raise DaypartError(f"{file.path}: has no network")
     return networks
 
 
 def _read(
     connection: duckdb.DuckDBPyConnection, file: Source, columns: Sequence[str]
 ) -> list[tuple[str | None, ...]]:
-    """Return some columns as text, None where the file lacks one."""
+    """Return some columns as text; one that the file lacks is None."""
     chosen = ", ".join(
         f"trim(CAST({name_literal(name)} AS VARCHAR))" if name in file.types else "NULL"
         for name in columns

@@ -1,10 +1,11 @@
-"""The rows set aside: kept with their reason, their place in the source, and hashed ids."""
+"""The rows set aside: kept with their reason, file, row number and hashed ids."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from daypart.storage.files import atomic_path, make_folder
+from daypart.storage.location import Location
 from daypart.viewing.reading.sources import text_literal
 from daypart.viewing.reading.staging import SET_ASIDE, staged_rows_sql
 from daypart.viewing.reading.workspace import Workspace
@@ -26,7 +27,7 @@ def open_quarantine(workspace: Workspace) -> None:
 
 
 def keep_rows_set_aside(workspace: Workspace, market: str) -> None:
-    """Add what crediting set aside in one market: duplicates, and tunes that nothing is left of.
+    """Add the rows that crediting set aside in a market: duplicates and fully overlapped tunes.
 
     Parameters
     ----------
@@ -48,23 +49,21 @@ def keep_rows_set_aside(workspace: Workspace, market: str) -> None:
     )
 
 
-def write_quarantine(workspace: Workspace, folder: str, name: str, files: Sequence[str]) -> bool:
+def write_quarantine(workspace: Workspace, target: Location, files: Sequence[str]) -> bool:
     """Write every row set aside by this ingest to one Parquet file.
 
     Parameters
     ----------
     workspace : Workspace
-    folder : str
-        The store.
-    name : str
-        The file, relative to the store.
+    target : Location
+        The file.
     files : sequence of str
         The source files by number.
 
     Returns
     -------
     bool
-        False where no row was set aside; then there is no file.
+        False if no row was set aside; then no file is written.
     """
     if staged := staged_rows_sql(workspace, SET_ASIDE):
         workspace.run(
@@ -74,8 +73,8 @@ def write_quarantine(workspace: Workspace, folder: str, name: str, files: Sequen
     if workspace.rows("SELECT count(*) FROM rows_set_aside")[0][0] == 0:
         return False
     names = ", ".join(f"({number}, {text_literal(file)})" for number, file in enumerate(files))
-    make_folder(f"{folder}/quarantine")
-    with atomic_path(f"{folder}/{name}") as path:
+    make_folder(target.parent)
+    with atomic_path(target) as path:
         workspace.run(
             f"""
             COPY (

@@ -8,8 +8,7 @@ from datetime import date
 
 from daypart.errors import DaypartError, did_you_mean
 from daypart.storage.location import PathLike
-from daypart.viewing.clock import day_number, first_hour_of_day
-from daypart.viewing.market.sessions import HOUR_MS
+from daypart.viewing.clock import HOUR_MS, day_number, first_hour_of_day
 from daypart.viewing.reading.households import load_households
 from daypart.viewing.reading.markets import Market, markets_in_one_zone, read_markets, read_networks
 from daypart.viewing.reading.segments import Predicate

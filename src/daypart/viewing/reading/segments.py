@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from daypart.errors import DaypartError, did_you_mean
 from daypart.storage.files import read_toml
 from daypart.storage.location import PathLike
+from daypart.viewing.reading.sources import name_literal, text_literal
 
 ALL_HOUSEHOLDS = "all"
 MOST_SEGMENTS = 60
@@ -21,13 +22,13 @@ Predicate = Mapping[str, Any]
 def read_segments(
     source: PathLike | Mapping[str, Predicate] | None,
 ) -> dict[str, dict[str, Any]]:
-    """Read segments from a TOML file or a mapping; `all` is always there and comes first.
+    """Read segments from a TOML file or a mapping; `all` always exists and comes first.
 
     Parameters
     ----------
     source : path or mapping, optional
         `[segments.NAME]` with lines `column = value`, `column = [values]` or
-        `column = {min = 2, max = 4}`; a household that fulfils all lines is in the segment.
+        `column = {min = 2, max = 4}`; a household in the segment fulfils all lines.
 
     Returns
     -------
@@ -53,9 +54,9 @@ def read_segments(
         where = str(source)
         named = read_toml(source).get("segments", {})
     if not isinstance(named, Mapping):
-        raise DaypartError(f"{where}: segments is no table", hint="write [segments.NAME]")
+        raise DaypartError(f"{where}: segments is not a table", hint="write [segments.NAME]")
     if len(named) > MOST_SEGMENTS:
-        raise DaypartError(f"{where}: {len(named)} segments", hint=f"at most {MOST_SEGMENTS}")
+        raise DaypartError(f"{where}: {len(named)} segments", hint=f"give up to {MOST_SEGMENTS}")
     segments: dict[str, dict[str, Any]] = {ALL_HOUSEHOLDS: {}}
     for name, predicate in named.items():
         if not isinstance(predicate, Mapping) or (name == ALL_HOUSEHOLDS and predicate):
@@ -83,7 +84,7 @@ def _check_condition(where: str, condition: object) -> None:
     values = condition if isinstance(condition, list | tuple) else [condition]
     kinds = {"text" if isinstance(value, str) else type(value).__name__ for value in values}
     if not values or not all(isinstance(value, str | int | float) for value in values):
-        raise DaypartError(f"{where} = {condition!r}: no predicate", hint="see read_segments")
+        raise DaypartError(f"{where} = {condition!r}: is not a condition", hint="see read_segments")
     if "text" in kinds and len(kinds) > 1:
         raise DaypartError(f"{where} = {condition!r}: mixes text and numbers")
 
@@ -96,7 +97,7 @@ def segment_condition(
     Parameters
     ----------
     where : str
-        The households file, for errors.
+        The households file, for messages.
     name : str
         The segment.
     predicate : mapping
@@ -122,7 +123,7 @@ def segment_condition(
     for column, condition in predicate.items():
         if column not in types:
             raise DaypartError(
-                f"{where}: segment {name!r} asks for the column {column!r}",
+                f"{where}: segment {name!r} uses the column {column!r}, which does not exist",
                 hint=did_you_mean(column, types),
             )
         if isinstance(condition, Mapping):
@@ -133,10 +134,49 @@ def segment_condition(
         for _, value in pairs:
             _check_type(where, name, column, value, types[column])
         joint = " AND " if isinstance(condition, Mapping) else " OR "
-        quoted = '"' + column.replace('"', '""') + '"'
+        quoted = name_literal(column)
         parts.append("(" + joint.join(f"{quoted} {sign} ?" for sign, _ in pairs) + ")")
         values += [value for _, value in pairs]
     return " AND ".join(parts) or "true", values
+
+
+def segment_names_sql(segments: Sequence[str], *, event_segments: bool) -> str:
+    """Return SQL that turns a household's bits into the names of its segments.
+
+    Parameters
+    ----------
+    segments : sequence of str
+        `all` first.
+    event_segments : bool
+        Whether segments belong to events; then each household has all names.
+    """
+    if event_segments:
+        return "[" + ", ".join(text_literal(name) for name in segments) + "]"
+    terms = [
+        f"CASE WHEN (segments >> {number}) & 1 = 1 THEN {text_literal(name)} END"
+        for number, name in enumerate(segments[1:])
+    ]
+    listed = ", ".join([text_literal(segments[0]), *terms])
+    return f"list_filter([{listed}], lambda name: name IS NOT NULL)"
+
+
+def segment_bits_sql(segments: Sequence[str], *, event_segments: bool) -> str:
+    """Return SQL that turns the names of a household's segments into bits.
+
+    Parameters
+    ----------
+    segments : sequence of str
+        `all` first.
+    event_segments : bool
+        Whether segments belong to events; then the bits are 0.
+    """
+    if event_segments or len(segments) == 1:
+        return "CAST(0 AS BIGINT)"
+    terms = [
+        f"CASE WHEN list_contains(segments, {text_literal(name)}) THEN {1 << number} ELSE 0 END"
+        for number, name in enumerate(segments[1:])
+    ]
+    return f"CAST({' + '.join(terms)} AS BIGINT)"
 
 
 def _check_type(where: str, name: str, column: str, value: object, column_type: str) -> None:

@@ -1,16 +1,17 @@
-"""Where an ingest works: one DuckDB connection, bounded in memory, and a folder that it removes."""
+"""The workspace of an ingest: a DuckDB connection with a memory limit, and a temporary folder."""
 
 from __future__ import annotations
 
 import fcntl
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import duckdb
 import pyarrow as pa
 
 from daypart.errors import DaypartError
@@ -20,23 +21,22 @@ from daypart.storage.location import Location
 from daypart.storage.s3_path import S3Path
 from daypart.storage.sizes import parse_size
 from daypart.viewing.reading.household_key import hash_macro_sql, key_pads
+from daypart.viewing.reading.sources import text_literal
 
-if TYPE_CHECKING:
-    import duckdb
 _FOLDER = ".ingest"
 _LOCK = "lock"
 _ROWS_BEFORE_FLUSH = 65_536
-"""Of a file partitioned by market: so many rows a thread wait in memory."""
+"""Rows that a thread keeps in memory before it writes them to the file of a market."""
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """A connection with its temporary folder.
+    """A connection and its temporary folder.
 
     Parameters
     ----------
     connection : duckdb.DuckDBPyConnection
-        Its clock is UTC; it spills into `folder`.
+        Its time zone is UTC; it spills into `folder`.
     folder : Path
         Removed at the end.
     """
@@ -45,11 +45,25 @@ class Workspace:
     folder: Path
 
     def run(self, sql: str, values: list[Any] | None = None) -> None:
-        """Execute a statement."""
+        """Execute a statement.
+
+        Parameters
+        ----------
+        sql : str
+        values : list, optional
+            To bind.
+        """
         self.connection.execute(sql, values)
 
     def rows(self, sql: str, values: list[Any] | None = None) -> list[tuple[Any, ...]]:
-        """Return a query's rows."""
+        """Return a query's rows.
+
+        Parameters
+        ----------
+        sql : str
+        values : list, optional
+            To bind.
+        """
         found: list[tuple[Any, ...]] = self.connection.execute(sql, values).fetchall()
         return found
 
@@ -58,18 +72,44 @@ class Workspace:
         return self.connection.sql(sql).to_arrow_table()
 
 
+def number_names(workspace: Workspace, networks: Sequence[str], segments: Sequence[str]) -> None:
+    """Make the tables `network_numbers` and `segment_numbers` (name, number).
+
+    Parameters
+    ----------
+    workspace : Workspace
+    networks, segments : sequence of str
+    """
+    for table, names in (("network_numbers", networks), ("segment_numbers", segments)):
+        workspace.run(
+            f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT unnest($1::VARCHAR[]) AS name, "
+            "unnest(range(len($1::VARCHAR[]))) AS number",
+            [list(names)],
+        )
+
+
 @contextmanager
 def open_workspace(
     store: Location, *, memory: str, threads: int | None, key: bytes
 ) -> Iterator[Workspace]:
-    """Open a workspace for a store, and remove it at the end.
+    """Lock a store and open a workspace for it; remove the workspace at the end.
 
-    It lies in the store's folder, or among the temporary files where the store is on S3.
+    Its folder is in the store's folder, or a temporary folder if the store is on S3.
+
+    Parameters
+    ----------
+    store : Location
+    memory : str
+        Limit of DuckDB's memory, such as `1GB`.
+    threads : int or None
+        All cores if None.
+    key : bytes
+        The household key.
 
     Raises
     ------
     DaypartError
-        Where another ingest writes to the store, or the folder can't be written to.
+        When another ingest writes to the store, or the folder can't be written to.
     """
     with _folder_for(store) as folder, _workspace_in(folder, memory, threads, key) as workspace:
         yield workspace
@@ -77,7 +117,15 @@ def open_workspace(
 
 @contextmanager
 def open_task_workspace(*, memory: str, threads: int | None, key: bytes) -> Iterator[Workspace]:
-    """Open a workspace among this machine's temporary files, for a task that locks no store."""
+    """Open a workspace in a temporary folder, for a task that locks no store.
+
+    Parameters
+    ----------
+    memory : str
+    threads : int or None
+    key : bytes
+        As `open_workspace`.
+    """
     with (
         tempfile.TemporaryDirectory(prefix="daypart-ingest-") as folder,
         _workspace_in(Path(folder), memory, threads, key) as workspace,
@@ -89,8 +137,6 @@ def open_task_workspace(*, memory: str, threads: int | None, key: bytes) -> Iter
 def _workspace_in(
     folder: Path, memory: str, threads: int | None, key: bytes
 ) -> Iterator[Workspace]:
-    import duckdb
-
     limit = parse_size(memory)
     connection = duckdb.connect(":memory:")
     try:
@@ -98,7 +144,7 @@ def _workspace_in(
         yield Workspace(connection, folder)
     except duckdb.OutOfMemoryException as error:
         raise DaypartError(
-            f"{memory} of memory do not suffice ({str(error).splitlines()[0][:120]})",
+            f"{memory} of memory is not enough ({str(error).splitlines()[0][:120]})",
             hint="give more with --memory",
         ) from None
     finally:
@@ -107,7 +153,7 @@ def _workspace_in(
 
 @contextmanager
 def _folder_for(store: Location) -> Iterator[Path]:
-    """Yield an empty folder, with the store locked against other ingests meanwhile."""
+    """Yield an empty folder, and keep other ingests out of the store."""
     if isinstance(store, S3Path):
         with _leased(store), tempfile.TemporaryDirectory(prefix="daypart-ingest-") as temporary:
             yield Path(temporary)
@@ -150,7 +196,7 @@ def _take(lock: Any, store: Path) -> None:
 
 
 def _is_writing(store: Location, who: str) -> DaypartError:
-    return DaypartError(f"{store}: {who} is writing to this store", hint="wait for its end")
+    return DaypartError(f"{store}: {who} is writing to this store", hint="wait until it ends")
 
 
 def _configure(
@@ -162,14 +208,13 @@ def _configure(
 ) -> None:
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(f"SET memory_limit = '{limit}B'")
-    spill = str(folder / "spill").replace("'", "''")
-    connection.execute(f"SET temp_directory = '{spill}'")
+    connection.execute(f"SET temp_directory = {text_literal(str(folder / 'spill'))}")
     connection.execute("SET enable_progress_bar = false")
     connection.execute("SET preserve_insertion_order = false")
     connection.execute(f"SET partitioned_write_flush_threshold = {_ROWS_BEFORE_FLUSH}")
     if threads is not None:
         if threads < 1:
-            raise DaypartError(f"{threads} threads", hint="give 1 or more")
+            raise DaypartError(f"threads is {threads}", hint="give 1 or more")
         connection.execute(f"SET threads = {int(threads)}")
     inner, outer = key_pads(key)
     connection.execute("SET VARIABLE inner_pad = ?::BLOB", [inner])

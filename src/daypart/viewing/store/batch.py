@@ -1,4 +1,4 @@
-"""The batch of one ingest: what the staged rows bring to the store's days, names and households."""
+"""The batch of one ingest: the staged rows, and the days, names and households of the store."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from typing import Any
 from daypart.errors import DaypartError
 from daypart.series.store import SeriesStore
 from daypart.storage.tables import read_table
-from daypart.viewing.clock import Window, day_number, day_of_number, local_day_of_hour
-from daypart.viewing.market.sessions import HOUR_MS
+from daypart.viewing.clock import HOUR_MS, LocalDays, day_number, day_of_number, local_day_of_hour
 from daypart.viewing.reading.households import (
     WEIGHT_UNIT,
     changed_markets,
@@ -20,25 +19,24 @@ from daypart.viewing.reading.households import (
 )
 from daypart.viewing.reading.markets import Market
 from daypart.viewing.reading.reference import Reference
-from daypart.viewing.reading.segments import ALL_HOUSEHOLDS
-from daypart.viewing.reading.sources import Source, text_literal
+from daypart.viewing.reading.segments import ALL_HOUSEHOLDS, segment_bits_sql
+from daypart.viewing.reading.sources import Source
 from daypart.viewing.reading.staging import StagedMarket, staged_names, staged_rows_sql
 from daypart.viewing.reading.workspace import Workspace
 from daypart.viewing.settings import Settings
-from daypart.viewing.store.commit import segment_bits_sql
 
 _LONGEST_WINDOW_DAYS = 3660
 
 
 @dataclass(frozen=True)
 class Batch:
-    """The staged rows of one ingest with everything that decides what becomes of them.
+    """The staged rows of one ingest, with the settings and tables that credit them.
 
     Parameters
     ----------
     workspace : Workspace
     store, previous : SeriesStore
-        The store to write; the same as it was, None where it is new.
+        The store to write; the store before the ingest, None for a new one.
     settings : Settings
     reference : Reference
     digests : sequence of str
@@ -56,12 +54,12 @@ class Batch:
 
     @property
     def viewing_before(self) -> Mapping[str, Any]:
-        """What `store.json` said about viewing."""
+        """The part of `store.json` on viewing, before the ingest."""
         return {} if self.previous is None else self.previous.extra["viewing"]
 
     @property
     def by_event(self) -> bool:
-        """Whether segments belong to events."""
+        """Whether segments belong to events, not to households."""
         return self.settings.event_segments is not None
 
     @property
@@ -81,7 +79,14 @@ def segments_of(batch: Batch) -> dict[str, dict[str, Any]]:
 
 
 def settle_households(batch: Batch, segments: Mapping[str, Any]) -> list[str]:
-    """Complete `members`, choose the panel; return the markets whose households changed."""
+    """Complete `members`, choose the panel; return the markets whose households changed.
+
+    Parameters
+    ----------
+    batch : Batch
+    segments : mapping
+        As `segments_of` returns them.
+    """
     workspace = batch.workspace
     if batch.settings.households_from_events:
         workspace.run(
@@ -101,14 +106,21 @@ def settle_households(batch: Batch, segments: Mapping[str, Any]) -> list[str]:
 
 
 def network_markets(batch: Batch) -> dict[str, str]:
-    """Return the one market of each local network."""
+    """Return the market of each local network."""
     listed = (batch.reference.networks or {}).items()
     local = {network: market for network, market in listed if market is not None}
     return {**batch.viewing_before.get("network_markets", {}), **local}
 
 
 def active_markets(batch: Batch, staged: Mapping[str, StagedMarket]) -> dict[str, Market]:
-    """Return the markets that the store holds from now on."""
+    """Return the markets of the store after the ingest.
+
+    Parameters
+    ----------
+    batch : Batch
+    staged : mapping of str to StagedMarket
+        The markets with valid rows.
+    """
     networks = batch.reference.networks or {}
     if not batch.settings.households_from_events:
         return dict(batch.reference.markets)
@@ -116,27 +128,36 @@ def active_markets(batch: Batch, staged: Mapping[str, StagedMarket]) -> dict[str
     return {code: m for code, m in batch.reference.markets.items() if code in named}
 
 
-def window_before(batch: Batch) -> Window | None:
-    """Return the days of the store as it was, None where it is new."""
+def window_before(batch: Batch) -> LocalDays | None:
+    """Return the days of the store before the ingest, None for a new store."""
     if batch.previous is None:
         return None
     stored = batch.viewing_before["window"]
     days = (day_number(date.fromisoformat(stored[name])) for name in ("first_day", "last_day"))
-    return Window(*days)
+    return LocalDays(*days)
 
 
-def staged_window(batch: Batch, staged: Mapping[str, StagedMarket]) -> Window:
-    """Return the local days on which the staged events start."""
+def staged_window(batch: Batch, staged: Mapping[str, StagedMarket]) -> LocalDays:
+    """Return the local days on which the staged events start.
+
+    Parameters
+    ----------
+    batch : Batch
+    staged : mapping of str to StagedMarket
+        The markets with valid rows.
+
+    Raises
+    ------
+    DaypartError
+        For more than ten years.
+    """
     zones = {code: batch.reference.markets[code].timezone for code in staged}
-    first = {
-        code: local_day_of_hour(found.first_start_ms // HOUR_MS, zones[code])
+    days = [
+        local_day_of_hour(start_ms // HOUR_MS, zones[code])
         for code, found in staged.items()
-    }
-    last = {
-        code: local_day_of_hour(found.last_start_ms // HOUR_MS, zones[code])
-        for code, found in staged.items()
-    }
-    window = Window(min(first.values()), max(last.values()))
+        for start_ms in (found.first_start_ms, found.last_start_ms)
+    ]
+    window = LocalDays(min(days), max(days))
     if window.last_day - window.first_day >= _LONGEST_WINDOW_DAYS:
         rows_sql = staged_rows_sql(batch.workspace)
         number, row = batch.workspace.rows(
@@ -145,18 +166,6 @@ def staged_window(batch: Batch, staged: Mapping[str, StagedMarket]) -> Window:
         raise DaypartError(
             f"{batch.sources[number].path}: events from {day_of_number(window.first_day)} to "
             f"{day_of_number(window.last_day)}, the earliest in row {row:,}",
-            hint="name the days that count (first_day, last_day)",
+            hint="give the days to credit (first_day, last_day)",
         )
     return window
-
-
-def number_names(
-    workspace: Workspace, networks: Sequence[str], segments: Mapping[str, Any]
-) -> None:
-    """Make the tables `network_numbers` and `segment_numbers`."""
-    for table, names in (("network_numbers", networks), ("segment_numbers", list(segments))):
-        rows = ", ".join(f"({text_literal(name)}, {n})" for n, name in enumerate(names))
-        workspace.run(
-            f"CREATE OR REPLACE TEMP TABLE {table} AS "
-            f"SELECT name, CAST(number AS BIGINT) AS number FROM (VALUES {rows}) t(name, number)"
-        )

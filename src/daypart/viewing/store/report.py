@@ -1,4 +1,4 @@
-"""What an ingest did, in numbers that add up."""
+"""The result of an ingest: rows that add up, and the size of the store."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from daypart.series.store import SeriesStore
+
 
 @dataclass(frozen=True)
-class Rows:
-    """Rows of events by what became of them: `read` is the sum of the other three.
+class EventRows:
+    """Rows of events by outcome: `read` is the sum of the next three.
 
     Parameters
     ----------
@@ -24,7 +26,7 @@ class Rows:
 
     Examples
     --------
-    >>> rows = Rows(read=3, credited=2, below_minimum_tune=0, set_aside={"duplicate": 1})
+    >>> rows = EventRows(read=3, credited=2, below_minimum_tune=0, set_aside={"duplicate": 1})
     >>> rows.adds_up()
     True
     """
@@ -41,13 +43,13 @@ class Rows:
         return sum(self.set_aside.values())
 
     def adds_up(self) -> bool:
-        """Tell whether every row read is accounted for."""
+        """Return whether every row read is counted once."""
         return self.read == self.credited + self.below_minimum_tune + self.all_set_aside
 
-    def plus(self, other: Rows) -> Rows:
+    def plus(self, other: EventRows) -> EventRows:
         """Return the sum of both."""
         reasons = [*self.set_aside, *(r for r in other.set_aside if r not in self.set_aside)]
-        return Rows(
+        return EventRows(
             self.read + other.read,
             self.credited + other.credited,
             self.below_minimum_tune + other.below_minimum_tune,
@@ -55,38 +57,17 @@ class Rows:
             self.capped + other.capped,
         )
 
-    def as_json(self) -> dict[str, Any]:
-        """Return what `store.json` holds."""
-        return {
-            "read": self.read,
-            "credited": self.credited,
-            "below_minimum_tune": self.below_minimum_tune,
-            "set_aside": dict(self.set_aside),
-            "capped": self.capped,
-        }
-
-
-def rows_of_json(content: Mapping[str, Any]) -> Rows:
-    """Return rows as `store.json` holds them."""
-    return Rows(
-        int(content["read"]),
-        int(content["credited"]),
-        int(content["below_minimum_tune"]),
-        {str(reason): int(rows) for reason, rows in content["set_aside"].items()},
-        int(content.get("capped", 0)),
-    )
-
 
 @dataclass(frozen=True)
 class IngestReport:
-    """What one ingest did.
+    """The result of one ingest.
 
     Parameters
     ----------
-    rows : Rows
-        Of this ingest. Rows that an earlier ingest credited and that the new ones cut below
-        the minimum tune are a change from one to the other.
-    rows_in_store : Rows
+    rows : EventRows
+        Of this ingest. Rows of an earlier ingest that new rows cut below the minimum tune are
+        counted as a change from `credited` to `below_minimum_tune`.
+    rows_in_store : EventRows
         Of all ingests into the store.
     partitions, markets, networks, segments, households : int
         In the store.
@@ -95,17 +76,17 @@ class IngestReport:
     hours : int
         Hours of each partition (in markets with the same clock changes).
     minutes_after_last_day : float
-        Credited minutes beyond the last local day; they enter when later days are ingested.
+        Credited minutes after the last local day; the ingest of later days adds them.
     files_read : int
     files_skipped : tuple of str
         Files whose content was ingested before.
     seconds : float
     notes : tuple of str
-        What was assumed.
+        Assumptions, such as weights of 1.
     """
 
-    rows: Rows
-    rows_in_store: Rows
+    rows: EventRows
+    rows_in_store: EventRows
     partitions: int
     markets: int
     networks: int
@@ -119,3 +100,28 @@ class IngestReport:
     files_skipped: tuple[str, ...]
     seconds: float
     notes: tuple[str, ...] = ()
+
+
+def report_of(store: SeriesStore, **of_ingest: Any) -> IngestReport:
+    """Return the report on a store.
+
+    Parameters
+    ----------
+    store : SeriesStore
+        After the ingest.
+    **of_ingest
+        The fields of `IngestReport` that the store does not hold.
+    """
+    viewing = store.extra["viewing"]
+    return IngestReport(
+        rows_in_store=EventRows(**viewing["rows"]),
+        partitions=store.partitions,
+        markets=len(viewing["markets"]),
+        networks=len(viewing["networks"]),
+        segments=len(viewing["segments"]),
+        households=viewing["households"],
+        first_day=viewing["window"]["first_day"],
+        last_day=viewing["window"]["last_day"],
+        hours=viewing["window"]["hours"],
+        **of_ingest,
+    )

@@ -1,0 +1,171 @@
+"""The section on the model: how the fit went, and how well held-back weeks were forecast."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from daypart.charts.forecast import coverage
+from daypart.charts.quantities import COUNT, PERCENT, SCORE, SECONDS
+from daypart.report.content import Figure, Panel, Section, Table, as_download
+from daypart.report.held_back import held_back_panel
+from daypart.report.sources import Sources
+
+_LEVELS = (50, 80, 95)
+
+
+def fit_section(sources: Sources) -> Section | None:
+    """Tell the fit's health and, where there is a backtest, how far to trust it."""
+    figures, panels, tables = [], [], []
+    sentences: list[str] = []
+    if sources.status is not None:
+        figures.append(_health(sources))
+        if sources.status.failures:
+            kinds = ", ".join(f"{kind} ({n:,})" for kind, n in sources.status.failures.items())
+            sentences.append(f"Failures: {kinds}.")
+    if sources.scores is not None:
+        figures.append(_scores(sources.scores))
+        held_back = held_back_panel(sources, sources.scores)
+        panels = [panel for panel in (held_back, _coverage(sources.scores)) if panel is not None]
+        tables.append(_levels_table(sources.scores))
+    if not figures:
+        return None
+    return Section("fit", "How far to trust the model", sentences, figures, panels, tables)
+
+
+def _health(sources: Sources) -> list[Figure]:
+    status = sources.status
+    assert status is not None
+    share = 100 * status.ok / status.partitions if status.partitions else 0.0
+    return [
+        Figure("Model", status.model, f"{COUNT.number(status.partitions)} partitions"),
+        Figure("Fitted", COUNT.number(status.ok), f"{PERCENT.text(share)} of all"),
+        Figure("Failed", COUNT.number(status.failed), "each has a row with its reason"),
+        Figure("Skipped", COUNT.number(status.skipped), "too little data"),
+        Figure("Not fitted yet", COUNT.number(status.missing), "run the same command again"),
+        Figure("Time of all fits", SECONDS.text(status.fit_seconds), "of processors together"),
+    ]
+
+
+def _scores(scores: Mapping[str, Any]) -> list[Figure]:
+    model = scores["models"][0]
+    own = _level(scores, "partition", model)
+    row = [
+        Figure(
+            f"CRPS of {model}",
+            f"{SCORE.number(own.get('crps'))} households",
+            f"per partition and hour over {scores['weeks']} held-back weeks",
+        )
+    ]
+    row += [
+        Figure(
+            f"CRPS of {other}",
+            f"{SCORE.number(_level(scores, 'partition', other).get('crps'))} households",
+            _skill(scores, other),
+        )
+        for other in scores["models"][1:]
+    ]
+    covered = own.get("coverage_80")
+    row.append(
+        Figure(
+            "Held by 80 % intervals",
+            PERCENT.text(None if covered is None else 100 * covered),
+            "of held-back hours, all partitions",
+        )
+    )
+    return row
+
+
+def _skill(scores: Mapping[str, Any], other: str) -> str:
+    model = scores["models"][0]
+    own = _level(scores, "partition", model).get("crps")
+    simple = _level(scores, "partition", other).get("crps")
+    if own is None or not simple:
+        return "not known"
+    lower = 100 * (1 - own / simple)
+    return f"{model} is {PERCENT.text(abs(lower))} {'lower' if lower >= 0 else 'higher'}"
+
+
+def _level(scores: Mapping[str, Any], level: str, model: str) -> Mapping[str, Any]:
+    for row in scores["levels"]:
+        if (row["level"], row["model"]) == (level, model):
+            found: Mapping[str, Any] = row
+            return found
+    return {}
+
+
+def _coverage(scores: Mapping[str, Any]) -> Panel | None:
+    model = scores["models"][0]
+    rows = [
+        {
+            "series": _series_name(row["level"]),
+            "level": level,
+            "covered": PERCENT.round(100 * row[f"coverage_{level}"]),
+        }
+        for row in scores["levels"]
+        if row["model"] == model
+        for level in _LEVELS
+        if row.get(f"coverage_{level}") is not None
+    ]
+    if not rows:
+        return None
+    own = {row["level"]: row["covered"] for row in rows if row["series"] == rows[0]["series"]}
+    held = ", ".join(f"{level} % held {PERCENT.text(own[level])}" for level in own)
+    insight = f"Intervals of single partitions: {held}."
+    worst = max(rows, key=lambda row: abs(row["covered"] - row["level"]))
+    if worst["series"] != rows[0]["series"]:
+        insight += (
+            f" Furthest off: {worst['series']}, where {worst['level']} % held "
+            f"{PERCENT.text(worst['covered'])}."
+        )
+    if len(scores["models"]) > 1:
+        other = scores["models"][1]
+        insight += f" In CRPS of single partitions {_skill(scores, other)} than {other}."
+    return Panel(
+        "coverage",
+        "Do intervals hold what they say?",
+        insight,
+        "On the dashed line, intervals hold as many held-back hours as they say; below it they "
+        "are too narrow, above it too wide. A count that a band ends in counts by its share.",
+        partial(coverage, rows),
+        as_download("coverage.csv", rows),
+        wide=True,
+    )
+
+
+def _series_name(level: str) -> str:
+    return {"partition": "single partitions", "total": "total of all"}.get(
+        level, f"totals by {level}"
+    )
+
+
+def _levels_table(scores: Mapping[str, Any]) -> Table:
+    rows, full = [], []
+    for row in scores["levels"]:
+        if not row.get("hours"):
+            continue
+        wape = row.get("wape")
+        covered = [row.get(f"coverage_{level}") for level in _LEVELS]
+        cells = {
+            "level": _series_name(row["level"]),
+            "model": row["model"],
+            "crps": SCORE.number(row.get("crps")),
+            "wape": PERCENT.number(None if wape is None else 100 * wape),
+        } | {
+            f"held_{level}": PERCENT.number(None if share is None else 100 * share)
+            for level, share in zip(_LEVELS, covered, strict=True)
+        }
+        rows.append(list(cells.values()))
+        full.append(cells)
+    columns = ["Forecast of", "Model", "CRPS (households)", "WAPE (%)"]
+    columns += [f"Held by {level} % (%)" for level in _LEVELS]
+    return Table(
+        f"{scores['weeks']} weeks held back from {scores['first_hour'][:10]}: "
+        f"{COUNT.number(scores['partitions'])} partitions, "
+        f"{COUNT.number(scores['not_scored'])} not scored.",
+        columns,
+        rows,
+        frozenset(range(2, 7)),
+        as_download("backtest_levels.csv", full),
+    )

@@ -1,0 +1,210 @@
+"""The section on the weeks ahead: a forecast's fan after the weeks that were counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from functools import partial
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from daypart.charts.forecast import forecast_fan
+from daypart.charts.quantities import HOUSEHOLDS, PERCENT
+from daypart.report.content import Panel, Section, as_download
+from daypart.report.observations import counted_days, counted_hours
+from daypart.report.sources import Sources
+from daypart.series.local_time import datetime_to_hour, hour_to_datetime
+from daypart.series.store import SeriesStore
+
+_HOURS_DRAWN = 14 * 24
+_NOT_KEYS = {"ds", "mean", "partitions", "without_forecast"}
+_LEVELS = (50, 80, 95)
+
+
+def forecast_section(sources: Sources, forecast: pa.Table) -> Section | None:
+    """Draw the forecast of the largest group of a file that `predict` wrote."""
+    keys = [n for n in forecast.column_names if n not in _NOT_KEYS and n[:3] not in ("lo-", "hi-")]
+    rows = _largest(forecast, keys)
+    if not rows:
+        return None
+    where = _where(sources, {name: str(rows[0][name]) for name in keys})
+    name = _name_of(sources, where)
+    panel = (
+        _by_hour(sources, rows, where, name)
+        if isinstance(rows[0]["ds"], datetime)
+        else _by_day(sources, rows, where, name)
+    )
+    return Section("forecast", "The weeks ahead", _warning(sources, where), panels=[panel])
+
+
+def _warning(sources: Sources, where: Mapping[str, str]) -> list[str]:
+    """Say how often bands of such totals held what came, where the backtest tells."""
+    scores = sources.scores or {}
+    keys = [name for name in where if where[name] != "all"]
+    level = keys[0] if len(keys) == 1 else ("total" if not keys else "partition")
+    for row in scores.get("levels", []):
+        covered = row.get("coverage_80")
+        if (row["level"], row["model"]) == (level, scores["models"][0]) and covered is not None:
+            held = PERCENT.text(100 * covered)
+            told = (
+                "too narrow"
+                if covered < 0.75
+                else ("too wide" if covered > 0.85 else "about as wide as they should be")
+            )
+            return [
+                f"In the {scores['weeks']} held-back weeks, 80 % bands of such totals held {held} "
+                f"of the hours: they were {told}."
+            ]
+    return []
+
+
+def _largest(forecast: pa.Table, keys: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the rows of the group with the largest mean, in the order of time."""
+    known = forecast.filter(pc.is_valid(forecast.column("mean")))
+    if keys and known.num_rows:
+        sums = (
+            known.group_by(keys)
+            .aggregate([("mean", "sum")])
+            .sort_by([("mean_sum", "descending"), *((key, "ascending") for key in keys)])
+        )
+        for key in keys:
+            known = known.filter(pc.equal(known.column(key), sums.column(key)[0]))
+    rows: list[dict[str, Any]] = known.sort_by("ds").to_pylist()
+    return rows
+
+
+def _where(sources: Sources, found: dict[str, str]) -> dict[str, str]:
+    """Turn a `unique_id` into its key columns."""
+    unique_id = found.pop("unique_id", None)
+    if unique_id is None:
+        return found
+    names = SeriesStore.open(sources.store).key
+    return dict(zip(names, unique_id.split("/", len(names) - 1), strict=False))
+
+
+def _name_of(sources: Sources, where: dict[str, str]) -> str:
+    if not where:
+        return "all markets" if sources.viewing else "all series"
+    return ", ".join(
+        sources.market_name(value) if name == "market" else value for name, value in where.items()
+    )
+
+
+def _by_day(
+    sources: Sources, rows: list[dict[str, Any]], where: dict[str, str], name: str
+) -> Panel:
+    step = timedelta(days=7) if _step(rows) == timedelta(days=7) else timedelta(days=1)
+    weekly = step.days == 7
+    first: date = rows[0]["ds"]
+    before = counted_days(sources.store, where, first - timedelta(days=28), first)
+    points = [] if weekly else [_observed(day.isoformat(), n) for day, n in before.items()]
+    points += [_forecast(row["ds"].isoformat(), row) for row in rows]
+    return _panel(
+        name,
+        points,
+        unit=f"household-hours a {'week' if weekly else 'day'}",
+        time_title="week from" if weekly else "local day",
+        time_format="%-d %b",
+        period="week" if weekly else "day",
+        note="",
+    )
+
+
+def _step(rows: list[dict[str, Any]]) -> timedelta:
+    return rows[1]["ds"] - rows[0]["ds"] if len(rows) > 1 else timedelta(days=1)
+
+
+def _by_hour(
+    sources: Sources, rows: list[dict[str, Any]], where: dict[str, str], name: str
+) -> Panel:
+    zone = _zone(sources, where)
+    drawn = rows[:_HOURS_DRAWN]
+    first = datetime_to_hour(drawn[0]["ds"])
+    before = counted_hours(sources.store, where, first - 7 * 24, first)
+    points = [_observed(_wall(hour_to_datetime(hour), zone), n) for hour, n in before.items()]
+    points += [_forecast(_wall(row["ds"], zone), row) for row in drawn]
+    more = f" The first {len(drawn) // 24} of {len(rows) // 24} days are drawn."
+    return _panel(
+        name,
+        points,
+        unit="households an hour",
+        time_title=f"hour ({zone.key})",
+        time_format="%a %-d %b",
+        period="hour",
+        note=more if len(drawn) < len(rows) else "",
+    )
+
+
+def _zone(sources: Sources, where: dict[str, str]) -> ZoneInfo:
+    market = (sources.viewing.get("markets") or {}).get(where.get("market", ""), {})
+    return ZoneInfo(str(market.get("timezone") or "UTC"))
+
+
+def _wall(when: datetime, zone: ZoneInfo) -> str:
+    return when.astimezone(zone).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _observed(time: str, count: int) -> dict[str, Any]:
+    return {"time": time, "observed": count}
+
+
+def _forecast(time: str, row: dict[str, Any]) -> dict[str, Any]:
+    point: dict[str, Any] = {"time": time, "forecast": HOUSEHOLDS.round(row["mean"])}
+    for level in _LEVELS:
+        if row.get(f"lo-{level}") is not None:
+            point[f"lo_{level}"] = HOUSEHOLDS.round(row[f"lo-{level}"])
+            point[f"hi_{level}"] = HOUSEHOLDS.round(row[f"hi-{level}"])
+    return point
+
+
+def _panel(
+    name: str,
+    points: list[dict[str, Any]],
+    *,
+    unit: str,
+    time_title: str,
+    time_format: str,
+    period: str,
+    note: str,
+) -> Panel:
+    forecast = [point for point in points if "forecast" in point]
+    observed = [point["observed"] for point in points if "observed" in point]
+    mean = sum(point["forecast"] for point in forecast) / len(forecast)
+    top = max(forecast, key=lambda point: point["forecast"])
+    insight = f"{name}: {HOUSEHOLDS.number(mean)} {unit} expected on average"
+    if observed and sum(observed):
+        past = sum(observed) / len(observed)
+        insight += (
+            f", {PERCENT.change(100 * (mean / past - 1))} against the {len(observed)} "
+            f"{period}s counted before"
+        )
+    level = next((n for n in (80, 95, 50) if f"lo_{n}" in top), None)
+    if level is not None:
+        when = datetime.fromisoformat(top["time"]).strftime(
+            "%A %-d %B" if period != "hour" else "%A %-d %B, %H:%M"
+        )
+        insight += (
+            f"; the highest {period}, {when}, {HOUSEHOLDS.number(top['forecast'])} "
+            f"({level} % interval {HOUSEHOLDS.number(top[f'lo_{level}'])} to "
+            f"{HOUSEHOLDS.number(top[f'hi_{level}'])})"
+        )
+    return Panel(
+        "forecast-fan",
+        f"Forecast: {name}",
+        insight + ".",
+        f"Dark line: in-tab households counted, each once per network and hour; blue line: the "
+        f"forecast's mean. A band of 80 % should hold four of five {period}s to come.{note}",
+        partial(
+            forecast_fan,
+            points,
+            unit=unit,
+            quantity=HOUSEHOLDS,
+            time_title=time_title,
+            time_format=time_format,
+        ),
+        as_download("forecast.csv", points),
+        wide=True,
+    )

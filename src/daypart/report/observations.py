@@ -1,0 +1,88 @@
+"""What was counted: totals of a store's partitions over the hours or days before a forecast."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from daypart.series.block import MISSING, SeriesBlock
+from daypart.series.local_time import hour_to_datetime, local_hours
+from daypart.series.store import SeriesStore
+
+_EPOCH = date(1970, 1, 1)
+
+
+def counted_hours(
+    folder: Path, where: Mapping[str, str], first_hour: int, last_hour: int
+) -> dict[int, int]:
+    """Add up the counts of some partitions, hour by hour (UTC hours since 1970).
+
+    Parameters
+    ----------
+    folder : Path
+        Of a store.
+    where : mapping of str to str
+        Values of key columns; overlapping key columns (segments) that are not named are held at
+        the value that stands for all.
+    first_hour, last_hour : int
+        The hours wanted, the last one not included.
+    """
+    totals: dict[int, int] = {}
+    for block in _blocks(folder, where):
+        for place in range(len(block)):
+            start = int(block.first_hours[place])
+            counts = block.counts_of(place)
+            begin, end = max(first_hour, start), min(last_hour, start + len(counts))
+            for hour, count in zip(
+                range(begin, end), counts[begin - start : end - start].tolist(), strict=False
+            ):
+                if count != MISSING:
+                    totals[hour] = totals.get(hour, 0) + count
+    return dict(sorted(totals.items()))
+
+
+def counted_days(
+    folder: Path, where: Mapping[str, str], first_day: date, last_day: date
+) -> dict[date, int]:
+    """Add up the counts of some partitions over whole local days, the last one not included."""
+    first, last = (first_day - _EPOCH).days, (last_day - _EPOCH).days
+    totals = np.zeros(max(0, last - first), np.int64)
+    hours = np.zeros(len(totals), np.int64)
+    series = 0
+    for block in _blocks(folder, where):
+        for place in range(len(block)):
+            counts = block.counts_of(place)
+            zone = block.timezones[place]
+            day = local_hours(int(block.first_hours[place]), len(counts), zone).day - first
+            inside = (day >= 0) & (day < len(totals)) & (counts != MISSING)
+            np.add.at(totals, day[inside], counts[inside])
+            np.add.at(hours, day[inside], 1)
+            series += 1
+    whole = hours >= 23 * max(series, 1)
+    return {first_day + timedelta(days=int(d)): int(totals[d]) for d in np.flatnonzero(whole)}
+
+
+def instant(hour: int) -> datetime:
+    """Return the instant at which an hour starts."""
+    return hour_to_datetime(hour)
+
+
+def _blocks(folder: Path, where: Mapping[str, str]) -> Iterator[SeriesBlock]:
+    store = SeriesStore.open(folder)
+    held = {**{k: v for k, v in store.overlapping.items() if k not in where}, **where}
+    region_column = store.key[0]
+    for region in store.regions:
+        if held.get(region_column, region) != region:
+            continue
+        keys = store.read_keys(region)
+        columns = {name: keys.column(name).to_pylist() for name in held}
+        wanted = [
+            row
+            for row in range(len(keys))
+            if all(columns[name][row] == value for name, value in held.items())
+        ]
+        if wanted:
+            yield store.read_region(region, wanted)

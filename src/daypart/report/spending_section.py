@@ -1,0 +1,201 @@
+"""The section on where the money goes: what more would buy, markets, weeks and frequency."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from daypart.charts.campaign import by_market, frequency_distribution, reach_curve, spots_by_week
+from daypart.charts.quantities import COUNT, HOUSEHOLDS, PERCENT, POINTS, is_number
+from daypart.report.content import Panel, Section, as_download
+from daypart.report.plan_figures import currency_name, even_interval, share_interval_80
+from daypart.report.reached_sections import added_reach_panel
+from daypart.report.sources import Sources
+from daypart.wording import counted
+
+_MOST_MARKETS = 20
+_MOST_NETWORKS = 16
+
+
+def spending_section(sources: Sources, plan: Mapping[str, Any]) -> Section | None:
+    """Draw what more money would buy, the markets, the weeks, and how often households see it."""
+    panels = [
+        _reach_curve(sources, plan),
+        added_reach_panel(plan),
+        _by_market(plan),
+        _spots_by_week(plan),
+        _frequency(plan),
+    ]
+    drawn = [panel for panel in panels if panel is not None]
+    return Section("spending", "Where the money goes", panels=drawn) if drawn else None
+
+
+def _reach_curve(sources: Sources, plan: Mapping[str, Any]) -> Panel | None:
+    rows = [
+        _rounded(point, sources)
+        for point in plan.get("reach_curve") or []
+        if is_number(point.get("reach_percent"))
+    ]
+    reach = plan["reach"].get("1+") or {}
+    if not rows or not is_number(reach.get("percent")):
+        return None
+    here = _rounded({"spent": plan["spent"], "reach_percent": reach["percent"], **reach}, sources)
+    points = [{"name": "This plan", **here}]
+    even = plan.get("even_split") or {}
+    if is_number(even.get("reach_percent")):
+        lo, hi = even_interval(plan)
+        split = _rounded({**even, "lo_80": lo, "hi_80": hi}, sources)
+        points.append({"name": "Even split", **split})
+    more = next((row for row in rows if row["spent"] > here["spent"] * 1.001), None)
+    spent = sources.currency.text(here["spent"])
+    if more is None:
+        insight = f"{spent} reaches {PERCENT.text(here['reach'])}; more money can't be spent."
+    else:
+        added = POINTS.change(more["reach"] - here["reach"])
+        extra = sources.currency.text(more["spent"] - here["spent"])
+        insight = (
+            f"{spent} reaches {PERCENT.text(here['reach'])}; {extra} more would change that by "
+            f"{added}, to {PERCENT.text(more['reach'])}."
+        )
+    return Panel(
+        "reach-curve",
+        "Reach for each budget",
+        insight,
+        "Each point is the best plan for its spend; the band is its 80 % interval. The flatter "
+        "the curve, the less another sum adds.",
+        partial(reach_curve, rows, points, currency=currency_name(sources, plan)),
+        as_download("reach_curve.csv", [*({"name": "Best plan", **r} for r in rows), *points]),
+    )
+
+
+def _rounded(point: Mapping[str, Any], sources: Sources) -> dict[str, Any]:
+    return {
+        "spent": sources.currency.round(point["spent"]),
+        "reach": PERCENT.round(point["reach_percent"]),
+        "lo_80": PERCENT.round(point["lo_80"]),
+        "hi_80": PERCENT.round(point["hi_80"]),
+    }
+
+
+def _by_market(plan: Mapping[str, Any]) -> Panel | None:
+    every = sorted(plan.get("by_market") or [], key=lambda row: -row["spend"])
+    rows = []
+    for row in every:
+        if not is_number(row.get("reach_percent")):
+            continue
+        lo, hi = row.get("lo_80"), row.get("hi_80")
+        if not (is_number(lo) and is_number(hi)):
+            lo, hi = share_interval_80(row["reach_percent"], row.get("panel_households"))
+        rows.append(
+            {
+                "market": str(row["name"]),
+                "spots": row["spots"],
+                "spend": round(row["spend"]),
+                "share": row["share_percent"],
+                "reach": PERCENT.round(row["reach_percent"]),
+                "lo_80": PERCENT.round(lo),
+                "hi_80": PERCENT.round(hi),
+            }
+        )
+    if not rows:
+        return None
+    shown = rows[:_MOST_MARKETS]
+    best, least = (pick(rows, key=lambda row: row["reach"]) for pick in (max, min))
+    insight = f"{best['market']} reaches {PERCENT.text(best['reach'])} of its target"
+    if best is not least:
+        insight += f", {least['market']} {PERCENT.text(least['reach'])}"
+    first = every[0]
+    insight += f"; {PERCENT.text(first['share_percent'])} of the spend goes to {first['name']}."
+    rest = f" The {len(shown)} largest of {len(rows)} are drawn; the CSV has all."
+    hidden = len(every) - len(rows)
+    return Panel(
+        "by-market",
+        "By market",
+        insight,
+        "A dot is reach 1+ in the market, the bar its 80 % interval, the figure beside it the "
+        "market's share of the spend; shares sum to 100.0 %."
+        + (rest if len(shown) < len(rows) else "")
+        + (f" {hidden} suppressed." if hidden else ""),
+        partial(by_market, shown),
+        as_download("by_market.csv", rows),
+    )
+
+
+def _spots_by_week(plan: Mapping[str, Any]) -> Panel | None:
+    lines = plan["lines"]
+    if not lines:
+        return None
+    spots: dict[tuple[str, str], int] = {}
+    of_network: dict[str, int] = {}
+    for line in lines:
+        cell = str(line["network"]), str(line["week"])
+        spots[cell] = spots.get(cell, 0) + int(line["spots"])
+        of_network[cell[0]] = of_network.get(cell[0], 0) + int(line["spots"])
+    weeks = sorted({week for _, week in spots})
+    ranked = sorted(of_network, key=lambda network: (-of_network[network], network))
+    named = ranked if len(ranked) <= _MOST_NETWORKS else ranked[: _MOST_NETWORKS - 1]
+    others = ranked[len(named) :]
+    rows = [{"network": n, "week": w, "spots": spots.get((n, w), 0)} for n in named for w in weeks]
+    if others:
+        label = f"{len(others)} other networks"
+        rows += [
+            {"network": label, "week": w, "spots": sum(spots.get((n, w), 0) for n in others)}
+            for w in weeks
+        ]
+    every = [
+        {"network": n, "week": w, "spots": spots.get((n, w), 0)} for n in ranked for w in weeks
+    ]
+    total = sum(of_network.values())
+    top = ranked[0]
+    return Panel(
+        "spots-by-week",
+        "Spots by week",
+        f"{COUNT.number(total)} spots on {counted(len(ranked), 'network')} in "
+        f"{counted(len(weeks), 'broadcast week')}; {top} has the most, "
+        f"{COUNT.number(of_network[top])}.",
+        "Each cell counts a network's spots in a broadcast week over all markets and dayparts; "
+        "darker is more."
+        + (" The networks with the fewest spots are drawn as one row." if others else ""),
+        partial(spots_by_week, rows),
+        as_download("spots_by_week.csv", every),
+    )
+
+
+def _frequency(plan: Mapping[str, Any]) -> Panel | None:
+    rows = []
+    for row in plan.get("frequency_distribution") or []:
+        if is_number(row.get("percent")):
+            lo, hi = share_interval_80(row["percent"], plan.get("panel_households"))
+            rows.append(
+                {
+                    "exposures": str(row["exposures"]),
+                    "households": HOUSEHOLDS.round(row["households"]),
+                    "percent": PERCENT.round(row["percent"]),
+                    "lo_80": PERCENT.round(lo),
+                    "hi_80": PERCENT.round(hi),
+                }
+            )
+    if not rows:
+        return None
+    first = rows[0]
+    top = max(rows, key=lambda row: row["percent"])
+    insight = (
+        f"{PERCENT.text(first['percent'])} of the target "
+        f"({HOUSEHOLDS.text(first['households'])}) see it {_times(first['exposures'])}"
+    )
+    if top is not first:
+        insight += f"; most, {PERCENT.text(top['percent'])}, see it {_times(top['exposures'])}"
+    return Panel(
+        "frequency",
+        "How often households see it",
+        insight + ".",
+        "A bar is the part of the target with that many exposures, the line its 80 % interval "
+        "(binomial, on the panel's households); the bars add up to reach 1+.",
+        partial(frequency_distribution, rows),
+        as_download("frequency_distribution.csv", rows),
+    )
+
+
+def _times(exposures: str) -> str:
+    return {"1": "once", "2": "twice"}.get(exposures, f"{exposures} times")

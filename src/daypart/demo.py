@@ -208,7 +208,7 @@ def _decide(folder: Path, seed: int, progress: Progress) -> list[str]:
     from daypart.insights.publication import insights
     from daypart.planning.brief.example import write_example_brief
     from daypart.planning.plan import plan
-    from daypart.report import report
+    from daypart.report.report import report
 
     found = insights(folder / "run", out=folder / "insights", progress=progress)
     brief = folder / "brief.toml"

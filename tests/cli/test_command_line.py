@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import signal
@@ -10,17 +11,20 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import pytest
 
-from daypart.cli.main import main
+import daypart
+from daypart.cli.main import find_verbs, main
+from daypart.cli.verb import GROUPS, verb
 
 
 def run(capsys, *arguments: object) -> tuple[int, str, str]:
     """Run the command line in this process; return exit code, standard output and error."""
     with pytest.raises(SystemExit) as ended:
         main([str(argument) for argument in arguments])
-    told = capsys.readouterr()
-    return int(ended.value.code or 0), told.out, told.err
+    printed = capsys.readouterr()
+    return int(ended.value.code or 0), printed.out, printed.err
 
 
 @pytest.fixture(scope="module")
@@ -43,19 +47,19 @@ def store(sales, tmp_path, capsys) -> Path:
     return tmp_path / "store"
 
 
-def test_an_import_tells_rows_partitions_and_missing_hours(sales, tmp_path, capsys):
+def test_import_prints_rows_partitions_and_missing_hours(sales, tmp_path, capsys):
     code, out, _ = run(capsys, "import", sales, "--into", tmp_path / "s", "--key", "shop")
     assert code == 0
     assert "1,344 rows -> 2 partitions" in out
     assert "0 of 1,344 hours are missing" in out
 
 
-def test_quiet_tells_nothing(sales, tmp_path, capsys):
+def test_quiet_prints_nothing(sales, tmp_path, capsys):
     outcome = run(capsys, "import", sales, "--into", tmp_path / "s", "--key", "shop", "-q")
     assert outcome == (0, "", "")
 
 
-def test_json_is_all_that_stands_on_standard_output(store, tmp_path, capsys):
+def test_with_json_standard_output_is_only_json(store, tmp_path, capsys):
     arguments = ["fit", store, "--run", tmp_path / "run", "--model", "seasonal_naive", "--json"]
     code, out, err = run(capsys, *arguments)
     assert code == 0
@@ -65,7 +69,7 @@ def test_json_is_all_that_stands_on_standard_output(store, tmp_path, capsys):
     assert json.loads(out)["missing"] == 0
 
 
-def test_errors_are_json_too(tmp_path, capsys):
+def test_with_json_an_error_is_json_too(tmp_path, capsys):
     code, out, err = run(capsys, "fit", tmp_path / "none", "--run", tmp_path / "r", "--json")
     assert code == 2
     assert json.loads(out)["error"]["exit_code"] == 2
@@ -99,7 +103,7 @@ def test_errors_are_json_too(tmp_path, capsys):
         (["completion", "tcsh"], "bash"),
     ],
 )
-def test_what_the_user_got_wrong_is_told_in_three_lines_at_most(capsys, arguments, message):
+def test_a_user_error_is_printed_in_at_most_three_lines(capsys, arguments, message):
     code, out, err = run(capsys, *arguments)
     assert code == 2
     assert out == ""
@@ -108,7 +112,7 @@ def test_what_the_user_got_wrong_is_told_in_three_lines_at_most(capsys, argument
     assert "Traceback" not in err
 
 
-def test_debug_shows_the_traceback(tmp_path):
+def test_debug_prints_the_traceback(tmp_path):
     outcome = subprocess.run(
         [sys.executable, "-m", "daypart", "status", tmp_path, "--debug"],
         capture_output=True,
@@ -118,9 +122,7 @@ def test_debug_shows_the_traceback(tmp_path):
     assert "Traceback" in outcome.stderr
 
 
-def test_a_model_that_fails_on_one_partition_ends_with_code_3_and_names_it(
-    store, tmp_path, capsys, monkeypatch
-):
+def test_a_failed_partition_is_named_and_the_exit_code_is_3(store, tmp_path, capsys, monkeypatch):
     (tmp_path / "fussy.py").write_text(
         "from daypart.models.registry import get_model\n"
         "class Fussy:\n"
@@ -140,7 +142,7 @@ def test_a_model_that_fails_on_one_partition_ends_with_code_3_and_names_it(
     assert "north is closed" in out
 
 
-def test_an_interrupted_fit_goes_on_where_it_stopped(store, tmp_path):
+def test_an_interrupted_fit_continues_where_it_stopped(store, tmp_path):
     (tmp_path / "slow.py").write_text(
         "import pathlib, time\n"
         "from daypart.models.registry import get_model\n"
@@ -166,21 +168,29 @@ def test_an_interrupted_fit_goes_on_where_it_stopped(store, tmp_path):
     assert "2 partitions = 2 ok" in again.stdout
 
 
-def test_the_help_of_all_ends_with_its_examples_a_line_each(capsys):
+def test_the_top_level_help_fits_forty_lines_and_ends_with_an_example(capsys):
     code, out, _ = run(capsys, "--help")
     assert code == 0
-    *_, title, demo, verb, completion = out.splitlines()
-    assert title.strip() == "Examples:"
-    assert demo.split()[:2] == ["daypart", "demo"]
-    assert verb.split()[:3] == ["daypart", "VERB", "--help"]
-    assert completion.split()[:3] == ["daypart", "completion", "bash"]
+    lines = out.splitlines()
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 80
+    assert lines[-1].split()[:3] == ["Example:", "daypart", "demo"]
+    assert "daypart VERB --help" in lines[-2]
     assert "\\b" not in out
 
 
-def test_every_verb_has_help_of_forty_lines_at_most_with_an_example(capsys):
-    from daypart.cli.main import _VERBS
+def test_the_top_level_help_lists_every_verb_once_in_the_groups_of_the_data(capsys):
+    _, out, _ = run(capsys, "--help")
+    listed = [line.split() for line in out.splitlines() if line.startswith("  ")]
+    for name, command in find_verbs().items():
+        assert sum(name in words[:2] for words in listed) == 1, name
+        assert command.group in GROUPS
+    groups = [words[0] for words in listed if words[0] in GROUPS]
+    assert groups == list(GROUPS)
 
-    for name in _VERBS:
+
+def test_every_verb_has_help_of_at_most_forty_lines_with_an_example(capsys):
+    for name in find_verbs():
         code, out, _ = run(capsys, name, "--help")
         assert code == 0
         assert len(out.splitlines()) <= 40, name
@@ -188,13 +198,43 @@ def test_every_verb_has_help_of_forty_lines_at_most_with_an_example(capsys):
         assert "--json" in out, name
 
 
-def test_doctor_names_every_part(capsys):
+def test_every_option_of_every_verb_has_a_help_text():
+    for name, command in find_verbs().items():
+        silent = [
+            option.opts[0]
+            for option in command.params
+            if isinstance(option, click.Option) and not option.help
+        ]
+        assert not silent, (name, silent)
+
+
+def function_name(name: str) -> str:
+    return "import_series" if name == "import" else name.replace("-", "_")
+
+
+@pytest.mark.parametrize("name", [n for n in find_verbs() if function_name(n) in daypart.__all__])
+def test_options_have_the_defaults_of_the_function_of_the_same_name(name):
+    parameters = inspect.signature(getattr(daypart, function_name(name))).parameters
+    command = find_verbs()[name]
+    for option in command.params:
+        default = option.to_info_dict()["default"]
+        if option.name in parameters and not option.required and default is not None:
+            given = option.type_cast_value(click.Context(command), default)
+            assert given == parameters[option.name].default, option.name
+
+
+def test_a_verb_of_an_unknown_group_is_refused():
+    with pytest.raises(ValueError, match="not one of Start, Data"):
+        verb("walk", group="Legs", example="daypart walk")
+
+
+def test_doctor_finds_a_version_of_every_part(capsys):
     code, out, _ = run(capsys, "doctor", "--json")
     assert code == 0
     assert all(json.loads(out)["parts"].values())
 
 
-def test_doctor_says_how_s3_and_docker_would_be_reached(capsys, monkeypatch, tmp_path):
+def test_doctor_shows_the_settings_of_s3_and_docker_without_secrets(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a secret that is never shown")
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
@@ -204,7 +244,7 @@ def test_doctor_says_how_s3_and_docker_would_be_reached(capsys, monkeypatch, tmp
     assert code == 0
     assert "credentials from AWS_ACCESS_KEY_ID, region eu-west-1" in out
     assert "endpoint http://127.0.0.1:9" in out
-    assert f"socket {tmp_path}/docker.sock is not there" in out
+    assert f"socket {tmp_path}/docker.sock does not exist" in out
     assert "a secret" not in out
 
 
@@ -215,7 +255,7 @@ def test_completion_scripts_are_printed(capsys, shell):
     assert "_DAYPART_COMPLETE" in out
 
 
-def test_completion_knows_the_verbs():
+def test_completion_completes_verbs():
     environment = os.environ | {
         "_DAYPART_COMPLETE": "bash_complete",
         "COMP_WORDS": "daypart back",

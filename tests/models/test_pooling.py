@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 
 from daypart.errors import DaypartError
 from daypart.models.negbin.pooling.fit_parents import fit_parents
-from daypart.models.negbin.pooling.loading import loadings
+from daypart.models.negbin.pooling.leaves import loadings
 from daypart.models.negbin.pooling.parents import Parent, Parents, parent_names, to_table
 from daypart.models.negbin.pooling.prior import pool
-from daypart.models.negbin.pooling.shared_shocks import Summed, common_variances
-from daypart.models.negbin.pooling.week_law import week_law
+from daypart.models.negbin.pooling.shared_variation import Summed, common_variances, week_law
 from daypart.models.registry import get_model
 from daypart.models.scores.proper import log_score, log_score_from_quantiles
 from daypart.series.block import block_from_arrays

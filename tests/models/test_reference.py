@@ -18,11 +18,10 @@ from daypart.models.negbin.field.structure import Series, make_scratch
 from daypart.models.negbin.forecast.forecast import (
     ABSCISSA_WEIGHTS,
     ABSCISSAE,
-    PlacedHours,
-    level_of,
     normal_quantiles,
     strata_of,
 )
+from daypart.models.negbin.forecast.log_mean import HoursAhead, log_mean_of
 from daypart.models.negbin.forecast.quantiles import forecast_cells
 from daypart.models.negbin.theta.axes import make_visits
 from daypart.models.negbin.theta.climb import TRIAL, VECTORS
@@ -116,8 +115,8 @@ def test_automatic_inference_keeps_the_hyperparameters_within_the_table(referenc
 @pytest.mark.parametrize("partition", range(10))
 def test_predictive_probabilities_at_the_references_quantiles_are_right(reference, partition):
     row = fit(reference["y"][partition], reference["holiday"], "auto")[2]
-    clock = PlacedHours(np.arange(168), np.ones(168, int), EventHours.none())
-    level = level_of(get_model("crossed").specification, row, clock)
+    ahead = HoursAhead(np.arange(168), np.ones(168, int), EventHours.none())
+    level = log_mean_of(get_model("crossed").specification, row, ahead)
     fine = (np.arange(1000) + 0.5) / 1000
     moments, quantiles = np.empty((168, 2)), np.empty((168, 1000))
     forecast_cells(

@@ -1,4 +1,4 @@
-"""The inputs of a report, small and made here, so that each can be spoiled or left out."""
+"""Small inputs of a report, written by the tests, so that each can be damaged or left out."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FIRST_HOUR = 482_429  # 2025-01-13T05:00Z
 
 @dataclass(frozen=True)
 class Inputs:
-    """What `report` takes, as keyword arguments."""
+    """The keyword arguments of `report`."""
 
     store: Path
     run: Path | None = None
@@ -217,7 +217,7 @@ def make_measured(tmp_path) -> Callable[[list[str]], dict[str, Path]]:
 
 
 def write_measured(folder: Path, networks: list[str]) -> dict[str, Path]:
-    """Write a plan that knows what each network adds, and its measured delivery."""
+    """Write a plan with what each network adds, and its measured delivery."""
     parts = 52.04 / len(networks)
     by_network = [
         {"name": name, "spots": 10, "spend": 25_000.0, "share_percent": 25.0,

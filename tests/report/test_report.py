@@ -1,4 +1,4 @@
-"""The report: one file, no network, true sentences, honest about what is missing."""
+"""The report: one file without a network, with correct sentences, and with what is missing."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from daypart import report
 from daypart.charts.quantities import shares_of_100
 from daypart.errors import DaypartError
-from daypart.report import report
 from daypart.storage.files import read_json, write_json
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
@@ -39,7 +39,7 @@ def rows_of(chart: dict) -> list[dict]:
 
 
 class Page(HTMLParser):
-    """Elements of a page, the text of each, and what stands in its scripts."""
+    """Elements of a page, the text of each, and the content of its scripts."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -102,7 +102,7 @@ def test_a_report_is_one_file_under_one_and_a_half_megabytes(full):
     assert full.stat().st_size < 1_500_000
 
 
-def test_a_full_report_has_nine_charts_and_no_more(page):
+def test_a_full_report_has_exactly_nine_charts(page):
     assert len(page.charts) == 9
     assert len([a for a in page.all("div") if a.get("class") == "chart"]) == 9
 
@@ -115,7 +115,7 @@ def test_a_measured_plan_shows_what_was_delivered_and_still_has_nine_charts(
     assert len(made.charts) == 9
     assert {"added-reach", "delivered-reach", "reach-curve", "frequency"} <= set(made.charts)
     assert "hour-of-week" not in made.charts
-    assert "Most households watch on" in made.text, "what gave way is told in a sentence"
+    assert "Most households watch on" in made.text, "a chart that is left out becomes a sentence"
     assert "Delivered reach 1+ 49.0 % planned 52.0 %, 80 % interval 50.8 to 53.3 %" in made.text
     assert "After 2 weeks 49.0 % were reached, 52.0 % were planned: outside its 80 %" in made.text
     assert "Under-delivered (index below 95): New York." in made.text
@@ -125,7 +125,7 @@ def test_a_measured_plan_shows_what_was_delivered_and_still_has_nine_charts(
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "expected"),
     [
         (
             {"objective_name": "minimum_cost", "objective": 40468.49, "bound": 40344.12}
@@ -139,13 +139,13 @@ def test_a_measured_plan_shows_what_was_delivered_and_still_has_nine_charts(
     ],
     ids=["cheapest", "effective reach"],
 )
-def test_an_objective_is_told_in_its_own_unit_with_the_part_of_its_gap_that_is_the_bounds(
-    inputs, tmp_path, changed, said
+def test_an_objective_has_its_own_unit_and_the_gap_of_its_bound(
+    inputs, tmp_path, changed, expected
 ):
     write_json(tmp_path / "plan.json", read_json(inputs.plan / "plan.json") | changed)
     arguments = {"store": inputs.store, "plan": tmp_path / "plan.json"}
     text = Page(report(tmp_path / "r.html", **arguments).read_text()).text
-    assert all(words in text for words in said)
+    assert all(words in text for words in expected)
 
 
 def test_the_waterfall_ends_at_the_plans_reach(inputs, make_measured, tmp_path):
@@ -189,7 +189,7 @@ def test_a_title_and_a_campaign_are_text_too(inputs, tmp_path):
     assert "Spring & <b>summer</b>" in made.text
 
 
-def test_every_chart_has_an_insight_a_reading_and_its_numbers(page, full):
+def test_every_chart_has_an_insight_an_explanation_and_its_numbers(page, full):
     text = full.read_text(encoding="utf-8")
     figures = re.findall(r"<figure.*?</figure>", text, flags=re.S)
     assert len(figures) == 9
@@ -225,11 +225,11 @@ def test_plan_figures_carry_their_interval(page):
     assert "Reach 1+ 52.0 % 80 % interval 50.8 to 53.3 %" in page.text
     assert "80 % interval 125.0 to 135.0 points" in page.text
     assert "1,300,000 80 % interval 1,250,000 to 1,350,000" in page.text
-    assert "of $100,000 asked" in page.text
+    assert "of a budget of $100,000" in page.text
     assert "Gap to the best possible 0.15 %" in page.text
 
 
-def test_the_change_against_an_even_split_is_the_difference_of_what_is_shown(page):
+def test_the_change_against_an_even_split_is_the_difference_of_the_figures_shown(page):
     assert "+10.9 points of reach 1+" in page.text
     assert "Reach 1+ of the even split 41.1 %" in page.text
 
@@ -258,7 +258,7 @@ def test_shares_sum_to_one_hundred(amounts):
     assert round(sum(shares_of_100(amounts)), 9) == 100.0
 
 
-def test_rows_that_do_not_add_up_are_said_so(inputs, tmp_path):
+def test_rows_that_do_not_add_up_are_reported(inputs, tmp_path):
     record = read_json(inputs.store / "store.json")
     record["viewing"]["rows"]["read"] = 1010
     store = tmp_path / "store"
@@ -268,7 +268,7 @@ def test_rows_that_do_not_add_up_are_said_so(inputs, tmp_path):
     assert "7 rows are not accounted for" in made
 
 
-def test_simulated_data_are_called_so_at_the_top(page, inputs, tmp_path):
+def test_simulated_data_are_marked_at_the_top(page, inputs, tmp_path):
     assert "Simulated" in page.text[:200]
     store, record = tmp_path / "store", read_json(inputs.store / "store.json")
     record["viewing"]["simulated"] = False
@@ -304,7 +304,7 @@ def test_a_suppressed_plan_reads_suppressed(inputs, tmp_path):
     assert "frequency" not in made.charts
 
 
-def test_what_is_missing_is_left_out_with_the_command_that_makes_it(inputs, tmp_path):
+def test_a_missing_input_is_listed_with_the_command_that_creates_it(inputs, tmp_path):
     made = Page(report(tmp_path / "a.html", store=inputs.store).read_text(encoding="utf-8"))
     assert made.charts == {}
     for verb in ("plan", "fit", "predict", "insights", "backtest"):
@@ -314,13 +314,13 @@ def test_what_is_missing_is_left_out_with_the_command_that_makes_it(inputs, tmp_
 
 
 @pytest.mark.parametrize("name", ["run", "insights", "plan", "backtest", "forecast", "truth"])
-def test_a_report_needs_none_of_its_inputs_but_the_store(inputs, tmp_path, name):
+def test_every_input_but_the_store_is_optional(inputs, tmp_path, name):
     made = report(tmp_path / "a.html", **inputs.without(name).arguments())
     assert 4 <= len(Page(made.read_text(encoding="utf-8")).charts) <= 9
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         ("insights", None, "no such file"),
         ("plan", None, "no such file"),
@@ -332,11 +332,13 @@ def test_a_report_needs_none_of_its_inputs_but_the_store(inputs, tmp_path, name)
         ("forecast", "not parquet", "not a readable Parquet file"),
     ],
 )
-def test_an_unreadable_input_is_named_and_nothing_is_written(inputs, tmp_path, name, content, told):
+def test_an_unreadable_input_is_named_and_nothing_is_written(
+    inputs, tmp_path, name, content, message
+):
     path = tmp_path / f"{name}.file"
     if content is not None:
         path.write_text(content)
-    with pytest.raises(DaypartError, match=told) as raised:
+    with pytest.raises(DaypartError, match=message) as raised:
         report(tmp_path / "a.html", **{**inputs.arguments(), name: path})
     assert str(path) in str(raised.value)
     assert not (tmp_path / "a.html").exists()
@@ -356,7 +358,7 @@ def fifty_networks(inputs, folder: Path) -> Path:
     return path
 
 
-def test_fifty_networks_are_drawn_as_the_largest_and_the_others_without_a_cut_label(
+def test_fifty_networks_are_drawn_as_the_largest_and_the_others_with_complete_labels(
     inputs, tmp_path
 ):
     plan = fifty_networks(inputs, tmp_path)
@@ -387,18 +389,18 @@ def test_a_plan_of_thirty_thousand_lines_stays_under_the_size(inputs, tmp_path):
     assert len(lines.splitlines()) == 1 + len(plan["lines"])
 
 
-def test_the_currency_of_a_plan_in_euros_is_not_called_dollars(inputs, tmp_path):
+def test_a_plan_in_euros_keeps_its_currency(inputs, tmp_path):
     plan = read_json(inputs.plan / "plan.json") | {"currency": "EUR"}
     write_json(tmp_path / "plan.json", plan)
     arguments = {"store": inputs.store, "plan": tmp_path / "plan.json"}
     own = Page(report(tmp_path / "a.html", **arguments).read_text()).text
     assert "EUR 100,000" in own
     assert "$" not in own.split("Definitions")[0]
-    asked = Page(report(tmp_path / "b.html", currency="€", **arguments).read_text()).text
-    assert "€100,000" in asked
+    given = Page(report(tmp_path / "b.html", currency="€", **arguments).read_text()).text
+    assert "€100,000" in given
 
 
-def test_a_logo_is_carried_in_the_file(inputs, tmp_path):
+def test_a_logo_is_embedded_in_the_file(inputs, tmp_path):
     logo = tmp_path / "logo.svg"
     logo.write_text('<svg xmlns="http://www.w3.org/2000/svg"><script>alert(3)</script></svg>')
     made = Page(report(tmp_path / "a.html", store=inputs.store, logo=logo).read_text())
@@ -424,7 +426,7 @@ def test_a_report_is_written_quickly(inputs, tmp_path):
     assert time.process_time() - started < 4.0
 
 
-def test_headings_and_language_are_there_for_those_who_listen(page):
+def test_headings_and_language_are_set_for_screen_readers(page):
     assert page.all("html") == [{"lang": "en"}]
     assert len(page.all("h1")) == 1
     sections = page.all("section")
@@ -436,11 +438,12 @@ def test_headings_and_language_are_there_for_those_who_listen(page):
     assert all(a.get("scope") == "col" for a in page.all("th"))
 
 
-def test_the_fan_says_how_often_such_bands_held(page):
-    assert re.search(r"80 % bands of such totals held \d+\.\d % of the hours", page.text)
+def test_the_forecast_shows_the_coverage_of_such_intervals_in_the_backtest(page):
+    pattern = r"80 % intervals of such totals contained \d+\.\d % of the hours"
+    assert re.search(pattern, page.text)
 
 
-def test_the_forecast_stands_after_the_days_that_were_counted(page):
+def test_the_forecast_begins_after_the_counted_days(page):
     points = rows_of(page.charts["forecast-fan"])
     observed = [row["time"] for row in points if "observed" in row]
     forecast = [row["time"] for row in points if "forecast" in row]
@@ -450,8 +453,8 @@ def test_the_forecast_stands_after_the_days_that_were_counted(page):
                for row in points if "forecast" in row)  # fmt: skip
 
 
-def test_a_held_back_week_is_drawn_with_the_truth_of_the_simulation(page):
-    points = rows_of(page.charts["held-back"])
+def test_a_held_out_week_is_drawn_with_the_truth_of_the_simulation(page):
+    points = rows_of(page.charts["held-out-week"])
     assert len(points) == 168
     assert all({"observed", "forecast", "lo_80", "hi_80", "truth"} <= set(row) for row in points)
     assert "simulation's truth" in page.text
@@ -469,4 +472,4 @@ def test_an_hourly_forecast_is_drawn_by_the_hour_of_the_local_clock(inputs, tmp_
     points = rows_of(made.charts["forecast-fan"])
     assert sum("forecast" in row for row in points) == 14 * 24
     assert sum("observed" in row for row in points) == 7 * 24
-    assert "The first 14 of 21 days are drawn" in made.text
+    assert "The chart shows the first 14 of 21 days" in made.text

@@ -1,4 +1,4 @@
-"""The report as a browser draws it: every chart, no error, no sideways scroll, few pages."""
+"""The report in a browser: every chart drawn, no error, no horizontal scrolling, few pages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from daypart.report import report
+from daypart import report
 from daypart.storage.files import read_json, write_json
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
@@ -34,14 +34,14 @@ FLAGS = (
 
 PROBE = """<!doctype html><html><body style="margin:0">
 <iframe id="page" src="{page}" style="width:{width}px;height:6000px;border:0"></iframe>
-<pre id="told"></pre>
+<pre id="result"></pre>
 <script>
 const page = document.getElementById("page");
 page.addEventListener("load", () => setTimeout(() => {{
   const root = page.contentDocument.documentElement;
   const wide = [...page.contentDocument.querySelectorAll(".chart svg")]
     .filter((svg) => svg.getBoundingClientRect().right > root.clientWidth + 1).length;
-  document.getElementById("told").textContent =
+  document.getElementById("result").textContent =
     `scroll=${{root.scrollWidth}} client=${{root.clientWidth}} beyond=${{wide}}`;
 }}, 4000));
 </script></body></html>"""
@@ -63,7 +63,7 @@ def page(inputs, tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize(("width", "measured"), [(1280, False), (400, False), (400, True)])
-def test_all_charts_are_drawn_without_an_error_or_sideways_scroll(
+def test_all_charts_are_drawn_without_errors_or_horizontal_scrolling(
     page, inputs, make_measured, tmp_path, width, measured
 ):
     if measured:
@@ -77,11 +77,11 @@ def test_all_charts_are_drawn_without_an_error_or_sideways_scroll(
     assert "CONSOLE" not in seen.stderr
     probe = tmp_path / "probe.html"
     probe.write_text(PROBE.format(page=page.as_uri(), width=width))
-    told = browse(tmp_path, "--window-size=1400,3000", "--dump-dom", probe.as_uri()).stdout
-    found = re.search(r"scroll=(\d+) client=(\d+) beyond=(\d+)", told)
-    assert found, told[-500:]
-    assert int(found[1]) <= int(found[2]), "the page scrolls sideways"
-    assert found[3] == "0", "a chart stands out of the page"
+    shown = browse(tmp_path, "--window-size=1400,3000", "--dump-dom", probe.as_uri()).stdout
+    found = re.search(r"scroll=(\d+) client=(\d+) beyond=(\d+)", shown)
+    assert found, shown[-500:]
+    assert int(found[1]) <= int(found[2]), "the page scrolls horizontally"
+    assert found[3] == "0", "a chart is wider than the page"
 
 
 @pytest.mark.parametrize("measured", [False, True])

@@ -1,5 +1,6 @@
-"""Charts as functions: rows or Arrow tables in, Altair charts out, one look for all of them.
+"""Charts as functions: rows or Arrow tables in, Altair charts out, with one common look.
 
-They serve the report and notebooks alike. `quantities` holds the rounding and unit of every
-kind of figure, `look` the palette and type sizes.
+They serve the report and notebooks alike. `audience`, `forecast`, `campaign` and `delivery` hold
+the charts, in the order of the data; `look` holds the palette, type sizes, axes and tooltips,
+`quantities` the rounding and the unit of every kind of figure. Start reading at `quantities`.
 """

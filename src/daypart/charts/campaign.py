@@ -1,40 +1,46 @@
-"""Charts of a campaign plan: reach curve, markets, spots by week, frequency."""
+"""Charts of a campaign plan: reach curve, networks, markets, spots by week, frequency."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import pyarrow as pa
+import altair as alt
 
 from daypart.charts.look import (
-    BANDS,
     BLUE,
     INK,
+    INTERVALS,
+    MUTED,
     ORANGE,
     SEQUENTIAL,
+    Chart,
+    ChartRows,
     amount_axis,
     data_of,
     finish,
-    names_axis,
+    interval_dots,
+    interval_tooltips,
+    name_rows,
+    rows_height,
     rows_of,
-    wrap_label,
+    weeks_axis,
 )
 from daypart.charts.quantities import PERCENT
 
-if TYPE_CHECKING:
-    import altair as alt
-_ROW = 24
 _MOST_LABELLED_WEEKS = 14
+_LABEL_SPACE = 1.25
+"""Width of the axis relative to the longest bar, for its label, on a phone too."""
+_ADDED_ROW = 22
 
 
 def reach_curve(
-    rows: Iterable[Mapping[str, Any]] | pa.Table,
+    rows: ChartRows,
     points: Iterable[Mapping[str, Any]],
     *,
     currency: str,
     height: int = 260,
-) -> alt.Chart | alt.LayerChart:
+) -> Chart:
     """Draw the best reach for each budget, with plans on it.
 
     Parameters
@@ -54,7 +60,6 @@ def reach_curve(
     >>> len(reach_curve(curve, [{"name": "Plan", **curve[0]}], currency="$").layer)
     4
     """
-    import altair as alt
 
     def across(field: str) -> alt.Y:
         return alt.Y(
@@ -68,9 +73,7 @@ def reach_curve(
     money = alt.X("spent:Q", axis=amount_axis(f"spend ({currency})", most, tickCount=6))
     tooltip = [
         alt.Tooltip("spent:Q", title=f"spend ({currency})", format=",.0f"),
-        alt.Tooltip("reach:Q", title="reach 1+ (%)", format=PERCENT.axis_format),
-        alt.Tooltip("lo_80:Q", title="80 % from", format=PERCENT.axis_format),
-        alt.Tooltip("hi_80:Q", title="80 % to", format=PERCENT.axis_format),
+        *interval_tooltips("reach", "reach 1+ (%)", PERCENT),
     ]
     curve = alt.Chart(data_of(drawn)).encode(x=money, tooltip=tooltip)
     colours = alt.Scale(
@@ -82,7 +85,7 @@ def reach_curve(
         tooltip=[alt.Tooltip("name:N", title="plan"), *tooltip],
     )
     return finish(
-        curve.mark_area(color=BANDS[0]).encode(y=across("lo_80:Q"), y2="hi_80:Q")
+        curve.mark_area(color=INTERVALS[0]).encode(y=across("lo_80:Q"), y2="hi_80:Q")
         + curve.mark_line(color=BLUE, point={"size": 18, "color": BLUE}).encode(y=across("reach:Q"))
         + plans.mark_rule(strokeWidth=2).encode(y=across("lo_80:Q"), y2="hi_80:Q")
         + plans.mark_point(filled=True, size=110, opacity=1).encode(y=across("reach:Q")),
@@ -90,9 +93,63 @@ def reach_curve(
     )
 
 
-def by_market(
-    rows: Iterable[Mapping[str, Any]] | pa.Table, *, height: int | None = None
-) -> alt.Chart | alt.LayerChart:
+def added_reach(rows: ChartRows, *, height: int | None = None) -> Chart:
+    """Draw the waterfall of incremental reach: what each network adds to those above it.
+
+    Parameters
+    ----------
+    rows : rows or pyarrow.Table
+        In the order to draw: `network`, `start`, `end` (percent; the bar), `added` (points),
+        `reach`, `lo_80`, `hi_80` (percent, of the network alone; None for several networks).
+    height : int, optional
+        Pixels; by default enough for every name.
+
+    Examples
+    --------
+    >>> row = {"network": "CBS", "start": 0.0, "end": 31.0, "added": 31.0, "reach": 31.0}
+    >>> len(added_reach([row | {"lo_80": 30.0, "hi_80": 32.0}]).layer)
+    4
+    """
+    named, names = name_rows(rows, "network")
+    named = [
+        {
+            **row,
+            "text": f"+{PERCENT.number(row['added'])}",
+            # Right of the interval too, where that begins at the bar's end.
+            "text_at": max(row["end"], row["hi_80"] or 0.0),
+        }
+        for row in named
+    ]
+    far = max((row["text_at"] for row in named), default=1.0)
+    scale = alt.Scale(zero=True, domainMax=_LABEL_SPACE * far)
+    axis = alt.Axis(title="reach 1+ (% of the target)")
+    base = alt.Chart(data_of(named)).encode(
+        y=names,
+        tooltip=[
+            alt.Tooltip("network:N"),
+            alt.Tooltip("added:Q", title="added (points)", format=PERCENT.axis_format),
+            *interval_tooltips("reach", "alone (%)", PERCENT),
+        ],
+    )
+    alone = base.transform_filter("isValid(datum.reach)")
+    return finish(
+        base.mark_bar(color=BLUE, size=14).encode(
+            x=alt.X("start:Q", axis=axis, scale=scale), x2="end:Q"
+        )
+        + base.mark_text(align="left", dx=4, color=INK).encode(
+            x=alt.X("text_at:Q", scale=scale), text="text:N"
+        )
+        + alone.mark_rule(strokeWidth=2, color=MUTED).encode(
+            x=alt.X("lo_80:Q", scale=scale), x2="hi_80:Q"
+        )
+        + alone.mark_point(filled=True, size=28, color=ORANGE, opacity=1).encode(
+            x=alt.X("reach:Q", scale=scale)
+        ),
+        height or rows_height(len(named), 120, _ADDED_ROW),
+    )
+
+
+def by_market(rows: ChartRows, *, height: int | None = None) -> Chart:
     """Draw reach with its interval in each market, with the market's share of the spend.
 
     Parameters
@@ -108,44 +165,31 @@ def by_market(
     >>> len(by_market([row]).layer)
     3
     """
-    import altair as alt
-
-    plain = [
-        {**row, "label": wrap_label(row["market"]), "spend": f"{PERCENT.text(row['share'])}"}
-        for row in rows_of(rows)
-    ]
-    base = alt.Chart(data_of(plain)).encode(
-        y=alt.Y("label:N", sort=[row["label"] for row in plain], axis=names_axis(None)),
+    named, names = name_rows(rows, "market")
+    named = [{**row, "spend": PERCENT.text(row["share"])} for row in named]
+    base = alt.Chart(data_of(named)).encode(
+        y=names,
         tooltip=[
             alt.Tooltip("market:N"),
-            alt.Tooltip("reach:Q", title="reach 1+ (%)", format=PERCENT.axis_format),
-            alt.Tooltip("lo_80:Q", title="80 % from", format=PERCENT.axis_format),
-            alt.Tooltip("hi_80:Q", title="80 % to", format=PERCENT.axis_format),
+            *interval_tooltips("reach", "reach 1+ (%)", PERCENT),
             alt.Tooltip("spend:N", title="share of spend"),
         ],
     )
-    highest = max((row["hi_80"] for row in plain), default=1.0)
-    lowest = min((row["lo_80"] for row in plain), default=0.0)
-    room_for_text = 0.3 * (highest - lowest)
+    highest = max((row["hi_80"] for row in named), default=1.0)
+    lowest = min((row["lo_80"] for row in named), default=0.0)
+    width_of_text = 0.3 * (highest - lowest)
     axis = alt.Axis(title="reach 1+ (% of the target there)")
-    scale = alt.Scale(zero=False, padding=14, domainMax=highest + room_for_text)
+    scale = alt.Scale(zero=False, padding=14, domainMax=highest + width_of_text)
+    shares = base.mark_text(align="left", dx=8, color=INK).encode(
+        x=alt.X("hi_80:Q", scale=scale), text="spend:N"
+    )
     return finish(
-        base.mark_rule(strokeWidth=5, color=BANDS[1]).encode(
-            x=alt.X("lo_80:Q", axis=axis, scale=scale), x2="hi_80:Q"
-        )
-        + base.mark_point(filled=True, size=70, color=BLUE, opacity=1).encode(
-            x=alt.X("reach:Q", scale=scale)
-        )
-        + base.mark_text(align="left", dx=8, color=INK).encode(
-            x=alt.X("hi_80:Q", scale=scale), text="spend:N"
-        ),
-        height or max(120, _ROW * len(plain) + 40),
+        alt.layer(*interval_dots(base, "reach", axis, scale), shares),
+        height or rows_height(len(named), 120),
     )
 
 
-def spots_by_week(
-    rows: Iterable[Mapping[str, Any]] | pa.Table, *, height: int | None = None
-) -> alt.Chart | alt.LayerChart:
+def spots_by_week(rows: ChartRows, *, height: int | None = None) -> Chart:
     """Draw the flowchart of a campaign: spots of each network in each broadcast week.
 
     Parameters
@@ -160,26 +204,13 @@ def spots_by_week(
     >>> len(spots_by_week([{"network": "CBS", "week": "2025-02-24", "spots": 7}]).layer)
     2
     """
-    import altair as alt
-
-    plain = [{**row, "label": wrap_label(row["network"])} for row in rows_of(rows)]
-    networks = list(dict.fromkeys(row["label"] for row in plain))
-    weeks = sorted({row["week"] for row in plain})
-    most = max((row["spots"] for row in plain), default=1)
-    base = alt.Chart(data_of(plain)).encode(
-        x=alt.X(
-            "week:O",
-            sort=weeks,
-            axis=alt.Axis(
-                title="broadcast week (its Monday)",
-                labelExpr="utcFormat(toDate(datum.value), '%-d %b')",
-                labelAngle=0 if len(weeks) <= 6 else -45,
-                labelOverlap="greedy",
-                domain=False,
-                ticks=False,
-            ),
-        ),
-        y=alt.Y("label:N", sort=networks, axis=names_axis(None)),
+    named, names = name_rows(rows, "network")
+    weeks = sorted({row["week"] for row in named})
+    most = max((row["spots"] for row in named), default=1)
+    axis = weeks_axis(len(weeks), domain=False, ticks=False)
+    base = alt.Chart(data_of(named)).encode(
+        x=alt.X("week:O", sort=weeks, axis=axis),
+        y=names,
         tooltip=["network:N", "week:N", "spots:Q"],
     )
     cells = base.mark_rect(stroke="white").encode(
@@ -196,12 +227,10 @@ def spots_by_week(
         .then(alt.value("white"))
         .otherwise(alt.value(INK)),
     )
-    return finish(cells + numbers, height or max(140, _ROW * len(networks) + 40))
+    return finish(cells + numbers, height or rows_height(len({row["label"] for row in named}), 140))
 
 
-def frequency_distribution(
-    rows: Iterable[Mapping[str, Any]] | pa.Table, *, height: int = 240
-) -> alt.Chart | alt.LayerChart:
+def frequency_distribution(rows: ChartRows, *, height: int = 240) -> Chart:
     """Draw how many households see the campaign once, twice and so on.
 
     Parameters
@@ -217,8 +246,6 @@ def frequency_distribution(
     >>> len(frequency_distribution([row]).layer)
     2
     """
-    import altair as alt
-
     plain = rows_of(rows)
     base = alt.Chart(data_of(plain)).encode(
         x=alt.X(
@@ -228,9 +255,7 @@ def frequency_distribution(
         ),
         tooltip=[
             alt.Tooltip("exposures:N"),
-            alt.Tooltip("percent:Q", title="% of the target", format=PERCENT.axis_format),
-            alt.Tooltip("lo_80:Q", title="80 % from", format=PERCENT.axis_format),
-            alt.Tooltip("hi_80:Q", title="80 % to", format=PERCENT.axis_format),
+            *interval_tooltips("percent", "% of the target", PERCENT),
         ],
     )
     return finish(

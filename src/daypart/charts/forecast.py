@@ -1,19 +1,18 @@
-"""Charts of forecasts: bands over time, with what was counted and what was true."""
+"""Charts of forecasts: intervals over time with the counts and the truth, and coverage."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
-
-import pyarrow as pa
+import altair as alt
 
 from daypart.charts.look import (
-    BANDS,
     BLUE,
     INK,
+    INTERVALS,
     MUTED,
     ORANGE,
     SERIES,
+    Chart,
+    ChartRows,
     amount_axis,
     data_of,
     finish,
@@ -21,22 +20,20 @@ from daypart.charts.look import (
 )
 from daypart.charts.quantities import Quantity
 
-if TYPE_CHECKING:
-    import altair as alt
 _LINES = {"forecast": ("Forecast mean", BLUE), "observed": ("Counted", INK)}
 _TRUTH = ("Truth", ORANGE)
 
 
 def forecast_fan(
-    rows: Iterable[Mapping[str, Any]] | pa.Table,
+    rows: ChartRows,
     *,
     unit: str,
     quantity: Quantity,
     time_title: str,
     time_format: str = "%-d %b",
     height: int = 260,
-) -> alt.Chart | alt.LayerChart:
-    """Draw a forecast's bands and mean, what was counted, and the truth where it is known.
+) -> Chart:
+    """Draw the mean and the intervals of a forecast, the counts, and the truth if it is known.
 
     Parameters
     ----------
@@ -64,8 +61,6 @@ def forecast_fan(
     >>> len(chart.layer)
     2
     """
-    import altair as alt
-
     plain = [{**row, "time": f"{row['time']}Z".replace("ZZ", "Z")} for row in rows_of(rows)]
     for row in plain:
         if len(row["time"]) == len("2025-02-24Z"):
@@ -88,7 +83,7 @@ def forecast_fan(
         )
     )
     levels = [level for level in (95, 80, 50) if f"lo_{level}" in present]
-    bands = alt.Scale(domain=[f"{n} %" for n in levels], range=list(BANDS[: len(levels)]))
+    colours = alt.Scale(domain=[f"{n} %" for n in levels], range=list(INTERVALS[: len(levels)]))
     legend = alt.Legend(title="interval", orient="bottom", titleOrient="left")
     layers = [
         base.transform_filter(f"isValid(datum.lo_{level})")
@@ -96,7 +91,7 @@ def forecast_fan(
         .encode(
             y=alt.Y(f"lo_{level}:Q", axis=axis),
             y2=f"hi_{level}:Q",
-            fill=alt.FillDatum(f"{level} %", scale=bands, legend=legend),
+            fill=alt.FillDatum(f"{level} %", scale=colours, legend=legend),
         )
         for level in levels
     ]
@@ -106,8 +101,6 @@ def forecast_fan(
 def _lines(
     base: alt.Chart, present: set[str], axis: alt.Axis, quantity: Quantity, levels: list[int]
 ) -> list[alt.Chart]:
-    import altair as alt
-
     names = {**_LINES, "truth": _TRUTH}
     legend = alt.Legend(title=None, symbolType="stroke", symbolStrokeWidth=2)
     shown = {field: names[field] for field in ("observed", "forecast", "truth") if field in present}
@@ -141,15 +134,13 @@ def _lines(
     ]
 
 
-def coverage(
-    rows: Iterable[Mapping[str, Any]] | pa.Table, *, height: int = 240
-) -> alt.Chart | alt.LayerChart:
-    """Draw how often intervals held what was counted, against how often they should.
+def coverage(rows: ChartRows, *, height: int = 240) -> Chart:
+    """Draw the coverage of intervals against their level.
 
     Parameters
     ----------
     rows : rows or pyarrow.Table
-        `series` (what was forecast), `level` (percent asked), `covered` (percent held).
+        `series` (what is forecast), `level` (percent), `covered` (percent of the counts inside).
     height : int
         Pixels.
 
@@ -159,8 +150,6 @@ def coverage(
     >>> chart.height
     240
     """
-    import altair as alt
-
     names = list(dict.fromkeys(row["series"] for row in rows_of(rows)))
     scale = alt.Scale(domain=[0, 100])
     diagonal = (
@@ -172,18 +161,18 @@ def coverage(
         x=alt.X(
             "level:Q",
             scale=scale,
-            axis=alt.Axis(title="interval asked for (%)", values=[0, 25, 50, 80, 95]),
+            axis=alt.Axis(title="level of the interval (%)", values=[0, 25, 50, 80, 95]),
         ),
-        y=alt.Y("covered:Q", scale=scale, axis=alt.Axis(title="held-back hours inside (%)")),
+        y=alt.Y("covered:Q", scale=scale, axis=alt.Axis(title="held-out hours inside (%)")),
         color=alt.Color(
             "series:N",
             scale=alt.Scale(domain=names, range=list(SERIES[: len(names)])),
             legend=alt.Legend(title=None, columns=2),
         ),
         tooltip=[
-            alt.Tooltip("series:N", title="totals by"),
-            alt.Tooltip("level:Q", title="asked (%)"),
-            alt.Tooltip("covered:Q", title="held (%)", format=".1f"),
+            alt.Tooltip("series:N", title="forecast of"),
+            alt.Tooltip("level:Q", title="level (%)"),
+            alt.Tooltip("covered:Q", title="inside (%)", format=".1f"),
         ],
     )
     return finish(diagonal + base.mark_line(strokeWidth=1.5) + base.mark_point(filled=True), height)

@@ -1,4 +1,4 @@
-"""How numbers read: one rounding and one unit for each kind of figure, on pages and axes alike."""
+"""The rounding and the unit of each kind of figure, the same on pages and axes."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Quantity:
     Parameters
     ----------
     unit : str
-        As it stands behind a number; empty for plain numbers.
+        Written after a number; empty for plain numbers.
     decimals : int
     sign : str
-        Currency that stands before the number.
+        Currency, written before the number.
 
     Examples
     --------
@@ -36,7 +36,7 @@ class Quantity:
     sign: str = ""
 
     def round(self, value: Any) -> Any:
-        """Round a number as it is shown; what is no number stays what it is."""
+        """Round a number as it is shown; return anything else unchanged."""
         if not is_number(value):
             return value
         rounded = round(float(value), self.decimals)
@@ -106,7 +106,7 @@ def money(currency: str) -> Quantity:
 
 
 def is_number(value: Any) -> bool:
-    """Tell whether a value is a finite number (not a text such as `suppressed`)."""
+    """Return whether a value is a finite number (not a text such as `suppressed`)."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 

@@ -1,10 +1,10 @@
-"""Dollars and seconds in words."""
+"""Dollars and durations as text."""
 
 from __future__ import annotations
 
 
 def dollars(amount: float) -> str:
-    """Say an amount: in cents where it is a dollar or more, to two digits below.
+    """Write an amount: to the cent from a dollar on, with two significant digits below.
 
     Examples
     --------
@@ -15,7 +15,7 @@ def dollars(amount: float) -> str:
 
 
 def spell_seconds(seconds: float) -> str:
-    """Say seconds in the unit that reads well.
+    """Write a duration in seconds, minutes or hours.
 
     Examples
     --------

@@ -1,93 +1,79 @@
-"""The command `daypart`: finds a verb, runs it, and turns errors into one line and an exit code.
-
-Verbs are imported when they are called, so that `daypart --help` is quick.
-"""
+"""The command `daypart`: finds a verb, runs it, and turns errors into one line and an exit code."""
 
 from __future__ import annotations
 
+import functools
 import importlib
-import json
+import pkgutil
 import sys
-from typing import Any
 
 import click
 
-import daypart
+from daypart._version import __version__
+from daypart.cli import commands
+from daypart.cli.verb import GROUPS, Verb, print_json
 from daypart.errors import EXIT_FAULT, EXIT_INPUT, EXIT_INTERRUPTED, DaypartError, did_you_mean
 
-_VERBS = {
-    "demo": ("daypart.cli.start", "Simulate a market, fit it, plan a campaign, write the report."),
-    "doctor": ("daypart.cli.start", "Tell what is installed, configured and writable."),
-    "completion": ("daypart.cli.start", "Print the completion script of a shell."),
-    "simulate": ("daypart.cli.simulation", "Simulate a television market: events and truth."),
-    "simulate-counts": ("daypart.cli.simulation", "Simulate hourly counts of the full grid."),
-    "ingest": ("daypart.cli.stores", "Credit viewing events into a store."),
-    "import": ("daypart.cli.stores", "Make a store from any table of key, instant, number."),
-    "estimate": ("daypart.cli.bills", "Tell what a fit will take and cost."),
-    "prices": ("daypart.cli.bills", "Show or refresh what Amazon asks for."),
-    "fit": ("daypart.cli.runs", "Fit a model to every partition of a store."),
-    "status": ("daypart.cli.runs", "Tell how far a run is."),
-    "logs": ("daypart.cli.following", "Tell what one partition printed."),
-    "cost": ("daypart.cli.following", "Tell the core-seconds that a run used and lost."),
-    "cancel": ("daypart.cli.following", "End the work on a run; what is saved stays."),
-    "compact": ("daypart.cli.following", "One table of results per region."),
-    "task": ("daypart.cli.runs", "Run one task of a run's plan (for schedulers)."),
-    "audit": ("daypart.cli.runs", "Judge a run's posteriors by the No-U-Turn sampler."),
-    "posterior": ("daypart.cli.runs", "Tell the posterior of every fitted hour."),
-    "predict": ("daypart.cli.runs", "Forecast every partition, or totals of them."),
-    "backtest": ("daypart.cli.runs", "Score forecasts of held-back weeks."),
-    "deploy": ("daypart.cli.deployment", "Create what AWS Batch needs, as one stack."),
-    "batch-emulator": ("daypart.cli.batch", "Serve an AWS Batch of your own on this machine."),
-    "insights": ("daypart.cli.decisions", "Ratings, share, index and heat map, with uncertainty."),
-    "reach": ("daypart.cli.decisions", "Reach and frequency of a schedule of spots."),
-    "plan": ("daypart.cli.decisions", "Plan a campaign, with a certified gap."),
-    "measure": ("daypart.cli.decisions", "What a plan delivered, from what aired."),
-    "report": ("daypart.cli.decisions", "Write one HTML file that opens without a network."),
-    "serve": ("daypart.cli.start", "Look at a folder's report and runs in a browser."),
-}
-
-_EXAMPLES = """\b
-Examples:
-  daypart demo               everything, on a simulated market
-  daypart VERB --help        one verb, with an example
-  daypart completion bash    completion for your shell
+_EXAMPLE = """\b
+daypart VERB --help shows the options of one verb, with an example.
+Example: daypart demo --size small
 """
 """With a backspace on its first line, by which click knows lines that are not to be joined."""
 
 
+@functools.cache
+def find_verbs() -> dict[str, Verb]:
+    """Return every command of the modules in `daypart.cli.commands`, in the order of `GROUPS`."""
+    found: list[Verb] = []
+    for module in pkgutil.iter_modules(commands.__path__):
+        names = vars(importlib.import_module(f"{commands.__name__}.{module.name}"))
+        found += [each for each in names.values() if isinstance(each, Verb)]
+    found.sort(key=lambda each: GROUPS.index(each.group))
+    return {str(each.name): each for each in found}
+
+
 class _Verbs(click.Group):
-    """The verbs, imported one at a time."""
+    """The verbs, found in the modules of `daypart.cli.commands`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """List the verbs in the order of the data's way."""
-        return list(_VERBS)
+        """List the verbs in the order of the data."""
+        return list(find_verbs())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import one verb."""
-        if cmd_name not in _VERBS:
-            return None
-        module = importlib.import_module(_VERBS[cmd_name][0])
-        command: click.Command = getattr(module, cmd_name.replace("-", "_") + "_command")
-        return command
+        """Find one verb."""
+        return find_verbs().get(cmd_name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the verb, or name the nearest."""
-        if args and args[0] not in _VERBS and not args[0].startswith("-"):
-            raise DaypartError(f"no verb {args[0]!r}", hint=did_you_mean(args[0], _VERBS))
+        """Find the verb of a command line, or name the nearest."""
+        if args and args[0] not in find_verbs() and not args[0].startswith("-"):
+            raise DaypartError(f"no verb {args[0]!r}", hint=did_you_mean(args[0], find_verbs()))
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Show a line per verb without importing any."""
-        with formatter.section("Verbs"):
-            formatter.write_dl([(name, text) for name, (_, text) in _VERBS.items()])
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the verbs, the first of each group beside the group's name.
+
+        The options of `daypart` itself are in its usage line.
+        """
+        formatter.write_paragraph()
+        group = ""
+        for name, command in find_verbs().items():
+            shown = "" if command.group == group else command.group
+            group = command.group
+            formatter.write(f"  {shown:8} {name:16} {command.get_short_help_str(limit=200)}\n")
 
 
-@click.group(cls=_Verbs, epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(daypart.__version__, prog_name="daypart")
+@click.group(
+    cls=_Verbs,
+    epilog=_EXAMPLE,
+    options_metavar="[--version] [--help]",
+    subcommand_metavar="VERB [OPTIONS] ...",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, prog_name="daypart")
 def daypart_command() -> None:
-    """Television audiences: viewing events in, insights, forecasts and a plan out."""
+    """Television audiences: from viewing events to forecasts and a campaign plan."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -109,13 +95,13 @@ def _exit_code(arguments: list[str]) -> int:
         click.echo(error.ctx.get_help() if error.ctx else "")
         return EXIT_INPUT
     except click.ClickException as error:
-        return _tell(_one_line(error), EXIT_INPUT, as_json, _help_hint(error))
+        return _print_error(_one_line(error), EXIT_INPUT, as_json, _help_hint(error))
     except DaypartError as error:
         if "--debug" in arguments:
             raise
-        return _tell(error.message, error.exit_code, as_json, error.hint)
+        return _print_error(error.message, error.exit_code, as_json, error.hint)
     except (KeyboardInterrupt, click.Abort):
-        return _tell("interrupted", EXIT_INTERRUPTED, as_json, None)
+        return _print_error("interrupted", EXIT_INTERRUPTED, as_json, None)
     except BrokenPipeError:
         sys.stderr.close()
         return 0
@@ -123,18 +109,13 @@ def _exit_code(arguments: list[str]) -> int:
         if "--debug" in arguments:
             raise
         what = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-        return _tell(
-            f"daypart itself failed ({what})",
-            EXIT_FAULT,
-            as_json,
-            "run it again with --debug and report what it prints",
-        )
+        hint = "run the command again with --debug and report what it prints"
+        return _print_error(f"internal error ({what})", EXIT_FAULT, as_json, hint)
 
 
-def _tell(message: str, exit_code: int, as_json: bool, hint: str | None) -> int:
+def _print_error(message: str, exit_code: int, as_json: bool, hint: str | None) -> int:
     if as_json:
-        fault: dict[str, Any] = {"message": message, "hint": hint, "exit_code": exit_code}
-        click.echo(json.dumps({"error": fault}))
+        print_json({"error": {"message": message, "hint": hint, "exit_code": exit_code}})
     else:
         click.echo(f"daypart: {message}", err=True)
         if hint:
@@ -147,6 +128,6 @@ def _one_line(error: click.ClickException) -> str:
     return text[:1].lower() + text[1:].rstrip(".")
 
 
-def _help_hint(error: click.ClickException) -> str | None:
-    context = getattr(error, "ctx", None)
+def _help_hint(error: click.ClickException) -> str:
+    context = error.ctx if isinstance(error, click.UsageError) else None
     return f"see: {context.command_path} --help" if context else "see: daypart --help"

@@ -1,4 +1,4 @@
-"""What a person at a terminal sees of long work, and what a log sees of it."""
+"""Progress of long work: bars on a terminal, lines in a log."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LOG_EVERY_SECONDS = 30.0
 
 
 class _Tally:
-    """One step's counters, told at its end."""
+    """The counters of one step."""
 
     def __init__(self, title: str, total: int | None, unit: str) -> None:
         self.title, self.total, self.unit = title, total, unit
@@ -39,7 +39,7 @@ class _Tally:
         self.summary = summary
 
     def position(self) -> str:
-        """Say where the step is: done, failed, rate, time left."""
+        """Return the state of the step: done, failed, rate, time left."""
         seconds = time.monotonic() - self.started
         if self.total is None and not self.done:
             return f"{self.title}: {seconds:,.0f} s so far"
@@ -52,7 +52,7 @@ class _Tally:
         return f"{self.title}: {self.done:,}{of} {self.unit}{failed}, {rate:,.1f}/s{left}"
 
     def ended(self) -> str:
-        """Say what the step did."""
+        """Return the result of the step."""
         seconds = time.monotonic() - self.started
         counted = f"{self.done:,} {self.unit}".strip() if self.done else ""
         failed = f", {self.failed:,} failed" if self.failed else ""
@@ -60,7 +60,7 @@ class _Tally:
 
 
 class LogProgress:
-    """For pipes and logs: a line when a step ends, and one every 30 seconds until then."""
+    """Progress for pipes and logs: a line every 30 seconds, and one when a step ends."""
 
     @contextmanager
     def step(self, title: str, total: int | None = None, unit: str = "") -> Iterator[Step]:
@@ -68,11 +68,11 @@ class LogProgress:
         tally = _Tally(title, total, unit)
         ended = threading.Event()
 
-        def tell_now_and_then() -> None:
+        def print_position() -> None:
             while not ended.wait(_LOG_EVERY_SECONDS):
                 print(tally.position(), file=sys.stderr, flush=True)
 
-        watcher = threading.Thread(target=tell_now_and_then, daemon=True)
+        watcher = threading.Thread(target=print_position, daemon=True)
         watcher.start()
         try:
             yield tally
@@ -83,7 +83,7 @@ class LogProgress:
 
 
 class BarProgress:
-    """For terminals: a bar while a step goes on, a line when it has ended."""
+    """Progress for terminals: a bar during a step, a line when it ends."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -160,7 +160,7 @@ class _BarStep:
 
 @contextmanager
 def progress_for(quiet: bool) -> Iterator[Progress]:
-    """Yield the progress that suits where standard error goes."""
+    """Yield the progress that suits standard error: a terminal, a log, or nothing if quiet."""
     if quiet:
         yield SILENT
     elif sys.stderr.isatty():

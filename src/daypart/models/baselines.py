@@ -176,12 +176,7 @@ def _predicted(
 def _forecast_profiles(
     state: pa.Table, window: Window, probabilities: Sequence[float], *, widening: bool
 ) -> Forecast:
-    shape = (state.num_rows, window.hours)
-    result = Forecast(
-        np.full(shape, np.nan),
-        np.full(shape, np.nan),
-        np.full((*shape, len(probabilities)), np.nan),
-    )
+    result = Forecast.missing(state.num_rows, window.hours, len(probabilities))
     scores = np.array([NormalDist().inv_cdf(p) for p in probabilities])
     for i, _, mean, sd in _predicted(state, window, widening):
         result.mean[i], result.sd[i] = mean, sd

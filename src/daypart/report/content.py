@@ -1,4 +1,4 @@
-"""What a report holds, before anything is drawn: sections of figures, chart panels and tables."""
+"""The content of a report, before anything is drawn: sections of figures, charts and tables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Figure:
     ----------
     label, value : str
     detail : str
-        What stands below the number: its interval, or what it is held against.
+        Written below the number: its interval, or what it is compared with.
     """
 
     label: str
@@ -27,7 +27,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Download:
-    """A CSV that the page carries.
+    """A CSV file inside the page.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Download:
 
 
 @dataclass(frozen=True)
-class Panel:
+class ChartPanel:
     """A chart with the sentence above it, the sentence below it, and its numbers.
 
     Parameters
@@ -50,11 +50,11 @@ class Panel:
         Unique in the report.
     title : str
     insight : str
-        What the chart shows, worked out from its numbers.
+        What the chart shows, computed from its numbers.
     reading : str
         How to read it.
     draw : function
-        Returns the chart; called once the whole content stands.
+        Returns the chart; called when the content is complete.
     download : Download
     wide : bool
         Over the whole width of the page.
@@ -79,7 +79,7 @@ class Table:
     columns : sequence of str
     rows : sequence of sequence of str
     numeric : frozenset of int
-        Columns that are set flush right.
+        Columns that are aligned right.
     download : Download, optional
     """
 
@@ -110,14 +110,14 @@ class Section:
     sentences : sequence of str
     figures : sequence of sequence of Figure
         Rows of figures.
-    panels, tables, definitions : sequence
+    charts, tables, definitions : sequence
     """
 
     name: str
     title: str
     sentences: Sequence[str] = ()
     figures: Sequence[Sequence[Figure]] = ()
-    panels: Sequence[Panel] = ()
+    charts: Sequence[ChartPanel] = ()
     tables: Sequence[Table] = ()
     definitions: Sequence[Definition] = ()
 
@@ -134,7 +134,7 @@ class Content:
     headlines : sequence of str
     sections : sequence of Section
     left_out : sequence of (str, str)
-        What is missing, and the command that makes it.
+        What is missing, and the command that creates it.
     """
 
     title: str
@@ -145,26 +145,23 @@ class Content:
     left_out: Sequence[tuple[str, str]]
 
     @property
-    def panels(self) -> list[Panel]:
+    def charts(self) -> list[ChartPanel]:
         """All charts in their order."""
-        return [panel for section in self.sections for panel in section.panels]
-
-
-def segment_name(segment: str) -> str:
-    """Return a segment's name as a sentence says it.
-
-    Examples
-    --------
-    >>> segment_name("all"), segment_name("adults_55_plus")
-    ('all households', 'adults_55_plus')
-    """
-    return "all households" if segment == "all" else segment
+        return [chart for section in self.sections for chart in section.charts]
 
 
 def as_download(
     name: str, rows: Iterable[Mapping[str, Any]], columns: Sequence[str] | None = None
 ) -> Download:
     r"""Write rows as CSV.
+
+    Parameters
+    ----------
+    name : str
+        File name.
+    rows : iterable of mappings
+    columns : sequence of str, optional
+        Those of all rows when left out.
 
     Examples
     --------

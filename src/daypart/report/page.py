@@ -1,15 +1,16 @@
-"""Writes the page: template, style, charts and their JavaScript in one HTML text."""
+"""The page: template, style, charts and their JavaScript in one HTML text."""
 
 from __future__ import annotations
 
 import base64
 import gzip
 import hashlib
+import json
 from importlib import resources
+from typing import Any
 
 from daypart.errors import DaypartError
 from daypart.report.content import Content, Download
-from daypart.report.draw import as_script_json, draw_panels
 from daypart.storage.location import PathLike, local_path
 
 _LARGEST_LOGO = 200_000
@@ -18,7 +19,7 @@ _LARGEST_PLAIN_CSV = 60_000
 
 
 def render_page(content: Content, *, logo: str | None = None) -> str:
-    """Write a report as one HTML text that loads nothing.
+    """Return a report as one HTML text that loads nothing.
 
     Parameters
     ----------
@@ -26,10 +27,14 @@ def render_page(content: Content, *, logo: str | None = None) -> str:
     logo : str, optional
         A `data:` address (see `read_logo`).
 
+    Returns
+    -------
+    str
+
     Notes
     -----
     The page's content security policy forbids every load from a network, and every script but
-    the two that it carries, which it names by their digest.
+    its own two, which it names by their digest.
     """
     import jinja2
     from markupsafe import Markup
@@ -44,6 +49,9 @@ def render_page(content: Content, *, logo: str | None = None) -> str:
     )
     environment.filters["address"] = csv_address
     environment.filters["file_name"] = csv_name
+    names = [chart.name for chart in content.charts]
+    assert len(set(names)) == len(names), "names of charts are unique"
+    specifications = {c.name: c.draw().to_dict(validate=False) for c in content.charts}
     template = environment.get_template("page.html.jinja")
     page: str = template.render(
         content=content,
@@ -51,9 +59,23 @@ def render_page(content: Content, *, logo: str | None = None) -> str:
         style=Markup(_file("page.css")),  # noqa: S704 - files of this package
         scripts=[Markup(script) for script in scripts],  # noqa: S704
         digests=[_digest(script) for script in scripts],
-        charts=Markup(as_script_json(draw_panels(content.panels))),  # noqa: S704
+        charts=Markup(as_script_json(specifications)),  # noqa: S704
     )
     return page
+
+
+def as_script_json(content: Any) -> str:
+    r"""Return JSON for a script element: no markup can begin or end in it.
+
+    Examples
+    --------
+    >>> as_script_json({"network": "</script>"})
+    '{"network":"\\u003c/script\\u003e"}'
+    """
+    text = json.dumps(content, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text
 
 
 def read_logo(path: PathLike | None) -> str | None:
@@ -62,18 +84,18 @@ def read_logo(path: PathLike | None) -> str | None:
     Raises
     ------
     DaypartError
-        For a file that is not there, too large, or of another kind.
+        For a file that does not exist, is too large, or is of another kind.
     """
     if path is None:
         return None
     file = local_path(path)
     kind = _LOGO_TYPES.get(file.suffix.lower())
     if kind is None:
-        raise DaypartError(f"{file}: not a logo", hint="give a .png, .svg or .jpg")
+        raise DaypartError(f"{file}: not a logo", hint="give a .png, .svg or .jpg file")
     try:
         content = file.read_bytes()
     except OSError as error:
-        raise DaypartError(f"{file}: can't be read ({error.strerror})") from None
+        raise DaypartError(f"{file}: not readable ({error.strerror})") from None
     if len(content) > _LARGEST_LOGO:
         raise DaypartError(
             f"{file}: {len(content):,} bytes", hint=f"give a logo under {_LARGEST_LOGO:,} bytes"
@@ -91,7 +113,7 @@ def csv_address(download: Download) -> str:
 
 
 def csv_name(download: Download) -> str:
-    """Return the file name of a CSV as it is carried."""
+    """Return the file name of a CSV as it is in the page."""
     return f"{download.name}.gz" if _is_large(download) else download.name
 
 

@@ -1,27 +1,26 @@
-"""Reads what the other commands wrote: the store's record, insights, plan, forecast, backtest."""
+"""The inputs of a report: what the other commands wrote."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
+from pyarrow import csv as pa_csv
 
 from daypart.charts.quantities import Quantity, money
+from daypart.engine.status import RunStatus, status
 from daypart.errors import DaypartError
 from daypart.storage.files import read_json
 from daypart.storage.location import PathLike, local_path
 from daypart.storage.tables import read_table
 
-if TYPE_CHECKING:
-    from daypart.engine.status import RunStatus
-
 
 @dataclass(frozen=True)
-class Insights:
+class InsightTables:
     """What `insights` wrote: its record, and the rows of its tables."""
 
     record: Mapping[str, Any]
@@ -31,7 +30,7 @@ class Insights:
 
 @dataclass(frozen=True)
 class Sources:
-    """Everything a report is made from; None for what was not given.
+    """All inputs of a report; None for those not given.
 
     Parameters
     ----------
@@ -44,7 +43,7 @@ class Sources:
         `plan.json`.
     delivery : mapping or None
         `delivery.json`.
-    insights : Insights or None
+    insights : InsightTables or None
     backtest : Path or None
         The folder.
     scores : mapping or None
@@ -60,7 +59,7 @@ class Sources:
     status: RunStatus | None
     plan: Mapping[str, Any] | None
     delivery: Mapping[str, Any] | None
-    insights: Insights | None
+    insights: InsightTables | None
     backtest: Path | None
     scores: Mapping[str, Any] | None
     forecast: pa.Table | None
@@ -69,15 +68,26 @@ class Sources:
 
     @property
     def viewing(self) -> Mapping[str, Any]:
-        """What `ingest` recorded."""
+        """The record of `ingest`."""
         found: Mapping[str, Any] = self.record.get("viewing") or {}
         return found
 
     @property
     def simulated(self) -> bool:
-        """Whether any input says that it was simulated."""
-        told = (self.viewing, self.plan or {}, self.insights.record if self.insights else {})
-        return any(bool(record.get("simulated")) for record in told)
+        """Whether any input is marked as simulated."""
+        records = (self.viewing, self.plan or {}, self.insights.record if self.insights else {})
+        return any(bool(record.get("simulated")) for record in records)
+
+    @property
+    def currency_name(self) -> str:
+        """The currency as axes and columns name it."""
+        return self.currency.sign.strip() or str((self.plan or {}).get("currency", ""))
+
+    def series_name(self, key: Mapping[str, str]) -> str:
+        """Return the name of a partition or total: the values of its key, markets by name."""
+        return ", ".join(
+            self.market_name(value) if name == "market" else value for name, value in key.items()
+        )
 
     def market_name(self, code: str) -> str:
         """Return a market's name, or its code where it has none."""
@@ -99,20 +109,30 @@ def read_sources(
 ) -> Sources:
     """Read all inputs of a report.
 
+    Parameters
+    ----------
+    store, run, insights, plan, delivery, backtest, forecast, truth, currency
+        As in `daypart.report`.
+
+    Returns
+    -------
+    Sources
+
     Raises
     ------
     DaypartError
-        Naming the first input that is not there or not readable.
+        Naming the first input that does not exist or is not readable.
     """
     folder = local_path(store)
-    made = _read_plan(plan)
+    made = _read_record(plan, "plan.json", ("status", "reach", "spent", "lines"), "plan")
+    measured = ("impressions", "reach", "by_market", "by_week", "set_aside")
     return Sources(
         store=folder,
         record=read_json(folder / "store.json"),
         run=local_path(run) if run is not None else None,
-        status=_read_status(run),
+        status=status(run) if run is not None else None,
         plan=made,
-        delivery=_read_delivery(delivery),
+        delivery=_read_record(delivery, "delivery.json", measured, "measure"),
         insights=_read_insights(insights),
         backtest=local_path(backtest) if backtest is not None else None,
         scores=read_json(local_path(backtest) / "backtest.json") if backtest is not None else None,
@@ -122,43 +142,26 @@ def read_sources(
     )
 
 
-def _read_status(run: PathLike | None) -> RunStatus | None:
-    if run is None:
+def _read_record(
+    path: PathLike | None, name: str, fields: Sequence[str], verb: str
+) -> dict[str, Any] | None:
+    """Read a JSON file, or that file of a folder, which a verb wrote."""
+    if path is None:
         return None
-    from daypart.engine.status import status
-
-    return status(run)
-
-
-def _read_plan(plan: PathLike | None) -> dict[str, Any] | None:
-    if plan is None:
-        return None
-    path = local_path(plan)
-    file = path / "plan.json" if path.is_dir() else path
+    found = local_path(path)
+    file = found / name if found.is_dir() else found
     content = read_json(file)
-    for name in ("status", "reach", "spent", "lines"):
-        if name not in content:
-            raise DaypartError(f"{file}: no {name!r}", hint="give the folder that `plan` wrote")
+    for field in fields:
+        if field not in content:
+            raise DaypartError(f"{file}: no {field!r}", hint=f"give the folder that `{verb}` wrote")
     return content
 
 
-def _read_delivery(delivery: PathLike | None) -> dict[str, Any] | None:
-    if delivery is None:
-        return None
-    path = local_path(delivery)
-    file = path / "delivery.json" if path.is_dir() else path
-    content = read_json(file)
-    for name in ("impressions", "reach", "by_market", "by_week", "set_aside"):
-        if name not in content:
-            raise DaypartError(f"{file}: no {name!r}", hint="give the folder that `measure` wrote")
-    return content
-
-
-def _read_insights(folder: PathLike | None) -> Insights | None:
+def _read_insights(folder: PathLike | None) -> InsightTables | None:
     if folder is None:
         return None
     path = local_path(folder)
-    return Insights(
+    return InsightTables(
         read_json(path / "insights.json"),
         _read_csv(path / "top_networks.csv"),
         _read_csv(path / "heat_map.csv"),
@@ -180,14 +183,11 @@ def _read_forecast(forecast: PathLike | None) -> pa.Table | None:
         return None
     path = local_path(forecast)
     if path.suffix == ".csv":
-        from pyarrow import ArrowInvalid
-        from pyarrow import csv as arrow_csv
-
         try:
-            table = arrow_csv.read_csv(path)
+            table = pa_csv.read_csv(path)
         except FileNotFoundError:
             raise DaypartError(f"{path}: no such file") from None
-        except (ArrowInvalid, OSError) as error:
+        except (pa.ArrowInvalid, OSError) as error:
             raise DaypartError(f"{path}: not readable as CSV ({error})") from None
     else:
         table = read_table(path)
@@ -207,10 +207,10 @@ def _existing(path: PathLike | None) -> Path | None:
     return local_path(path)
 
 
-def _currency_of(asked: str, plan: Mapping[str, Any] | None) -> str:
+def _currency_of(given: str, plan: Mapping[str, Any] | None) -> str:
     """Return the currency to print: a plan in another one than dollars keeps its own."""
-    told = str((plan or {}).get("currency") or "USD")
-    return told if asked == "$" and told not in ("USD", "$") else asked
+    planned = str((plan or {}).get("currency") or "USD")
+    return planned if given == "$" and planned not in ("USD", "$") else given
 
 
 def number_of(text: str | None) -> float | None:

@@ -125,12 +125,7 @@ def forecast_ahead(
     state: pa.Table, window: Window, probabilities: Sequence[float], name: str
 ) -> Forecast:
     """Predict counts; see `Model.forecast`."""
-    shape = (state.num_rows, window.hours)
-    whole = Forecast(
-        np.full(shape, np.nan),
-        np.full(shape, np.nan),
-        np.full((*shape, len(probabilities)), np.nan),
-    )
+    whole = Forecast.missing(state.num_rows, window.hours, len(probabilities))
     for i, row, place in _placed(state, window, name):
         if row["ahead_rate"] is None:
             paths = _kept_draws(row)[:, place].astype(np.float64)

@@ -178,7 +178,7 @@ class NegativeBinomial:
     ) -> NDArray[np.int32]:
         """Draw joint paths of counts; see `Model.sample_paths`."""
         _import_kernels()
-        from daypart.models.negbin.forecast.forecast import sample_block
+        from daypart.models.negbin.forecast.paths import sample_block
 
         return sample_block(self.specification, state, window, draws, seed)
 

@@ -1,48 +1,44 @@
-"""What a partition's paths share with others: drawn by its parents' names, whoever asks."""
+"""Sample paths straight from a stored posterior.
+
+Partitions of one parent share part of their future: those draws depend on the parent's name and
+the seed alone, so that they are the same for each of its partitions.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from daypart.models.negbin.pooling.parents import SHARED
+from daypart.models.negbin.forecast.log_mean import (
+    HoursAhead,
+    SharedScales,
+    event_effects,
+    hours_ahead,
+    log_mean_of,
+    shared_of,
+)
+from daypart.models.protocol import Window
 from daypart.models.seeds import generator_of
 
 if TYPE_CHECKING:
-    from daypart.models.negbin.forecast.forecast import PlacedHours
+    import pyarrow as pa
 
+    from daypart.models.negbin.configuration import ModelSpecification
 
-@dataclass(frozen=True)
-class SharedScales:
-    """What a row's partition shares with others ahead, by one parent; see `parents.Parent`."""
-
-    parent: str
-    level_sd: float
-    walk_sd: float
-    week_sd: float
-    day_sd: float
-    hour_sd: float
-    event_sd: NDArray[np.float64]
-
-
-def shared_of(row: dict[str, Any]) -> list[SharedScales]:
-    """Return what a row's partition shares with others; nothing where it has no parents."""
-    names = row.get("parents") or []
-    if not names:
-        return []
-    scales = np.asarray(row["shared_sd"], dtype=np.float64).reshape(len(names), len(SHARED))
-    events = np.asarray(row["shared_event_sd"], dtype=np.float64).reshape(len(names), -1)
-    return [
-        SharedScales(name, **dict(zip(SHARED, scales[i].tolist(), strict=True)), event_sd=events[i])
-        for i, name in enumerate(names)
-    ]
+MOST_SHARED = 0.9
+"""Largest part of a partition's dispersion, on the log scale, that shared shocks make up."""
 
 
 class SharedDraws:
-    """What partitions share in each draw, by parent: the same whoever asks, kept while asked."""
+    """What partitions share in each draw, by parent; kept for the next partition.
+
+    Parameters
+    ----------
+    draws : int
+    seed : int
+    """
 
     def __init__(self, draws: int, seed: int) -> None:
         self.draws = draws
@@ -50,33 +46,116 @@ class SharedDraws:
         self._kept: dict[tuple[str, str, int], NDArray[np.float32]] = {}
 
     def normal(self, parent: str, what: str, count: int) -> NDArray[np.float32]:
-        """Return standard normal numbers, shape (count, draws); fewer are the first of more."""
+        """Return standard normal numbers, shape (count, draws); fewer are the first of more.
+
+        Parameters
+        ----------
+        parent, what : str
+            Name of a parent and of a shock, which with the seed determine the numbers.
+        count : int
+        """
         key = (parent, what, count)
         if key not in self._kept:
             generator = generator_of(f"{parent} {what}", self.seed)
             self._kept[key] = generator.standard_normal((count, self.draws), dtype=np.float32)
         return self._kept[key]
 
-    def log_mean(self, shared: SharedScales, clock: PlacedHours) -> NDArray[np.float64]:
-        """Return what a parent adds to log mu but for days and hours, shape (draws, hours)."""
-        weeks = int(clock.steps.max(initial=0)) + 1
+    def log_mean(self, shared: SharedScales, ahead: HoursAhead) -> NDArray[np.float64]:
+        """Return what a parent adds to log mu in each week, shape (draws, hours).
+
+        Parameters
+        ----------
+        shared : SharedScales
+        ahead : HoursAhead
+        """
+        weeks = int(ahead.steps.max(initial=0)) + 1
         walk = shared.walk_sd * self.normal(shared.parent, "walk", weeks)
         walk[0] = shared.level_sd * self.normal(shared.parent, "level", 1)[0]
         moved = np.cumsum(walk, axis=0, dtype=np.float64)
         moved += shared.week_sd * self.normal(shared.parent, "week", weeks)
-        result = moved[clock.steps]
-        if len(clock.events):
+        result = moved[ahead.steps]
+        if len(ahead.events):
             normal = self.normal(shared.parent, "event", len(shared.event_sd))
             events = normal * shared.event_sd[:, None]
-            np.add.at(result, clock.events.hour, events[clock.events.effect])
+            np.add.at(result, ahead.events.hour, events[ahead.events.effect])
         return np.asarray(result.T, dtype=np.float64)
 
-    def shocks(self, shared: SharedScales, clock: PlacedHours) -> NDArray[np.float64]:
-        """Return a parent's shocks of days and hours, shape (draws, hours)."""
-        days = self.normal(shared.parent, "day", int(clock.days[-1]) + 1)
-        hours = self.normal(shared.parent, "hour", len(clock.days))
-        return np.asarray((shared.day_sd * days[clock.days] + shared.hour_sd * hours).T, np.float64)
+    def shocks(self, shared: SharedScales, ahead: HoursAhead) -> NDArray[np.float64]:
+        """Return what a parent adds in each day and each hour, shape (draws, hours).
+
+        Parameters
+        ----------
+        shared : SharedScales
+        ahead : HoursAhead
+        """
+        days = self.normal(shared.parent, "day", int(ahead.days[-1]) + 1)
+        hours = self.normal(shared.parent, "hour", len(ahead.days))
+        return np.asarray((shared.day_sd * days[ahead.days] + shared.hour_sd * hours).T, np.float64)
 
 
-MOST_SHARED = 0.9
-"""Of a partition's dispersion, on the log scale, that shocks shared with others may make up."""
+def sample_block(
+    model: ModelSpecification, state: pa.Table, window: Window, draws: int, seed: int
+) -> NDArray[np.int32]:
+    """Draw joint paths for every row of a state; see `Model.sample_paths`.
+
+    Parameters
+    ----------
+    model : ModelSpecification
+    state, window, draws, seed
+        As `Model.sample_paths` takes them.
+    """
+    paths = np.full((state.num_rows, draws, window.hours), -1, dtype=np.int32)
+    shared = SharedDraws(draws, seed)
+    for i, row in enumerate(state.to_pylist()):
+        if row["status"] == "ok":
+            generator = generator_of(row["unique_id"], seed)
+            paths[i] = _sample_one(model, row, window, draws, generator, shared)
+    return paths
+
+
+def _sample_one(
+    model: ModelSpecification,
+    row: dict[str, Any],
+    window: Window,
+    draws: int,
+    generator: np.random.Generator,
+    shared: SharedDraws,
+) -> NDArray[np.int32]:
+    """Draw one partition's paths: scales, level, each hour of week, weeks, events, counts."""
+    ahead = hours_ahead(model, row, window)
+    mean = log_mean_of(model, row, ahead).mean
+    weight = np.asarray(row["node_weight"], dtype=np.float64)
+    node = generator.choice(len(weight), size=draws, p=weight / weight.sum())
+    week_scale = np.asarray(row["node_week_scale"], dtype=np.float64)[node]
+    r = np.asarray(row["node_inv_phi"], dtype=np.float64)[node]
+    cell_sd = np.asarray(row["hour_of_week_sd"], dtype=np.float64)
+    level_sd = np.minimum(float(row["level_sd"]), cell_sd)
+    own = np.sqrt(cell_sd**2 - level_sd**2)
+    cell = generator.standard_normal((draws, 1)) * level_sd
+    cell += generator.standard_normal((draws, 168)) * own
+    log_mean = mean[None, :] + cell[:, ahead.hour_of_week]
+    weeks = int(ahead.steps.max(initial=0)) + 1
+    shocks = generator.standard_normal((draws, weeks)) * week_scale[:, None]
+    if model.configuration.walk:
+        shocks[:, 0] = 0.0
+        shocks = np.cumsum(shocks, axis=1)
+    log_mean += shocks[:, ahead.steps]
+    _, event_sd = event_effects(model, row)
+    for effect in np.unique(ahead.events.effect):
+        shift = generator.standard_normal((draws, 1)) * event_sd[effect]
+        log_mean[:, ahead.events.hour[ahead.events.effect == effect]] += shift
+    scales = shared_of(row)
+    for scale in scales:
+        log_mean += shared.log_mean(scale, ahead)
+    common = sum(scale.day_sd**2 + scale.hour_sd**2 for scale in scales)
+    if common > 0.0:
+        log_r = np.log1p(r)
+        loading = np.sqrt(np.minimum(MOST_SHARED * log_r / common, 1.0))[:, None]
+        for scale in scales:
+            log_mean += loading * shared.shocks(scale, ahead)
+        log_mean -= 0.5 * loading**2 * common
+        r = np.expm1(log_r - loading[:, 0] ** 2 * common)
+    size = 1.0 / r[:, None]
+    rate = generator.standard_gamma(np.broadcast_to(size, log_mean.shape)) / size
+    rate *= np.exp(np.minimum(log_mean, 20.0))
+    return generator.poisson(np.minimum(rate, 2e9)).astype(np.int32)

@@ -172,7 +172,7 @@ def forecast_cells(
     numba.types.Array(numba.float64, 2, "A"),
     from_python=True,
 )
-def read_off_cells(
+def interpolate_cells(
     mean: FloatVector,
     variance: FloatVector,
     innovations: FloatVector,

@@ -24,24 +24,24 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 _UNSEEN = 10.0
-"""Variance of a week that says nothing."""
+"""Variance of a week without information."""
 
 
 @dataclass(frozen=True)
 class FittedSum:
-    """One sum's posterior: means and variances of its deviations from what it was given.
+    """One sum's posterior: means and variances of its deviations from its offset.
 
     Parameters
     ----------
     profile, profile_variance : float64 array, shape (168,)
     week : float64 array, shape (weeks,)
     week_seen, week_variance : float64 array, shape (weeks,)
-        Of each week alone: log of its counts over what they would be without its effect, and
-        the variance of that.
+        Of each week alone: log of its counts over those expected without its effect, and the
+        variance of that.
     event_mean, event_sd : float64 array, shape (effects,)
     inv_phi : float
     day_share : float
-        Share of the dispersion that hours of one day have in common.
+        Share of the dispersion that is common to the hours of one day.
     """
 
     profile: Floats
@@ -58,7 +58,21 @@ class FittedSum:
 def fit_sum(
     model: ModelSpecification, structure: Structure, table: Sum, offset: Floats
 ) -> FittedSum | None:
-    """Fit one sum as deviations from an offset of log mu, shape (weeks, 168)."""
+    """Fit one sum as deviations from an offset.
+
+    Parameters
+    ----------
+    model : ModelSpecification
+    structure : Structure
+    table : Sum
+    offset : float64 array, shape (weeks, 168)
+        Of log mu.
+
+    Returns
+    -------
+    FittedSum or None
+        None where the posterior's mode was not found.
+    """
     weeks = len(table.counts)
     cells = table.event_cells()
     present, effect = np.unique(cells[2], return_inverse=True)
@@ -105,7 +119,7 @@ def fit_sum(
 
 
 def _histogram_above(counts: NDArray[np.int64]) -> Floats:
-    """Return how many counts are above 0, 1, 2, ...; see `field.Series.over`."""
+    """Return the numbers of counts above 0, 1, 2, ...; see `Series.over`."""
     small = np.bincount(np.minimum(counts, layout.HISTOGRAM), minlength=layout.HISTOGRAM + 1)
     return np.cumsum(small[:0:-1])[::-1].astype(np.float64)
 
@@ -147,8 +161,8 @@ def _read_sum(
 def _variance_of_weeks(mean: Floats, inv_phi: float, share: float) -> Floats:
     """Return the variance of each week's log of counts over means, whose days have shocks.
 
-    A week of less than a day says nothing: its few hours are those of the time zones in which it
-    has begun, and how these differ from the rest in those hours would pass for the week's level.
+    A week of less than a day has no weight: its few hours are those of the time zones in which it
+    has begun, and their deviation from the others would be taken for the week's level.
     """
     total = np.maximum(mean.sum(axis=1), 1e-3)
     enough = total >= np.median(total[total > 1e-3]) / 7.0
@@ -159,9 +173,13 @@ def _variance_of_weeks(mean: Floats, inv_phi: float, share: float) -> Floats:
 
 
 def day_share(counts: Floats, mean: Floats) -> float:
-    """Return which share of a table's overdispersion hours of one day have in common.
+    """Return the share of a table's overdispersion that is common to the hours of one day.
 
-    From products of residuals of different hours of a day, and squares beyond Poisson's.
+    By moments: products of residuals of different hours of a day over squares beyond Poisson's.
+
+    Parameters
+    ----------
+    counts, mean : float64 arrays, shape (weeks, 168)
     """
     error, mean = (each.reshape(-1, 24) for each in (counts - mean, mean))
     pairs = (error.sum(axis=1) ** 2 - (error**2).sum(axis=1)).sum()
@@ -171,7 +189,13 @@ def day_share(counts: Floats, mean: Floats) -> float:
 
 
 def offset_of(fitted: FittedSum, table: Sum) -> Floats:
-    """Return a sum's log mean per unit of exposure, events included."""
+    """Return a sum's log mean per unit of exposure, events included, shape (weeks, 168).
+
+    Parameters
+    ----------
+    fitted : FittedSum
+    table : Sum
+    """
     shift = _event_shift(fitted.event_mean, table)
     return np.asarray(fitted.profile + fitted.week[:, None] + shift)
 

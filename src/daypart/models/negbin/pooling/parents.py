@@ -1,9 +1,9 @@
-"""What parents (sums over partitions) say of a partition: its prior, before its own data.
+"""Parents: the posteriors of sums over partitions, which are the prior of each partition.
 
-A parent's posterior enters a leaf as an offset of log mu, which the fit takes as exposure: the
-leaf's effects are deviations from it. Of a store keyed by market, network and segment, where
-segments overlap, the leaf `501/ESPN/men` has the parents `*/*/men`, `*/ESPN/men` and `501/*/men`;
-the latter two are themselves deviations from the first.
+A parent's posterior enters a partition (its leaf) as an offset of log mu, which the fit takes as
+exposure: the leaf's effects are deviations from it. In a store keyed by market, network and
+segment, where segments overlap, the leaf `501/ESPN/men` has the parents `*/*/men`, `*/ESPN/men`
+and `501/*/men`; the latter two are themselves deviations from the first.
 
 References
 ----------
@@ -26,18 +26,18 @@ from daypart.errors import DaypartError
 Floats = NDArray[np.float64]
 
 ALL = "*"
-"""Stands in a parent's name for the key columns that it sums over."""
+"""In a parent's name: the value of the key columns that it sums over."""
 
 EVENT_SD = 0.25
 """Standard deviation of an event's effect around that of the parents, in log households."""
 
 SHARED = ("level_sd", "walk_sd", "week_sd", "day_sd", "hour_sd")
-"""Standard deviations, in log households, of what a parent's partitions will share ahead."""
+"""Standard deviations, in log households, of what a parent's partitions share ahead."""
 
 
 @dataclass(frozen=True)
 class Parent:
-    """The posterior of one parent, as its leaves take it.
+    """The posterior of one parent.
 
     Parameters
     ----------
@@ -52,20 +52,21 @@ class Parent:
     first_monday : int
         Local day (since 1970) of week 0.
     profile, profile_variance : float64 array, shape (168,)
-        Log mean an hour of the week (of the sum of all: per unit of exposure), and how unsure.
+        Log mean of each hour of the week (of the sum of all: per unit of exposure), and its
+        variance.
     week : float64 array, shape (weeks,)
     origin : float
-        Of the walk under the weeks, where forecasts start.
+        Level of the walk under the weeks at their end, where forecasts start.
     event : tuple of str
         Names of the effects that follow.
     event_mean, event_sd : float64 array, shape (effects,)
     level_sd, walk_sd, week_sd, day_sd, hour_sd : float
-        What moves all its partitions at once ahead: how unsure the origin is, a week's step
-        of the walk, and shocks of a week, a day and an hour that do not last.
+        What moves all its partitions at once ahead: standard deviations of the origin, of a
+        week's step of the walk, and of shocks of a week, a day and an hour that do not last.
     hyper_centre, hyper_spread : float64 array, shape (hyperparameters,)
-        Where the leaves' theta (see `marginal`) lies; empty but for the sum of all.
+        Normal law of the leaves' theta (see `theta.marginal`); empty except for the sum of all.
     deviation_sd : float
-        Of a leaf's level around its offset; 0 but for the sum of all.
+        Of a leaf's level around its offset; 0 except for the sum of all.
     """
 
     parent: str
@@ -121,7 +122,15 @@ def parent_names(
 def names_of_parents(
     key: Sequence[str], overlapping: Mapping[str, str], columns: Mapping[str, Sequence[str]]
 ) -> dict[str, list[str]]:
-    """Return what `parent_names` does for many partitions, whose keys are given by column."""
+    """Return what `parent_names` does for many partitions, in lists.
+
+    Parameters
+    ----------
+    key, overlapping
+        As `parent_names` takes them.
+    columns : mapping of str to sequence of str
+        The partitions' keys by column.
+    """
     free = [column for column in key if column not in overlapping]
     partitions = len(columns[key[0]])
     every = [ALL] * partitions
@@ -140,7 +149,7 @@ def names_of_parents(
 
 
 _latest_read: list[tuple[pa.Table, tuple[Sequence[str], Mapping[str, str]], Parents]] = []
-"""What was read last: a worker binds its model to one table of parents for every task."""
+"""The table that was read last: a worker binds its model to one table for every task."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +171,13 @@ class Parents:
     def from_table(
         cls, table: pa.Table, key: Sequence[str], overlapping: Mapping[str, str]
     ) -> Parents:
-        """Read what `to_table` made; the table read last is not read again.
+        """Read a table that `to_table` made; the table read last is not read again.
+
+        Parameters
+        ----------
+        table : pyarrow.Table
+        key : sequence of str
+        overlapping : mapping of str to str
 
         Raises
         ------
@@ -192,9 +207,16 @@ class Parents:
         return found
 
     def of(self, values: Mapping[str, str], counts: float) -> list[Parent]:
-        """Return the parents that a partition takes its prior from; none without the first.
+        """Return the parents that a partition takes its prior from; none without the sum of all.
 
-        A parent that is mostly the partition itself says nothing new and is left out.
+        A parent that is mostly the partition itself adds no information and is left out.
+
+        Parameters
+        ----------
+        values : mapping of str to str
+            The partition's key.
+        counts : float
+            Sum of its counts.
         """
         found = []
         for column, name in parent_names(self.key, self.overlapping, values).items():
@@ -207,7 +229,7 @@ class Parents:
 
     @property
     def events(self) -> tuple[str, ...]:
-        """Return the names of the effects that the parents tell of, the same for all."""
+        """Return the names of the event effects, the same for all parents."""
         return next(iter(self.by_name.values())).event if self.by_name else ()
 
     @cached_property
@@ -218,12 +240,12 @@ class Parents:
 
     @cached_property
     def numbers(self) -> dict[str, int]:
-        """Return each parent's row in tables of all."""
+        """Return each parent's row, in the order of `by_name`."""
         return {name: row for row, name in enumerate(self.by_name)}
 
 
 def to_table(parents: Sequence[Parent]) -> pa.Table:
-    """Lay parents out as Arrow, a row each: what a run keeps of them."""
+    """Return parents as a table, a row each, which a run stores."""
     kinds = {"str": pa.string(), "int": pa.int32(), "float": pa.float64()}
     kinds["tuple[str, ...]"] = pa.list_(pa.string())
     vector = pa.list_(pa.float64())

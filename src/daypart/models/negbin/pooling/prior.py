@@ -1,7 +1,9 @@
-"""Parents as the kernels read them, and what they say of one partition before its own data.
+"""Parents as arrays for the kernels, and the prior that they are of one partition.
 
-A parent's log mean is taken in as exposure, so that a partition's effects are deviations from
-it; the state of a partition is the sum of both.
+The exposure of a cell is multiplied by its parents' mean, so that a partition's effects are
+deviations from these; the state of a partition is the sum of both:
+
+    log mu[k, c] = log exposure + sum over parents (profile[c] + week[k] + event) + own effects
 """
 
 from __future__ import annotations
@@ -47,7 +49,14 @@ POOLED = numba.types.NamedTuple([I2, F1, I1, I1, F2, F2, F2, F1, F2, F2, F2, F2,
 
 
 def no_parents(partitions: int, dimensions: int) -> Pooled:
-    """Return what stands for parents where there are none."""
+    """Return the arrays of a block whose partitions have no parents.
+
+    Parameters
+    ----------
+    partitions : int
+    dimensions : int
+        Hyperparameters.
+    """
     none, nothing = np.zeros((0, 0)), np.zeros(0)
     return Pooled(
         candidate=np.full((partitions, 1), -1),
@@ -67,7 +76,7 @@ def no_parents(partitions: int, dimensions: int) -> Pooled:
 
 
 def pool(parents: Parents, block: SeriesBlock, dimensions: int, events: Sequence[str]) -> Pooled:
-    """Lay a run's parents out, beside the candidates of a block's partitions.
+    """Return a run's parents as arrays, with the candidates of a block's partitions.
 
     Parameters
     ----------
@@ -76,7 +85,7 @@ def pool(parents: Parents, block: SeriesBlock, dimensions: int, events: Sequence
     dimensions : int
         Hyperparameters.
     events : sequence of str
-        Names of the effects of the block's own calendar, of which the parents may not know all.
+        Names of the effects of the block's own calendar; parents may lack some.
 
     Returns
     -------
@@ -88,7 +97,7 @@ def pool(parents: Parents, block: SeriesBlock, dimensions: int, events: Sequence
     candidate = np.array(
         [[numbers.get(name, -1) for name in kind] for kind in names.values()], np.int64
     )
-    if tables.centre.shape[1] != dimensions:  # no parent knows where the scales lie
+    if tables.centre.shape[1] != dimensions:  # no parent has a prior of theta
         tables = tables._replace(centre=np.zeros((len(numbers), dimensions)))
         tables = tables._replace(pull=np.zeros((len(numbers), dimensions)))
     return tables._replace(
@@ -110,7 +119,7 @@ def _columns_of(table: FloatMatrix, names: Sequence[str], wanted: Sequence[str])
 
 @lru_cache(maxsize=1)  # a worker binds its model to the same parents for every task
 def lay_out_parents(parents: Parents) -> Pooled:
-    """Lay a run's parents out, with no block beside them."""
+    """Return a run's parents as arrays, without candidates."""
     rows = list(parents.by_name.values())
     dimensions = max((len(each.hyper_centre) for each in rows), default=0)
     most = max((len(each.week) for each in rows), default=0)
@@ -140,7 +149,16 @@ def lay_out_parents(parents: Parents) -> Pooled:
 
 @kernel(numba.float64, POOLED, I1, numba.int64)
 def week_of(pooled: Pooled, chosen: IntVector, week: int) -> float:
-    """Return the sum of the parents' effects in a week; beyond their weeks the nearest counts."""
+    """Return the sum of the parents' effects in a week; beyond their weeks, in the nearest.
+
+    Parameters
+    ----------
+    pooled : Pooled
+    chosen : int64 array, shape (parents,)
+        Their rows.
+    week : int
+        On the parents' weeks.
+    """
     level = 0.0
     for place in range(len(chosen)):
         row = chosen[place]
@@ -150,9 +168,18 @@ def week_of(pooled: Pooled, chosen: IntVector, week: int) -> float:
 
 @kernel(numba.int64, POOLED, numba.int64, numba.float64, I1)
 def choose_parents(pooled: Pooled, partition: int, total: float, chosen: IntVector) -> int:
-    """Write the rows of a partition's parents; return how many: none without the sum of all.
+    """Write the rows of a partition's parents; return their number: 0 without the sum of all.
 
-    A parent that is mostly the partition itself says nothing new and is left out.
+    A parent that is mostly the partition itself adds no information and is left out.
+
+    Parameters
+    ----------
+    pooled : Pooled
+    partition : int
+        In the block.
+    total : float
+        Sum of its counts.
+    chosen : int64 array, overwritten
     """
     found = 0
     for place in range(pooled.candidate.shape[1]):
@@ -175,10 +202,21 @@ def apply_prior(
     offset: FloatMatrix,
     growth: FloatVector,
 ) -> None:
-    """Fill `offset` with the parents' log mean in every cell, and take it in as exposure.
+    """Fill `offset` with the parents' log mean, and multiply the exposure by its exponential.
 
-    `chosen` holds the parents' rows, `monday` begins the partition's week 0, `effect` numbers
-    its events in the calendar; `growth` has room for 168.
+    Parameters
+    ----------
+    pooled : Pooled
+    chosen : int64 array, shape (parents,)
+        The parents' rows.
+    monday : int
+        Local day on which the partition's week 0 begins.
+    effect : int16 array, shape (effects,)
+        Number of each of its events in the calendar.
+    t : Series
+        Its exposure is overwritten.
+    offset : float64 array, shape (weeks, 168), overwritten
+    growth : float64 array, shape (168,), overwritten
     """
     shift = (monday - pooled.first_monday[chosen[0]]) // 7
     for c in range(168):

@@ -1,9 +1,12 @@
 """Sum partitions into their parents on local weeks x hours tables, in one pass over a store.
 
 Not all partitions of a sum are observed in every hour: time zones end a week at different hours,
-series begin late and have gaps. A sum per unit of exposure would then move with who is in it, so
-that a partition enters a sum's exposure in proportion to its own mean rate: the sum's exposure is
-what would be counted if all hours were alike, scaled to the partitions' exposure.
+series begin late and have gaps. A sum per unit of exposure would then change with its members.
+Therefore a partition enters a sum's exposure in proportion to its own mean rate r_i:
+
+    counts[k, c] = sum_i y_i[k, c]      exposure[k, c] ~ sum_i r_i exposure_i[k, c]
+
+scaled so that the sum's exposure is that of its partitions.
 """
 
 from __future__ import annotations
@@ -44,7 +47,15 @@ _F32 = numba.types.Array(numba.float32, 1, "C")
 
 @kernel(numba.types.UniTuple(numba.float64, 2), _I32, _F32)
 def observed_in(series: np.ndarray, exposures: np.ndarray) -> tuple[float, float]:
-    """Return the sums of one partition's counts and exposure over its observed hours."""
+    """Return the sums of one partition's counts and exposure over its observed hours.
+
+    Parameters
+    ----------
+    series : int32 array, shape (hours,)
+        -1 where missing.
+    exposures : float32 array
+        One for every 24 hours.
+    """
     total, exposed = 0.0, 0.0
     for i in range(len(series)):
         e = exposures[i // 24]
@@ -64,7 +75,16 @@ def add_series(
     counts: FloatMatrix,
     exposure: FloatMatrix,
 ) -> None:
-    """Add one partition's observed hours to a table, its exposure times a rate."""
+    """Add one partition's observed hours to a table, its exposure times a rate.
+
+    Parameters
+    ----------
+    series, exposures
+        As `observed_in` takes them.
+    rate : float
+    week, hour_of_week : int32, int16 arrays, shape (hours,)
+    counts, exposure : float64 arrays, shape (weeks, 168), added to
+    """
     for i in range(len(series)):
         e = exposures[i // 24]
         if series[i] >= 0 and e > 0.0:
@@ -97,9 +117,9 @@ def add_partitions(
     begin, usable : int64 arrays, shape (clocks,)
         The tables' week that is a clock's first, and 1 where a clock has any hours.
     counts, expected : float64 arrays, shape (tables, weeks, 168)
-        What was counted, and what would be if all of a partition's hours were alike.
+        Counts, and the counts expected if all hours of a partition had its mean rate.
     exposed, partitions, squares : float64 arrays, shape (tables,)
-        The sum of exposure, how many were added, and the sum of squares of their counts' sums.
+        Sum of exposure, number of partitions, and sum of squares of their sums of counts.
     """
     for i in range(len(placed.clock)):
         clock = placed.clock[i]
@@ -137,7 +157,7 @@ class Sum:
         Name of the sum of all that it is part of.
     first_monday : int
     counts, exposure : float64 arrays, shape (weeks, 168)
-        Exposure follows who is observed in a cell by their rates, as above; 0 without counts.
+        Exposure weighted by the rates of the partitions observed, as above; 0 without counts.
     events : set of (int, int, int)
         Local Monday, hour of week and effect of each event that acts on any of its partitions.
     partitions : int
@@ -189,7 +209,7 @@ class Sums:
         self._summed = free if len(free) > 1 else [""]
         """Columns whose parents are summed here; the sum of all is that of the first's."""
         self._slots: dict[str, int] = {}
-        """Which table each parent has."""
+        """Number of each parent's table."""
         self._column: list[str] = []
         self._top: list[str] = []
         self._events: list[set[tuple[int, int, int]]] = []
@@ -232,7 +252,7 @@ class Sums:
         self._add_events(placed, slots)
 
     def _slots_of(self, names: Mapping[str, Sequence[str]], column: str) -> list[int]:
-        """Return each partition's table of one column; new parents get one."""
+        """Return each partition's table of one column; new parents get a new one."""
         found = []
         for name, top in zip(names[column], names[""], strict=True):
             slot = self._slots.setdefault(name, len(self._slots))
@@ -244,14 +264,14 @@ class Sums:
         return found
 
     def _reach(self, first_monday: int, end_monday: int) -> None:
-        """Make room in all tables for the weeks between two Mondays, and for new parents."""
+        """Extend all tables to the weeks between two Mondays, and to new parents."""
         tables, weeks = self._counts.shape[:2]
         if weeks == 0:
             self._first_monday = first_monday
         before = max((self._first_monday - first_monday) // 7, 0)
         after = max((end_monday - self._first_monday) // 7 - weeks, 0)
         more = 0
-        if len(self._column) > tables:  # and room for some of those that later blocks bring
+        if len(self._column) > tables:  # and some more, for those of later blocks
             more = max(len(self._column), tables + tables // 2) - tables
         if before or after or more:
             pad = ((0, more), (before, after), (0, 0))
@@ -262,7 +282,7 @@ class Sums:
             self._first_monday -= 7 * before
 
     def _add_events(self, placed: Placed, slots: NDArray[np.int64]) -> None:
-        """Note which cells of each parent have an event, once for every like partition."""
+        """Keep which cells of each parent have an event, once for all partitions alike."""
         members = np.stack([placed.events, placed.clock])
         like = np.concatenate([np.vstack([row, members]) for row in slots], axis=1)
         for slot, events, clock in np.unique(like, axis=1).T.tolist():

@@ -1,4 +1,4 @@
-"""What the sections of a plan share: intervals of counted shares, counts and currencies."""
+"""Intervals of shares counted on some households, and how intervals are written."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from daypart.charts.quantities import is_number
-from daypart.report.sources import Sources
 
 _Z_80 = 1.2815515655446004
+
+
+def eighty(interval: str) -> str:
+    """Write an 80 % interval as the detail of a figure; a suppressed one stays `suppressed`."""
+    return interval if "suppressed" in interval else f"80 % interval {interval}"
 
 
 def even_interval(plan: Mapping[str, Any]) -> tuple[float, float]:
@@ -22,6 +26,17 @@ def even_interval(plan: Mapping[str, Any]) -> tuple[float, float]:
 
 def share_interval_80(percent: float, households: Any) -> tuple[float, float]:
     """Return Wilson's 80 % interval of a percentage counted on some households.
+
+    Parameters
+    ----------
+    percent : float
+    households : int or other
+        The number of households; without a number the interval has no width.
+
+    Returns
+    -------
+    low, high : float
+        Percent.
 
     References
     ----------
@@ -38,8 +53,3 @@ def share_interval_80(percent: float, households: Any) -> tuple[float, float]:
     middle = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     return max(0.0, 100 * (middle - half)), min(100.0, 100 * (middle + half))
-
-
-def currency_name(sources: Sources, plan: Mapping[str, Any]) -> str:
-    """Return the currency as an axis or a column calls it."""
-    return sources.currency.sign.strip() or str(plan.get("currency", ""))

@@ -1,4 +1,4 @@
-"""The chart of a held-back week: the forecast of one partition against what came."""
+"""The chart of a held-out week: the forecast of one partition, and its counts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -14,32 +14,37 @@ import pyarrow.parquet as pq
 
 from daypart.charts.forecast import forecast_fan
 from daypart.charts.quantities import EXPECTED_HOUSEHOLDS, PERCENT
-from daypart.report.content import Panel, as_download
-from daypart.report.observations import counted_hours
+from daypart.engine.results.parts import read_rows
+from daypart.errors import DaypartError
+from daypart.models.protocol import Forecast, Window
+from daypart.report.content import ChartPanel, as_download
+from daypart.report.sections.counts import counted_hours
 from daypart.report.sources import Sources
+from daypart.runs.forecasts.fitted_run import FittedRun
 from daypart.series.local_time import datetime_to_hour, hour_to_datetime
 from daypart.storage.location import file_name_of
 from daypart.storage.tables import read_table
-
-if TYPE_CHECKING:
-    from daypart.models.protocol import Forecast
-    from daypart.runs.forecasts.fitted_run import FittedRun
 
 _LEVELS = (50, 80, 95)
 _PROBABILITIES = [p for level in _LEVELS for p in (0.5 - level / 200, 0.5 + level / 200)]
 _HOURS_DRAWN = 7 * 24
 
 
-def held_back_panel(sources: Sources, scores: Mapping[str, Any]) -> Panel | None:
-    """Draw the first held-back week of the partition with the largest audience.
+def held_out_week(sources: Sources, scores: Mapping[str, Any]) -> ChartPanel | None:
+    """Draw the first held-out week of the partition with the largest audience.
 
-    The forecast is worked out from the posterior that the backtest kept; None where it kept
-    none.
+    Parameters
+    ----------
+    sources : Sources
+        With a backtest.
+    scores : mapping
+        Its `backtest.json`.
+
+    Returns
+    -------
+    ChartPanel or None
+        The forecast is computed from the posterior in the backtest's run; None without one.
     """
-    from daypart.engine.results.parts import read_rows
-    from daypart.models.protocol import Window
-    from daypart.runs.forecasts.fitted_run import FittedRun
-
     assert sources.backtest is not None
     folder = sources.backtest / file_name_of(scores["models"][0])
     if not (folder / "run.json").is_file():
@@ -60,7 +65,7 @@ def held_back_panel(sources: Sources, scores: Mapping[str, Any]) -> Panel | None
         counted_hours(sources.store, key, first, first + _HOURS_DRAWN),
         _truth(sources.truth, key, first),
     )
-    return _panel(_name_of(sources, key), zone, points)
+    return _panel(sources.series_name(key), zone, points)
 
 
 def _largest_partition(backtest: Path, model: str, fitted: FittedRun) -> int | None:
@@ -81,8 +86,6 @@ def _truth(file: Path | None, key: Mapping[str, str], first: int) -> dict[int, f
     """Read the simulation's expected households of one partition, by UTC hour."""
     if file is None:
         return {}
-    from daypart.errors import DaypartError
-
     try:
         table = pq.read_table(
             file,
@@ -129,35 +132,28 @@ def _points(
     return points
 
 
-def _name_of(sources: Sources, key: Mapping[str, str]) -> str:
-    return ", ".join(
-        sources.market_name(value) if name == "market" else value for name, value in key.items()
-    )
-
-
-def _panel(name: str, zone: ZoneInfo, points: list[dict[str, Any]]) -> Panel:
+def _panel(name: str, zone: ZoneInfo, points: list[dict[str, Any]]) -> ChartPanel:
     counted = [point for point in points if "observed" in point]
     inside = [p for p in counted if p["lo_80"] <= p["observed"] <= p["hi_80"]]
     share = PERCENT.text(100 * len(inside) / len(counted)) if counted else "not known"
     insight = (
-        f"{name}: the 80 % band, made without this week, held {len(inside)} of {len(counted)} "
-        f"hours ({share})"
+        f"{name}: the 80 % interval, fitted without this week, contained {len(inside)} of "
+        f"{len(counted)} hours ({share})"
     )
     known = [point for point in points if "truth" in point]
     if known:
-        off = float(np.mean([abs(p["forecast"] - p["truth"]) for p in known]))
+        error = float(np.mean([abs(p["forecast"] - p["truth"]) for p in known]))
         insight += (
-            f"; its mean is {EXPECTED_HOUSEHOLDS.text(off)} off the simulation's truth on average"
+            "; its mean has an average error of "
+            f"{EXPECTED_HOUSEHOLDS.text(error)} against the simulation's truth"
         )
-    return Panel(
-        "held-back",
-        "A held-back week against its forecast",
+    return ChartPanel(
+        "held-out-week",
+        "A held-out week and its forecast",
         insight + ".",
         "The partition with the largest audience, hour by hour: dark line counted, blue line "
-        "forecast, bands its intervals"
-        + (
-            ", dashed line the expected households that the simulation drew from." if known else "."
-        ),
+        "forecast, shaded areas its intervals"
+        + (", dashed line the expected households of the simulation." if known else "."),
         partial(
             forecast_fan,
             points,
@@ -166,6 +162,6 @@ def _panel(name: str, zone: ZoneInfo, points: list[dict[str, Any]]) -> Panel:
             time_title=f"hour ({zone.key})",
             time_format="%a %-d %b",
         ),
-        as_download("held_back_week.csv", points),
+        as_download("held_out_week.csv", points),
         wide=True,
     )

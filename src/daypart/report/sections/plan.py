@@ -1,4 +1,4 @@
-"""The sections of a campaign plan: its outcome and certificate, and its lines."""
+"""The sections of the plan: its outcome and certificate, and its lines."""
 
 from __future__ import annotations
 
@@ -16,83 +16,81 @@ from daypart.charts.quantities import (
     POINTS,
     is_number,
 )
-from daypart.report.content import Definition, Figure, Section, Table, as_download, segment_name
-from daypart.report.plan_figures import currency_name, even_interval
+from daypart.report.content import Figure, Section, Table, as_download
+from daypart.report.sections.intervals import eighty, even_interval
 from daypart.report.sources import Sources
 from daypart.wording import counted
 
 _LINES_SHOWN = 12
-_TOLD = 1e-4
-"""The least part of the gap that is worth a sentence."""
+_MENTIONED = 1e-4
+"""The smallest part of the gap that gets a sentence."""
 _STATUS = {
     "optimal": "Optimal: no plan within the brief's limits is better by more than the gap.",
     "feasible": "Feasible: it keeps all limits; the best possible plan may be better by the gap.",
-    "evaluated": "Evaluated: a given schedule, held against the best possible plan.",
+    "evaluated": "Evaluated: a given schedule, compared with the best possible plan.",
 }
 
 
-def plan_section(sources: Sources, plan: Mapping[str, Any]) -> Section:
-    """Tell the plan, its certificate and the change against an even split."""
+def plan_section(sources: Sources) -> Section | None:
+    """Show the plan, its certificate and the change against an even split."""
+    plan = sources.plan
+    if plan is None:
+        return None
     sentences = [_STATUS.get(str(plan["status"]), f"Status: {plan['status']}.")]
     limits = [str(row.get("limit")) for row in plan.get("limited_by") or []]
     if limits:
-        sentences.append(f"What limits it: {', '.join(limits)}.")
+        sentences.append(f"Limited by: {', '.join(limits)}.")
     envelope = plan.get("envelope_gap") or 0.0
-    if envelope >= _TOLD:
+    if envelope >= _MENTIONED:
         sentences.append(
             f"{GAP.text(100 * envelope)} of the gap is the bound's envelope of reach k+, "
             "not the plan."
         )
     if plan.get("broken"):
-        sentences.append(f"It breaks: {'; '.join(map(str, plan['broken']))}.")
+        sentences.append(f"Limits that it breaks: {'; '.join(map(str, plan['broken']))}.")
     campaign, segment = plan.get("campaign") or "a campaign", plan.get("segment", "all")
     return Section(
         "plan",
-        f"The plan: {campaign} for {segment_name(str(segment))}",
+        f"The plan: {campaign} for {_segment_name(str(segment))}",
         sentences=sentences,
         figures=[_outcome(plan), _certificate(sources, plan), *_even_split(sources, plan)],
     )
 
 
+def _segment_name(segment: str) -> str:
+    """Return a segment's name for a sentence."""
+    return "all households" if segment == "all" else segment
+
+
 def _outcome(plan: Mapping[str, Any]) -> list[Figure]:
-    row = []
-    for k, reach in plan["reach"].items():
-        row.append(
+    grp, seen = plan.get("grp") or {}, plan.get("impressions") or {}
+    return [
+        *(
             Figure(
                 f"Reach {k}",
                 PERCENT.text(reach.get("percent")),
-                _eighty(PERCENT.interval(reach.get("lo_80"), reach.get("hi_80"))),
+                eighty(PERCENT.interval(reach.get("lo_80"), reach.get("hi_80"))),
             )
-        )
-    grp, seen = plan.get("grp") or {}, plan.get("impressions") or {}
-    row.append(
+            for k, reach in plan["reach"].items()
+        ),
         Figure(
             "GRP",
             GRP.number(grp.get("mean")),
-            _eighty(f"{GRP.number(grp.get('lo_80'))} to {GRP.number(grp.get('hi_80'))} points"),
-        )
-    )
-    row.append(
+            eighty(f"{GRP.number(grp.get('lo_80'))} to {GRP.number(grp.get('hi_80'))} points"),
+        ),
         Figure(
             "Impressions (households)",
             HOUSEHOLDS.number(seen.get("mean")),
-            _eighty(
+            eighty(
                 f"{HOUSEHOLDS.number(seen.get('lo_80'))} to {HOUSEHOLDS.number(seen.get('hi_80'))}"
             ),
-        )
-    )
-    row.append(
+        ),
         Figure(
             "Average frequency",
             FREQUENCY.number(plan.get("average_frequency")),
             _frequency_range(plan),
-        )
-    )
-    return row
-
-
-def _eighty(interval: str) -> str:
-    return interval if "suppressed" in interval else f"80 % interval {interval}"
+        ),
+    ]
 
 
 def _frequency_range(plan: Mapping[str, Any]) -> str:
@@ -107,14 +105,14 @@ def _frequency_range(plan: Mapping[str, Any]) -> str:
     if reach_lo * reached <= 0:
         return "exposures of a household reached"
     lo, hi = seen_lo / (reach_hi * reached), seen_hi / (reach_lo * reached)
-    return f"exposures; within {FREQUENCY.number(lo)} to {FREQUENCY.number(hi)}"
+    return f"exposures; between {FREQUENCY.number(lo)} and {FREQUENCY.number(hi)}"
 
 
 def _certificate(sources: Sources, plan: Mapping[str, Any]) -> list[Figure]:
     gap = plan.get("gap")
     objective, bound = _in_unit(sources, plan, "objective"), _in_unit(sources, plan, "bound")
     sampling = plan.get("sampling_gap")
-    asked = plan.get("asked")
+    budget = plan.get("asked")
     return [
         Figure("Status", str(plan["status"])),
         Figure(
@@ -130,12 +128,14 @@ def _certificate(sources: Sources, plan: Mapping[str, Any]) -> list[Figure]:
         Figure(
             "Spent",
             sources.currency.text(plan.get("spent")),
-            f"of {sources.currency.text(asked)} asked" if asked is not None else "no budget asked",
+            "no budget given"
+            if budget is None
+            else f"of a budget of {sources.currency.text(budget)}",
         ),
         Figure(
             "Sampling gap",
             PERCENT.text(None if sampling is None else 100 * sampling),
-            "of the reach is owed to the sample",
+            "of the reach is due to the sample",
         ),
     ]
 
@@ -161,12 +161,12 @@ def _even_split(sources: Sources, plan: Mapping[str, Any]) -> list[list[Figure]]
             Figure(
                 "Change against an even split",
                 f"{POINTS.change(change)} of reach 1+",
-                f"80 % interval {POINTS.interval(change - width, change + width)}, or narrower",
+                f"{eighty(POINTS.interval(change - width, change + width))}, or narrower",
             ),
             Figure(
                 "Reach 1+ of the even split",
                 PERCENT.text(even["reach_percent"]),
-                f"80 % interval {PERCENT.interval(lo, hi)}",
+                eighty(PERCENT.interval(lo, hi)),
             ),
             Figure(
                 "Spent by the even split",
@@ -177,10 +177,14 @@ def _even_split(sources: Sources, plan: Mapping[str, Any]) -> list[list[Figure]]
     ]
 
 
-def lines_section(sources: Sources, plan: Mapping[str, Any]) -> Section:
-    """Show the dearest lines of the plan, with all of them as CSV."""
-    lines = plan["lines"]
-    dearest = sorted(lines, key=lambda line: (-line["cost"], str(line["week"])))[:_LINES_SHOWN]
+def lines_section(sources: Sources) -> Section | None:
+    """Show the most expensive lines of the plan, with all of them as CSV."""
+    if sources.plan is None:
+        return None
+    lines = sources.plan["lines"]
+    most_expensive = sorted(lines, key=lambda line: (-line["cost"], str(line["week"])))[
+        :_LINES_SHOWN
+    ]
     rows = [
         [
             str(line.get("market_name") or line["market"]),
@@ -192,11 +196,17 @@ def lines_section(sources: Sources, plan: Mapping[str, Any]) -> Section:
             GRP.number(line["grp"]),
             HOUSEHOLDS.number(line["impressions"]),
         ]
-        for line in dearest
+        for line in most_expensive
     ]
-    money = currency_name(sources, plan)
-    columns = ["Market", "Network", "Daypart", "Week of", "Spots", f"Cost ({money})"]
-    columns += ["GRP (points)", "Impressions (hh)"]
+    columns = [
+        "Market",
+        "Network",
+        "Daypart",
+        "Week of",
+        "Spots",
+        f"Cost ({sources.currency_name})",
+    ]
+    columns += ["GRP (points)", "Impressions (households)"]
     full = [
         {
             **line,
@@ -206,13 +216,8 @@ def lines_section(sources: Sources, plan: Mapping[str, Any]) -> Section:
         }
         for line in lines
     ]
-    caption = f"The {len(rows)} dearest of {counted(len(lines), 'line')}; the CSV has all."
+    caption = f"The {len(rows)} most expensive of {counted(len(lines), 'line')}; the CSV has all."
     table = Table(
         caption, columns, rows, frozenset({4, 5, 6, 7}), as_download("plan_lines.csv", full)
     )
     return Section("lines", "Plan lines", tables=[table])
-
-
-def plan_definitions(plan: Mapping[str, Any]) -> list[Definition]:
-    """Return the plan's own words."""
-    return [Definition(str(k), str(v)) for k, v in (plan.get("definitions") or {}).items()]

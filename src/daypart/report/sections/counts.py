@@ -1,15 +1,15 @@
-"""What was counted: totals of a store's partitions over the hours or days before a forecast."""
+"""Counts of a store's partitions in total, by hour or by day."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
 
 from daypart.series.block import MISSING, SeriesBlock
-from daypart.series.local_time import hour_to_datetime, local_hours
+from daypart.series.local_time import local_hours
 from daypart.series.store import SeriesStore
 
 _EPOCH = date(1970, 1, 1)
@@ -25,10 +25,15 @@ def counted_hours(
     folder : Path
         Of a store.
     where : mapping of str to str
-        Values of key columns; overlapping key columns (segments) that are not named are held at
-        the value that stands for all.
+        Values of key columns; an overlapping key column (segment) that is not named has its value
+        for all.
     first_hour, last_hour : int
-        The hours wanted, the last one not included.
+        Hours since 1970, UTC; the last one is not included.
+
+    Returns
+    -------
+    dict of int to int
+        Total count by hour.
     """
     totals: dict[int, int] = {}
     for block in _blocks(folder, where):
@@ -47,7 +52,20 @@ def counted_hours(
 def counted_days(
     folder: Path, where: Mapping[str, str], first_day: date, last_day: date
 ) -> dict[date, int]:
-    """Add up the counts of some partitions over whole local days, the last one not included."""
+    """Add up the counts of some partitions over whole local days.
+
+    Parameters
+    ----------
+    folder, where
+        As in `counted_hours`.
+    first_day, last_day : date
+        Local days; the last one is not included.
+
+    Returns
+    -------
+    dict of date to int
+        Total count by day.
+    """
     first, last = (first_day - _EPOCH).days, (last_day - _EPOCH).days
     totals = np.zeros(max(0, last - first), np.int64)
     hours = np.zeros(len(totals), np.int64)
@@ -65,24 +83,19 @@ def counted_days(
     return {first_day + timedelta(days=int(d)): int(totals[d]) for d in np.flatnonzero(whole)}
 
 
-def instant(hour: int) -> datetime:
-    """Return the instant at which an hour starts."""
-    return hour_to_datetime(hour)
-
-
 def _blocks(folder: Path, where: Mapping[str, str]) -> Iterator[SeriesBlock]:
     store = SeriesStore.open(folder)
-    held = {**{k: v for k, v in store.overlapping.items() if k not in where}, **where}
+    values = {**{k: v for k, v in store.overlapping.items() if k not in where}, **where}
     region_column = store.key[0]
     for region in store.regions:
-        if held.get(region_column, region) != region:
+        if values.get(region_column, region) != region:
             continue
         keys = store.read_keys(region)
-        columns = {name: keys.column(name).to_pylist() for name in held}
+        columns = {name: keys.column(name).to_pylist() for name in values}
         wanted = [
             row
             for row in range(len(keys))
-            if all(columns[name][row] == value for name, value in held.items())
+            if all(columns[name][row] == value for name, value in values.items())
         ]
         if wanted:
             yield store.read_region(region, wanted)

@@ -1,4 +1,4 @@
-"""The section on where the money goes: what more would buy, markets, weeks and frequency."""
+"""The section on spending: reach by budget, networks, markets, weeks and frequency."""
 
 from __future__ import annotations
 
@@ -6,32 +6,41 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from daypart.charts.campaign import by_market, frequency_distribution, reach_curve, spots_by_week
+from daypart.charts.campaign import (
+    added_reach,
+    by_market,
+    frequency_distribution,
+    reach_curve,
+    spots_by_week,
+)
 from daypart.charts.quantities import COUNT, HOUSEHOLDS, PERCENT, POINTS, is_number
-from daypart.report.content import Panel, Section, as_download
-from daypart.report.plan_figures import currency_name, even_interval, share_interval_80
-from daypart.report.reached_sections import added_reach_panel
+from daypart.report.content import ChartPanel, Section, as_download
+from daypart.report.sections.intervals import even_interval, share_interval_80
 from daypart.report.sources import Sources
 from daypart.wording import counted
 
 _MOST_MARKETS = 20
 _MOST_NETWORKS = 16
+_MOST_NETWORKS_ADDED = 14
 
 
-def spending_section(sources: Sources, plan: Mapping[str, Any]) -> Section | None:
-    """Draw what more money would buy, the markets, the weeks, and how often households see it."""
-    panels = [
+def spending_section(sources: Sources) -> Section | None:
+    """Draw reach for each budget, and the networks, markets, weeks and frequency of the plan."""
+    plan = sources.plan
+    if plan is None:
+        return None
+    charts = [
         _reach_curve(sources, plan),
-        added_reach_panel(plan),
+        _added_reach(plan),
         _by_market(plan),
         _spots_by_week(plan),
         _frequency(plan),
     ]
-    drawn = [panel for panel in panels if panel is not None]
-    return Section("spending", "Where the money goes", panels=drawn) if drawn else None
+    drawn = [chart for chart in charts if chart is not None]
+    return Section("spending", "Where the money goes", charts=drawn) if drawn else None
 
 
-def _reach_curve(sources: Sources, plan: Mapping[str, Any]) -> Panel | None:
+def _reach_curve(sources: Sources, plan: Mapping[str, Any]) -> ChartPanel | None:
     rows = [
         _rounded(point, sources)
         for point in plan.get("reach_curve") or []
@@ -50,7 +59,7 @@ def _reach_curve(sources: Sources, plan: Mapping[str, Any]) -> Panel | None:
     more = next((row for row in rows if row["spent"] > here["spent"] * 1.001), None)
     spent = sources.currency.text(here["spent"])
     if more is None:
-        insight = f"{spent} reaches {PERCENT.text(here['reach'])}; more money can't be spent."
+        insight = f"{spent} reaches {PERCENT.text(here['reach'])}; no larger spend is possible."
     else:
         added = POINTS.change(more["reach"] - here["reach"])
         extra = sources.currency.text(more["spent"] - here["spent"])
@@ -58,13 +67,13 @@ def _reach_curve(sources: Sources, plan: Mapping[str, Any]) -> Panel | None:
             f"{spent} reaches {PERCENT.text(here['reach'])}; {extra} more would change that by "
             f"{added}, to {PERCENT.text(more['reach'])}."
         )
-    return Panel(
+    return ChartPanel(
         "reach-curve",
         "Reach for each budget",
         insight,
-        "Each point is the best plan for its spend; the band is its 80 % interval. The flatter "
-        "the curve, the less another sum adds.",
-        partial(reach_curve, rows, points, currency=currency_name(sources, plan)),
+        "Each point is the best plan for its spend; the shaded area is its 80 % interval. The "
+        "flatter the curve, the less more money adds.",
+        partial(reach_curve, rows, points, currency=sources.currency_name),
         as_download("reach_curve.csv", [*({"name": "Best plan", **r} for r in rows), *points]),
     )
 
@@ -78,7 +87,55 @@ def _rounded(point: Mapping[str, Any], sources: Sources) -> dict[str, Any]:
     }
 
 
-def _by_market(plan: Mapping[str, Any]) -> Panel | None:
+def _added_reach(plan: Mapping[str, Any]) -> ChartPanel | None:
+    """Draw the waterfall of incremental reach by network."""
+    found = [
+        row
+        for row in plan.get("by_network") or []
+        if row["spots"] > 0 and is_number(row.get("added_percent"))
+    ]
+    if not found:
+        return None
+    found.sort(key=lambda row: (-row["reach_percent"], str(row["name"])))
+    every, so_far = [], 0.0
+    for row in found:
+        end = so_far + row["added_percent"]
+        every.append(
+            {
+                "network": str(row["name"]),
+                "start": PERCENT.round(so_far),
+                "end": PERCENT.round(end),
+                "added": POINTS.round(row["added_percent"]),
+                "reach": PERCENT.round(row["reach_percent"]),
+                "lo_80": PERCENT.round(row["lo_80"]),
+                "hi_80": PERCENT.round(row["hi_80"]),
+                "lost_without": POINTS.round(row["incremental_percent"]),
+            }
+        )
+        so_far = end
+    drawn = every
+    if len(every) > _MOST_NETWORKS_ADDED:
+        drawn, rest = every[: _MOST_NETWORKS_ADDED - 1], every[_MOST_NETWORKS_ADDED - 1 :]
+        start, end = rest[0]["start"], rest[-1]["end"]
+        merged = {"network": f"{len(rest)} other networks", "start": start, "end": end}
+        none = dict.fromkeys(("reach", "lo_80", "hi_80"))
+        drawn = [*drawn, {**merged, "added": POINTS.round(end - start), **none}]
+    first = every[0]
+    largest_loss = max(every, key=lambda row: row["lost_without"])
+    return ChartPanel(
+        "added-reach",
+        "What each network adds",
+        f"{first['network']} alone reaches {PERCENT.text(first['reach'])}; "
+        f"{counted(len(every), 'network')} together {PERCENT.text(every[-1]['end'])}. Most would "
+        f"be lost without {largest_loss['network']}: {POINTS.text(largest_loss['lost_without'])}.",
+        "A bar is the reach that a network adds to those above it; the bars add up to reach 1+. "
+        "The dot is its reach alone, the line its 80 % interval.",
+        partial(added_reach, drawn),
+        as_download("added_reach.csv", every),
+    )
+
+
+def _by_market(plan: Mapping[str, Any]) -> ChartPanel | None:
     every = sorted(plan.get("by_market") or [], key=lambda row: -row["spend"])
     rows = []
     for row in every:
@@ -107,9 +164,9 @@ def _by_market(plan: Mapping[str, Any]) -> Panel | None:
         insight += f", {least['market']} {PERCENT.text(least['reach'])}"
     first = every[0]
     insight += f"; {PERCENT.text(first['share_percent'])} of the spend goes to {first['name']}."
-    rest = f" The {len(shown)} largest of {len(rows)} are drawn; the CSV has all."
+    rest = f" The chart shows the {len(shown)} largest of {len(rows)}; the CSV has all."
     hidden = len(every) - len(rows)
-    return Panel(
+    return ChartPanel(
         "by-market",
         "By market",
         insight,
@@ -122,7 +179,7 @@ def _by_market(plan: Mapping[str, Any]) -> Panel | None:
     )
 
 
-def _spots_by_week(plan: Mapping[str, Any]) -> Panel | None:
+def _spots_by_week(plan: Mapping[str, Any]) -> ChartPanel | None:
     lines = plan["lines"]
     if not lines:
         return None
@@ -148,7 +205,7 @@ def _spots_by_week(plan: Mapping[str, Any]) -> Panel | None:
     ]
     total = sum(of_network.values())
     top = ranked[0]
-    return Panel(
+    return ChartPanel(
         "spots-by-week",
         "Spots by week",
         f"{COUNT.number(total)} spots on {counted(len(ranked), 'network')} in "
@@ -156,13 +213,13 @@ def _spots_by_week(plan: Mapping[str, Any]) -> Panel | None:
         f"{COUNT.number(of_network[top])}.",
         "Each cell counts a network's spots in a broadcast week over all markets and dayparts; "
         "darker is more."
-        + (" The networks with the fewest spots are drawn as one row." if others else ""),
+        + (" The networks with the fewest spots share one row." if others else ""),
         partial(spots_by_week, rows),
         as_download("spots_by_week.csv", every),
     )
 
 
-def _frequency(plan: Mapping[str, Any]) -> Panel | None:
+def _frequency(plan: Mapping[str, Any]) -> ChartPanel | None:
     rows = []
     for row in plan.get("frequency_distribution") or []:
         if is_number(row.get("percent")):
@@ -186,7 +243,7 @@ def _frequency(plan: Mapping[str, Any]) -> Panel | None:
     )
     if top is not first:
         insight += f"; most, {PERCENT.text(top['percent'])}, see it {_times(top['exposures'])}"
-    return Panel(
+    return ChartPanel(
         "frequency",
         "How often households see it",
         insight + ".",

@@ -1,4 +1,4 @@
-"""The section on the weeks ahead: a forecast's fan after the weeks that were counted."""
+"""The section on the weeks ahead: a forecast after the weeks that were counted."""
 
 from __future__ import annotations
 
@@ -13,35 +13,36 @@ import pyarrow.compute as pc
 
 from daypart.charts.forecast import forecast_fan
 from daypart.charts.quantities import HOUSEHOLDS, PERCENT
-from daypart.report.content import Panel, Section, as_download
-from daypart.report.observations import counted_days, counted_hours
+from daypart.report.content import ChartPanel, Section, as_download
+from daypart.report.sections.counts import counted_days, counted_hours
 from daypart.report.sources import Sources
 from daypart.series.local_time import datetime_to_hour, hour_to_datetime
 from daypart.series.store import SeriesStore
+from daypart.wording import counted
 
 _HOURS_DRAWN = 14 * 24
 _NOT_KEYS = {"ds", "mean", "partitions", "without_forecast"}
 _LEVELS = (50, 80, 95)
 
 
-def forecast_section(sources: Sources, forecast: pa.Table) -> Section | None:
+def forecast_section(sources: Sources) -> Section | None:
     """Draw the forecast of the largest group of a file that `predict` wrote."""
+    forecast = sources.forecast
+    if forecast is None:
+        return None
     keys = [n for n in forecast.column_names if n not in _NOT_KEYS and n[:3] not in ("lo-", "hi-")]
     rows = _largest(forecast, keys)
     if not rows:
         return None
     where = _where(sources, {name: str(rows[0][name]) for name in keys})
     name = _name_of(sources, where)
-    panel = (
-        _by_hour(sources, rows, where, name)
-        if isinstance(rows[0]["ds"], datetime)
-        else _by_day(sources, rows, where, name)
-    )
-    return Section("forecast", "The weeks ahead", _warning(sources, where), panels=[panel])
+    draw = _by_hour if isinstance(rows[0]["ds"], datetime) else _by_day
+    chart = draw(sources, rows, where, name)
+    return Section("forecast", "The weeks ahead", _warning(sources, where), charts=[chart])
 
 
 def _warning(sources: Sources, where: Mapping[str, str]) -> list[str]:
-    """Say how often bands of such totals held what came, where the backtest tells."""
+    """Return the coverage of the intervals of such totals in the backtest, if it has one."""
     scores = sources.scores or {}
     keys = [name for name in where if where[name] != "all"]
     level = keys[0] if len(keys) == 1 else ("total" if not keys else "partition")
@@ -49,14 +50,11 @@ def _warning(sources: Sources, where: Mapping[str, str]) -> list[str]:
         covered = row.get("coverage_80")
         if (row["level"], row["model"]) == (level, scores["models"][0]) and covered is not None:
             held = PERCENT.text(100 * covered)
-            told = (
-                "too narrow"
-                if covered < 0.75
-                else ("too wide" if covered > 0.85 else "about as wide as they should be")
-            )
+            width = "too narrow" if covered < 0.75 else "about right"
+            width = "too wide" if covered > 0.85 else width
             return [
-                f"In the {scores['weeks']} held-back weeks, 80 % bands of such totals held {held} "
-                f"of the hours: they were {told}."
+                f"In {counted(scores['weeks'], 'held-out week')}, 80 % intervals of such totals "
+                f"contained {held} of the hours: they were {width}."
             ]
     return []
 
@@ -88,14 +86,12 @@ def _where(sources: Sources, found: dict[str, str]) -> dict[str, str]:
 def _name_of(sources: Sources, where: dict[str, str]) -> str:
     if not where:
         return "all markets" if sources.viewing else "all series"
-    return ", ".join(
-        sources.market_name(value) if name == "market" else value for name, value in where.items()
-    )
+    return sources.series_name(where)
 
 
 def _by_day(
     sources: Sources, rows: list[dict[str, Any]], where: dict[str, str], name: str
-) -> Panel:
+) -> ChartPanel:
     step = timedelta(days=7) if _step(rows) == timedelta(days=7) else timedelta(days=1)
     weekly = step.days == 7
     first: date = rows[0]["ds"]
@@ -119,14 +115,14 @@ def _step(rows: list[dict[str, Any]]) -> timedelta:
 
 def _by_hour(
     sources: Sources, rows: list[dict[str, Any]], where: dict[str, str], name: str
-) -> Panel:
+) -> ChartPanel:
     zone = _zone(sources, where)
     drawn = rows[:_HOURS_DRAWN]
     first = datetime_to_hour(drawn[0]["ds"])
     before = counted_hours(sources.store, where, first - 7 * 24, first)
     points = [_observed(_wall(hour_to_datetime(hour), zone), n) for hour, n in before.items()]
     points += [_forecast(_wall(row["ds"], zone), row) for row in drawn]
-    more = f" The first {len(drawn) // 24} of {len(rows) // 24} days are drawn."
+    more = f" The chart shows the first {len(drawn) // 24} of {len(rows) // 24} days."
     return _panel(
         name,
         points,
@@ -169,7 +165,7 @@ def _panel(
     time_format: str,
     period: str,
     note: str,
-) -> Panel:
+) -> ChartPanel:
     forecast = [point for point in points if "forecast" in point]
     observed = [point["observed"] for point in points if "observed" in point]
     mean = sum(point["forecast"] for point in forecast) / len(forecast)
@@ -191,12 +187,12 @@ def _panel(
             f"({level} % interval {HOUSEHOLDS.number(top[f'lo_{level}'])} to "
             f"{HOUSEHOLDS.number(top[f'hi_{level}'])})"
         )
-    return Panel(
+    return ChartPanel(
         "forecast-fan",
         f"Forecast: {name}",
         insight + ".",
         f"Dark line: in-tab households counted, each once per network and hour; blue line: the "
-        f"forecast's mean. A band of 80 % should hold four of five {period}s to come.{note}",
+        f"forecast's mean. An 80 % interval should contain four of five {period}s.{note}",
         partial(
             forecast_fan,
             points,

@@ -1,4 +1,4 @@
-"""The section on the model: how the fit went, and how well held-back weeks were forecast."""
+"""The section on the model: the health of the fit, and the scores of held-out weeks."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import Any
 
 from daypart.charts.forecast import coverage
 from daypart.charts.quantities import COUNT, PERCENT, SCORE, SECONDS
-from daypart.report.content import Figure, Panel, Section, Table, as_download
-from daypart.report.held_back import held_back_panel
+from daypart.report.content import ChartPanel, Figure, Section, Table, as_download
+from daypart.report.sections.held_out_week import held_out_week
 from daypart.report.sources import Sources
+from daypart.wording import counted
 
 _LEVELS = (50, 80, 95)
 
 
-def fit_section(sources: Sources) -> Section | None:
-    """Tell the fit's health and, where there is a backtest, how far to trust it."""
-    figures, panels, tables = [], [], []
+def model_section(sources: Sources) -> Section | None:
+    """Show the health of the fit and the scores of the backtest."""
+    figures, charts, tables = [], [], []
     sentences: list[str] = []
     if sources.status is not None:
         figures.append(_health(sources))
@@ -26,12 +27,12 @@ def fit_section(sources: Sources) -> Section | None:
             sentences.append(f"Failures: {kinds}.")
     if sources.scores is not None:
         figures.append(_scores(sources.scores))
-        held_back = held_back_panel(sources, sources.scores)
-        panels = [panel for panel in (held_back, _coverage(sources.scores)) if panel is not None]
+        found = (held_out_week(sources, sources.scores), _coverage(sources.scores))
+        charts = [chart for chart in found if chart is not None]
         tables.append(_levels_table(sources.scores))
     if not figures:
         return None
-    return Section("fit", "How far to trust the model", sentences, figures, panels, tables)
+    return Section("fit", "Accuracy of the model", sentences, figures, charts, tables)
 
 
 def _health(sources: Sources) -> list[Figure]:
@@ -41,10 +42,10 @@ def _health(sources: Sources) -> list[Figure]:
     return [
         Figure("Model", status.model, f"{COUNT.number(status.partitions)} partitions"),
         Figure("Fitted", COUNT.number(status.ok), f"{PERCENT.text(share)} of all"),
-        Figure("Failed", COUNT.number(status.failed), "each has a row with its reason"),
+        Figure("Failed", COUNT.number(status.failed), "the reason is in each row"),
         Figure("Skipped", COUNT.number(status.skipped), "too little data"),
         Figure("Not fitted yet", COUNT.number(status.missing), "run the same command again"),
-        Figure("Time of all fits", SECONDS.text(status.fit_seconds), "of processors together"),
+        Figure("Time of all fits", SECONDS.text(status.fit_seconds), "core-seconds in total"),
     ]
 
 
@@ -55,7 +56,7 @@ def _scores(scores: Mapping[str, Any]) -> list[Figure]:
         Figure(
             f"CRPS of {model}",
             f"{SCORE.number(own.get('crps'))} households",
-            f"per partition and hour over {scores['weeks']} held-back weeks",
+            f"per partition and hour over {counted(scores['weeks'], 'held-out week')}",
         )
     ]
     row += [
@@ -69,9 +70,9 @@ def _scores(scores: Mapping[str, Any]) -> list[Figure]:
     covered = own.get("coverage_80")
     row.append(
         Figure(
-            "Held by 80 % intervals",
+            "Coverage of 80 % intervals",
             PERCENT.text(None if covered is None else 100 * covered),
-            "of held-back hours, all partitions",
+            "of held-out hours, all partitions",
         )
     )
     return row
@@ -95,7 +96,7 @@ def _level(scores: Mapping[str, Any], level: str, model: str) -> Mapping[str, An
     return {}
 
 
-def _coverage(scores: Mapping[str, Any]) -> Panel | None:
+def _coverage(scores: Mapping[str, Any]) -> ChartPanel | None:
     model = scores["models"][0]
     rows = [
         {
@@ -111,23 +112,23 @@ def _coverage(scores: Mapping[str, Any]) -> Panel | None:
     if not rows:
         return None
     own = {row["level"]: row["covered"] for row in rows if row["series"] == rows[0]["series"]}
-    held = ", ".join(f"{level} % held {PERCENT.text(own[level])}" for level in own)
-    insight = f"Intervals of single partitions: {held}."
+    found = ", ".join(f"{level} % contain {PERCENT.text(own[level])}" for level in own)
+    insight = f"Intervals of single partitions: {found} of the hours."
     worst = max(rows, key=lambda row: abs(row["covered"] - row["level"]))
     if worst["series"] != rows[0]["series"]:
         insight += (
-            f" Furthest off: {worst['series']}, where {worst['level']} % held "
+            f" Largest error: {worst['series']}, where {worst['level']} % contain "
             f"{PERCENT.text(worst['covered'])}."
         )
     if len(scores["models"]) > 1:
         other = scores["models"][1]
-        insight += f" In CRPS of single partitions {_skill(scores, other)} than {other}."
-    return Panel(
+        insight += f" CRPS of single partitions: {_skill(scores, other)} than {other}."
+    return ChartPanel(
         "coverage",
-        "Do intervals hold what they say?",
+        "Coverage of the intervals",
         insight,
-        "On the dashed line, intervals hold as many held-back hours as they say; below it they "
-        "are too narrow, above it too wide. A count that a band ends in counts by its share.",
+        "On the dashed line, intervals contain as many held-out hours as their level; below it "
+        "they are too narrow, above it too wide. A count at the end of an interval counts in part.",
         partial(coverage, rows),
         as_download("coverage.csv", rows),
         wide=True,
@@ -153,15 +154,15 @@ def _levels_table(scores: Mapping[str, Any]) -> Table:
             "crps": SCORE.number(row.get("crps")),
             "wape": PERCENT.number(None if wape is None else 100 * wape),
         } | {
-            f"held_{level}": PERCENT.number(None if share is None else 100 * share)
+            f"coverage_{level}": PERCENT.number(None if share is None else 100 * share)
             for level, share in zip(_LEVELS, covered, strict=True)
         }
         rows.append(list(cells.values()))
         full.append(cells)
     columns = ["Forecast of", "Model", "CRPS (households)", "WAPE (%)"]
-    columns += [f"Held by {level} % (%)" for level in _LEVELS]
+    columns += [f"Inside {level} % (%)" for level in _LEVELS]
     return Table(
-        f"{scores['weeks']} weeks held back from {scores['first_hour'][:10]}: "
+        f"{counted(scores['weeks'], 'week')} held out from {scores['first_hour'][:10]}: "
         f"{COUNT.number(scores['partitions'])} partitions, "
         f"{COUNT.number(scores['not_scored'])} not scored.",
         columns,

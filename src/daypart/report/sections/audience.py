@@ -6,31 +6,34 @@ from functools import partial
 
 from daypart.charts.audience import DAYS, hour_of_week, network_index
 from daypart.charts.quantities import INDEX, PERCENT, RATING
-from daypart.report.content import Panel, Section, as_download
-from daypart.report.sources import Insights, Sources, number_of
+from daypart.report.content import ChartPanel, Section, as_download
+from daypart.report.sources import InsightTables, Sources, number_of
 
 _MOST_NETWORKS = 16
 _EVERYONE = "all"
 _ANY = "any"
 
 
-def audience_section(sources: Sources, insights: Insights) -> Section | None:
+def audience_section(sources: Sources) -> Section | None:
     """Draw the hours of the week and the networks that a segment prefers."""
-    panels = [_hour_of_week(insights), _network_index(sources, insights)]
-    drawn = [panel for panel in panels if panel is not None]
+    insights = sources.insights
+    if insights is None:
+        return None
+    charts = [_hour_of_week(insights), _network_index(sources, insights)]
+    drawn = [chart for chart in charts if chart is not None]
     record = insights.record
     sentence = (
         f"Unit: {record.get('unit', 'households')}; "
         f"viewing window: {record.get('window', 'live')}; "
         f"crediting: {record.get('crediting', 'as recorded in the store')}. "
         f"{record.get('suppressed_cells', 0):,} cells on fewer than "
-        f"{record.get('min_households', 50)} in-tab households, or that could be told from them, "
-        "are suppressed."
+        f"{record.get('min_households', 50)} in-tab households, or that could be derived from "
+        "others, are suppressed."
     )
-    return Section("audience", "The audience", [sentence], panels=drawn) if drawn else None
+    return Section("audience", "The audience", [sentence], charts=drawn) if drawn else None
 
 
-def _hour_of_week(insights: Insights) -> Panel | None:
+def _hour_of_week(insights: InsightTables) -> ChartPanel | None:
     rows = []
     for row in insights.heat_map:
         rating = number_of(row["rating"])
@@ -43,20 +46,20 @@ def _hour_of_week(insights: Insights) -> Panel | None:
     rows.sort(key=lambda row: (DAYS.index(row["day"]) if row["day"] in DAYS else 7, row["hour"]))
     top = max(rows, key=lambda row: row["rating"])
     low = min(rows, key=lambda row: row["rating"])
-    return Panel(
+    return ChartPanel(
         "hour-of-week",
         "Television over the week",
         f"Most households watch on {top['day']} from {top['hour']}:00, "
         f"{PERCENT.text(top['rating'])} of them; fewest on {low['day']} from {low['hour']}:00, "
         f"{PERCENT.text(low['rating'])}.",
-        "Each cell is an hour of the week in the markets' local time; its colour is HUT, the part "
-        "of all households that use television in the average minute.",
+        "Each cell is an hour of the week in the markets' local time; its colour is HUT, the "
+        "share of all households that use television in the average minute.",
         partial(hour_of_week, rows, title="HUT (% of households)"),
         as_download("hour_of_week.csv", rows),
     )
 
 
-def _network_index(sources: Sources, insights: Insights) -> Panel | None:
+def _network_index(sources: Sources, insights: InsightTables) -> ChartPanel | None:
     segment = _segment_to_show(sources, insights)
     rows = []
     for row in insights.top_networks:
@@ -78,22 +81,24 @@ def _network_index(sources: Sources, insights: Insights) -> Panel | None:
     rows.sort(key=lambda row: (-row["index"], row["network"]))
     shown = rows[:_MOST_NETWORKS]
     top = rows[0]
-    return Panel(
+    return ChartPanel(
         "network-index",
         f"Networks by index: {segment}",
-        f"{top['network']} draws {segment} most against all households: index "
+        f"{top['network']} has the highest index among {segment} against all households: "
         f"{INDEX.number(top['index'])}, at a rating of {RATING.text(top['rating'])}.",
         "100 is par: the rating in the segment equals that of all households. The bar is the "
         "index's 80 % interval."
         + (
-            f" The highest {len(shown)} of {len(rows)} are drawn." if len(shown) < len(rows) else ""
+            f" The chart shows the highest {len(shown)} of {len(rows)}."
+            if len(shown) < len(rows)
+            else ""
         ),
         partial(network_index, shown),
         as_download("network_index.csv", [{"segment": segment, **row} for row in rows]),
     )
 
 
-def _segment_to_show(sources: Sources, insights: Insights) -> str:
+def _segment_to_show(sources: Sources, insights: InsightTables) -> str:
     """Choose the plan's target, or the first segment that is not everyone."""
     known = list(dict.fromkeys(row["segment"] for row in insights.top_networks))
     target = str((sources.plan or {}).get("segment", _EVERYONE))

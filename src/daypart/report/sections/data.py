@@ -1,4 +1,4 @@
-"""The sections on the data: what was read and set aside, the rules in force, and the words."""
+"""The section on the data: the rows read and set aside, and the rules in force."""
 
 from __future__ import annotations
 
@@ -6,26 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from daypart.charts.quantities import COUNT, PERCENT, shares_of_100
-from daypart.report.content import Definition, Figure, Section, Table, as_download
-from daypart.report.plan_sections import plan_definitions
+from daypart.report.content import Figure, Section, Table, as_download
 from daypart.report.sources import Sources
-
-_DEFINITIONS = (
-    Definition("In-tab household", "A household whose viewing was measured on that day."),
-    Definition(
-        "Partition", "One series with one model: a market, a network and a segment of households."
-    ),
-    Definition(
-        "Interval", "80 % unless it says otherwise: it should hold the figure four times of five."
-    ),
-    Definition(
-        "CRPS",
-        "Continuous ranked probability score: how far a forecast distribution lies from what "
-        "came, in households; lower is better.",
-    ),
-    Definition("WAPE", "Absolute errors of the forecast mean over what was counted, in percent."),
-    Definition("Held back", "Hours that a model was not shown, and that it then forecast."),
-)
 
 
 def data_section(sources: Sources) -> Section:
@@ -73,17 +55,14 @@ def _account(rows: Mapping[str, Any]) -> Table:
         for (label, count), share in zip(parts, shares, strict=True)
     ]
     table.append(["Read", COUNT.number(rows["read"]), PERCENT.number(sum(shares))])
-    told = (
-        "every row is accounted for"
-        if counted == rows["read"]
-        else (f"{COUNT.number(rows['read'] - counted)} rows are not accounted for")
-    )
+    missing = f"{COUNT.number(rows['read'] - counted)} rows are not accounted for"
+    account = "every row is accounted for" if counted == rows["read"] else missing
     full = [
         {"rows": label, "count": count, "share_percent": share}
         for (label, count), share in zip(parts, shares, strict=True)
     ]
     return Table(
-        f"{COUNT.number(rows['read'])} rows read: {told}.",
+        f"{COUNT.number(rows['read'])} rows read: {account}.",
         ["Rows of events", "Count", "Share (%)"],
         table,
         frozenset({1, 2}),
@@ -108,20 +87,3 @@ def _word(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     return str(value).replace("_", " ")
-
-
-def definitions_section(sources: Sources) -> Section:
-    """Define the words of the report, each once."""
-    found: dict[str, Definition] = {}
-    insights = sources.insights.record.get("definitions") if sources.insights else None
-    every = [
-        *plan_definitions(sources.plan or {}),
-        *(Definition(str(k), str(v)) for k, v in (insights or {}).items()),
-        *_DEFINITIONS,
-    ]
-    for definition in every:
-        term = definition.term[:1].upper() + definition.term[1:]
-        found.setdefault(term.lower(), Definition(term, definition.meaning))
-    ordered = sorted(found.values(), key=lambda definition: definition.term.lower())
-    notes = [str(note) for note in (sources.plan or {}).get("notes", [])]
-    return Section("definitions", "Definitions", sentences=notes, definitions=ordered)

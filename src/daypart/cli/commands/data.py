@@ -1,0 +1,195 @@
+"""The verbs that make a store: `simulate`, `simulate-counts`, `ingest` and `import`."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from daypart.cli.options import PATH, names, seed_option, set_option
+from daypart.cli.verb import Outcome, verb
+from daypart.progress import Progress
+from daypart.wording import counted
+
+if TYPE_CHECKING:
+    from daypart.viewing.dayparts import DaypartTable
+    from daypart.viewing.store.report import IngestReport
+
+_DAY = click.DateTime(["%Y-%m-%d"])
+
+
+@verb(
+    "simulate",
+    group="Data",
+    example="daypart simulate market --markets 3 --households 2000 --weeks 6",
+)
+@click.argument("out", type=PATH)
+@click.option("--markets", default=6, show_default=True, help="The N largest of 210 markets.")
+@click.option("--networks", default=24, show_default=True, help="The N most popular of 165.")
+@click.option("--households", default=20_000, show_default=True, help="Sample of all markets.")
+@click.option("--weeks", default=13, show_default=True, help="Length of the data, weeks.")
+@click.option("--segments", default=6, show_default=True, help="Number of segments, with `all`.")
+@click.option("--start", help="First local day, YYYY-MM-DD, a Monday.")
+@seed_option(7)
+@click.option("--dirty-share", default=0.005, show_default=True, help="Share of dirty rows.")
+def simulate_command(
+    progress: Progress, out: str, markets: int, networks: int, weeks: int, **options: Any
+) -> Outcome:
+    """Simulate a television market, events and truth.
+
+    Writes into the folder OUT: tune events (a file per market), households, networks, a rate card,
+    segments, and the expected households of every partition and hour. All of it is simulated.
+    """
+    from daypart import simulate
+
+    simulation = simulate(
+        out, markets=markets, networks=networks, weeks=weeks, progress=progress, **options
+    )
+    lines = [
+        f"simulated {counted(simulation.rows, 'row')} of tune events of "
+        f"{counted(simulation.households_made, 'household')}, "
+        f"{sum(simulation.dirty.values()):,} of them dirty",
+        f"in {counted(markets, 'market')} on {counted(networks, 'network')} over "
+        f"{counted(weeks, 'week')}: {out}",
+    ]
+    return Outcome(lines, simulation)
+
+
+@verb(
+    "simulate-counts",
+    group="Data",
+    example="daypart simulate-counts grid --markets 10 --networks 20",
+)
+@click.argument("out", type=PATH)
+@click.option("--markets", default=210, show_default=True, help="Number of markets.")
+@click.option("--networks", default=165, show_default=True, help="Number of networks.")
+@click.option("--segments", default=6, show_default=True, help="Number of segments, with `all`.")
+@click.option("--weeks", default=13, show_default=True, help="Length of the data, weeks.")
+@seed_option(7)
+def simulate_counts_command(progress: Progress, out: str, **options: Any) -> Outcome:
+    """Simulate the hourly counts of a whole grid.
+
+    Writes the store OUT. A partition is a market x network x segment. The default grid has 207,900
+    partitions, for benchmarks of the fit.
+    """
+    from daypart import simulate_counts
+
+    store = simulate_counts(out, progress=progress, **options)
+    content = {"store": store.folder, "partitions": store.partitions}
+    return Outcome([f"simulated {counted(store.partitions, 'partition')}: {out}"], content)
+
+
+@verb(
+    "ingest",
+    group="Data",
+    example="daypart ingest market/events --households market/households.parquet --into store",
+)
+@click.argument("events", nargs=-1, required=True)
+@click.option("--households", required=True, help="Table of households, or the word from-events.")
+@click.option("--into", required=True, type=PATH, help="Folder of the store, new or existing.")
+@click.option("--markets", type=PATH, help="Table: market, timezone, name, tv_homes.")
+@click.option("--timezone", help="Time zone of all markets, in place of --markets.")
+@click.option("--segments", type=PATH, help="TOML: [segments.NAME] column = value.")
+@click.option("--networks", type=PATH, help="Table of the networks to credit (default: all).")
+@click.option("--map", "mapping", help="start=start_date,... or a TOML file with [columns].")
+@set_option("A crediting rule, such as multi_set=split", "--rule", "rules")
+@click.option("--dayparts", type=PATH, help="TOML: name, version, rows.")
+@click.option("--key-file", "key", type=PATH, help="Key of the hash of household ids.")
+@click.option("--memory", default="1GB", show_default=True, help="Memory limit of DuckDB.")
+@click.option("--threads", type=int, help="Threads (default: one per core).")
+@click.option("--panel-households", default=2000, show_default=True, help="Maximum per market.")
+@click.option("--first-day", type=_DAY, help="First local day to credit.")
+@click.option("--last-day", type=_DAY, help="Last local day to credit.")
+@click.option("--on", "executor", help="Run a task per market: local, slurm, aws-batch.")
+@click.option("--executor-settings", type=PATH, help="TOML: [executor.slurm] cpus = 2")
+def ingest_command(
+    progress: Progress,
+    events: tuple[str, ...],
+    into: str,
+    rules: dict[str, Any],
+    dayparts: str | None,
+    first_day: datetime | None,
+    last_day: datetime | None,
+    executor: str | None,
+    executor_settings: str | None,
+    **options: Any,
+) -> Outcome:
+    """Credit viewing events into a store.
+
+    EVENTS are files, globs or folders. Every row is credited, below the minimum tune, or set aside
+    with its reason. New days are added to the store; a file that was ingested before is skipped.
+    """
+    from daypart import OnExecutor, ingest
+    from daypart.viewing.crediting import crediting_rules
+
+    report = ingest(
+        list(events),
+        into=into,
+        crediting=crediting_rules(rules),
+        dayparts=_daypart_table(dayparts),
+        first_day=_date_of(first_day),
+        last_day=_date_of(last_day),
+        on=OnExecutor(executor, executor_settings) if executor else None,
+        progress=progress,
+        **options,
+    )
+    return Outcome([*_ingest_lines(report), f"store: {into}"], report)
+
+
+def _daypart_table(path: str | None) -> DaypartTable:
+    from daypart.storage.files import read_toml
+    from daypart.viewing.dayparts import STANDARD_DAYPARTS, daypart_table
+
+    return daypart_table(read_toml(path)) if path else STANDARD_DAYPARTS
+
+
+def _date_of(when: datetime | None) -> date | None:
+    return when.date() if when else None
+
+
+def _ingest_lines(report: IngestReport) -> list[str]:
+    rows = report.rows
+    aside = ", ".join(f"{reason} {count:,}" for reason, count in rows.set_aside.items())
+    return [
+        f"{counted(rows.read, 'row')} read = {rows.credited:,} credited + "
+        f"{rows.below_minimum_tune:,} below the minimum tune + {rows.all_set_aside:,} set aside"
+        + (f" ({aside})" * bool(aside)),
+        *(f"skipped, ingested before: {name}" for name in report.files_skipped),
+        *report.notes,
+        f"{counted(report.partitions, 'partition')} = {counted(report.markets, 'market')} x "
+        f"{counted(report.networks, 'network')}"
+        f" x {counted(report.segments, 'segment')}, {report.first_day} to {report.last_day}",
+    ]
+
+
+@verb(
+    "import",
+    group="Data",
+    example="daypart import sales.parquet --into store --key region,product",
+)
+@click.argument("table", type=PATH)
+@click.option("--into", required=True, type=PATH, help="Folder of the store, new.")
+@click.option("--key", type=names, help="Columns of the key (default: unique_id).")
+@click.option("--time", default="ds", show_default=True, help="Column of the time.")
+@click.option("--value", default="y", show_default=True, help="Column of the count.")
+@click.option("--timezone", default="UTC", show_default=True, help="Zone of the local week.")
+@click.option("--stamps-are", help="Zone of times without one (default: --timezone).")
+@click.option("--memory", default="1GB", show_default=True, help="Memory limit of DuckDB.")
+def import_command(
+    progress: Progress, table: str, into: str, key: tuple[str, ...] | None, **options: Any
+) -> Outcome:
+    """Make a store from a table of key, time and count.
+
+    For series of any kind; they need not be of television.
+    """
+    from daypart import import_series
+
+    report = import_series(table, into=into, key=key or None, progress=progress, **options)
+    lines = [
+        f"{counted(report.rows, 'row')} -> {counted(report.partitions, 'partition')} in "
+        f"{counted(report.regions, 'region')}",
+        f"{report.missing_hours:,} of {counted(report.hours, 'hour')} are missing",
+        f"store: {into}",
+    ]
+    return Outcome(lines, report)

@@ -1,0 +1,186 @@
+"""The verbs on models: `fit`, `posterior`, `predict`, `backtest` and `audit`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from daypart.cli.options import PATH, execution_options, model_options, names, seed_option
+from daypart.cli.verb import Outcome, plain, verb
+from daypart.errors import EXIT_DONE, EXIT_PARTITIONS_FAILED
+from daypart.progress import Progress
+from daypart.wording import counted
+
+if TYPE_CHECKING:
+    from daypart.runs.fit import RunReport
+
+
+@verb("fit", group="Model", example="daypart fit store --run run")
+@click.argument("store", type=PATH)
+@click.option("--run", required=True, type=PATH, help="Folder of the run, new or existing.")
+@model_options
+@click.option("--fallback", help="Model for partitions on which the model fails.")
+@execution_options
+@click.option("--show-requests", is_flag=True, help="Print what would be submitted, and exit.")
+@seed_option()
+@click.option("--retry-failed", is_flag=True, help="Fit failed partitions again.")
+@click.option("--take-over", type=PATH, help="Copy unchanged results from this earlier run.")
+def fit_command(
+    progress: Progress,
+    store: str,
+    parameters: str | None,
+    settings: dict[str, Any],
+    show_requests: bool,
+    take_over: str | None,
+    **options: Any,
+) -> Outcome:
+    """Fit a model to every partition of a store.
+
+    Every partition gets a row: ok, failed or skipped. After an interruption the same command
+    continues with the missing partitions. Exit code 3 when some partitions failed.
+    """
+    from daypart.runs.fit import fit, fit_requests
+
+    options["parameters"] = _parameters(parameters, settings)
+    if show_requests:
+        requests = fit_requests(store, **options)
+        lines = [json.dumps(plain(request)) for request in requests]
+        return Outcome(lines or ["nothing to submit"], {"requests": requests})
+    report = fit(store, take_over=take_over, progress=progress, **options)
+    code = EXIT_PARTITIONS_FAILED if report.failed else EXIT_DONE
+    return Outcome(_fit_lines(report), report, code)
+
+
+def _parameters(path: str | None, settings: dict[str, Any]) -> list[Any]:
+    return [*([path] if path else []), settings]
+
+
+def _fit_lines(report: RunReport) -> list[str]:
+    return [
+        *(f"failed: {name}: {reason}" for name, reason in report.failures[:5]),
+        f"{counted(report.partitions, 'partition')} = {report.ok:,} ok + "
+        f"{report.failed:,} failed + {report.skipped:,} skipped; {report.fitted:,} fitted now, "
+        f"{report.already_done:,} done before, {report.taken_over:,} taken over, "
+        f"{report.seconds:.1f} s",
+        f"run: {report.run}",
+    ]
+
+
+@verb("posterior", group="Model", example="daypart posterior run --out posterior.parquet")
+@click.argument("run", type=PATH)
+@click.option("--out", required=True, type=PATH, help="File by hour, .parquet or .csv.")
+@click.option(
+    "--hyperparameters",
+    type=PATH,
+    help="File by partition (default: OUT's name with -hyperparameters).",
+)
+def posterior_command(progress: Progress, run: str, **options: Any) -> Outcome:
+    """Write the posterior of log mu in every fitted hour.
+
+    A row per partition and hour: unique_id, ds, log_mu_mean, log_mu_sd. A second file has a row
+    per partition: mean, sd and quantiles of its hyperparameters. The partitions of RUN are
+    fitted again from its store.
+    """
+    from daypart import posterior
+
+    written = posterior(run, progress=progress, **options)
+    lines = [
+        f"{counted(written.rows, 'row')}: {written.out}",
+        f"{counted(written.partitions, 'partition')}, {written.without_posterior:,} without a "
+        f"posterior: {written.hyperparameters}",
+    ]
+    return Outcome(lines, written)
+
+
+@verb(
+    "predict",
+    group="Model",
+    example="daypart predict run --weeks 4 --by market --out forecast.csv",
+)
+@click.argument("run", type=PATH)
+@click.option("--out", required=True, type=PATH, help="File to write, .parquet or .csv.")
+@click.option("--weeks", default=4, show_default=True, help="Horizon, weeks.")
+@click.option(
+    "--level", "levels", multiple=True, type=float, help="Interval, % (default: 50, 80 and 95)."
+)
+@click.option("--by", type=names, help="Key columns of totals, such as market,daypart.")
+@click.option("--per", default="hour", show_default=True, help="hour, day, week or total.")
+@click.option("--draws", default=400, show_default=True, help="Sample paths for totals.")
+@seed_option()
+def predict_command(
+    progress: Progress, run: str, out: str, levels: tuple[float, ...], **options: Any
+) -> Outcome:
+    """Forecast the weeks after the data of a run.
+
+    A row per partition and hour: unique_id, ds, mean, lo-80, hi-80 ... With --by, totals with
+    the intervals of the total.
+    """
+    from daypart import predict
+
+    forecast = predict(run, out=out, levels=levels or (50, 80, 95), progress=progress, **options)
+    return Outcome([f"{counted(forecast.rows, 'row')}: {out}"], forecast)
+
+
+@verb("backtest", group="Model", example="daypart backtest store --weeks 2 --out backtest")
+@click.argument("store", type=PATH)
+@click.option("--out", required=True, type=PATH, help="Folder for the scores and runs.")
+@click.option("--weeks", default=2, show_default=True, help="Held-out weeks at the end.")
+@click.option(
+    "--against",
+    type=names,
+    default="seasonal_naive",
+    show_default=True,
+    help="Models to compare with: four_week_mean, auto_ets, mstl ...",
+)
+@click.option("--sample", type=int, help="Score N partitions only (default: all).")
+@model_options
+@seed_option()
+def backtest_command(
+    progress: Progress,
+    store: str,
+    out: str,
+    parameters: str | None,
+    settings: dict[str, Any],
+    **options: Any,
+) -> Outcome:
+    """Score forecasts of held-out weeks.
+
+    Fits STORE without its last weeks and scores the forecasts of these weeks: CRPS, WAPE by
+    level of aggregation, and the coverage of the intervals, against simple forecasts.
+    """
+    from daypart import backtest
+
+    options["parameters"] = _parameters(parameters, settings)
+    scores = backtest(store, out=out, progress=progress, **options)
+    return Outcome([*scores.lines(), f"scores: {out}"], scores)
+
+
+@verb(
+    "audit",
+    group="Model",
+    example="daypart audit run --sample 20 --draws 500 --out audit.csv",
+)
+@click.argument("run", type=PATH)
+@click.option("--sample", default=200, show_default=True, help="Number of partitions.")
+@click.option("--draws", default=1000, show_default=True, help="Draws of each of four chains.")
+@seed_option()
+@click.option("--out", type=PATH, help="File of all comparisons, .parquet or .csv.")
+def audit_command(progress: Progress, run: str, **options: Any) -> Outcome:
+    """Compare a run's posteriors with those of NUTS.
+
+    Fits a sample of RUN's partitions with the No-U-Turn sampler, some seconds each; needs the
+    extra nuts. Exit code 3 when some of them disagree.
+    """
+    from daypart import audit
+
+    found = audit(run, progress=progress, **options)
+    content = {
+        "run": found.run,
+        "agree": found.agree,
+        "disagree": found.disagree,
+        "undecided": found.undecided,
+        "partitions": found.table.to_pylist(),
+    }
+    return Outcome(found.lines(), content, EXIT_PARTITIONS_FAILED if found.disagree else EXIT_DONE)

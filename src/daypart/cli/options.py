@@ -1,0 +1,144 @@
+"""Types of options, and the options that several verbs take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from daypart.errors import DaypartError
+
+PATH = click.Path()
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Split an option such as `--by market,network`.
+
+    Examples
+    --------
+    >>> names("market, network"), names("")
+    (('market', 'network'), ())
+    """
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def settings_of(pairs: Sequence[str]) -> dict[str, Any]:
+    """Read repeated options such as `--rule multi_set=split`; values are TOML or plain words.
+
+    Parameters
+    ----------
+    pairs : sequence of str
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    DaypartError
+        For a pair without `=`.
+
+    Examples
+    --------
+    >>> settings_of(["minimum_tune_seconds=5", "multi_set=split"])
+    {'minimum_tune_seconds': 5, 'multi_set': 'split'}
+    """
+    import tomllib
+
+    settings: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals or not name.strip():
+            raise DaypartError(f"{pair!r} is not a setting", hint="write name=value")
+        try:
+            settings[name.strip()] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            settings[name.strip()] = text.strip()
+    return settings
+
+
+def set_option(text: str, *declarations: str) -> Callable[[Command], Command]:
+    """Return a repeated option of `name=value`, read as a mapping.
+
+    Parameters
+    ----------
+    text : str
+        Its help.
+    declarations : str
+        The option and its parameter; `--set` and `settings` by default.
+    """
+    return click.option(
+        *(declarations or ("--set", "settings")),
+        multiple=True,
+        metavar="NAME=VALUE",
+        callback=lambda context, option, pairs: settings_of(pairs),
+        help=f"{text}; repeat the option for more.",
+    )
+
+
+def seed_option(default: int = 0) -> Callable[[Command], Command]:
+    """Return `--seed`, with which the result is the same each time."""
+    return click.option("--seed", default=default, show_default=True, help="Seed of random draws.")
+
+
+def model_options(command: Command) -> Command:
+    """Add the model, its parameters (`parameters`, `settings`), its calendar and the workers."""
+    for option in (
+        click.option("--workers", type=int, help="Processes (default: one per core)."),
+        click.option(
+            "--calendar",
+            type=PATH,
+            help="Named events with columns name, from, to: .csv, .parquet or .toml.",
+        ),
+        set_option("Set one parameter of the model"),
+        click.option("--parameters", type=PATH, help="Model parameters as TOML, also by market."),
+        click.option(
+            "--model", default="negbin", show_default=True, help="Name, or package.module:name."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def execution_options(
+    command: Command, settings: Sequence[str] = ("--executor-settings",)
+) -> Command:
+    """Add where the partitions are fitted, with the limits of one partition and one worker.
+
+    Parameters
+    ----------
+    command : function
+        The function of a verb.
+    settings : sequence of str
+        Names of the option of the executor's settings.
+    """
+    for option in (
+        click.option(
+            *settings,
+            "executor_settings",
+            type=PATH,
+            help="TOML: [executor.local] workers = 2",
+        ),
+        click.option(
+            "--on",
+            "--executor",
+            "executor",
+            default="local",
+            show_default=True,
+            help="Executor: local, inline, slurm, aws-batch.",
+        ),
+        click.option("--memory", help="Memory limit of a worker's fits, such as 2GB."),
+        click.option("--timeout", type=float, help="Time limit of one partition, seconds."),
+    ):
+        command = option(command)
+    return command
+
+
+MIN_HOUSEHOLDS = click.option(
+    "--min-households",
+    default=50,
+    show_default=True,
+    help="Suppress cells of fewer households.",
+)

@@ -1,15 +1,14 @@
-# The image of daypart: every verb, and all that a task of a run on a cluster needs.
+# The image of daypart: every verb, and everything that a task on a cluster needs.
 #
 #   make image                                  for this machine's architecture
 #   make image PLATFORMS=linux/amd64,linux/arm64   for both (docker buildx)
 #
 # Two optional build secrets let pip reach an index of your own: `pip`, a pip.conf, and `ca`, a
-# bundle of certificates. Nothing of them stays in the image.
+# bundle of certificates. The image does not contain them.
 ARG PYTHON=python:3.11-slim
 
-# Kernels are compiled for a common kind of processor, not for that of the host that builds: so no
-# task compiles anything, and results are the same to the bit on whatever host of an architecture
-# a task runs. x86-64-v3 is every x86 server since 2015 (AVX2, FMA), neoverse-n1 every Graviton
+# Kernels are compiled for a common kind of processor, not for that of the host that builds. So a
+# task compiles nothing, and gives the same result to the bit on every host of an architecture. x86-64-v3 is every x86 server since 2015 (AVX2, FMA), neoverse-n1 every Graviton
 # since the second.
 FROM ${PYTHON} AS base-amd64
 ENV NUMBA_CPU_NAME=x86-64-v3
@@ -35,18 +34,18 @@ COPY src src
 RUN tools/bin/python -m hatchling build -t wheel -d wheel \
     && /usr/local/bin/python -m pip --python /opt/daypart/bin/python install --quiet --no-compile --no-deps --no-index wheel/*.whl
 
-# What no verb ever loads: tests and headers of libraries, the servers of Arrow Flight.
+# Remove files that daypart never loads: tests and headers of libraries, and Arrow Flight.
 RUN cd /opt/daypart/lib/python3*/site-packages \
     && rm -rf pyarrow/tests pyarrow/include pyarrow/src numpy/*/tests numpy/tests numba/tests \
        numba/cuda/tests pyarrow/libarrow_flight* pyarrow/_flight* \
        pyarrow/libarrow_python_flight* pyarrow/flight.py pyarrow/*.pyx pyarrow/*.pxi \
     && find . -name '*.lib' -delete
 
-# Layers keep whole seconds, and numba compares times: so sources get such before it compiles.
-# Whoever runs it must be able to write beside the kernels, or numba does not look for them there.
+# Layers keep times in whole seconds and numba compares them, so set such times before it compiles.
+# numba reads kernels only from a folder that it can write to, so the user must own those folders.
 RUN find /opt/daypart -exec touch -h -d '2026-01-01T00:00:00Z' {} + \
-    && python -c 'from daypart.models import compile_kernels; compile_kernels(every=True)' \
-    && chown -R 10001:10001 /opt/daypart/lib/python3*/site-packages/daypart/models/__pycache__
+    && python -c 'from daypart.models.negbin.model import compile_kernels; compile_kernels(every=True)' \
+    && find /opt/daypart/lib/python3*/site-packages/daypart -name __pycache__ -exec chown -R 10001:10001 {} +
 
 FROM base
 RUN echo 'daypart:x:10001:10001:daypart:/home/daypart:/bin/sh' >> /etc/passwd \
@@ -57,6 +56,6 @@ COPY --from=build /opt/daypart /opt/daypart
 ENV HOME=/home/daypart PYTHONUNBUFFERED=1
 USER daypart
 WORKDIR /work
-# No entry point: a job's command is the whole command, in this image and in any other that has
-# daypart on its path. No shell in between: SIGTERM reaches the process that flushes.
+# There is no entry point: a job's command is the whole command, as in other images with daypart.
+# There is no shell in between: SIGTERM reaches the process that saves results.
 CMD ["daypart", "--help"]

@@ -1,4 +1,4 @@
-"""What tests of all rooms share: servers, started once for all that need them, and patience."""
+"""Fixtures for the tests of all packages: servers, each started once for all tests that need it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from servers.docker import running_docker
 from servers.seaweedfs import ServerMissingError, running_s3
 from servers.slurm import running_slurm
 
-# A busy machine may stop for a moment in any example; what must be fast has a test of its own.
+# A busy machine may pause in any example. Code that must be fast has a test of its own.
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
 
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item):
-    """Fail what is skipped for want of a server where DAYPART_TEST_SERVERS=required, as in CI.
+    """Fail tests whose server does not start where DAYPART_TEST_SERVERS=required, as in CI.
 
-    What a `skipif` knows beforehand (a file that is not part of the project) is no such want.
+    A test with a `skipif` whose condition holds (a setting that names a server) is skipped.
     """
     outcome = yield
     report = outcome.get_result()
@@ -45,7 +45,7 @@ def s3_server():
 
 @pytest.fixture
 def bucket(s3_server, monkeypatch):
-    """The URI of an empty bucket, with the environment that reaches it."""
+    """The URI of an empty bucket; environment variables give access to it."""
     for name, value in s3_server.environment().items():
         monkeypatch.setenv(name, value)
     return s3_server.make_bucket(f"tests-{uuid.uuid4().hex[:12]}")
@@ -55,7 +55,7 @@ def bucket(s3_server, monkeypatch):
 def docker():
     """A Docker daemon; mark tests that use it with `server`.
 
-    DAYPART_TEST_DOCKER_DATA names a folder in which images are kept from one session to the next.
+    DAYPART_TEST_DOCKER_DATA names a folder that keeps images from one session to the next.
     """
     kept = os.environ.get("DAYPART_TEST_DOCKER_DATA")
     try:
@@ -77,7 +77,7 @@ def slurm_cluster():
 
 @pytest.fixture
 def slurm(slurm_cluster, monkeypatch):
-    """The cluster, with the environment that reaches it."""
+    """The cluster; environment variables give access to it."""
     for name, value in slurm_cluster.environment().items():
         monkeypatch.setenv(name, value)
     return slurm_cluster

@@ -20,7 +20,7 @@ _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)[^)]*\)")
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block that is to run: its language, its first line's number, its text."""
+    """A fenced block to run: its language, the number of its first line, its text."""
 
     language: str
     line: int
@@ -28,7 +28,7 @@ class Block:
 
 
 def page_name(page: Path) -> str:
-    """Name a page as the checkout does."""
+    """Return a page's path within the checkout."""
     return page.relative_to(ROOT).as_posix()
 
 

@@ -1,4 +1,4 @@
-"""What a newcomer meets first: a quick start, short help with an example, nothing heavy loaded."""
+"""A newcomer's first commands start quickly, and each help is short and has an example."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHOW_HELP = (
 
 
 def best_seconds(command: list[str]) -> float:
-    """Return the best of five: the machine's other work only ever adds."""
+    """Return the shortest of five runs: other work on the machine only adds time."""
     best = float("inf")
     for _ in range(5):
         begun = time.perf_counter()
@@ -39,7 +39,7 @@ def test_the_help_takes_less_than_six_tenths_of_a_second():
 
 
 @pytest.mark.parametrize("start", ["import daypart", SHOW_HELP], ids=["import", "help"])
-def test_starting_loads_nothing_heavy(start: str):
+def test_starting_does_not_load_large_libraries(start: str):
     script = f"import sys; {start}\nprint('loaded', *[m for m in {HEAVY} if m in sys.modules])"
     shown = subprocess.run(
         [sys.executable, "-c", script], check=True, capture_output=True, text=True
@@ -61,7 +61,7 @@ def test_every_verb_has_a_short_help_with_an_example(verb: str):
     assert "--json" in shown.output
 
 
-def test_the_reference_of_the_command_line_holds_every_verb():
+def test_the_command_line_reference_has_every_verb():
     path = ROOT / "docs" / "generate_command_line.py"
     spec = importlib.util.spec_from_file_location("generate_command_line", path)
     assert spec is not None
@@ -72,5 +72,5 @@ def test_the_reference_of_the_command_line_holds_every_verb():
     assert [verb for verb in find_verbs() if f"## daypart {verb}\n" not in page] == []
 
 
-def test_the_readme_shows_a_light_picture_of_the_report():
+def test_the_readmes_picture_of_the_report_is_under_250_kilobytes():
     assert (ROOT / "docs" / "images" / "report.png").stat().st_size < 250_000

@@ -1,4 +1,4 @@
-"""Links in the Markdown files lead somewhere, also on GitHub, where MkDocs does not check them."""
+"""Links in the Markdown files lead to files and headings, also on GitHub, which MkDocs ignores."""
 
 from __future__ import annotations
 

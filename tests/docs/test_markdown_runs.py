@@ -1,4 +1,4 @@
-"""What README.md and the documentation tell people to type does run, offline, as it is written."""
+"""The commands in README.md and the documentation run as written, without a network."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NOWHERE = "http://127.0.0.1:9"
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of `daypart demo`, of two markets to be quick; each page gets its own copy."""
+    """The folder of `daypart demo`, with two markets to save time; each page gets a copy."""
     folder = tmp_path_factory.mktemp("demo")
     finished = run_in(folder, [sys.executable, "-c", SMALLER_DEMO])
     assert finished.returncode == 0, finished.stderr
@@ -53,9 +53,9 @@ def run_in(folder: Path, command: list[str]) -> subprocess.CompletedProcess[str]
 
 
 def run_block(folder: Path, block: Block) -> str:
-    """Run one block; a console block must also print what it shows (`...` stands for anything).
+    """Run one block; a console block must also print its output (`...` matches any text).
 
-    A Python block whose first line names a file (`# weekly.py`) is written there instead.
+    A Python block whose first line names a file (`# weekly.py`) becomes that file instead.
     """
     if named := re.match(r"# (\w+\.py)\n", block.text):
         (folder / named[1]).write_text(f"{block.text}\n")
@@ -99,7 +99,7 @@ def console_turns(text: str) -> list[tuple[str, str]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", RUNNING, ids=page_name)
-def test_what_a_page_says_to_type_runs_from_a_folder_with_the_demo_in_it(
+def test_the_commands_of_a_page_run_in_a_folder_with_the_demo(
     page: Path, demo: Path, tmp_path: Path
 ):
     folder = tmp_path / "work"

@@ -1,4 +1,4 @@
-"""The PyMC model of the page on models fits and forecasts as it is written there."""
+"""The PyMC model in docs/how-to/models.md fits and forecasts as written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of containers share: an image with the tests' own models, and moto's Batch."""
+"""Fixtures of the tests of containers: an image with models of the tests, and an AWS Batch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MODELS = Path(__file__).parent.parent / "runs"
 
 @pytest.fixture(scope="session")
 def image_with_models(docker, image):
-    """The project's image with models of a user's own built into it."""
+    """The project's image with two models of a user in it."""
     found = docker.run(
         "run", "--rm", image, "python", "-c", "import sysconfig as s; print(s.get_path('purelib'))"
     )
@@ -28,10 +28,10 @@ def image_with_models(docker, image):
 
 @pytest.fixture(scope="module")
 def moto_batch(docker, s3_server, image_with_models):
-    """moto's AWS Batch, whose queue has children in containers that reach the S3 server."""
+    """An AWS Batch whose children are containers that reach the S3 server."""
     try:
         with running_moto(docker) as server:
             server.make_queue(image_with_models, s3_server.environment())
             yield server
     except ServerMissingError as error:
-        pytest.skip(f"no moto: {error}")
+        pytest.skip(f"no AWS Batch: {error}")

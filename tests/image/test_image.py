@@ -1,4 +1,4 @@
-"""The image runs as nobody in particular, compiles nothing, and its tasks end as local ones do."""
+"""The image does not run as root or compile kernels, and its tasks give what local ones give."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from daypart.storage.tables import read_table
 from runs.batch_under_test import emulated_batch
 from runs.counted_stores import make_store as make_counted_store
 from runs.counted_stores import planning_of
-from servers.moto_batch import RECIPES
+from servers.moto_batch import SCRIPT
 
 pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -51,7 +51,7 @@ def make_store(folder, partitions):
 
 
 def plan_run(base, partitions, model="negbin"):
-    """Write a store, and the plan of a run over it that nobody works at yet."""
+    """Write a store, and the plan of a run over it; start no task."""
     store = make_store(f"{base}/store", partitions)
     folder = RunFolder.at(f"{base}/run")
     return [task.index for task in planning_of(folder, store, model=model).write().tasks]
@@ -59,7 +59,7 @@ def plan_run(base, partitions, model="negbin"):
 
 @pytest.fixture
 def run_options(s3_server):
-    """What a container needs to reach the S3 server."""
+    """Options with which a container reaches the S3 server."""
     pairs = s3_server.environment().items()
     variables = [word for name, value in pairs for word in ("-e", f"{name}={value}")]
     return ["--network=host", *variables]
@@ -69,8 +69,8 @@ def comparable(run):
     return read_results(run).drop_columns(["seconds", "attempt", "log"])
 
 
-def test_it_is_small_enough_to_be_pulled_by_many_at_once(docker, image):
-    """What a registry keeps and a host fetches is compressed."""
+def test_the_compressed_image_is_under_400_megabytes(docker, image):
+    """A registry keeps layers compressed, and hosts fetch them so."""
     saved = subprocess.Popen(docker.command("save", image), stdout=subprocess.PIPE)
     counted = CountedBytes()
     with gzip.GzipFile(fileobj=counted, mode="wb", compresslevel=1) as squeezed:
@@ -88,12 +88,12 @@ class CountedBytes:
         return len(piece)
 
 
-def test_nobody_in_it_is_root(docker, image):
+def test_the_image_does_not_run_as_root(docker, image):
     done = docker.run("run", "--rm", image, "id", "-u")
     assert done.stdout.strip() == "10001"
 
 
-def test_its_kernels_are_loaded_not_compiled(docker, image):
+def test_the_image_loads_its_kernels_without_compiling(docker, image):
     code = (
         "import time, numba.core.event as e\n"
         "compiled = []\n"
@@ -109,7 +109,7 @@ def test_its_kernels_are_loaded_not_compiled(docker, image):
     assert done.stdout.strip() == "0"
 
 
-def test_a_task_that_is_told_to_stop_flushes_and_a_second_attempt_completes_it(
+def test_a_task_that_gets_sigterm_saves_its_rows_and_a_second_attempt_completes_it(
     docker, image, run_options, bucket
 ):
     index = plan_run(bucket, 2200)[0]
@@ -122,8 +122,8 @@ def test_a_task_that_is_told_to_stop_flushes_and_a_second_attempt_completes_it(
         time.sleep(0.05)
     docker.run("kill", "--signal", "TERM", name)
     assert docker.run("wait", name).stdout.strip() == "75"
-    told = docker.run("logs", name).stderr
-    assert "stopped by SIGTERM" in told
+    log = docker.run("logs", name).stderr
+    assert "stopped by SIGTERM" in log
     docker.run("rm", name)
     flushed = sum(len(read_table(part, ["unique_id"])) for part in parts.iterdir())
     assert flushed > 0
@@ -139,7 +139,7 @@ def test_a_task_that_is_told_to_stop_flushes_and_a_second_attempt_completes_it(
 
 
 def planned_tasks(run):
-    """Return the tasks of a plan that is there."""
+    """Return the tasks of a written plan."""
     plan = read_table(f"{run}/plan.parquet").group_by("task").aggregate([([], "count_all")])
     rows = plan.sort_by("task").to_pylist()
     return [Task(location(run), row["task"], partitions=row["count_all"]) for row in rows]
@@ -156,12 +156,12 @@ FitPlanning(folder, store, check_options(folder, store, FitOptions())).write()
 """
 
 
-def test_children_of_aws_batch_in_containers_give_what_the_image_gives_in_one_process(
+def test_aws_batch_children_in_containers_give_the_rows_of_one_process_in_the_image(
     docker, image, run_options, bucket, tmp_path, monkeypatch
 ):
-    """The driver is outside; the plan, with its parents, is made inside, as a whole run makes it.
+    """The driver runs outside; the image makes the plan with its parents, as a whole run does.
 
-    Kernels of another kind of processor give other last bits, in the parents too.
+    Kernels of another kind of processor round differently, in the parents too.
     """
     inside = ["run", "--rm", *run_options, image]
     make_store(f"{bucket}/store", 64)
@@ -181,14 +181,14 @@ def test_children_of_aws_batch_in_containers_give_what_the_image_gives_in_one_pr
     assert docker.run("ps", "-aq").stdout.split() == []
 
 
-# By moto's AWS Batch, which is nobody's work here: its own states, lists and containers.
+# An AWS Batch that others wrote, with its own states, lists and containers.
 
 POISSON = "poisson_model:HourOfWeekPoisson"
 MODELS = Path(__file__).parent.parent / "runs"
 MARKETS = ("501", "602", "803", "807")
 IN_A_MARKET = 700
 FOUR_TASKS = {"pilot_seconds": 0.265}
-"""A run is cut into tasks of three minutes or more; children need not last so long."""
+"""Daypart cuts a run into tasks of three minutes or more; these children end sooner."""
 ALL = IN_A_MARKET * len(MARKETS)
 HELD = {"hold_from": "n0200", "hold_until": "/tmp/go_on", **FOUR_TASKS}
 BATCH_SETTINGS = """
@@ -202,14 +202,13 @@ calls_per_second = 40.0
 """
 
 
-def on_moto(test):
-    """Mark a test of what lies beside our own checkouts only."""
-    reason = f"{RECIPES} is not part of the project"
-    return pytest.mark.shared(pytest.mark.skipif(not RECIPES.is_dir(), reason=reason)(test))
+on_other_batch = pytest.mark.skipif(
+    SCRIPT is None, reason="DAYPART_TEST_BATCH names no script (see tests/servers/moto_batch.py)"
+)
 
 
 class Run:
-    """A run over a store of four markets on S3, worked at by commands on this machine."""
+    """A run over a store of four markets on S3, driven by commands on this machine."""
 
     def __init__(self, bucket, folder, moto, docker, in_a_market):
         self.uri, self.store = f"{bucket}/run", f"{bucket}/store"
@@ -238,23 +237,23 @@ class Run:
         where = ["--on", "aws-batch", "--executor-settings", str(self.settings)]
         return self.start("fit", self.store, "--run", self.uri, "--model", model, *where, *words)
 
-    def ask(self, verb):
-        told, errors = self.start(verb, self.uri).communicate(timeout=60)
-        return json.loads(told or errors)
+    def outcome_of(self, verb):
+        output, errors = self.start(verb, self.uri).communicate(timeout=60)
+        return json.loads(output or errors)
 
     def arrays(self):
-        """Return the run's jobs but those that try the model."""
+        """Return the run's jobs except those that try the model."""
         jobs = self.moto.jobs(self.uri)
         return [job for job in jobs if not job["jobName"].startswith("daypart-check")]
 
     def containers(self):
-        """Return the containers at work, by the index of their child."""
-        told = self.docker.run("ps", "--format", '{{.Label "batch.job"}} {{.ID}}').stdout
-        pairs = [line.split() for line in told.splitlines()]
+        """Return the running containers by the index of their child."""
+        listed = self.docker.run("ps", "--format", '{{.Label "batch.job"}} {{.ID}}').stdout
+        pairs = [line.split() for line in listed.splitlines()]
         return {job.partition(":")[2]: container for job, container in pairs}
 
     def wait_until_held(self, driver):
-        """Wait until every child of the array has flushed a block and holds."""
+        """Wait until every child of the array has saved a block and waits."""
         parts = location(self.uri) / "parts"
         deadline = time.monotonic() + 60
         while len(self.containers()) < len(MARKETS) or len(list(parts.glob("*.parquet"))) < 4:
@@ -271,7 +270,7 @@ class Run:
             time.sleep(0.2)
 
     def release_until_ended(self, driver):
-        """Let held children go on, those of later attempts too; return what the driver told."""
+        """Let waiting children continue, also of later attempts; return what the driver printed."""
         while driver.poll() is None:
             for container in self.containers().values():
                 self.docker.run("exec", container, "touch", HELD["hold_until"], check=False)
@@ -284,8 +283,8 @@ def run(bucket, tmp_path, moto_batch, docker):
     return Run(bucket, tmp_path, moto_batch, docker, IN_A_MARKET)
 
 
-@on_moto
-def test_by_moto_an_array_of_containers_gives_what_the_image_gives_in_one_process(
+@on_other_batch
+def test_another_batch_gives_the_rows_of_one_process_in_the_image(
     run, docker, image_with_models, run_options
 ):
     run.settings.write_text(BATCH_SETTINGS.replace("try_model = false", "try_model = true"))
@@ -306,7 +305,7 @@ def test_by_moto_an_array_of_containers_gives_what_the_image_gives_in_one_proces
     assert rows.equals(expected)
     failed = [row for row in read_results(run.uri).to_pylist() if row["status"] != "ok"]
     assert [row["unique_id"] for row in failed] == ["803/n0003"]
-    status, bill = run.ask("status"), run.ask("cost")
+    status, bill = run.outcome_of("status"), run.outcome_of("cost")
     assert (status["ok"], status["failed"], status["running"]) == (ALL - 1, 1, False)
     assert bill["partitions"] == ALL
     again, _ = run.start_fit(raise_on="803/n0003", **FOUR_TASKS).communicate(timeout=100)
@@ -314,8 +313,8 @@ def test_by_moto_an_array_of_containers_gives_what_the_image_gives_in_one_proces
     assert [job["jobId"] for job in run.arrays()] == [array["jobId"]]
 
 
-@on_moto
-def test_by_moto_a_lost_host_and_a_stopped_child_are_tried_again_and_a_new_driver_attaches(run):
+@on_other_batch
+def test_another_batch_retries_a_lost_host_and_a_stopped_child_and_a_new_driver_attaches(run):
     first = run.start_fit(**HELD)
     at_work = run.wait_until_held(first)
     first.kill()
@@ -323,9 +322,9 @@ def test_by_moto_a_lost_host_and_a_stopped_child_are_tried_again_and_a_new_drive
     run.docker.run("kill", at_work["1"])
     run.docker.run("kill", "--signal", "TERM", at_work["2"])
     run.wait_for_other_containers(at_work, "12")
-    told, errors = run.release_until_ended(second := run.start_fit(**HELD))
+    output, errors = run.release_until_ended(second := run.start_fit(**HELD))
     assert second.returncode == 0, errors
-    assert json.loads(told)["ok"] == ALL
+    assert json.loads(output)["ok"] == ALL
     (array,) = run.arrays()
     ends = [
         [each["container"]["exitCode"] for each in child["attempts"]]
@@ -334,36 +333,36 @@ def test_by_moto_a_lost_host_and_a_stopped_child_are_tried_again_and_a_new_drive
     assert ends == [[0], [137, 0], [75, 0], [0]]
 
 
-@on_moto
-def test_by_moto_a_cancelled_run_keeps_what_was_flushed_and_goes_on_where_it_stood(run):
+@on_other_batch
+def test_another_batch_keeps_the_saved_rows_of_a_cancelled_run_and_continues_after_them(run):
     first = run.start_fit(**HELD)
     run.wait_until_held(first)
-    status = run.ask("status")
+    status = run.outcome_of("status")
     assert status["running"]
     assert {market: each["ok"] for market, each in status["by_region"].items()} == dict.fromkeys(
         MARKETS, 32
     )
-    assert run.ask("cancel")["tasks"] == len(MARKETS)
+    assert run.outcome_of("cancel")["tasks"] == len(MARKETS)
     _, errors = first.communicate(timeout=100)
     assert first.returncode == 75, errors
     assert run.containers() == {}
     kept = read_results(run.uri).column("status").to_pylist().count("ok")
     assert 0 < kept < ALL
-    told, errors = run.release_until_ended(second := run.start_fit(**HELD))
+    output, errors = run.release_until_ended(second := run.start_fit(**HELD))
     assert second.returncode == 0, errors
-    assert json.loads(told)["ok"] == ALL
+    assert json.loads(output)["ok"] == ALL
     assert [job["status"] for job in run.arrays()] == ["FAILED", "SUCCEEDED"]
 
 
-@on_moto
-def test_by_moto_a_child_out_of_memory_is_submitted_anew_with_double_the_memory(
+@on_other_batch
+def test_another_batch_gets_a_child_out_of_memory_again_with_double_the_memory(
     bucket, tmp_path, moto_batch, docker
 ):
     run = Run(bucket, tmp_path, moto_batch, docker, 32)
     driver = run.start_fit("misbehaving_model:Misbehaving", eat_on="602/n0004")
-    told, errors = driver.communicate(timeout=200)
+    output, errors = driver.communicate(timeout=200)
     assert driver.returncode == 0, errors
-    assert json.loads(told)["ok"] == 32 * len(MARKETS)
+    assert json.loads(output)["ok"] == 32 * len(MARKETS)
     # 1,526 MiB fit into neither 600 nor 1,200, which Docker enforces.
     ends = [(job["status"], len(job["attempts"])) for job in run.arrays()]
     assert ends == [("FAILED", 1), ("FAILED", 1), ("SUCCEEDED", 1)]

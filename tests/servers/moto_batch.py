@@ -1,7 +1,10 @@
-"""AWS Batch as moto has it, mended to start a container a child: scripts beside our own checkout.
+"""An AWS Batch that is not our own: a script of yours that starts one, with a container a child.
 
-They judge the project from outside and are no part of it: a checkout without them skips what
-needs them.
+DAYPART_TEST_BATCH names the script; tests that need it are skipped without it, and our own
+emulator runs the same kinds of run in tests/runs. `SCRIPT up FOLDER PORT` must serve AWS Batch,
+EC2 and IAM on that port of 127.0.0.1 and exit, `SCRIPT down FOLDER` must stop it. moto's server
+does, once it sets AWS_BATCH_JOB_ARRAY_INDEX, honours retry strategies and memory, and lets the
+state of an array follow that of its children.
 """
 
 from __future__ import annotations
@@ -15,11 +18,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from servers.docker import ROOT, Docker
+from servers.docker import Docker
 from servers.ports import free_ports
 from servers.seaweedfs import ACCESS_KEY, REGION, SECRET_KEY, ServerMissingError
 
-RECIPES = ROOT.parent / "shared" / "recipes"
+SCRIPT = os.environ.get("DAYPART_TEST_BATCH")
 QUEUE = "daypart-spot"
 JOB_DEFINITION = "daypart"
 _SECONDS_TO_START = 240.0
@@ -86,7 +89,7 @@ class MotoBatch:
         )
 
     def jobs(self, run: str) -> list[dict]:
-        """Return the parents and plain jobs of a run, as DescribeJobs tells them, oldest first."""
+        """Return the parents and plain jobs of a run, as DescribeJobs lists them, oldest first."""
         batch = self.client("batch")
         states = ["SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED", "FAILED"]
         listed = [
@@ -109,9 +112,9 @@ class MotoBatch:
 @contextmanager
 def running_moto(docker: Docker) -> Iterator[MotoBatch]:
     """Start the server, its containers by a Docker daemon; stop it and remove its files."""
-    script = RECIPES / "30_batch.sh"
-    if not script.exists():
-        raise ServerMissingError(f"no {script}")
+    if SCRIPT is None:
+        raise ServerMissingError("DAYPART_TEST_BATCH does not name a script that starts one")
+    script = str(Path(SCRIPT).resolve())
     folder = Path(tempfile.mkdtemp(prefix="daypart-moto-"))
     (port,) = free_ports(1)
     environment = {
@@ -123,7 +126,7 @@ def running_moto(docker: Docker) -> Iterator[MotoBatch]:
     try:
         with (folder / "up.log").open("wb") as log:
             done = subprocess.run(
-                [str(script), "up", str(folder), str(port)],
+                [script, "up", str(folder), str(port)],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -136,12 +139,12 @@ def running_moto(docker: Docker) -> Iterator[MotoBatch]:
             tails = [
                 path.read_text(errors="replace")[-800:] for path in sorted(folder.glob("*.log"))
             ]
-            raise ServerMissingError(f"{script} did not start moto: {' '.join(tails)}")
+            raise ServerMissingError(f"{script} did not start AWS Batch: {' '.join(tails)}")
         yield server
     except subprocess.TimeoutExpired:
         raise ServerMissingError(f"{script} took over {_SECONDS_TO_START:.0f} s") from None
     finally:
-        subprocess.run([str(script), "down", str(folder)], capture_output=True, check=False)
+        subprocess.run([script, "down", str(folder)], capture_output=True, check=False)
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -74,7 +74,7 @@ bench: $(VENV)/developed ## measure, and write docs/benchmarks.md's figures
 	$(BIN)/python benchmarks/forecasts.py --year 1000
 	$(BIN)/python benchmarks/storage.py
 	$(BIN)/python benchmarks/batch.py
-	$(BIN)/python benchmarks/reach.py
+	$(BIN)/python benchmarks/reach.py --trips
 	$(BIN)/python benchmarks/fit.py
 	$(BIN)/python benchmarks/calibration.py
 

@@ -1,7 +1,7 @@
-"""Simulation-based calibration of `crossed`: posteriors of series that its own prior drew.
+"""Simulation-based calibration of `crossed`: posteriors of series drawn from its own prior.
 
 Each parameter's truth falls into six bins between the posterior's 5, 25, 50, 75 and 95 %
-quantiles, which hold 5, 20, 25, 25, 20 and 5 % of the truths where the posterior is right. The
+quantiles. Where the posterior is right these hold 5, 20, 25, 25, 20 and 5 % of the truths. The
 level is drawn from its prior between means of 0.03 and 5,000 an hour. Run with
 `python benchmarks/calibration.py [--draws 1000] [--json]`.
 

@@ -1,7 +1,7 @@
 """The engine alone: 200,000 partitions, a model that fits nothing, plan to compacted table.
 
-Run it as `python benchmarks/engine.py [--partitions 200000] [--hours 168] [--workers 2]`. What is
-measured: wall and CPU seconds of one `fit` on the executor `local`, and the peak memory of the
+Run it as `python benchmarks/engine.py [--partitions 200000] [--hours 168] [--workers 2]`. It
+measures wall and CPU seconds of one `fit` on the executor `local`, and the peak memory of the
 driver and its workers together (their proportional set sizes, sampled every 50 ms).
 """
 
@@ -25,21 +25,21 @@ REGIONS = 210
 
 
 class EmptyModel:
-    """Fits nothing: what is left is the engine."""
+    """Fits nothing, so that only the engine takes time."""
 
     name = "empty"
     version = "1"
     parameters: ClassVar[dict[str, object]] = {}
 
     def fit(self, block):
-        """Return a row per partition that says it went well."""
+        """Return a row with status `ok` per partition."""
         count = len(block)
         reason = pa.nulls(count, pa.string())
         return pa.table({"status": pa.array(["ok"] * count), "reason": reason})
 
 
 def make_store(folder: Path, partitions: int, hours: int) -> None:
-    """Write a store of counts; regions of equal size but for the last."""
+    """Write a store of counts; all regions but the last have equal size."""
     from daypart.series.block import block_from_arrays
     from daypart.series.store import SeriesStore
 
@@ -102,7 +102,7 @@ print(json.dumps({"seconds": time.perf_counter() - started, "ok": report.ok}))
 
 
 def measure(store: Path, run: Path, workers: int) -> dict[str, float]:
-    """Fit once in a process of its own, and return what it took."""
+    """Fit once in a process of its own; return seconds and memory."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.perf_counter()
     process = subprocess.Popen(
@@ -113,14 +113,14 @@ def measure(store: Path, run: Path, workers: int) -> dict[str, float]:
     )
     memory = peak_memory(process)
     wall = time.perf_counter() - started
-    told = json.loads(process.communicate()[0])
+    outcome = json.loads(process.communicate()[0])
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {**told, "wall": wall, "cpu": cpu, "memory_gb": memory / 1e9}
+    return {**outcome, "wall": wall, "cpu": cpu, "memory_gb": memory / 1e9}
 
 
 def main() -> None:
-    """Measure a first fit, and a second that finds all done."""
+    """Measure a first fit, and a second one that has nothing to do."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--partitions", type=int, default=200_000)
     parser.add_argument("--hours", type=int, default=168)

@@ -1,14 +1,14 @@
 """Partitions a second, processor time and memory of `daypart fit`, from store to Parquet.
 
 Simulates hourly counts (`daypart simulate-counts`), fits them in a process of its own per case,
-and reads processor seconds of that process and its workers, and the highest sum of their memory
-(proportional set sizes). Kernels are compiled before. Run it as
+and measures processor seconds of that process and its workers, and the highest sum of their
+memory (proportional set sizes). Kernels are compiled before. Run it as
 
     python benchmarks/fit.py [--grid slice|year|full] [--markets N] [--nutpie 4] [--json FILE]
 
 `slice` fits a few markets of 13 weeks in every case, `year` a few of 52 weeks, `full` all 207,900
-partitions of 13 weeks. `--nutpie` samples so many partitions by NUTS, too, on one core, and tells
-how many times the processor time of FULL that takes, and how far the two are apart.
+partitions of 13 weeks. `--nutpie N` also samples N partitions by NUTS on one core, and prints the
+ratio of its processor time to that of FULL, and the difference between the two.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ SLICE = ("negbin:auto", "crossed:fast", "crossed:auto", "crossed:full")
 
 @dataclass(frozen=True)
 class Grid:
-    """How many markets and weeks are simulated, and what is fitted to them."""
+    """How many markets and weeks to simulate, and the models to fit to them."""
 
     markets: int
     weeks: int
@@ -54,15 +54,15 @@ GRIDS = {
     "year": Grid(2, 52, DEFAULT),
     "full": Grid(210, 13, DEFAULT),
 }
-_LOOK_SECONDS = 0.25
+_SAMPLING_SECONDS = 0.25
 _CHAINS = 4
 _COPIES = 50
-"""How often FULL fits a partition that NUTS samples once, to be long enough to be timed."""
+"""FULL fits a partition this often, since one fit is too short to be timed."""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """What one run of `daypart fit` took."""
+    """Time and memory of one run of `daypart fit`."""
 
     model: str
     inference: str
@@ -104,14 +104,14 @@ class AgainstNuts:
 
 
 class _Peak(threading.Thread):
-    """Looks at the memory of a process and its descendants until told to stop."""
+    """Samples the memory of a process and its descendants until `stop`."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
         self._pid, self._ended, self.kilobytes = pid, threading.Event(), 0
 
     def run(self) -> None:
-        while not self._ended.wait(_LOOK_SECONDS):
+        while not self._ended.wait(_SAMPLING_SECONDS):
             self.kilobytes = max(self.kilobytes, sum(map(_kilobytes, _family(self._pid))))
 
     def stop(self) -> int:
@@ -195,43 +195,45 @@ def _against_nuts(block: SeriesBlock, i: int, mean: float, draws: int) -> Agains
     begun = time.process_time()
     drawn = draw_points(density, draws=draws, tune=draws, chains=_CHAINS)
     nuts = time.process_time() - begun
-    told = summarise_draws(density, drawn)
-    away = np.nanmax(np.abs(log_mu - told.log_mu_mean) / told.log_mu_sd)
-    noise = float(np.nanmax(told.noise))
-    found = AgainstNuts(mean, 1000 * full, nuts, nuts / full, float(away), noise, told.rhat)
+    summary = summarise_draws(density, drawn)
+    away = np.nanmax(np.abs(log_mu - summary.log_mu_mean) / summary.log_mu_sd)
+    noise = float(np.nanmax(summary.noise))
+    found = AgainstNuts(mean, 1000 * full, nuts, nuts / full, float(away), noise, summary.rhat)
     print(found.row, file=sys.stderr)
     return found
 
 
 def main() -> None:
-    """Measure what was asked for, and print a table."""
+    """Measure the chosen cases and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--grid", choices=GRIDS, default="slice")
-    parser.add_argument("--markets", type=int, help="Default: as many as the grid has.")
+    parser.add_argument("--markets", type=int, help="Default: those of the grid.")
     parser.add_argument("--case", action="append", help="MODEL:INFERENCE, instead of the grid's.")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--nutpie", type=int, default=0, help="Partitions to sample by NUTS.")
-    parser.add_argument("--draws", type=int, default=1000, help="Of each of NUTS's four chains.")
-    parser.add_argument("--keep", type=Path, help="Folder for store and runs, found and left.")
-    parser.add_argument("--json", type=Path, help="Write the figures there, too.")
-    asked = parser.parse_args()
-    grid = GRIDS[asked.grid]
-    grid = Grid(asked.markets or grid.markets, grid.weeks, tuple(asked.case or grid.cases))
-    if asked.keep:
-        asked.keep.mkdir(parents=True, exist_ok=True)
-    with nullcontext(asked.keep) if asked.keep else tempfile.TemporaryDirectory() as folder:
+    parser.add_argument(
+        "--draws", type=int, default=1000, help="Draws of each of NUTS's four chains."
+    )
+    parser.add_argument("--keep", type=Path, help="Folder in which to keep store and runs.")
+    parser.add_argument("--json", type=Path, help="Also write the figures to this file.")
+    options = parser.parse_args()
+    grid = GRIDS[options.grid]
+    grid = Grid(options.markets or grid.markets, grid.weeks, tuple(options.case or grid.cases))
+    if options.keep:
+        options.keep.mkdir(parents=True, exist_ok=True)
+    with nullcontext(options.keep) if options.keep else tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"store-{grid.markets}-{grid.weeks}"
         print(f"{grid.markets} markets of {grid.weeks} weeks in {path}", file=sys.stderr)
-        there = path.exists()
+        exists = path.exists()
         store = (
             SeriesStore.open(path)
-            if there
+            if exists
             else simulate_counts(path, markets=grid.markets, weeks=grid.weeks)
         )
         load = os.getloadavg()[0]
-        fits = measure_fits(store, Path(folder), grid, asked.workers)
-        nuts = measure_nuts(store, asked.nutpie, asked.draws) if asked.nutpie else []
-    print(f"{asked.workers} workers; load before {load:.1f}, after {os.getloadavg()[0]:.1f}\n")
+        fits = measure_fits(store, Path(folder), grid, options.workers)
+        nuts = measure_nuts(store, options.nutpie, options.draws) if options.nutpie else []
+    print(f"{options.workers} workers; load before {load:.1f}, after {os.getloadavg()[0]:.1f}\n")
     print("| model, inference | weeks | partitions | seconds | a second | CPU ms each | peak MB |")
     print("|---|---:|---:|---:|---:|---:|---:|")
     print("\n".join(fit.row for fit in fits))
@@ -239,9 +241,9 @@ def main() -> None:
         print("\n| mean | FULL, CPU ms | NUTS, CPU s | ratio | apart | NUTS's noise | R-hat |")
         print("|---:|---:|---:|---:|---:|---:|---:|")
         print("\n".join(each.row for each in nuts))
-    if asked.json:
+    if options.json:
         figures = {"fits": [asdict(each) for each in fits], "nuts": [asdict(each) for each in nuts]}
-        asked.json.write_text(json.dumps(figures, indent=2) + "\n")
+        options.json.write_text(json.dumps(figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":

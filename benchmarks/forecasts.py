@@ -1,7 +1,7 @@
-"""Measure forecasts of held-back weeks: with and without pooling, against simple forecasts.
+"""Measure forecasts of held-out weeks: with and without pooling, against simple forecasts.
 
-Several origins of one store: the models see the hours before each, and forecast the weeks after
-it. Scores are those of `daypart backtest`, joined over the origins.
+One store has several origins: at each the models see the hours before and forecast the weeks
+after. Scores are those of `daypart backtest`, joined over the origins.
 
     python benchmarks/forecasts.py                          a simulated market, made first
     python benchmarks/forecasts.py STORE --weeks 4 --origins 5
@@ -125,23 +125,25 @@ def year_of_forecasts(partitions: int, folder: Path) -> None:
 
 
 def show(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print the rows as a table of Markdown."""
+    """Print the rows as a Markdown table."""
     print("| of | model | series | CRPS | WAPE | 50 / 80 / 95 % | where the mean is over 1 |")
     print("|---|---|---:|---:|---:|---|---|")
     for row in rows:
         if not row["series"]:
             continue
-        held = " / ".join(f"{100 * row[f'coverage_{level}']:.1f}" for level in LEVELS)
+        covered = " / ".join(f"{100 * row[f'coverage_{level}']:.1f}" for level in LEVELS)
         over = [row[f"coverage_{level}_over_one"] for level in LEVELS]
-        told = " / ".join(f"{100 * each:.1f}" for each in over) if over[0] is not None else ""
+        covered_over_one = (
+            " / ".join(f"{100 * each:.1f}" for each in over) if over[0] is not None else ""
+        )
         print(
             f"| {row['of']} | {row['model']} | {row['series']} | {row['crps']:.4f} "
-            f"| {row['wape'] or 0:.1%} | {held} | {told} |"
+            f"| {row['wape'] or 0:.1%} | {covered} | {covered_over_one} |"
         )
 
 
 def main() -> None:
-    """Run what the command line asks for."""
+    """Measure forecasts, or with `--year` their speed."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("store", nargs="?", type=Path)
     parser.add_argument("--weeks", type=int, default=2)

@@ -1,9 +1,9 @@
 """Measure every step from simulated events to the report: seconds and peak memory.
 
-Each step is the command line in its own process, so that no step profits from what another
-loaded. Peak memory is that of the whole tree of processes: the largest sum of their
-proportional set sizes (pages that workers share count once), looked at ten times a second, and
-at least the largest resident set that the kernel saw of any one of them.
+Each step is a command in its own process, so that no step uses what another one loaded. Peak
+memory is that of the whole tree of processes: the largest sum of their proportional set sizes
+(pages that workers share count once), sampled ten times a second, and at least the largest
+resident set that the kernel reports for any of them.
 
     python benchmarks/pipeline.py --size small --size medium [--json figures.json] [--keep FOLDER]
 """
@@ -25,11 +25,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from daypart.demo import SIZES, Size
+from daypart.demo import SIZES as DEMO_SIZES
+from daypart.demo import Size
 
-WEEKS_HELD_BACK = 2
+SMALLEST = Size(markets=2, networks=16, segments=4, households=1000, weeks=8)
+SIZES = {"smallest": SMALLEST, **DEMO_SIZES}
+WEEKS_HELD_OUT = 2
 WEEKS_AHEAD = 4
-_LOOK_SECONDS = 0.1
+_SAMPLING_SECONDS = 0.1
 _RUN = "import sys; from daypart.cli.main import main; main(sys.argv[1:])"
 _BRIEF = "import sys; from daypart.planning.brief.example import write_example_brief as w; "
 _BRIEF += "w(sys.argv[1], sys.argv[2], rate_card=sys.argv[3])"
@@ -50,7 +53,7 @@ class Step:
     peak_mb : float
         Peak memory of all processes of the step together, 10^6 bytes.
     what : str
-        What the step worked on.
+        The amount of work of the step.
     """
 
     name: str
@@ -61,7 +64,7 @@ class Step:
 
 
 class _PeakOfTree(threading.Thread):
-    """Looks at the memory of a process and its descendants until told to stop."""
+    """Samples the memory of a process and its descendants until `stop`."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
@@ -70,7 +73,7 @@ class _PeakOfTree(threading.Thread):
         self.peak_bytes = 0
 
     def run(self) -> None:
-        while not self._ended.wait(_LOOK_SECONDS):
+        while not self._ended.wait(_SAMPLING_SECONDS):
             self.peak_bytes = max(self.peak_bytes, sum(map(_memory_of, _tree_of(self._pid))))
 
     def stop(self) -> int:
@@ -99,27 +102,27 @@ def _memory_of(pid: int) -> int:
 
 
 def measure(name: str, command: Sequence[str], what: str = "") -> tuple[Step, Any]:
-    """Run a command and return what it took, and the JSON that it told."""
-    with tempfile.TemporaryFile() as told, tempfile.TemporaryFile() as complaints:
+    """Run a command; return its time and memory, and the JSON that it printed."""
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         begun = time.perf_counter()
-        child = subprocess.Popen(command, stdout=told, stderr=complaints)
+        child = subprocess.Popen(command, stdout=output, stderr=errors)
         watcher = _PeakOfTree(child.pid)
         watcher.start()
         _, status, usage = os.wait4(child.pid, 0)
         seconds = time.perf_counter() - begun
         peak = max(watcher.stop(), 1024 * usage.ru_maxrss)
         child.returncode = os.waitstatus_to_exitcode(status)
-        told.seek(0)
-        complaints.seek(0)
-        text = told.read().decode()
+        output.seek(0)
+        errors.seek(0)
+        text = output.read().decode()
         if child.returncode:
-            raise SystemExit(f"{name} failed:\n{text}{complaints.read().decode()}")
+            raise SystemExit(f"{name} failed:\n{text}{errors.read().decode()}")
     step = Step(name, seconds, usage.ru_utime + usage.ru_stime, peak / 1e6, what)
     return step, json.loads(text) if text.strip() else None
 
 
 def run_pipeline(size: Size, folder: Path, seed: int) -> list[Step]:
-    """Take one size from simulation to report in `folder`."""
+    """Run every step of one size in `folder`, from simulation to report."""
     market, store, run, backtest = (folder / n for n in ("market", "store", "run", "backtest"))
     (folder / "household.key").write_text("the key of a benchmark, all simulated\n")
     shape = [
@@ -130,37 +133,37 @@ def run_pipeline(size: Size, folder: Path, seed: int) -> list[Step]:
     steps: list[Step] = []
 
     def verb(name: str, *arguments: object, what: str | None = None) -> Any:
-        tell = [] if what is not None else ["--json"]
-        words = [sys.executable, "-c", _RUN, name, *map(str, arguments), "--quiet", *tell]
+        json_option = [] if what is not None else ["--json"]
+        words = [sys.executable, "-c", _RUN, name, *map(str, arguments), "--quiet", *json_option]
         step, outcome = measure(name, words, what or "")
         print(f"{name}: {step.seconds:.1f} s, {step.peak_mb:,.0f} MB", file=sys.stderr)
         steps.append(step)
         return outcome
 
-    def told(what: str) -> None:
+    def describe_last(what: str) -> None:
         steps[-1] = Step(**{**asdict(steps[-1]), "what": what})
 
     made = verb("simulate", market, *shape, f"--seed={seed}")
-    told(f"{made['rows']:,} events")
+    describe_last(f"{made['rows']:,} events")
     credited = verb(
         *("ingest", market / "events", "--households", market / "households.parquet"),
         *("--markets", market / "markets.parquet", "--networks", market / "networks.parquet"),
         *("--segments", market / "segments.toml", "--key-file", folder / "household.key"),
         *("--into", store),
     )
-    told(f"{credited['rows']['read']:,} rows read")
+    describe_last(f"{credited['rows']['read']:,} rows read")
     fitted = verb("fit", store, "--run", run, f"--seed={seed}")
     partitions = fitted["partitions"]
-    told(f"{partitions:,} partitions of {size.weeks} weeks")
+    describe_last(f"{partitions:,} partitions of {size.weeks} weeks")
     verb(
-        *("backtest", store, "--out", backtest, f"--weeks={WEEKS_HELD_BACK}", f"--seed={seed}"),
-        what=f"{partitions:,} partitions, {WEEKS_HELD_BACK} weeks held back",
+        *("backtest", store, "--out", backtest, f"--weeks={WEEKS_HELD_OUT}", f"--seed={seed}"),
+        what=f"{partitions:,} partitions, {WEEKS_HELD_OUT} weeks held out",
     )
     forecast = verb(
         *("predict", run, f"--weeks={WEEKS_AHEAD}", "--out", folder / "forecast.parquet"),
         f"--seed={seed}",
     )
-    told(f"{forecast['rows']:,} rows")
+    describe_last(f"{forecast['rows']:,} rows")
     by_market = folder / "by_market.parquet"
     verb(
         *("predict", run, f"--weeks={WEEKS_AHEAD}", "--by=market", "--out", by_market),
@@ -172,19 +175,21 @@ def run_pipeline(size: Size, folder: Path, seed: int) -> list[Step]:
     brief = folder / "brief.toml"
     measure("brief", [sys.executable, "-c", _BRIEF, str(brief), str(store), str(rates)])
     plan = verb("plan", store, "--brief", brief, "--run", run, "--out", folder)
-    told(f"{sum(line['spots'] for line in plan['lines']):,} spots, gap {100 * plan['gap']:.2f} %")
+    describe_last(
+        f"{sum(line['spots'] for line in plan['lines']):,} spots, gap {100 * plan['gap']:.2f} %"
+    )
     verb(
         *("report", folder / "report.html", "--store", store, "--run", run, "--plan", folder),
         *("--insights", folder / "insights", "--backtest", backtest),
         *("--truth", market / "truth.parquet"),
         what="",
     )
-    told(f"{(folder / 'report.html').stat().st_size / 1e6:.2f} MB")
+    describe_last(f"{(folder / 'report.html').stat().st_size / 1e6:.2f} MB")
     return steps
 
 
 def describe_machine() -> dict[str, Any]:
-    """Return what the figures depend on."""
+    """Return the processor, memory and versions that the figures depend on."""
     cpu = next(
         (
             line.split(":", 1)[1].strip()
@@ -231,12 +236,12 @@ def describe(machine: Mapping[str, Any]) -> str:
 
 
 def main() -> None:
-    """Measure the sizes asked for and print their tables."""
+    """Measure the chosen sizes and print their tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", action="append", choices=SIZES, help="Default: small.")
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--json", type=Path, help="Write the figures there, too.")
-    parser.add_argument("--keep", type=Path, help="Keep the folders there.")
+    parser.add_argument("--json", type=Path, help="Also write the figures to this file.")
+    parser.add_argument("--keep", type=Path, help="Keep the folders here.")
     chosen = parser.parse_args()
     machine = describe_machine()
     print(f"{describe(machine)}\n")

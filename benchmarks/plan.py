@@ -2,9 +2,9 @@
 
     python benchmarks/plan.py --case sides --case national --case slsqp [--json]
 
-Each case runs in its own process on one thread, so that its peak memory (VmHWM) is its own. The
-panels are drawn here: households differ in appetite (Gamma) and in taste (a repertoire of
-networks, drawn by popularity, and a profile over dayparts).
+Each case runs in its own process on one thread, so that its peak memory (VmHWM) is its own. This
+script draws the panels: households differ in how much they view (Gamma) and in taste (a repertoire
+of networks, drawn by popularity, and a profile over dayparts).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,16 @@ Floats = NDArray[np.float64]
 HISTORY_WEEKS = 26
 REPERTOIRE = 18
 FLIGHT_WEEKS = 4
-SLSQP_SECONDS = 180.0
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Households and networks of `sides` and `slsqp`, markets of `national`, a time limit."""
+
+    households: int
+    networks: int
+    markets: int
+    slsqp_seconds: float
 
 
 def draw_panel(
@@ -145,15 +155,15 @@ def side_limits(panel: Panel) -> list[Limit]:
     ]
 
 
-def measure_sides() -> dict[str, Any]:
-    """Solve 6,000 households x 960 cells with 47 side constraints, in fractions and whole."""
-    panel = draw_panel(1, 6000, 120)
+def measure_sides(sizes: Sizes) -> dict[str, Any]:
+    """Solve one market with 47 side constraints, in fractions and in whole spots."""
+    panel = draw_panel(1, sizes.households, sizes.networks)
     warm_up()
     figures: dict[str, Any] = {"fit_seconds": _timed(fit_surrogate, panel)[1]}
     objective = reach_objective(fit_surrogate(panel))
     for grp in (30, 100, 300):
         problem = draw_problem(panel, side_limits(panel), grp=grp)
-        assert (problem.columns, len(problem.limits)) == (960, 47)
+        assert (problem.columns, len(problem.limits)) == (8 * sizes.networks, 47)
         planes = CuttingPlanes(problem, objective)
         found, seconds = _timed(lambda p=planes: p.solve(gap=1e-4))
         whole, more = _timed(lambda p=planes, f=found: find_whole_spots(p, f, gap=3e-3))
@@ -168,9 +178,9 @@ def measure_sides() -> dict[str, Any]:
     return figures
 
 
-def measure_national() -> dict[str, Any]:
-    """Plan 210 markets x 2,000 households x 165 networks x 8 dayparts on one budget."""
-    panel = draw_panel(210, 2000, 165)
+def measure_national(sizes: Sizes) -> dict[str, Any]:
+    """Plan markets x 2,000 households x 165 networks x 8 dayparts with one budget."""
+    panel = draw_panel(sizes.markets, 2000, 165)
     warm_up()
     surrogate, fitting = _timed(fit_surrogate, panel)
     problem = draw_problem(panel, [], grp=30)
@@ -193,13 +203,13 @@ def measure_national() -> dict[str, Any]:
     }
 
 
-def measure_slsqp() -> dict[str, Any]:
+def measure_slsqp(sizes: Sizes) -> dict[str, Any]:
     """Solve the 960-cell problem with SciPy's SLSQP: exact gradients, from an even start."""
     from scipy.optimize import minimize
 
     from daypart.planning.solve.interior import one_sided, tangent
 
-    panel = draw_panel(1, 6000, 120)
+    panel = draw_panel(1, sizes.households, sizes.networks)
     warm_up()
     objective = reach_objective(fit_surrogate(panel))
     problem = draw_problem(panel, side_limits(panel), grp=100)
@@ -214,7 +224,7 @@ def measure_slsqp() -> dict[str, Any]:
 
     def watch(spots: Floats) -> None:
         steps.append(spots.copy())
-        if time.process_time() - begun > SLSQP_SECONDS:
+        if time.process_time() - begun > sizes.slsqp_seconds:
             raise StopIteration
 
     result = minimize(
@@ -240,7 +250,7 @@ def measure_slsqp() -> dict[str, Any]:
         "slsqp_reach": objective.value(problem.by_cell(last)),
         "slsqp_start_reach": objective.value(problem.by_cell(start)),
         "slsqp_keeps_limits": problem.keeps_limits(last, tolerance=1e-4),
-        "slsqp_said": str(getattr(result, "message", "")),
+        "slsqp_message": str(getattr(result, "message", "")),
     }
 
 
@@ -248,7 +258,7 @@ CASES = {"sides": measure_sides, "national": measure_national, "slsqp": measure_
 
 
 def warm_up() -> None:
-    """Compile the kernels on a panel that takes no time."""
+    """Compile the kernels on a small panel."""
     panel = draw_panel(2, 50, 20)
     planes = CuttingPlanes(draw_problem(panel, [], grp=50), reach_objective(fit_surrogate(panel)))
     found = planes.solve()
@@ -257,7 +267,7 @@ def warm_up() -> None:
 
 
 def _timed(work: Any, *given: Any) -> tuple[Any, float]:
-    """Return what some work gives and its processor seconds."""
+    """Return the result of `work` and its processor seconds."""
     before = time.process_time()
     return work(*given), time.process_time() - before
 
@@ -270,17 +280,23 @@ def _peak_mb() -> float:
 def main() -> None:
     """Measure the named cases, each in its own process."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--case", action="append", choices=CASES, help="all without it")
+    parser.add_argument("--case", action="append", choices=CASES, help="Default: all.")
+    parser.add_argument("--households", type=int, default=6000, help="of sides and slsqp")
+    parser.add_argument("--networks", type=int, default=120, help="of sides and slsqp, 41 or more")
+    parser.add_argument("--markets", type=int, default=210, help="of national")
+    parser.add_argument("--slsqp-seconds", type=float, default=180.0, help="before it is stopped")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--here", choices=CASES, help=argparse.SUPPRESS)
     given = parser.parse_args()
+    sizes = Sizes(given.households, given.networks, given.markets, given.slsqp_seconds)
     if given.here:
-        figures = CASES[given.here]()
+        figures = CASES[given.here](sizes)
         print(json.dumps(figures | {"peak_mb": _peak_mb()}))
         return
     one_thread = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     for case in given.case or CASES:
-        command = [sys.executable, __file__, "--here", case]
+        options = [f"--{n.replace('_', '-')}={v}" for n, v in asdict(sizes).items()]
+        command = [sys.executable, __file__, "--here", case, *options]
         done = subprocess.run(command, env=os.environ | one_thread, stdout=-1, check=True)
         figures = json.loads(done.stdout)
         if given.json:

@@ -1,9 +1,9 @@
 """Measure the count of reach: its speed, its bias and coverage, and replays of later weeks.
 
-    python benchmarks/reach.py [--trips FILE --stations FILE] [--json figures.json]
+    python benchmarks/reach.py [--trips] [--json figures.json]
 
-`--trips` is a table of bike trips (bike_id, start_station, start_date, end_date) and `--stations`
-one of name and landmark; an airing is then a minute at a station. See docs/how-to/bike-trips.md.
+`--trips` also replays the bike trips of tests/data, where an airing is a minute at a station. See
+docs/how-to/bike-trips.md.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from daypart.viewing.dayparts import STANDARD_DAYPARTS
 from daypart.viewing.ingest import ingest
 from replay import replay
 
+DATA = Path(__file__).parents[1] / "tests" / "data"
 SESSION_MINUTES = 30
 MINUTES_A_WEEK = 1320
 
@@ -61,7 +62,7 @@ def made_panel(
     )
 
 
-def measure_speed(households: int = 100_000, cells: int = 350) -> dict[str, Any]:
+def measure_speed(households: int, cells: int = 350) -> dict[str, Any]:
     """Time the count of 500 spots on 100 cells of one market, and of ten."""
     rng = np.random.default_rng(1)
     popular = rng.dirichlet(np.full(cells, 0.5))
@@ -83,11 +84,11 @@ def measure_speed(households: int = 100_000, cells: int = 350) -> dict[str, Any]
     return figures
 
 
-def measure_estimator(panels: int = 200, households: int = 1000) -> dict[str, Any]:
+def measure_estimator(panels: int, households: int = 1000) -> dict[str, Any]:
     """Count many panels whose households' true chances are known, for three lengths of history.
 
-    Viewing comes in sessions of half an hour. Bias is held against the same households' true
-    reach, so that it holds no sampling of households; coverage against the population's.
+    Viewing comes in sessions of half an hour. Bias is measured against the same households' true
+    reach, which excludes the sampling of households; coverage against that of the population.
     """
     rng = np.random.default_rng(4)
     cells, population = 8, 100_000
@@ -99,17 +100,17 @@ def measure_estimator(panels: int = 200, households: int = 1000) -> dict[str, An
     figures: dict[str, Any] = {"truth": truth}
     for weeks in (8, 26, 104):
         sessions = weeks * MINUTES_A_WEEK // SESSION_MINUTES
-        bias, held = [], []
+        bias, covered = [], []
         for _ in range(panels):
             chosen = rng.choice(population, households, replace=False)
             minutes = SESSION_MINUTES * rng.binomial(sessions, chance[chosen])
             panel = made_panel(minutes, sessions * SESSION_MINUTES, networks=cells)
             counted = count_frequency(panel, spots)
             bias.append(counted.reach_percent() - 100 * (1 - missed[chosen].mean()))
-            held.append(abs(counted.reach_percent() - truth) < 1.645 * counted.error_percent())
+            covered.append(abs(counted.reach_percent() - truth) < 1.645 * counted.error_percent())
         figures[f"{weeks} weeks"] = {
             "bias_percent_of_reach": 100 * float(np.mean(bias)) / truth,
-            "coverage_90": float(np.mean(held)),
+            "coverage_90": float(np.mean(covered)),
         }
     return figures
 
@@ -119,7 +120,7 @@ def replay_simulated(folder: Path) -> dict[str, Any]:
     made = simulate(
         folder / "market", markets=2, networks=10, households=3000, weeks=12, segments=1, seed=5
     )
-    (folder / "key").write_text("a key that hides nobody: all households are simulated\n")
+    (folder / "key").write_text("a public key: all households are simulated\n")
     until = made.first_day + dt.timedelta(55)
     for name, last_day in (("before", until), ("after", None)):
         ingest(
@@ -135,16 +136,16 @@ def replay_simulated(folder: Path) -> dict[str, Any]:
     return _replayed(folder, until)
 
 
-def replay_trips(folder: Path, trips: Path, stations: Path) -> dict[str, Any]:
+def replay_trips(folder: Path) -> dict[str, Any]:
     """Predict four weeks of bike trips from the eight before, and from all before."""
-    with stations.open() as file:
+    with (DATA / "bikeshare_stations.csv").open() as file:
         cities = {row["name"]: row["landmark"] for row in csv.DictReader(file)}
     until = dt.date(2014, 9, 28)
     figures = {}
     for label, first_day in (("8 weeks", until - dt.timedelta(55)), ("all weeks", None)):
         for name, days in (("before", (first_day, until)), ("after", (None, None))):
             ingest(
-                trips,
+                DATA / "bikeshare_trips_2014.parquet",
                 households="from-events",
                 into=folder / label / name,
                 timezone="America/Los_Angeles",
@@ -179,21 +180,23 @@ def _replayed(folder: Path, until: dt.date, **settings: Any) -> dict[str, Any]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--trips", type=Path)
-    parser.add_argument("--stations", type=Path)
-    parser.add_argument("--json", type=Path)
-    asked = parser.parse_args()
-    figures: dict[str, Any] = {"speed": measure_speed(), "estimator": measure_estimator()}
+    parser.add_argument("--trips", action="store_true", help="Also replay the bike trips.")
+    parser.add_argument("--households", type=int, default=100_000, help="of the count's speed")
+    parser.add_argument("--panels", type=int, default=200, help="of the estimator's coverage")
+    parser.add_argument("--json", type=Path, help="Also write the figures to this file.")
+    given = parser.parse_args()
+    figures: dict[str, Any] = {
+        "speed": measure_speed(given.households),
+        "estimator": measure_estimator(given.panels),
+    }
     with tempfile.TemporaryDirectory() as folder:
         figures["replay, simulated"] = replay_simulated(Path(folder))
-        if asked.trips and asked.stations:
-            figures["replay, bike trips"] = replay_trips(
-                Path(folder) / "trips", asked.trips, asked.stations
-            )
+        if given.trips:
+            figures["replay, bike trips"] = replay_trips(Path(folder) / "trips")
     text = json.dumps(figures, indent=2)
     print(text)
-    if asked.json:
-        asked.json.write_text(text + "\n")
+    if given.json:
+        given.json.write_text(text + "\n")
 
 
 if __name__ == "__main__":

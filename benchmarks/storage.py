@@ -1,9 +1,9 @@
 """Objects a second, and listing the results of 200,000 fits, on disk and on an S3 server.
 
-    python benchmarks/storage.py [--objects 400] [--parts 200]
+    python benchmarks/storage.py [--objects 400] [--parts 200] [--fits 200000]
 
-The S3 server is the one that the tests start, on this machine: figures of a real S3 differ, ratios
-between the ways of using it hold.
+The S3 server is the one that the tests start on this machine. A real S3 has other figures, but
+similar ratios between the ways of using it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ from daypart.storage.location import Location, location
 from daypart.storage.tables import read_tables, write_table
 from servers.seaweedfs import running_s3
 
-FITS = 200_000
 THREADS = 16
 BYTES = 20_000
 
@@ -43,7 +42,7 @@ def cpu_seconds() -> float:
 
 
 def measure(what: str, work: Callable[[], object], count: int) -> None:
-    """Run some work and print how much of it a second was done."""
+    """Run some work and print its rate."""
     started, cpu = time.perf_counter(), cpu_seconds()
     work()
     seconds, cpu = time.perf_counter() - started, cpu_seconds() - cpu
@@ -76,11 +75,11 @@ def objects(base: Location, count: int) -> None:
     )
 
 
-def results(base: Location, parts: int) -> None:
-    """List and read the light columns of 200,000 results, kept in parts."""
+def results(base: Location, parts: int, fits: int) -> None:
+    """List results kept in parts, and read their small columns."""
     run = RunFolder.at(base / "run")
     make_folder(run.parts)
-    rows = FITS // parts
+    rows = fits // parts
     state = np.random.default_rng(0).random((rows, 40))
 
     def write(part: int) -> None:
@@ -92,17 +91,17 @@ def results(base: Location, parts: int) -> None:
         write_table(run.parts / f"{part:06d}-00000.parquet", pa.table(columns))
 
     with ThreadPoolExecutor(THREADS) as pool:
-        measure("write results", lambda: list(pool.map(write, range(parts))), FITS)
-    measure(f"list results ({parts} parts)", lambda: list_parts(run), FITS)
+        measure("write results", lambda: list(pool.map(write, range(parts))), fits)
+    measure(f"list results ({parts} parts)", lambda: list_parts(run), fits)
     files = [path for _, _, path in list_parts(run)]
     read: list[int] = []
     measure(
         "read their id and status",
         lambda: read.extend(len(t) for t in read_tables(files, ["unique_id", "status"])),
-        FITS,
+        fits,
     )
-    if sum(read) != FITS:
-        raise RuntimeError(f"{sum(read)} results were read, not {FITS}")
+    if sum(read) != fits:
+        raise RuntimeError(f"{sum(read)} results were read, not {fits}")
 
 
 def main() -> None:
@@ -110,6 +109,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--objects", type=int, default=400)
     parser.add_argument("--parts", type=int, default=200)
+    parser.add_argument("--fits", type=int, default=200_000)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="daypart-bench-") as folder, running_s3() as server:
         os.environ |= server.environment()
@@ -117,7 +117,7 @@ def main() -> None:
         for name, base in (("disk", Path(folder)), ("S3", location("s3://bench"))):
             print(name)
             objects(base, given.objects)
-            results(base, given.parts)
+            results(base, given.parts, given.fits)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """The start of a task: from the start of `daypart task` to its first row on disk.
 
 Run it as `python benchmarks/task_start.py [--repeats 5]`. Every repeat is a task of four
-partitions in a run of its own; what is compiled is compiled before. Measured are wall seconds
-until the first part is there, and processor seconds of the task and its worker to their end.
+partitions in a run of its own, with kernels compiled before. It measures wall seconds until the
+first part exists, and processor seconds of the task and its worker until they end.
 """
 
 from __future__ import annotations

@@ -23,11 +23,9 @@ from daypart.models.negbin.forecast.forecast import (
 )
 from daypart.models.negbin.forecast.log_mean import HoursAhead, log_mean_of
 from daypart.models.negbin.forecast.quantiles import forecast_cells
-from daypart.models.negbin.theta.axes import make_visits
-from daypart.models.negbin.theta.climb import TRIAL, VECTORS
-from daypart.models.negbin.theta.integrate import DONE, fit_series
-from daypart.models.negbin.theta.moments import HOUR, HOUR_VARIANCE, SUM_ROWS
+from daypart.models.negbin.theta.integrate import fit_series
 from daypart.models.negbin.theta.quadrature import integration_rule, product_rule
+from daypart.models.negbin.theta.workspace import HOUR, HOUR_VARIANCE, SUM_ROWS, make_theta
 from daypart.models.registry import get_model
 
 pytestmark = [
@@ -63,20 +61,18 @@ def fit(
         large_total=len(large),
     )
     scratch = make_scratch(len(counts), 1, 7, 1, len(large))
-    visits = make_visits(3, scratch.dense.shape[1], len(counts))
-    room = scratch, visits, make_draws(scratch.node.shape[1], wanted=False)
-    search = np.zeros((VECTORS + 17, 3))
-    search[TRIAL] = np.cbrt(CROSSED.start)
+    theta = make_theta(3, scratch.dense.shape[1], len(counts))
+    theta.search.trial[:] = np.cbrt(CROSSED.start)
+    room = scratch, theta, make_draws(scratch.node.shape[1], wanted=False)
     nodes, sums = np.zeros((len(rule), 4)), np.zeros((SUM_ROWS, 168))
     steps = np.zeros(2, np.int64)
     limits = skewness_limits(CROSSED, inference)[0 if sparse else 1]
-    found = fit_series(structure, table, *room, limits, rule, search, nodes, sums, steps)
-    assert found == DONE
+    assert fit_series(structure, table, *room, limits, rule, nodes, sums, steps)
     natural = nodes[:, 1:] ** 3
     natural[:, 2] **= 2
     mean = nodes[:, 0] @ natural
     hyper = np.stack([mean, np.sqrt(nodes[:, 0] @ (natural - mean) ** 2)])
-    log_mu = np.stack([visits.fitted[:, 0, 0], np.sqrt(visits.fitted[:, 0, 1])])
+    log_mu = np.stack([theta.points.cell[:, 0, 0], np.sqrt(theta.points.cell[:, 0, 1])])
     row = {
         "exposure": 1.0,
         "hour_of_week_mean": sums[HOUR],

@@ -1,4 +1,4 @@
-"""The scales' posterior: what a few visits make of it is what a fine grid of them finds."""
+"""The scales' posterior from a few integration points is that of a fine grid."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from daypart.models.negbin.block.fit_block import BlockFit, fitted_of
-from daypart.models.negbin.theta.climb import BEST, HIGHEST, LOWEST, VECTORS
 from daypart.models.negbin.theta.marginal import log_posterior
+from daypart.models.negbin.theta.workspace import HIGHEST, LOWEST
 from daypart.models.registry import get_model
 from daypart.series.block import block_from_arrays
 
@@ -37,8 +37,8 @@ def fitted(series: np.ndarray, inference: str) -> BlockFit:
 def moments_on_a_grid(series: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return means and sds of sh, sw and 1 / size, by the density at each point of a grid."""
     found = fitted(series, "full")
-    posterior, room = fitted_of(found, 0), found.buffers.search
-    mode, root = room[BEST].copy(), room[VECTORS + 12 : VECTORS + 15].copy()
+    posterior, at_mode = fitted_of(found, 0), found.buffers.theta
+    mode, root = at_mode.search.best.copy(), at_mode.covariance.root.copy()
     places, weights = np.polynomial.hermite_e.hermegauss(NODES)
     scratch, slope, steps = found.buffers.scratch, np.zeros(3), np.zeros(2, np.int64)
     value, theta = [], []
@@ -69,7 +69,7 @@ def test_means_and_sds_of_scales_are_those_of_a_grid(mean, scales, inference):
     np.testing.assert_allclose(hyper[1], deviation, rtol=0.12)
 
 
-def test_dense_series_take_few_evaluations_and_sparse_ones_visit_axes():
+def test_dense_series_take_few_evaluations_and_sparse_ones_integrate_over_axes():
     dense = fitted(counts(200.0, (0.9, 0.2, 0.2), seed=2), "auto").rows.steps[0, 1]
     sparse = fitted(counts(0.2, (0.9, 0.2, 0.6), seed=2), "auto").rows.steps[0, 1]
     full = fitted(counts(200.0, (0.9, 0.2, 0.2), seed=2), "full").rows.steps[0, 1]

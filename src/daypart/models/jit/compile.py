@@ -148,14 +148,23 @@ class _Kernel:
         return "\n".join([declared, _content(self.function.py_func)])
 
     def _keep_by_content(self) -> None:
-        """Have numba compare the file on disk with the content, not with the source file's time."""
+        """Have numba name the file on disk by the content, and remove those of older contents.
+
+        numba would compare it with the time of the source file, after it has read types from it
+        that may no longer exist.
+        """
         cache = self.function._cache
         if not isinstance(cache, caching.FunctionCache):
             return  # numba is told to keep nothing
+        folder, name = Path(cache.cache_path), self.symbol.removeprefix("daypart.models.")
+        stamp = hashlib.sha256(self.content().encode()).hexdigest()
+        kept = f"{name}-{stamp[:16]}"
+        if not (folder / f"{kept}.nbi").exists():
+            with suppress(OSError):
+                for old in folder.glob(f"{name}-*.nb[ci]"):
+                    old.unlink()
         cache._cache_file = caching.IndexDataCacheFile(
-            cache_path=cache.cache_path,
-            filename_base=self.symbol.removeprefix("daypart.models."),
-            source_stamp=hashlib.sha256(self.content().encode()).hexdigest(),
+            cache_path=cache.cache_path, filename_base=kept, source_stamp=stamp
         )
 
     def _template(self, *arguments: Any) -> Any:

@@ -40,18 +40,15 @@ from daypart.models.negbin.field.structure import (
 )
 from daypart.models.negbin.pooling.parents import EVENT_SD
 from daypart.models.negbin.pooling.prior import POOLED, Pooled, apply_prior, choose_parents
-from daypart.models.negbin.theta import integrate as mixture
-from daypart.models.negbin.theta.axes import VISITS, Visits, make_visits
-from daypart.models.negbin.theta.climb import TRIAL, VECTORS
-from daypart.models.negbin.theta.integrate import DONE
-from daypart.models.negbin.theta.moments import SUM_ROWS
+from daypart.models.negbin.theta import integrate
+from daypart.models.negbin.theta.workspace import SUM_ROWS, THETA, Theta, make_theta
 
 SPARSE_BELOW = 2.0
 """Mean count an hour under which a series is sparse."""
 
 
 lay_out = linked(layout.lay_out)
-fit_series = linked(mixture.fit_series)
+fit_series = linked(integrate.fit_series)
 pit_summary = linked(diagnostics.pit_summary)
 
 
@@ -66,18 +63,17 @@ class Buffers(NamedTuple):
     large: FloatVector
     places: IntMatrix
     """Week, hour and effect of each event; see `field.Series.event`."""
-    search: FloatMatrix
     nodes: FloatMatrix
     sums: FloatMatrix
     transforms: FloatVector
     """Room for the randomised transforms and for 168 hours."""
     scratch: Scratch
-    visits: Visits
+    theta: Theta
     draws: Draws
 
 
 BUFFERS = numba.types.NamedTuple(
-    [F2, F2, F2, F1, F1, I2, F2, F2, F2, F1, SCRATCH, VISITS, DRAWN], Buffers
+    [F2, F2, F2, F1, F1, I2, F2, F2, F1, SCRATCH, THETA, DRAWN], Buffers
 )
 
 
@@ -95,7 +91,6 @@ def make_buffers(
     """Allocate for partitions of up to so many weeks, hours, effects and pairs of event hours."""
     d = len(structure.hyper_scales)
     scratch = make_scratch(weeks, effects, len(structure.parents), d - 2, hours + 1)
-    visits = make_visits(d, scratch.dense.shape[1], weeks if fitted else 0)
     draws = make_draws(scratch.node.shape[1], wanted=khat)
     table = (weeks, 168)
     return Buffers(
@@ -105,12 +100,11 @@ def make_buffers(
         over=np.zeros(layout.HISTOGRAM),
         large=np.zeros(hours + 1),
         places=np.zeros((3, pairs + 1), np.int64),
-        search=np.zeros((VECTORS + 5 * d + 2, d)),
         nodes=np.zeros((nodes, d + 1)),
         sums=np.zeros((SUM_ROWS, max(168, weeks + effects))),
         transforms=np.zeros(max(168, PIT_HOURS)),
         scratch=scratch,
-        visits=visits,
+        theta=make_theta(d, scratch.dense.shape[1], weeks if fitted else 0),
         draws=draws,
     )
 
@@ -217,14 +211,14 @@ def fit_row(
     if sparse:
         rule = fine
     for j in range(len(start)):
-        b.search[TRIAL, j] = start[j]
+        b.theta.search.trial[j] = start[j]
     steps = rows.steps[i]
     steps[:] = 0
     limit = limits[0] if sparse else limits[1]
     nodes = b.nodes[: len(rule)]
-    room = b.scratch, b.visits, b.draws
-    found = fit_series(structure, table, *room, limit, rule, b.search, nodes, b.sums, steps)
-    if found != DONE or not all_finite(b.sums):
+    room = b.scratch, b.theta, b.draws
+    found = fit_series(structure, table, *room, limit, rule, nodes, b.sums, steps)
+    if not found or not all_finite(b.sums):
         return LOST
     write_scales(rows, i, nodes, len(nodes))
     if len(chosen) > 0:
@@ -265,9 +259,9 @@ def fit_rows(
     placed, pooled, b, rows
         The block, its parents, the buffers to work in, and the rows to fill.
     limits : float64 array, shape (2, d)
-        For sparse series and for others; see `mixture.fit_series`.
+        For sparse series and for others; see `integrate.fit_series`.
     rule, fine : float64 array, shape (nodes, 1 + d)
-        See `mixture.fit_series`; `fine` serves sparse series.
+        See `integrate.fit_series`; `fine` serves sparse series.
     start : float64 array, shape (d,)
         Where the search for theta's mode begins.
     first, end : int

@@ -26,7 +26,6 @@ from daypart.models.negbin.field.structure import (
 )
 from daypart.models.negbin.pooling.parents import EVENT_SD
 from daypart.models.negbin.pooling.prior import no_parents, pool
-from daypart.models.negbin.theta.climb import BEST
 from daypart.models.negbin.theta.quadrature import integration_rule, product_rule
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ class BlockFit:
     model : ModelSpecification
     block : SeriesBlock
     fitted : bool
-        Whether `buffers.visits.fitted` receives the posterior of every hour fitted.
+        Whether `buffers.theta.points.cell` receives the posterior of every hour fitted.
     """
 
     def __init__(
@@ -242,7 +241,7 @@ def fitted_of(block_fit: BlockFit, i: int) -> Fitted:
         table=table,
         offset=buffers.offset[:weeks],
         nodes=nodes,
-        theta=buffers.search[BEST],
-        log_mu_mean=buffers.visits.fitted[:weeks, 0, 0],
-        log_mu_variance=buffers.visits.fitted[:weeks, 0, 1],
+        theta=buffers.theta.search.best,
+        log_mu_mean=buffers.theta.points.cell[:weeks, 0, 0],
+        log_mu_variance=buffers.theta.points.cell[:weeks, 0, 1],
     )

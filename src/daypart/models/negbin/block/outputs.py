@@ -14,7 +14,7 @@ from daypart.models.negbin.block.inputs import I16, Placed
 from daypart.models.negbin.checks.pit import PIT_COLUMNS
 from daypart.models.negbin.pooling.parents import EVENT_SD
 from daypart.models.negbin.pooling.prior import POOLED, Pooled, week_of
-from daypart.models.negbin.theta.moments import (
+from daypart.models.negbin.theta.workspace import (
     CHECKS,
     DENSE,
     DENSE_VARIANCE,

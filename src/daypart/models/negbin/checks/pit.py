@@ -19,7 +19,7 @@ from daypart.models.jit.compile import kernel
 from daypart.models.jit.types import F1, F2, FloatMatrix, FloatVector
 from daypart.models.negbin.field.structure import SERIES, Series
 from daypart.models.negbin.forecast.large_counts import large_count_cdf
-from daypart.models.negbin.theta.moments import DENSE, HOUR
+from daypart.models.negbin.theta.workspace import DENSE, HOUR
 
 PIT_COLUMNS = ("pit_mean", "pit_sd", "pit_distance")
 PIT_HOURS = 64

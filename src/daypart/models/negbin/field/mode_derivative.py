@@ -32,7 +32,7 @@ FARTHEST = 1.0
 
 
 @kernel(numba.void, STRUCTURE, SERIES, SCRATCH, F1, F1, F1, F1, F1)
-def answer(
+def implicit_derivative(
     structure: Structure,
     t: Series,
     s: Scratch,
@@ -84,7 +84,7 @@ def answer(
 
 
 @kernel(numba.void, STRUCTURE, SERIES, SCRATCH, F1)
-def respond(structure: Structure, t: Series, s: Scratch, theta: FloatVector) -> None:
+def differentiate_mode(structure: Structure, t: Series, s: Scratch, theta: FloatVector) -> None:
     """Fill `response` at the current mode (its Hessian factorised), and keep the point in START."""
     for n in range(s.node.shape[1]):
         s.node[START, n] = s.node[POINT, n]
@@ -95,7 +95,7 @@ def respond(structure: Structure, t: Series, s: Scratch, theta: FloatVector) -> 
     for j in range(d):
         for i in range(d):
             direction[i] = 1.0 if i == j else 0.0
-        answer(
+        implicit_derivative(
             structure,
             t,
             s,
@@ -108,7 +108,7 @@ def respond(structure: Structure, t: Series, s: Scratch, theta: FloatVector) -> 
 
 
 @kernel(numba.void, STRUCTURE, SERIES, SCRATCH, F1, F1)
-def follow(
+def predict_mode(
     structure: Structure, t: Series, s: Scratch, theta: FloatVector, to: FloatVector
 ) -> None:
     """Move the point from the mode at `theta`, where it was found last, to where that at `to` is.
@@ -120,7 +120,7 @@ def follow(
     for i in range(d):
         direction[i] = to[i] - theta[i]
     path = s.node[STEP_PATH]
-    answer(structure, t, s, theta, direction, s.node[STEP], s.dense[STEP], path)
+    implicit_derivative(structure, t, s, theta, direction, s.node[STEP], s.dense[STEP], path)
     longest = 1e-300
     for n in range(len(path)):
         longest = max(longest, abs(path[n]))
@@ -128,7 +128,7 @@ def follow(
 
 
 @kernel(numba.void, STRUCTURE, SERIES, SCRATCH, F1, F1)
-def jump(
+def warm_start(
     structure: Structure, t: Series, s: Scratch, theta: FloatVector, centre: FloatVector
 ) -> None:
     """Put the point where the mode at `theta` should be, seen from that at `centre`."""

@@ -29,7 +29,7 @@ from daypart.models.negbin.nuts.sampler import (
 )
 from daypart.models.negbin.posterior_columns import PROBABILITIES
 from daypart.models.negbin.spans import span_of
-from daypart.models.negbin.theta.moments import DENSE, HOUR, HOUR_VARIANCE
+from daypart.models.negbin.theta.workspace import DENSE, HOUR, HOUR_VARIANCE
 from daypart.models.protocol import FittedSpan
 from daypart.models.seeds import number_of
 

@@ -13,10 +13,9 @@ from daypart.models.negbin.block.block_kernel import Buffers, make_buffers
 from daypart.models.negbin.configuration import skewness_limits
 from daypart.models.negbin.field.structure import Series, Structure
 from daypart.models.negbin.pooling.sums import Sum
-from daypart.models.negbin.theta.climb import TRIAL
-from daypart.models.negbin.theta.integrate import DONE, fit_series
-from daypart.models.negbin.theta.moments import DENSE, DENSE_VARIANCE, HOUR, HOUR_VARIANCE
+from daypart.models.negbin.theta.integrate import fit_series
 from daypart.models.negbin.theta.quadrature import integration_rule
+from daypart.models.negbin.theta.workspace import DENSE, DENSE_VARIANCE, HOUR, HOUR_VARIANCE
 
 if TYPE_CHECKING:
     from daypart.models.negbin.configuration import ModelSpecification
@@ -99,21 +98,20 @@ def fit_sum(
         np.array(large, np.float64),
         len(large),
     )
-    buffers.search[TRIAL] = np.cbrt(model.configuration.start)
-    code = fit_series(
+    buffers.theta.search.trial[:] = np.cbrt(model.configuration.start)
+    found = fit_series(
         structure,
         series,
         buffers.scratch,
-        buffers.visits,
+        buffers.theta,
         buffers.draws,
         skewness_limits(model.configuration, "auto")[1],
         rule,
-        buffers.search,
         buffers.nodes,
         buffers.sums,
         np.zeros(2, np.int64),
     )
-    if code != DONE or not np.isfinite(buffers.sums).all():
+    if not found or not np.isfinite(buffers.sums).all():
         return None
     return _read_sum(model, structure, buffers, table, offset, present)
 

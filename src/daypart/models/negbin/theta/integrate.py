@@ -1,14 +1,14 @@
-"""One partition's fit: climb to theta's mode, see how theta spreads there, mix over its nodes.
+"""One partition's fit: climb to theta's mode, find theta's covariance there, integrate over theta.
 
 Beside the mode the slope is taken along each coordinate of theta, for its covariance and skewness.
-Axes of that covariance are visited on both sides: in full all of them, else those whose skewness
-is farther than the caller's limits from what a scale's law has. What was found there, values,
-slopes and the field's moments, gives theta's density and the field in between (`axes`,
-`summary`), which a rule of many nodes then integrates without another visit.
+An axis of that covariance gets an integration point on each side: in full every axis, else those
+whose skewness is farther than the caller's limits from that of a scale's law. Values, slopes and
+the field's moments at these points give theta's density and the field in between (`axes`,
+`moments`), which a rule of many nodes then integrates without another evaluation.
 
 References
 ----------
-Rue, Martino and Chopin (2009), section 6.5; there, nodes are visited one by one.
+Rue, Martino and Chopin (2009), section 6.5; there, nodes are evaluated one by one.
 Stroud (1971), Approximate calculation of multiple integrals, the rules for E_n^{r^2}.
 """
 
@@ -22,7 +22,7 @@ import numpy as np
 from daypart.models.jit.compile import kernel, linked
 from daypart.models.jit.types import F1, F2, I1, FloatMatrix, FloatVector, IntVector
 from daypart.models.negbin.checks.khat import DRAWN, Draws, hours_khat
-from daypart.models.negbin.field.mode_derivative import follow, jump, respond
+from daypart.models.negbin.field.mode_derivative import differentiate_mode, warm_start
 from daypart.models.negbin.field.structure import (
     SCRATCH,
     SERIES,
@@ -30,268 +30,167 @@ from daypart.models.negbin.field.structure import (
     Scratch,
     Series,
     Structure,
-    start_field,
 )
 from daypart.models.negbin.theta import marginal
 from daypart.models.negbin.theta.axes import (
-    VISITS,
-    Visits,
-    aim_along,
-    bent,
     excess,
     find_tilts,
+    fit_axis,
     guess_axis,
-    is_placed,
     keep_slopes,
-    keep_visit,
+    length_to_try,
+    next_point,
+    offset_of_score,
     place_node,
-    shape_axis,
 )
-from daypart.models.negbin.theta.climb import (
-    BEST,
-    DIRECTION,
-    HALVINGS,
-    HIGHEST,
-    LENGTH,
-    LOWEST,
-    MOST_VISITS,
-    SLOPE,
-    STATE,
-    TRIAL,
-    TRIAL_SLOPE,
-    VALUE,
-    VECTORS,
-    at_best,
-    begin_search,
-    covariance_root,
-    learn,
-)
+from daypart.models.negbin.theta.climb import climb
+from daypart.models.negbin.theta.covariance import find_covariance
 from daypart.models.negbin.theta.marginal import second_order
-from daypart.models.negbin.theta.moments import CHECKS, keep_moments, mix_field
+from daypart.models.negbin.theta.moments import integrate_field, keep_moments
 from daypart.models.negbin.theta.start import guess_theta
+from daypart.models.negbin.theta.workspace import CHECKS, IN_FULL, KHAT, THETA, Theta
 
 log_posterior = linked(marginal.log_posterior)
 
-SEARCH, CENTRE, SLOPES, AXES, DONE, LOST = range(6)
-"""Phases of a fit: the climb, back to the mode where it ended elsewhere, beside it for the
-Hessian, both sides of its axes; the end, and the end without a posterior."""
 MOST_CORRECTION = 1.0
-"""How far the expansion's next term may move a visit's log density against the mode's."""
-LOST_DIGITS = 1e11
-"""A log density beyond this has too few digits left for a third difference."""
-
-
-@kernel(numba.int64, STRUCTURE, SERIES, VISITS, F2, numba.int64, F1)
-def next_axis(
-    structure: Structure,
-    t: Series,
-    visits: Visits,
-    w: FloatMatrix,
-    axis: int,
-    limits: FloatVector,
-) -> int:
-    """Return which axis is visited next, and guess those passed over."""
-    while axis < w.shape[1]:
-        if abs(guess_axis(structure, t, visits, w, axis)) > limits[axis]:
-            break
-        axis += 1
-    return axis
-
-
-@kernel(numba.float64, F2, numba.int64)
-def slope_width(w: FloatMatrix, i: int) -> float:
-    """Return how far beside the mode the slope is taken along coordinate i."""
-    return 0.5 * math.sqrt(min(max(w[VECTORS + i, i], 1e-5), 0.02))
-
-
-@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, numba.int64, numba.int64, F2)
-def aim(
-    structure: Structure, t: Series, s: Scratch, phase: int, index: int, w: FloatMatrix
-) -> None:
-    """Set TRIAL, and the field to where its mode should be, for one visit of a phase."""
-    if phase == SEARCH:  # `learn` has set it
-        return
-    for i in range(w.shape[1]):
-        w[TRIAL, i] = w[BEST, i]
-    if phase == CENTRE:
-        return
-    if phase == SLOPES:
-        w[TRIAL, index] += slope_width(w, index)
-        if w[TRIAL, index] > HIGHEST:
-            w[TRIAL, index] -= 2.0 * slope_width(w, index)
-    else:
-        aim_along(w, index // 2, index % 2 == 1)
-    jump(structure, t, s, w[TRIAL], w[BEST])
-
-
-@kernel(numba.void, F2, numba.int64, numba.float64, F2)
-def learn_slope(w: FloatMatrix, i: int, value: float, sums: FloatMatrix) -> None:
-    """Take in value and slope beside the mode along coordinate i: a Hessian's row, and skewness.
-
-    With the mode's own they determine the second and third derivative along the coordinate.
-    """
-    d = w.shape[1]
-    row = w[VECTORS + d + i]
-    step = w[TRIAL, i] - w[BEST, i]
-    bend = w[TRIAL_SLOPE, i] - w[SLOPE, i]
-    rise = value - w[STATE, VALUE] - w[SLOPE, i] * step
-    third = 6.0 * (bend * step - 2.0 * rise) / (step * step * step)
-    if abs(value) > LOST_DIGITS:
-        third = 0.0
-    for j in range(d):
-        row[j] = (w[SLOPE, j] - w[TRIAL_SLOPE, j]) / step
-    row[i] = max(0.5 * third * step - bend / step, 0.25 * row[i])
-    skewness = third * max(row[i], 4.0) ** -1.5
-    w[VECTORS + 5 * d, i] = skewness
-    sums[CHECKS, 1] = max(sums[CHECKS, 1], abs(skewness))
-
-
-@kernel(numba.boolean, F2, F2)
-def shape_theta(w: FloatMatrix, sums: FloatMatrix) -> bool:
-    """Turn the Hessian into theta's covariance and its root; see how much slope was left."""
-    d = w.shape[1]
-    covariance, room = w[VECTORS + d : VECTORS + 2 * d], w[VECTORS + 2 * d : VECTORS + 4 * d]
-    if not covariance_root(covariance, room, w[VECTORS + 4 * d : VECTORS + 5 * d]):
-        return False
-    for i in range(d):
-        low, high = w[BEST, i] <= LOWEST, w[BEST, i] >= HIGHEST
-        if (low and w[SLOPE, i] < 0.0) or (high and w[SLOPE, i] > 0.0):
-            w[SLOPE, i] = 0.0  # it leads beyond the bounds
-    for i in range(d):
-        offset = 0.0
-        for j in range(d):
-            offset += covariance[i, j] * w[SLOPE, j]
-        sums[CHECKS, 0] = max(sums[CHECKS, 0], abs(offset) / math.sqrt(covariance[i, i]))
-    return True
-
-
-@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, VISITS, F2, F2, F2, F2)
-def mix(
-    structure: Structure,
-    t: Series,
-    s: Scratch,
-    visits: Visits,
-    rule: FloatMatrix,
-    w: FloatMatrix,
-    nodes: FloatMatrix,
-    sums: FloatMatrix,
-) -> None:
-    """Weigh the rule's nodes by theta's density between the visits, and mix the field by them."""
-    d = w.shape[1]
-    root, bends = w[VECTORS + 4 * d : VECTORS + 5 * d], w[VECTORS + 5 * d :]
-    find_tilts(visits, w)
-    total = 0.0
-    for node in range(len(rule)):
-        for i in range(d):
-            w[DIRECTION, i] = bent(bends, i, rule[node, 1 + i])
-        place_node(w[DIRECTION], w[BEST], root, nodes[node, 1:])
-        nodes[node, 0] = rule[node, 0] * math.exp(excess(structure, visits, w, rule[node, 1:]))
-        total += nodes[node, 0]
-    for node in range(len(rule)):
-        nodes[node, 0] /= total
-    mix_field(structure, t, s, visits, rule, w, nodes, sums)
+"""How far the expansion's next term may move a point's log density against the mode's."""
 
 
 @kernel(
-    numba.int64,
-    *(STRUCTURE, SERIES, SCRATCH, VISITS, DRAWN, F1, F2, F2, F2, F2, I1),
+    numba.void,
+    *(STRUCTURE, SERIES, SCRATCH, THETA, numba.int64, numba.boolean),
+    *(numba.float64, numba.float64, I1),
+)
+def add_point(
+    structure: Structure,
+    t: Series,
+    s: Scratch,
+    theta: Theta,
+    axis: int,
+    above: bool,
+    at_mode: float,
+    mode_correction: float,
+    steps: IntVector,
+) -> None:
+    """Evaluate the density on one side of an axis, and keep it with the field's moments.
+
+    Where the density has fallen far too much or too little, a second point is taken instead.
+    `mode_correction` is the expansion's next term at the mode.
+    """
+    search, points = theta.search, theta.points
+    slot = 1 + 2 * axis + (1 if above else 0)
+    length = 1.0
+    for _ in range(2):
+        points.offset[slot] = next_point(search, theta.covariance, axis, above, length)
+        warm_start(structure, t, s, search.trial, search.best)
+        value = log_posterior(structure, t, s, search.trial, search.trial_slope, steps)
+        # far out, where the expansion fails, it may not decide
+        r = search.trial[len(search.trial) - 1] ** 6
+        correction = second_order(t, s, r) - mode_correction
+        value += min(max(correction, -MOST_CORRECTION), MOST_CORRECTION)
+        length = length_to_try(at_mode - value)
+        if length == 1.0:
+            break
+    points.rise[slot] = value - at_mode
+    keep_slopes(theta.covariance, search.trial_slope, points.slope[slot])
+    keep_moments(structure, t, s, points, slot)
+
+
+@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, THETA, F2, F2, F2)
+def integrate(
+    structure: Structure,
+    t: Series,
+    s: Scratch,
+    theta: Theta,
+    rule: FloatMatrix,
+    nodes: FloatMatrix,
+    sums: FloatMatrix,
+) -> None:
+    """Weigh the rule's nodes by theta's density between the points, and integrate the field."""
+    search, axes = theta.search, theta.axes
+    find_tilts(axes, theta.points)
+    total = 0.0
+    for node in range(len(rule)):
+        for i in range(len(search.best)):
+            search.direction[i] = offset_of_score(axes, i, rule[node, 1 + i])
+        place_node(search.direction, search.best, theta.covariance.root, nodes[node, 1:])
+        gain = excess(structure, axes, theta.points, search.best, rule[node, 1:])
+        nodes[node, 0] = rule[node, 0] * math.exp(gain)
+        total += nodes[node, 0]
+    for node in range(len(rule)):
+        nodes[node, 0] /= total
+    integrate_field(structure, t, s, theta, rule, nodes, sums)
+
+
+@kernel(
+    numba.boolean,
+    *(STRUCTURE, SERIES, SCRATCH, THETA, DRAWN, F1, F2, F2, F2, I1),
     from_python=True,
 )
 def fit_series(
     structure: Structure,
     t: Series,
     s: Scratch,
-    visits: Visits,
+    theta: Theta,
     draws: Draws,
     limits: FloatVector,
     rule: FloatMatrix,
-    w: FloatMatrix,
     nodes: FloatMatrix,
     sums: FloatMatrix,
     steps: IntVector,
-) -> int:
-    """Fit one partition, searching from what its moments and theta = `w[TRIAL]` suggest.
+) -> bool:
+    """Fit one partition: theta's posterior at nodes, and the field integrated over them.
 
     Parameters
     ----------
-    structure, t, s, visits, draws
-        What is fitted, and where. Without draws no k-hat is told.
+    structure, t, s
+        What is fitted, and the arrays to work in.
+    theta : Theta
+        `search.trial` holds the configuration's start, which the table's moments move.
+    draws : Draws
+        Without draws k-hat stays 0.
     limits : float64 array, shape (d,)
-        Both sides of an axis of theta are visited where its law leaves more skewness open.
+        An axis of theta gets points where its law leaves more skewness open.
     rule : float64 array, shape (nodes, 1 + d)
         Weight and standardised coordinates of a rule for a normal density.
-    w : float64 array, shape (VECTORS + 5 d + 2, d)
-        The search's matrix; then theta's covariance, room, its root, the axes' bends.
     nodes : float64 array, shape (nodes, 1 + d)
         Receives weight and theta of each node.
     sums : float64 array, shape (SUM_ROWS, columns)
-        See `summary.mix_field`; the row CHECKS receives the slope left at the mode (a Newton
-        step in standard deviations), the largest skewness, 1 where all axes were visited, and
-        k-hat.
+        See `workspace`.
     steps : int64 array, shape (2,)
         Newton steps and evaluations are added.
 
     Returns
     -------
-    int
-        DONE, or LOST where there was no posterior to be found.
+    bool
+        False where the posterior was not found.
     """
-    d = w.shape[1]
+    search, points = theta.search, theta.points
+    d = len(search.best)
     for i in range(len(sums)):
         for j in range(sums.shape[1]):
             sums[i, j] = 0.0
-    guess_theta(structure, t, s, w)
-    begin_search(w)
-    phase, index, visited = SEARCH, 0, 0
-    expected = 0.0
-    while phase < DONE:
-        aim(structure, t, s, phase, index, w)
-        value = log_posterior(structure, t, s, w[TRIAL], w[TRIAL_SLOPE], steps)
-        r = w[TRIAL, d - 1] ** 6
-        there = phase == CENTRE
-        if phase == SEARCH:
-            if value == -np.inf:
-                start_field(structure, t, s)
-            best = w[STATE, VALUE]
-            index += 1
-            if not learn(w, value) or index == MOST_VISITS:
-                phase = CENTRE if w[STATE, VALUE] > -np.inf else LOST
-                there = phase == CENTRE and value > -np.inf and at_best(w)
-            elif w[STATE, VALUE] == value and value > best:
-                follow(structure, t, s, w[BEST], w[TRIAL])
-        if there:
-            w[STATE, VALUE] = value
-            w[STATE, LENGTH] = 1.0
-            w[STATE, HALVINGS] = 0.0
-            expected = second_order(t, s, r)
-            if len(draws.ratio) > 0:
-                sums[CHECKS, 3] = hours_khat(structure, t, s, draws, r)
-            respond(structure, t, s, w[BEST])
-            keep_moments(structure, t, s, visits, 0)
-            phase, index = SLOPES, 0
-        elif phase == SLOPES:
-            learn_slope(w, index, value, sums)
-            index += 1
-            if value == -np.inf or (index == d and not shape_theta(w, sums)):
-                phase = LOST
-            elif index == d:
-                keep_slopes(w, SLOPE, visits.visit[0])
-                phase, index = AXES, 2 * next_axis(structure, t, visits, w, 0, limits)
-        elif phase == AXES:
-            # far out, where the expansion fails, it may not decide
-            correction = second_order(t, s, r) - expected
-            value += min(max(correction, -MOST_CORRECTION), MOST_CORRECTION)
-            if is_placed(w, value):
-                keep_visit(visits, w, 1 + index, index // 2, value)
-                keep_moments(structure, t, s, visits, 1 + index)
-                index += 1
-                if index % 2 == 0:
-                    visited += 1
-                    shape_axis(structure, visits, w, index // 2 - 1)
-                    index = 2 * next_axis(structure, t, visits, w, index // 2, limits)
-        if phase == AXES and index == 2 * d:
-            phase = DONE
-    if phase == DONE:
-        sums[CHECKS, 2] = 1.0 if visited == d else 0.0
-        mix(structure, t, s, visits, rule, w, nodes, sums)
-    return phase
+    guess_theta(structure, t, s, search)
+    at_mode = climb(structure, t, s, search, steps)
+    if at_mode == -np.inf:
+        return False
+    r = search.best[d - 1] ** 6
+    mode_correction = second_order(t, s, r)
+    if len(draws.ratio) > 0:
+        sums[CHECKS, KHAT] = hours_khat(structure, t, s, draws, r)
+    differentiate_mode(structure, t, s, search.best)
+    keep_moments(structure, t, s, points, 0)
+    if not find_covariance(structure, t, s, search, theta.covariance, at_mode, sums, steps):
+        return False
+    keep_slopes(theta.covariance, search.slope, points.slope[0])
+    integrated = 0
+    for axis in range(d):
+        skewness = guess_axis(structure, t, search, theta.covariance, theta.axes, axis)
+        if abs(skewness) > limits[axis]:
+            for side in range(2):
+                add_point(structure, t, s, theta, axis, side == 1, at_mode, mode_correction, steps)
+            fit_axis(structure, search, theta.axes, points, axis)
+            integrated += 1
+    sums[CHECKS, IN_FULL] = 1.0 if integrated == d else 0.0
+    integrate(structure, t, s, theta, rule, nodes, sums)
+    return True

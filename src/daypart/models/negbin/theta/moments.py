@@ -1,8 +1,8 @@
-"""The field's posterior over theta: moments at theta's visits, mixed into what a state row keeps.
+"""The field's posterior over theta: moments at theta's points, integrated over theta.
 
-Between its mode and the visits to both sides of an axis, the field's moments at given theta are
-taken as quadratic in the axis's normal score, and as a sum over axes; along an axis that was not
-visited, means move by the mode's answer to theta.
+Between the mode and the points on both sides of an axis, the field's moments at given theta are
+taken as quadratic in the axis's normal score, and as a sum over axes; along an axis without
+points, means move by the mode's implicit derivative.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import numba
 
 from daypart.models.jit.compile import kernel
-from daypart.models.jit.types import F1, F2, F3, FloatCube, FloatMatrix, FloatVector
+from daypart.models.jit.types import F2, F3, FloatCube, FloatMatrix
 from daypart.models.negbin.field.structure import (
     CARRY,
     COV,
@@ -32,12 +32,18 @@ from daypart.models.negbin.field.structure import (
     Series,
     Structure,
 )
-from daypart.models.negbin.theta.axes import ABOVE, BELOW, VISITS, Visits
-from daypart.models.negbin.theta.climb import VECTORS
+from daypart.models.negbin.theta.workspace import (
+    DENSE,
+    DENSE_VARIANCE,
+    HOUR,
+    HOUR_VARIANCE,
+    LEVEL,
+    POINTS,
+    THETA,
+    Points,
+    Theta,
+)
 
-# Rows of the sums.
-HOUR, HOUR_VARIANCE, DENSE, DENSE_VARIANCE, LEVEL, CHECKS = range(6)
-SUM_ROWS = 6
 # Columns of the moments: 168 hours, their mean, the dense part.
 LEVEL_COLUMN, DENSE_COLUMN = 168, 169
 
@@ -76,9 +82,9 @@ def level_variance(structure: Structure, t: Series, s: Scratch) -> float:
     return variance
 
 
-@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, VISITS, numba.int64)
-def keep_moments(structure: Structure, t: Series, s: Scratch, visits: Visits, slot: int) -> None:
-    """Keep the field's means and variances at the theta just visited.
+@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, POINTS, numba.int64)
+def keep_moments(structure: Structure, t: Series, s: Scratch, points: Points, slot: int) -> None:
+    """Keep the field's means and variances at the theta evaluated last.
 
     Of hours: log mu of each hour of the week per unit of exposure at the forecast's origin (the
     last week of a walk, an average week otherwise); their level; weeks and events; and, where
@@ -86,7 +92,7 @@ def keep_moments(structure: Structure, t: Series, s: Scratch, visits: Visits, sl
     """
     m = t.weeks + t.effects
     last = t.weeks - 1
-    mean, variance = visits.moment[slot, 0], visits.moment[slot, 1]
+    mean, variance = points.moment[slot, 0], points.moment[slot, 1]
     path, path_shift, own = s.node[PATH], s.node[LAMBDA_PATH], s.node[OWN]
     dense, shift = s.dense[POINT], s.dense[LAMBDA]
     shared, spreads, cov = s.node[SHARED], s.load[SPREAD], s.square[COV]
@@ -107,29 +113,28 @@ def keep_moments(structure: Structure, t: Series, s: Scratch, visits: Visits, sl
     for i in range(m):
         mean[DENSE_COLUMN + i] = dense[i] - 0.5 * shift[i]
         variance[DENSE_COLUMN + i] = cov[i, i]
-    if len(visits.fitted) > 0:
-        keep_fitted(t, s, visits, slot)
+    if len(points.cell) > 0:
+        keep_cells(t, s, points, slot)
 
 
-@kernel(numba.void, SERIES, SCRATCH, VISITS, numba.int64)
-def keep_fitted(t: Series, s: Scratch, visits: Visits, slot: int) -> None:
+@kernel(numba.void, SERIES, SCRATCH, POINTS, numba.int64)
+def keep_cells(t: Series, s: Scratch, points: Points, slot: int) -> None:
     """Keep mean and variance of log mu (per unit of exposure) in every cell."""
     path, path_shift, variances = s.node[PATH], s.node[LAMBDA_PATH], s.table[TABLE_VARIANCE]
     dense, shift = s.dense[POINT], s.dense[LAMBDA]
     for k in range(t.weeks):
         week = dense[k] - 0.5 * shift[k]
         for c in range(168):
-            visits.fitted[k, slot, 0, c] = path[c] - 0.5 * path_shift[c] + week
-            visits.fitted[k, slot, 1, c] = variances[k, c]
+            points.cell[k, slot, 0, c] = path[c] - 0.5 * path_shift[c] + week
+            points.cell[k, slot, 1, c] = variances[k, c]
     for e in range(t.events):
         j = t.weeks + t.event[2, e]
-        visits.fitted[t.event[0, e], slot, 0, t.event[1, e]] += dense[j] - 0.5 * shift[j]
+        points.cell[t.event[0, e], slot, 0, t.event[1, e]] += dense[j] - 0.5 * shift[j]
 
 
-@kernel(numba.void, F3, numba.int64, F1)
-def make_quadratic(moments: FloatCube, axis: int, curve: FloatVector) -> None:
-    """Put slope and curvature along an axis in place of the moments at its two visits."""
-    a, b = curve[BELOW], curve[ABOVE]
+@kernel(numba.void, F3, numba.int64, numba.float64, numba.float64)
+def make_quadratic(moments: FloatCube, axis: int, a: float, b: float) -> None:
+    """Put slope and curvature along an axis in place of the moments at its points' scores a, b."""
     for row in range(2):
         centre, low, high = moments[0, row], moments[1 + 2 * axis, row], moments[2 + 2 * axis, row]
         for x in range(len(centre)):
@@ -139,21 +144,20 @@ def make_quadratic(moments: FloatCube, axis: int, curve: FloatVector) -> None:
             high[x] = curvature
 
 
-@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, VISITS, F2, numba.int64)
-def answer_along(
-    structure: Structure, t: Series, s: Scratch, visits: Visits, w: FloatMatrix, axis: int
-) -> None:
-    """Put the mode's answer to theta where the slope along an axis not visited is kept."""
-    d = w.shape[1]
+@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, THETA, numba.int64)
+def derivative_along(structure: Structure, t: Series, s: Scratch, theta: Theta, axis: int) -> None:
+    """Put the mode's implicit derivative in place of the slope along an axis without points."""
+    points, axes = theta.points, theta.axes
+    d = len(axes.bend)
     m = t.weeks + t.effects
-    slope, curvature = visits.moment[1 + 2 * axis, 0], visits.moment[2 + 2 * axis, 0]
-    bend, length = w[VECTORS + 5 * d, axis], w[VECTORS + 5 * d + 1, axis]
+    slope, curvature = points.moment[1 + 2 * axis, 0], points.moment[2 + 2 * axis, 0]
+    bend, length = axes.bend[axis], axes.length[axis]
     for row in range(2):
-        for x in range(visits.moment.shape[2]):
-            visits.moment[1 + 2 * axis, row, x] = 0.0
-            visits.moment[2 + 2 * axis, row, x] = 0.0
+        for x in range(points.moment.shape[2]):
+            points.moment[1 + 2 * axis, row, x] = 0.0
+            points.moment[2 + 2 * axis, row, x] = 0.0
     for j in range(axis, d):
-        factor = w[VECTORS + 4 * d + j, axis] * length
+        factor = theta.covariance.root[j, axis] * length
         effects, dense = s.response[d + j], s.response_dense[j]
         origin = dense[t.weeks - 1] if structure.walk == 1 else 0.0
         for c in range(168):
@@ -164,25 +168,25 @@ def answer_along(
         slope[LEVEL_COLUMN] += slope[c] / 168.0
     for x in range(len(slope)):
         curvature[x] = 0.5 * bend * slope[x]
-    if len(visits.fitted) > 0:
-        answer_in_cells(structure, t, visits, axis)
+    if len(points.cell) > 0:
+        derivative_in_cells(structure, t, points, axis)
 
 
-@kernel(numba.void, STRUCTURE, SERIES, VISITS, numba.int64)
-def answer_in_cells(structure: Structure, t: Series, visits: Visits, axis: int) -> None:
-    """Lay the answer along an axis out over every cell."""
+@kernel(numba.void, STRUCTURE, SERIES, POINTS, numba.int64)
+def derivative_in_cells(structure: Structure, t: Series, points: Points, axis: int) -> None:
+    """Write the implicit derivative along an axis in every cell."""
     low = 1 + 2 * axis
     for row in range(2):
-        answer = visits.moment[low + row, 0]
-        origin = answer[DENSE_COLUMN + t.weeks - 1] if structure.walk == 1 else 0.0
+        slope = points.moment[low + row, 0]
+        origin = slope[DENSE_COLUMN + t.weeks - 1] if structure.walk == 1 else 0.0
         for k in range(t.weeks):
-            target, none = visits.fitted[k, low + row, 0], visits.fitted[k, low + row, 1]
+            target, none = points.cell[k, low + row, 0], points.cell[k, low + row, 1]
             for c in range(168):
-                target[c] = answer[c] - origin + answer[DENSE_COLUMN + k]
+                target[c] = slope[c] - origin + slope[DENSE_COLUMN + k]
                 none[c] = 0.0
         for e in range(t.events):
             k, c, j = t.event[0, e], t.event[1, e], t.weeks + t.event[2, e]
-            visits.fitted[k, low + row, 0, c] += answer[DENSE_COLUMN + j]
+            points.cell[k, low + row, 0, c] += slope[DENSE_COLUMN + j]
 
 
 @kernel(numba.void, F3, F2)
@@ -227,35 +231,35 @@ def moments_of_scores(rule: FloatMatrix, nodes: FloatMatrix, scores: FloatMatrix
                 scores[1 + a, b] += nodes[node, 0] * one * two
 
 
-@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, VISITS, F2, F2, F2, F2)
-def mix_field(
+@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, THETA, F2, F2, F2)
+def integrate_field(
     structure: Structure,
     t: Series,
     s: Scratch,
-    visits: Visits,
+    theta: Theta,
     rule: FloatMatrix,
-    w: FloatMatrix,
     nodes: FloatMatrix,
     sums: FloatMatrix,
 ) -> None:
-    """Mix the field's moments over the nodes' weights, and fill the sums.
+    """Integrate the field's moments over the nodes, and fill the sums.
 
-    HOUR, DENSE and LEVEL receive means and variances of what `keep_moments` keeps; `fitted` holds
-    those of every cell at its first place.
+    HOUR, DENSE and LEVEL receive means and variances of what `keep_moments` keeps; the first slot
+    of `points.cell` receives those of every cell.
     """
-    moments_of_scores(rule, nodes, visits.scores)
-    for axis in range(w.shape[1]):
-        curve = visits.curve[axis]
-        if curve[BELOW] == 0.0:
-            answer_along(structure, t, s, visits, w, axis)
+    points, axes = theta.points, theta.axes
+    moments_of_scores(rule, nodes, points.score)
+    for axis in range(len(axes.bend)):
+        a, b = axes.below[axis], axes.above[axis]
+        if a == 0.0:
+            derivative_along(structure, t, s, theta, axis)
         else:
-            make_quadratic(visits.moment, axis, curve)
-            for k in range(min(t.weeks, len(visits.fitted))):
-                make_quadratic(visits.fitted[k], axis, curve)
-    mix_moments(visits.moment, visits.scores)
-    for k in range(min(t.weeks, len(visits.fitted))):
-        mix_moments(visits.fitted[k], visits.scores)
-    mean, variance = visits.moment[0, 0], visits.moment[0, 1]
+            make_quadratic(points.moment, axis, a, b)
+            for k in range(min(t.weeks, len(points.cell))):
+                make_quadratic(points.cell[k], axis, a, b)
+    mix_moments(points.moment, points.score)
+    for k in range(min(t.weeks, len(points.cell))):
+        mix_moments(points.cell[k], points.score)
+    mean, variance = points.moment[0, 0], points.moment[0, 1]
     for c in range(168):
         sums[HOUR, c] = mean[c]
         sums[HOUR_VARIANCE, c] = max(variance[c], 1e-12)

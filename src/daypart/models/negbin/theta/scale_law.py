@@ -1,12 +1,12 @@
-"""What a scale's posterior looks like away from its mode, told from its curvature there alone.
+"""The law of a scale's posterior away from its mode, found from its curvature there alone.
 
-K effects of variance u = theta^6, each seen with noise of about one variance v, and S the sum of
-their squares as seen, leave theta the log density
+K effects of variance u = theta^6, each observed with noise of about one variance v, and S the sum
+of their squares as observed, give theta the log density
 
     -K/2 log(u + v) - S / (2 (u + v)) + log prior(theta),
 
-in which slope 0 and the curvature at the mode determine v and S. It knows how the density falls
-towards a scale of 0 and beyond large ones, which a third derivative at the mode does not.
+in which slope 0 and the curvature at the mode determine v and S. This law gives how the density
+falls towards a scale of 0 and beyond large ones, which a third derivative at the mode cannot.
 
 References
 ----------
@@ -20,43 +20,49 @@ import math
 import numba
 
 from daypart.models.jit.compile import kernel
-from daypart.models.jit.types import F1, F2, FloatMatrix, FloatVector
+from daypart.models.jit.types import F1, FloatVector
 from daypart.models.negbin.field.structure import SERIES, STRUCTURE, Series, Structure
-from daypart.models.negbin.theta.climb import BEST, LOWEST, VECTORS
-
-GROUPS, NOISE, SQUARE, WIDTH, TOP = range(5)
-"""Places of a law: K (0 where there is none), v, S, sd of theta along its axis, log density at
-the mode."""
+from daypart.models.negbin.theta.workspace import LOWEST, SCALE_LAW, ScaleLaw
 
 
-@kernel(numba.float64, STRUCTURE, F1, numba.int64, numba.float64)
-def law_of_scale(structure: Structure, law: FloatVector, axis: int, theta: float) -> float:
+@kernel(numba.float64, STRUCTURE, SCALE_LAW, numba.int64, numba.float64)
+def law_of_scale(structure: Structure, law: ScaleLaw, axis: int, theta: float) -> float:
     """Return a law's log density at theta, up to a constant."""
     theta = max(theta, LOWEST)
     scale = theta * theta * theta
-    total = scale * scale + law[NOISE]
+    total = scale * scale + law.noise[axis]
     away, ratio = theta - structure.centre[axis], scale / structure.hyper_scales[axis]
     value: float = 2.0 * math.log(theta) - 0.5 * structure.pull[axis] * away * away
     value -= 0.5 * ratio * ratio
-    value -= 0.5 * (law[GROUPS] * math.log(total) + law[SQUARE] / total)
+    value -= 0.5 * (law.groups[axis] * math.log(total) + law.square[axis] / total)
     return value
 
 
-@kernel(numba.void, STRUCTURE, SERIES, F2, numba.int64, F1)
+@kernel(numba.void, STRUCTURE, SERIES, numba.int64, numba.float64, numba.float64, SCALE_LAW)
 def fit_scale_law(
-    structure: Structure, t: Series, w: FloatMatrix, axis: int, law: FloatVector
+    structure: Structure, t: Series, axis: int, theta: float, width: float, law: ScaleLaw
 ) -> None:
-    """Fill the law of a scale from the mode and the root of the covariance in `w`."""
-    d = w.shape[1]
-    law[GROUPS] = 0.0
-    if axis == d - 1:  # the dispersion is no scale of effects
+    """Fit the law of a scale to its mode, and to its standard deviation along its axis.
+
+    Parameters
+    ----------
+    structure, t
+        What is fitted.
+    axis : int
+    theta, width : float
+        The mode, and the standard deviation there.
+    law : ScaleLaw
+        Receives the law; its groups stay 0 for the dispersion, and where no law has this width.
+    """
+    d = len(structure.centre)
+    law.groups[axis] = 0.0
+    if axis == d - 1:  # the dispersion is not a scale of effects
         return
     groups = float(t.weeks)
     if axis < d - 2:
         groups = 0.0
         for segment in range(len(structure.levels)):
             groups += 24.0 if structure.levels[segment] == axis else 0.0
-    theta, width = w[BEST, axis], w[VECTORS + 4 * d + axis, axis]
     scale, pull = structure.hyper_scales[axis], structure.pull[axis]
     slope, bend = 6.0 * theta**5, 30.0 * theta**4
     prior = 2.0 / theta - 3.0 * theta**5 / scale**2 - pull * (theta - structure.centre[axis])
@@ -68,32 +74,32 @@ def fit_scale_law(
     if not precision > 0.0:
         return
     total = max(1.0 / precision, theta**6)
-    law[GROUPS] = groups
-    law[NOISE] = total - theta**6
-    law[SQUARE] = 2.0 * total * total * (first + 0.5 * groups / total)
-    law[WIDTH] = width
-    law[TOP] = law_of_scale(structure, law, axis, theta)
+    law.groups[axis] = groups
+    law.noise[axis] = total - theta**6
+    law.square[axis] = 2.0 * total * total * (first + 0.5 * groups / total)
+    law.width[axis] = width
+    law.top[axis] = law_of_scale(structure, law, axis, theta)
 
 
-@kernel(numba.float64, STRUCTURE, F2, numba.int64, F1, numba.float64)
+@kernel(numba.float64, STRUCTURE, F1, numba.int64, SCALE_LAW, numba.float64)
 def slope_of_law(
-    structure: Structure, w: FloatMatrix, axis: int, law: FloatVector, offset: float
+    structure: Structure, mode: FloatVector, axis: int, law: ScaleLaw, offset: float
 ) -> float:
-    """Return a law's slope along its axis, so many standard deviations beside the mode."""
-    theta = max(w[BEST, axis] + law[WIDTH] * offset, LOWEST)
-    total = theta**6 + law[NOISE]
-    slope = 3.0 * theta**5 * (law[SQUARE] / total - law[GROUPS]) / total
+    """Return a law's slope along its axis, at an offset in standard deviations from the mode."""
+    theta = max(mode[axis] + law.width[axis] * offset, LOWEST)
+    total = theta**6 + law.noise[axis]
+    slope = 3.0 * theta**5 * (law.square[axis] / total - law.groups[axis]) / total
     slope += 2.0 / theta - structure.pull[axis] * (theta - structure.centre[axis])
     slope -= 3.0 * theta**5 / structure.hyper_scales[axis] ** 2
-    found: float = law[WIDTH] * slope
+    found: float = law.width[axis] * slope
     return found
 
 
-@kernel(numba.float64, STRUCTURE, F2, numba.int64, F1, numba.float64)
+@kernel(numba.float64, STRUCTURE, F1, numba.int64, SCALE_LAW, numba.float64)
 def fall_of_law(
-    structure: Structure, w: FloatMatrix, axis: int, law: FloatVector, offset: float
+    structure: Structure, mode: FloatVector, axis: int, law: ScaleLaw, offset: float
 ) -> float:
-    """Return by how much a law falls from the mode to so many standard deviations beside it."""
-    there = law_of_scale(structure, law, axis, w[BEST, axis] + law[WIDTH] * offset)
-    fall: float = law[TOP] - there
+    """Return a law's log density at the mode less that at an offset in standard deviations."""
+    there = law_of_scale(structure, law, axis, mode[axis] + law.width[axis] * offset)
+    fall: float = law.top[axis] - there
     return fall

@@ -12,7 +12,7 @@ import math
 import numba
 
 from daypart.models.jit.compile import kernel
-from daypart.models.jit.types import F1, F2, FloatMatrix, FloatVector
+from daypart.models.jit.types import F1, FloatVector
 from daypart.models.negbin.field.structure import (
     PATH,
     POINT,
@@ -26,7 +26,7 @@ from daypart.models.negbin.field.structure import (
     Structure,
     start_field,
 )
-from daypart.models.negbin.theta.climb import HIGHEST, LOWEST, TRIAL, VECTORS
+from daypart.models.negbin.theta.workspace import HIGHEST, LOWEST, SEARCH, Search
 
 TRUSTED = 300.0
 """Of so many counts the moments and the configuration's start weigh the same."""
@@ -90,11 +90,11 @@ def start_at_shares(structure: Structure, t: Series, s: Scratch, rate: float) ->
         dense[k] = math.log((weeks[k] + 1.0) / (rate * week_exposures[k] + 1.0))
 
 
-@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, F2)
-def guess_theta(structure: Structure, t: Series, s: Scratch, w: FloatMatrix) -> None:
-    """Move `w[TRIAL]` from the configuration's start to the table's moments; set the metric.
+@kernel(numba.void, STRUCTURE, SERIES, SCRATCH, SEARCH)
+def guess_theta(structure: Structure, t: Series, s: Scratch, search: Search) -> None:
+    """Move `trial` from the configuration's start to the table's moments, and set `inverse`.
 
-    What theta is expected to be weighs in by its precision. The field starts at moments, too.
+    The expected theta is weighed in by its precision. The field starts at moments, too.
     """
     hours, hour_exposures = s.node[RHS], s.node[START]
     weeks, week_exposures = s.dense[RHS], s.dense[START]
@@ -120,10 +120,10 @@ def guess_theta(structure: Structure, t: Series, s: Scratch, w: FloatMatrix) -> 
         total += counted
         exposure += shown
     rate = total / exposure
-    d = w.shape[1]
+    d = len(search.trial)
     trust = total / (total + TRUSTED)
     mean = (total + 0.5) / (cells + 1.0)
-    start = w[TRIAL]
+    start = search.trial
     r = max(residual_variance(t, s, rate), 0.0) * cells / max(cells - 168.0 - t.weeks, 0.1 * cells)
     width = cells / 168.0  # observed weeks
     scatter = relative_variance(hours, hour_exposures, 168, 168, rate) - r / width
@@ -155,8 +155,8 @@ def guess_theta(structure: Structure, t: Series, s: Scratch, w: FloatMatrix) -> 
         guess = (precision * guess + structure.pull[i] * structure.centre[i]) / (
             precision + structure.pull[i]
         )
-        w[TRIAL, i] = min(max(guess, LOWEST), HIGHEST)
+        search.trial[i] = min(max(guess, LOWEST), HIGHEST)
         for j in range(d):
-            w[VECTORS + i, j] = 0.0
-        w[VECTORS + i, i] = 1.0 / (precision + structure.pull[i])
+            search.inverse[i, j] = 0.0
+        search.inverse[i, i] = 1.0 / (precision + structure.pull[i])
     start_at_shares(structure, t, s, rate)

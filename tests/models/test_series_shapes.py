@@ -10,7 +10,8 @@ import pytest
 
 from daypart.models.protocol import Window
 from daypart.models.registry import get_model
-from daypart.models.spread_counts import quantiles_of_draws, share_covered, uncut_quantiles
+from daypart.models.scores.coverage import share_covered, uncut_quantiles
+from daypart.models.spread_counts import quantiles_of_draws
 from daypart.series.block import SeriesBlock, block_from_arrays
 from daypart.series.local_time import datetime_to_hour, local_hours
 

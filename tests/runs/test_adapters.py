@@ -130,7 +130,7 @@ def test_a_function_may_return_moments_or_nothing_to_forecast_from(few, tmp_path
     assert total.num_rows == 168
     _, rows = fit(few, tmp_path, "adapted_models:summary", "other", parameters=parameters)
     assert min(rows["largest"].to_pylist()) > 30
-    with pytest.raises(DaypartError, match="keeps no forecasts of 501/n0000; its function has"):
+    with pytest.raises(DaypartError, match="returned no forecasts of 501/n0000; let its function"):
         daypart.predict(tmp_path / "other", weeks=1)
 
 
@@ -147,7 +147,7 @@ def test_a_function_that_answers_wrongly_fails_its_partition_with_the_reason(tmp
             "mean has the shape (5,), not (168,)",
             "draws has the shape (168,), not (draws, 168)",
             "fit returned mean without sd",
-            "'dispersion', which is the adapter's own column",
+            "'dispersion', which is a column of the adapter",
             "NaN in column slope",
         ),
         strict=False,
@@ -163,9 +163,9 @@ def test_a_function_knows_the_calendar(few, tmp_path):
 
 def test_forecasts_beyond_what_was_kept_are_refused(few, tmp_path):
     fit(few, tmp_path, FUNCTION, parameters={"weeks_ahead": 2})
-    with pytest.raises(DaypartError, match="keeps forecasts of the 2 weeks after the data"):
+    with pytest.raises(DaypartError, match="has forecasts of the 2 weeks after the data"):
         daypart.predict(tmp_path / "run", weeks=3)
-    with pytest.raises(DaypartError, match="keeps forecasts of the 2 weeks after the data"):
+    with pytest.raises(DaypartError, match="has forecasts of the 2 weeks after the data"):
         daypart.predict(tmp_path / "run", weeks=1, start=FIRST_HOUR)
 
 

@@ -1,6 +1,6 @@
-"""Forecasts that any model must beat: last week again, and the mean of four weeks.
+"""Baselines that a model must beat: last week again, and the mean of four weeks.
 
-Both forecast the same local hour of the week. Their spread is a normal law, cut at 0, whose
+Both forecast the same local hour of the week. Their distribution is normal, cut at 0; its
 standard deviation is that of the forecast's own errors inside the series, by hour of day.
 """
 
@@ -12,76 +12,75 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from daypart.models.protocol import Forecast, Window
+from daypart.models.seeds import generator_of
 from daypart.series.local_time import datetime_to_hour, local_hours
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from daypart.series.block import SeriesBlock
 
 
 @dataclass(frozen=True)
-class SeasonalNaive:
-    """The last observed count of the same local hour of the week, for every week ahead.
+class WeeklyProfile:
+    """The mean of the last observed counts of the same local hour of the week, for weeks ahead.
 
-    Its errors grow with the square root of the weeks ahead, as those of a random walk do.
+    Parameters
+    ----------
+    name : str
+    weeks : int
+        How many counts of each hour of the week are averaged.
+    widening : bool
+        Whether errors grow with the square root of the weeks ahead, as those of a random walk.
+    version : str
 
     References
     ----------
     Hyndman and Athanasopoulos (2021), Forecasting: principles and practice, section 5.2.
     """
 
-    name: str = "seasonal_naive"
+    name: str
+    weeks: int
+    widening: bool
     version: str = "1"
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """There are none."""
+        """None."""
         return {}
 
     def fit(self, block: SeriesBlock) -> pa.Table:
-        """Keep the last count of each hour of the week; see `Model.fit`."""
-        return _fit_profiles(block, weeks=1)
+        """Average the last counts of each hour of the week; see `Model.fit`."""
+        vector = pa.list_(pa.float32())
+        columns = {"status": pa.string(), "reason": pa.string()}
+        schema = pa.schema({**columns, "profile": vector, "error_sd": vector})
+        rows = [_fit_row(block, i, self.weeks) for i in range(len(block))]
+        return pa.Table.from_pylist(rows, schema=schema)
 
     def forecast(self, state: pa.Table, window: Window, probabilities: Sequence[float]) -> Forecast:
-        """Repeat it; see `Model.forecast`."""
-        return _forecast_profiles(state, window, probabilities, widening=True)
+        """Repeat the profile; see `Model.forecast`."""
+        result = Forecast.missing(state.num_rows, window.hours, len(probabilities))
+        scores = np.array([NormalDist().inv_cdf(p) for p in probabilities])
+        for i, _, mean, sd in _predicted(state, window, self.widening):
+            result.mean[i], result.sd[i] = mean, sd
+            result.quantiles[i] = np.maximum(mean[:, None] + sd[:, None] * scores, 0.0)
+        return result
 
     def sample_paths(
         self, state: pa.Table, window: Window, draws: int, seed: int
     ) -> NDArray[np.int32]:
         """Draw paths with independent hours; see `Model.sample_paths`."""
-        return _sample_profiles(state, window, draws, seed, widening=True)
+        paths = np.full((state.num_rows, draws, window.hours), -1, dtype=np.int32)
+        for i, unique_id, mean, sd in _predicted(state, window, self.widening):
+            noise = generator_of(unique_id, seed).standard_normal((draws, window.hours))
+            paths[i] = np.clip(np.rint(mean + sd * noise), 0, 2e9).astype(np.int32)
+        return paths
 
 
-@dataclass(frozen=True)
-class FourWeekMean:
-    """The mean of the last four observed counts of the same local hour of the week."""
-
-    name: str = "four_week_mean"
-    version: str = "1"
-
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """There are none."""
-        return {}
-
-    def fit(self, block: SeriesBlock) -> pa.Table:
-        """Average the last four counts of each hour of the week; see `Model.fit`."""
-        return _fit_profiles(block, weeks=4)
-
-    def forecast(self, state: pa.Table, window: Window, probabilities: Sequence[float]) -> Forecast:
-        """Repeat it; see `Model.forecast`."""
-        return _forecast_profiles(state, window, probabilities, widening=False)
-
-    def sample_paths(
-        self, state: pa.Table, window: Window, draws: int, seed: int
-    ) -> NDArray[np.int32]:
-        """Draw paths with independent hours; see `Model.sample_paths`."""
-        return _sample_profiles(state, window, draws, seed, widening=False)
+SEASONAL_NAIVE = WeeklyProfile("seasonal_naive", weeks=1, widening=True)
+FOUR_WEEK_MEAN = WeeklyProfile("four_week_mean", weeks=4, widening=False)
 
 
 def _rates(block: SeriesBlock, i: int) -> NDArray[np.float64]:
@@ -128,31 +127,22 @@ def _error_sd(rates: NDArray[np.float64], weeks: int) -> NDArray[np.float64]:
     return deviation
 
 
-def _fit_profiles(block: SeriesBlock, weeks: int) -> pa.Table:
-    import pyarrow as pa
-
-    rows = []
-    for i in range(len(block)):
-        row: dict[str, Any] = {"status": "ok"}
-        rates = _rates(block, i) if block.hours_of(i) else np.full((0, 168), np.nan)
-        if block.hours_of(i) < 2 * 168:
-            row = {"status": "skipped", "reason": f"{block.hours_of(i)} hours, under 2 weeks"}
-        elif np.isnan(rates).all():
-            row = {
-                "status": "skipped",
-                "reason": "all hours are missing or without exposure",
-            }
-        else:
-            profile = _profile(rates, weeks)
-            filled = np.where(np.isnan(profile), np.nanmean(rates), profile)
-            row["profile"] = filled.astype(np.float32)
-            row["error_sd"] = _error_sd(rates, weeks).astype(np.float32)
-        rows.append(row)
-    vector = pa.list_(pa.float32())
-    schema = pa.schema(
-        {"status": pa.string(), "reason": pa.string(), "profile": vector, "error_sd": vector}
-    )
-    return pa.Table.from_pylist(rows, schema=schema)
+def _fit_row(block: SeriesBlock, i: int, weeks: int) -> dict[str, Any]:
+    """Return one partition's row."""
+    hours = block.hours_of(i)
+    if hours < 2 * 168:
+        return {"status": "skipped", "reason": f"{hours} hours, under 2 weeks"}
+    rates = _rates(block, i)
+    if np.isnan(rates).all():
+        return {"status": "skipped", "reason": "all hours are missing or without exposure"}
+    profile = _profile(rates, weeks)
+    filled = np.where(np.isnan(profile), np.nanmean(rates), profile)
+    error_sd = _error_sd(rates, weeks)
+    return {
+        "status": "ok",
+        "profile": filled.astype(np.float32),
+        "error_sd": error_sd.astype(np.float32),
+    }
 
 
 def _predicted(
@@ -171,26 +161,3 @@ def _predicted(
             hours_ahead = window.first_hour + np.arange(window.hours) - first_hour - row["hours"]
             sd = sd * np.sqrt(np.maximum(hours_ahead // 168, 0) + 1.0)
         yield i, row["unique_id"], mean, sd
-
-
-def _forecast_profiles(
-    state: pa.Table, window: Window, probabilities: Sequence[float], *, widening: bool
-) -> Forecast:
-    result = Forecast.missing(state.num_rows, window.hours, len(probabilities))
-    scores = np.array([NormalDist().inv_cdf(p) for p in probabilities])
-    for i, _, mean, sd in _predicted(state, window, widening):
-        result.mean[i], result.sd[i] = mean, sd
-        result.quantiles[i] = np.maximum(mean[:, None] + sd[:, None] * scores, 0.0)
-    return result
-
-
-def _sample_profiles(
-    state: pa.Table, window: Window, draws: int, seed: int, *, widening: bool
-) -> NDArray[np.int32]:
-    from daypart.models.seeds import generator_of
-
-    paths = np.full((state.num_rows, draws, window.hours), -1, dtype=np.int32)
-    for i, unique_id, mean, sd in _predicted(state, window, widening):
-        noise = generator_of(unique_id, seed).standard_normal((draws, window.hours))
-        paths[i] = np.clip(np.rint(mean + sd * noise), 0, 2e9).astype(np.int32)
-    return paths

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from daypart.errors import DaypartError, did_you_mean
-from daypart.models.baselines import FourWeekMean, SeasonalNaive
+from daypart.models.baselines import FOUR_WEEK_MEAN, SEASONAL_NAIVE
 from daypart.models.negbin.configuration import CROSSED, DAY_TYPES
 from daypart.models.negbin.model import NegativeBinomial
 from daypart.models.parameters import COUNT_MODEL, SAMPLED, check_parameters
@@ -53,8 +53,8 @@ BUILT_IN: Mapping[str, BuiltIn] = {
         SAMPLED,
         events=True,
     ),
-    "seasonal_naive": BuiltIn(lambda _: SeasonalNaive(), {}, {}, events=False),
-    "four_week_mean": BuiltIn(lambda _: FourWeekMean(), {}, {}, events=False),
+    "seasonal_naive": BuiltIn(lambda _: SEASONAL_NAIVE, {}, {}, events=False),
+    "four_week_mean": BuiltIn(lambda _: FOUR_WEEK_MEAN, {}, {}, events=False),
 }
 """The models of daypart by name."""
 

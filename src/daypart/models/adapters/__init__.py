@@ -1,6 +1,8 @@
-"""Others' models as ours: scikit-learn regressors, statsforecast models, plain functions.
+"""Models of other libraries: scikit-learn regressors, statsforecast models, plain functions.
 
-Each fits one partition at a time. What it keeps of a fit is what forecasts need, as numbers in
-Arrow columns: expected values hour by hour ahead, and how far they were off on held-out weeks. So
-a forecast needs neither the library nor the store, and nothing is ever unpickled.
+`adapt` decides which adapter an imported object needs. A `Partition` (`history`) goes through one
+of `regressor`, `statsforecast_model` and `function`; `adapted` makes rows of the results, and
+`ahead` forecasts from these. A row holds expected values hour by hour ahead, and their errors on
+held-out weeks, as numbers: a forecast needs neither the library nor the store, and nothing is
+ever unpickled. Start reading in `adapt`.
 """

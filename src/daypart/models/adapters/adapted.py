@@ -1,4 +1,4 @@
-"""A model made of whatever fits one partition."""
+"""A model around a function that fits one partition."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from daypart.models.adapters.ahead import FEWEST_HOURS, ahead_schema, forecast_ahead, sample_ahead
@@ -16,8 +17,6 @@ from daypart.models.events.events import EventCalendar, parse_events
 from daypart.models.protocol import Forecast, Window
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from daypart.series.block import SeriesBlock
 
 
@@ -31,7 +30,7 @@ class AdaptedModel:
     parameters : mapping
         The adapter's own and those of what it adapts.
     fit_one : callable
-        Partition to the columns of its row: some of `ahead.ahead_schema`, and others.
+        From a partition to the columns of its row: some of `ahead.ahead_schema`, and others.
     """
 
     name: str
@@ -51,13 +50,11 @@ class AdaptedModel:
 
     def fit(self, block: SeriesBlock) -> pa.Table:
         """Fit every partition of a block; see `Model.fit`."""
-        import pyarrow as pa
-
         hours_ahead = int(self.parameters["weeks_ahead"]) * 168
         rows = []
         for i in range(len(block)):
             partition = Partition.of(block, i, hours_ahead, self.calendar)
-            status, reason = _judge(block, i, partition)
+            status, reason = _status_of(block, i, partition)
             found = dict(self.fit_one(partition)) if status == "ok" else {}
             rows.append({"status": status, "reason": reason, **found})
         schema = {"status": pa.string(), "reason": pa.string(), **ahead_schema()}
@@ -67,7 +64,7 @@ class AdaptedModel:
         return pa.Table.from_pylist(rows, schema=pa.schema(list(schema.items())))
 
     def forecast(self, state: pa.Table, window: Window, probabilities: Sequence[float]) -> Forecast:
-        """Predict counts from what the fit kept; see `Model.forecast`."""
+        """Forecast counts from the fitted columns; see `Model.forecast`."""
         return forecast_ahead(state, window, probabilities, self.name)
 
     def sample_paths(
@@ -77,8 +74,8 @@ class AdaptedModel:
         return sample_ahead(state, window, draws, seed, self.name)
 
 
-def _judge(block: SeriesBlock, i: int, partition: Partition) -> tuple[str, str | None]:
-    """Say whether a partition can be fitted, and why not."""
+def _status_of(block: SeriesBlock, i: int, partition: Partition) -> tuple[str, str | None]:
+    """Return a partition's status, and the reason if it cannot be fitted."""
     counts, exposure = block.counts_of(i), block.hourly_exposure_of(i)
     contradicted = int(((counts > 0) & ~(exposure > 0)).sum())
     if contradicted:
@@ -91,9 +88,7 @@ def _judge(block: SeriesBlock, i: int, partition: Partition) -> tuple[str, str |
 
 
 def _type_of(values: Sequence[Any]) -> pa.DataType:
-    """Return the type of a model's own column, the same for whole and broken numbers."""
-    import pyarrow as pa
-
+    """Return the type of a model's own column: all numbers are float64."""
     value = next((each for each in values if each is not None), None)
     if isinstance(value, str):
         return pa.string()

@@ -1,4 +1,4 @@
-"""What adapters keep of a fit, and forecasts from that.
+"""The columns that adapters fill, and forecasts from them.
 
 Either expected values hour by hour ahead with the standardised errors of held-out weeks,
 
@@ -10,9 +10,10 @@ where z is drawn from those errors and r is estimated from them; or the model's 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from daypart.errors import DaypartError
@@ -22,17 +23,12 @@ from daypart.models.seeds import generator_of
 from daypart.models.spread_counts import quantiles_of_draws
 from daypart.series.local_time import datetime_to_hour
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 FEWEST_HOURS = 2 * 168
 SMALLEST_MEAN = 1e-6
 
 
 def ahead_schema() -> dict[str, pa.DataType]:
-    """Return the columns that every adapter keeps."""
-    import pyarrow as pa
-
+    """Return the columns that every adapter has."""
     vector = pa.list_(pa.float32())
     return {
         "ahead_rate": vector,
@@ -46,7 +42,14 @@ def ahead_schema() -> dict[str, pa.DataType]:
 
 
 def held_out_hours(hours: int, weeks: int) -> int:
-    """Return how many last hours are held out: whole days, at most a quarter.
+    """Return the number of last hours held out: whole days, at most a quarter.
+
+    Parameters
+    ----------
+    hours : int
+        Of the history.
+    weeks : int
+        Requested.
 
     Examples
     --------
@@ -59,7 +62,7 @@ def held_out_hours(hours: int, weeks: int) -> int:
 def held_out_columns(
     partition: Partition, held_out: int, forecast: NDArray[np.float64], ahead: NDArray[np.float64]
 ) -> dict[str, Any]:
-    """Return the columns of a model that says expected rates only.
+    """Return the columns of a model that returns expected rates only.
 
     Parameters
     ----------
@@ -74,7 +77,7 @@ def held_out_columns(
     Raises
     ------
     ValueError
-        Where the model said NaN or infinity, or nothing was observed in the held-out hours.
+        Where the model returned NaN or infinity, or nothing was observed in the held-out hours.
     """
     if not (np.isfinite(forecast).all() and np.isfinite(ahead).all()):
         raise ValueError("the model returned NaN or infinity")
@@ -97,25 +100,25 @@ def held_out_columns(
     }
 
 
-def _placed(
+def _windows(
     state: pa.Table, window: Window, name: str
 ) -> Iterator[tuple[int, Mapping[str, Any], slice]]:
-    """Yield position, row and place of the window in what was kept of every fitted row."""
+    """Yield position, row, and slice of the window in the hours ahead, of every fitted row."""
     for i, row in enumerate(state.to_pylist()):
         if row["status"] != "ok":
             continue
         rates, draws = row["ahead_rate"], row["ahead_draws"]
         if rates is None and draws is None:
             raise DaypartError(
-                f"model {name} keeps no forecasts of {row['unique_id']}",
-                hint="its function has to return `mean` or `draws`",
+                f"model {name} returned no forecasts of {row['unique_id']}",
+                hint="let its function return `mean` and `sd`, or `draws`",
             )
         kept = len(rates) if rates is not None else len(draws) // row["draws"]
         begin = window.first_hour - datetime_to_hour(row["first_hour"]) - row["hours"]
         if begin < 0 or begin + window.hours > kept:
             raise DaypartError(
-                f"model {name} keeps forecasts of the {kept // 168} weeks after the data of "
-                f"{row['unique_id']}, which do not cover the hours asked for",
+                f"model {name} has forecasts of the {kept // 168} weeks after the data of "
+                f"{row['unique_id']}, which do not cover the requested hours",
                 hint="fit a new run with --set weeks_ahead=... and forecast after its data",
             )
         yield i, row, slice(begin, begin + window.hours)
@@ -124,9 +127,17 @@ def _placed(
 def forecast_ahead(
     state: pa.Table, window: Window, probabilities: Sequence[float], name: str
 ) -> Forecast:
-    """Predict counts; see `Model.forecast`."""
+    """Forecast counts; see `Model.forecast`.
+
+    Parameters
+    ----------
+    state, window, probabilities
+        As `Model.forecast` takes them.
+    name : str
+        The model's, for messages.
+    """
     whole = Forecast.missing(state.num_rows, window.hours, len(probabilities))
-    for i, row, place in _placed(state, window, name):
+    for i, row, place in _windows(state, window, name):
         if row["ahead_rate"] is None:
             paths = _kept_draws(row)[:, place].astype(np.float64)
             whole.mean[i], whole.sd[i] = paths.mean(axis=0), paths.std(axis=0)
@@ -143,9 +154,17 @@ def forecast_ahead(
 def sample_ahead(
     state: pa.Table, window: Window, draws: int, seed: int, name: str
 ) -> NDArray[np.int32]:
-    """Draw joint paths; errors are drawn by whole days; see `Model.sample_paths`."""
+    """Draw joint paths, with errors by whole days; see `Model.sample_paths`.
+
+    Parameters
+    ----------
+    state, window, draws, seed
+        As `Model.sample_paths` takes them.
+    name : str
+        The model's, for messages.
+    """
     paths = np.full((state.num_rows, draws, window.hours), -1, dtype=np.int32)
-    for i, row, place in _placed(state, window, name):
+    for i, row, place in _windows(state, window, name):
         generator = generator_of(row["unique_id"], seed)
         if row["ahead_rate"] is None:
             kept = _kept_draws(row)
@@ -168,7 +187,7 @@ def _kept_draws(row: Mapping[str, Any]) -> NDArray[np.int32]:
 def _moments(
     row: Mapping[str, Any], place: slice
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return mean, and the spread that a standardised error of 1 has, at the row's exposure."""
+    """Return mean and sd at the row's exposure."""
     exposure = float(row["exposure"])
     mean = np.asarray(row["ahead_rate"][place], dtype=np.float64) * exposure
     if row["ahead_sd"] is not None:

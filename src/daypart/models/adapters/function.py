@@ -21,7 +21,7 @@ _NORMAL_DAYS = 40
 
 
 def is_fit_function(target: Any) -> bool:
-    """Tell whether something is a function of a partition and parameters.
+    """Return whether an object is a function of a partition and parameters.
 
     Examples
     --------
@@ -37,7 +37,14 @@ def function_fit(
     function: Callable[[Partition, Mapping[str, Any]], Mapping[str, Any]],
     params: Mapping[str, Any],
 ) -> Callable[[Partition], Mapping[str, Any]]:
-    """Return what fits one partition with a user's function."""
+    """Return the function that fits one partition with a user's function.
+
+    Parameters
+    ----------
+    function : callable
+        Of a partition and parameters, as above.
+    params : mapping
+    """
 
     def fit_one(partition: Partition) -> Mapping[str, Any]:
         found = function(partition, dict(params))
@@ -46,7 +53,7 @@ def function_fit(
         columns = {name: _plain(value) for name, value in found.items()}
         mean, sd, draws = (columns.pop(name, None) for name in ("mean", "sd", "draws"))
         if taken := sorted(set(columns) & set(ahead_schema())):
-            raise ValueError(f"fit returned {taken[0]!r}, which is the adapter's own column")
+            raise ValueError(f"fit returned {taken[0]!r}, which is a column of the adapter")
         if draws is not None:
             columns |= _kept_draws(np.asarray(draws), partition)
         elif mean is not None:
@@ -57,7 +64,7 @@ def function_fit(
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as Arrow takes it, the same type whatever library it is from."""
+    """Return a value as Arrow takes it: numbers as float64, whatever library they are from."""
     if value is None or isinstance(value, str | bool | np.bool_):
         return value
     array = np.asarray(value, dtype=np.float64)

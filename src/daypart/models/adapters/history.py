@@ -1,4 +1,4 @@
-"""One partition as others' models see it: plain arrays over its hours and those ahead."""
+"""One partition as plain arrays over its hours and those ahead, for models of other libraries."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Partition:
     counts : float64 array, shape (hours,)
         NaN where missing.
     exposure : float64 array, shape (hours,)
-        Households in tab; 1 where there is no such thing.
+        Households in tab; 1 in a store without exposure.
     hours_ahead : int
-        How many hours after the history a forecast may reach.
+        Hours after the history that a forecast may cover.
     calendar : EventCalendar
 
     Examples
@@ -56,7 +56,16 @@ class Partition:
 
     @classmethod
     def of(cls, block: SeriesBlock, i: int, hours_ahead: int, calendar: EventCalendar) -> Partition:
-        """Take one partition of a block; hours without exposure count as missing."""
+        """Return one partition of a block; hours without exposure count as missing.
+
+        Parameters
+        ----------
+        block : SeriesBlock
+        i : int
+            Its position.
+        hours_ahead : int
+        calendar : EventCalendar
+        """
         key = block.keys.slice(i, 1).to_pylist()[0]
         counts = block.counts_of(i).astype(np.float64)
         exposure = block.hourly_exposure_of(i).astype(np.float64)
@@ -86,7 +95,7 @@ class Partition:
 
     @property
     def exposure_ahead(self) -> float:
-        """Return the mean exposure of the last week, which is taken to last."""
+        """Return the mean exposure of the last week, assumed for the hours ahead."""
         return float(self.exposure[-168:].mean())
 
     @property
@@ -107,7 +116,7 @@ class Partition:
 
     @cached_property
     def events(self) -> dict[str, NDArray[np.bool_]]:
-        """Return in which hours of the history and ahead each event acts on this partition."""
+        """Return the hours of the history and ahead in which each event acts, by event."""
         span = self.hours + self.hours_ahead
         found = self.calendar.hours_of(self.key, self.first_hour, span, self.timezone)
         acting = {}

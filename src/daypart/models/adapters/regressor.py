@@ -1,8 +1,8 @@
 """Any scikit-learn regressor: rates explained by the local clock, the week, and events.
 
 The regressor is fitted twice: without the last weeks, whose errors then make the predictive
-distribution (its errors on what it was fitted to are too small), and to everything. Errors of
-the first weeks ahead stand for all: intervals do not widen further ahead.
+distribution (its errors on the hours it was fitted to are too small), and to all hours. Errors of
+the first weeks ahead are used for all: intervals do not widen further ahead.
 """
 
 from __future__ import annotations
@@ -20,7 +20,15 @@ from daypart.models.adapters.history import Partition
 def regressor_fit(
     make: Callable[[], Any], parameters: Mapping[str, Any]
 ) -> Callable[[Partition], Mapping[str, Any]]:
-    """Return what fits one partition with regressors that `make` makes."""
+    """Return the function that fits one partition with a regressor.
+
+    Parameters
+    ----------
+    make : callable
+        Returns a new regressor.
+    parameters : mapping
+        See `parameters.REGRESSOR` and `parameters.ADAPTED`.
+    """
     lags = tuple(parameters["lags"])
     encoding, weeks = parameters["hour_of_week"], parameters["held_out_weeks"]
 
@@ -58,7 +66,7 @@ def features(
     encoding : str
         `number`: hour of day, day of week and hour of week; `indicators`: a column an hour of week.
     rate : float64 array, shape (hours + hours_ahead,)
-        What lags are taken from; NaN where not known.
+        Where lags are read; NaN where not known.
 
     Returns
     -------
@@ -84,7 +92,7 @@ def _predict_ahead(
     hours = partition.hours
     seen = np.flatnonzero(~np.isnan(partition.counts))
     if len(seen) == 0:
-        raise ValueError("no hour is left before the held-out ones")
+        raise ValueError("no hour before the held-out ones was observed")
     observed = partition.rate
     filled = np.where(np.isnan(observed), observed[seen].mean(), observed)
     rate = np.concatenate([filled, np.full(partition.hours_ahead, np.nan)])

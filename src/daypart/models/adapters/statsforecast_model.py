@@ -18,7 +18,13 @@ from daypart.models.adapters.history import Partition
 
 
 def with_season(target: Any, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a model's parameters with its season, where it has one."""
+    """Return a model's parameters, with a season of 24 hours where it takes one.
+
+    Parameters
+    ----------
+    target : class
+    parameters : mapping
+    """
     takes_season = "season_length" in inspect.signature(target).parameters
     return ({"season_length": 24} if takes_season else {}) | dict(parameters)
 
@@ -26,7 +32,15 @@ def with_season(target: Any, parameters: Mapping[str, Any]) -> dict[str, Any]:
 def statsforecast_fit(
     make: Callable[[], Any], parameters: Mapping[str, Any]
 ) -> Callable[[Partition], Mapping[str, Any]]:
-    """Return what fits one partition with models that `make` makes."""
+    """Return the function that fits one partition with a statsforecast model.
+
+    Parameters
+    ----------
+    make : callable
+        Returns a new model.
+    parameters : mapping
+        See `parameters.ADAPTED`.
+    """
 
     def fit_one(partition: Partition) -> Mapping[str, Any]:
         held_out = held_out_hours(partition.hours, parameters["held_out_weeks"])
@@ -47,7 +61,7 @@ def filled_rates(partition: Partition) -> NDArray[np.float64]:
     rate = partition.rate
     seen = ~np.isnan(rate)
     if not seen.any():
-        raise ValueError("no hour is left before the held-out ones")
+        raise ValueError("no hour before the held-out ones was observed")
     hour = partition.hour_of_week[: partition.hours]
     total = np.bincount(hour[seen], rate[seen], 168)
     number = np.bincount(hour[seen], minlength=168)

@@ -1,4 +1,4 @@
-"""Named events: hours that are unlike their week, by place, from a calendar table.
+"""Named events: hours in which people view differently, from the rows of a calendar.
 
 An event covers the hours in [from, to). Both are local wall clock of each partition, or instants
 where they carry an offset. Events of different names may share an hour: their effects add up.
@@ -20,7 +20,7 @@ from daypart.models.events import holidays as calendar
 from daypart.series.local_time import local_hours
 
 FIELDS = ("name", "from", "to")
-"""What every row of a calendar has; its other fields are key columns."""
+"""Fields of every row of a calendar; its other fields are key columns."""
 
 _EPOCH = datetime(1970, 1, 1)
 _CACHED = 2048
@@ -52,13 +52,13 @@ class Event:
     row: int
 
     def acts_on(self, key: Mapping[str, str]) -> bool:
-        """Tell whether the event concerns a partition."""
+        """Return whether the event acts on the partition with this key."""
         return all(key.get(column) in values for column, values in self.where.items())
 
 
 @dataclass(frozen=True)
 class EventHours:
-    """Which effects act in which hours of a span: pairs, by hour, then by effect.
+    """The effects that act in the hours of a span, as pairs by hour, then by effect.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class EventHours:
 
 
 class EventCalendar:
-    """What acts when: United States federal holidays, where kept, and named events.
+    """United States federal holidays, where wanted, and named events.
 
     Parameters
     ----------
@@ -169,15 +169,15 @@ class EventCalendar:
 
 
 def parse_events(rows: Iterable[Mapping[str, Any]], source: str = "calendar") -> list[Event]:
-    """Read a calendar's rows.
+    """Return a calendar's rows as events.
 
     Parameters
     ----------
     rows : iterable of mapping
         `name`, `from`, `to` (a day or a whole hour: ISO 8601 text, `date` or `datetime`), then
-        key columns: a value, several, or nothing for all.
+        key columns: a value, several, or none for all.
     source : str
-        What an error calls the table.
+        Name of the table in messages.
 
     Returns
     -------
@@ -186,16 +186,15 @@ def parse_events(rows: Iterable[Mapping[str, Any]], source: str = "calendar") ->
     Raises
     ------
     DaypartError
-        Naming row and column: for a field that is missing, a stamp that is none or is not a
-        whole hour, `to` not after `from`, and two rows of one name that share hours of a
-        partition.
+        With row and column: for a missing field, a stamp that is not a time or not a whole hour,
+        `to` not after `from`, and two rows of one name that share hours of a partition.
 
     Examples
     --------
     >>> parse_events([{"name": "final", "from": "2024-01-03", "to": "2024-01-03"}])
     Traceback (most recent call last):
     daypart.errors.DaypartError: calendar: row 1, column to: 2024-01-03 is not after \
-from, 2024-01-03; hours are covered from `from` until before `to`: for a whole day give the next day
+from, 2024-01-03; the hours in [from, to) are covered: for a whole day give the next day
     """
     events = [_parse_event(row, number, source) for number, row in enumerate(rows, start=1)]
     by_name: dict[str, list[Event]] = {}
@@ -221,8 +220,7 @@ def _parse_event(row: Mapping[str, Any], number: int, source: str) -> Event:
     if end <= first:
         raise DaypartError(
             f"{place}, column to: {row['to']} is not after from, {row['from']}",
-            hint="hours are covered from `from` until before `to`: for a whole day give "
-            "the next day",
+            hint="the hours in [from, to) are covered: for a whole day give the next day",
         )
     where = {
         column: frozenset([values] if isinstance(values, str) else map(str, values))

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Scores of forecasts: proper scores of distributions (`proper`), coverage of intervals."""

@@ -44,7 +44,7 @@ class Scores:
     observed : float array, shape (series,)
     covered : float array, shape (series, len(LEVELS))
         Hours covered by the central intervals; of a count that an interval ends in, the share
-        of it that lies inside (see `models.spread_counts.share_covered`).
+        of it that lies inside (see `models.scores.coverage.share_covered`).
     inside : int array, shape (series, len(LEVELS))
         Hours inside the central intervals, borders included.
     hours_over_one : int array, shape (series,)
@@ -132,8 +132,8 @@ def score_hours(
     -------
     Scores
     """
-    from daypart.models import spread_counts
     from daypart.models.scores import proper as scores
+    from daypart.models.scores.coverage import share_covered, uncut_quantiles
 
     crps = scores.crps_from_samples(observed, np.moveaxis(draws, 1, -1))
     log_score = scores.log_score_from_quantiles(observed, quantiles, PROBABILITIES)
@@ -143,8 +143,8 @@ def score_hours(
     low, high = ends[..., 0::2], ends[..., 1::2]
     there, told = observed[..., None], counted[..., None]
     inside = (low <= there) & (there <= high) & told
-    ends = spread_counts.uncut_quantiles(quantiles, PROBABILITIES)[..., _PLACES]
-    covered = spread_counts.share_covered(there, ends[..., 0::2], ends[..., 1::2]) * told
+    ends = uncut_quantiles(quantiles, PROBABILITIES)[..., _PLACES]
+    covered = share_covered(there, ends[..., 0::2], ends[..., 1::2]) * told
     over_one = counted & (mean >= OVER_ONE)
     return Scores(
         counted.sum(axis=1),

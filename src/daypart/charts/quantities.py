@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +74,16 @@ class Quantity:
             return NOT_KNOWN if low is None else str(low)
         return f"{self.number(low)} to {self.text(high)}"
 
+    def rounded(self, row: Mapping[str, Any], *names: str) -> dict[str, Any]:
+        """Return some fields of a row, rounded; None for a missing one.
+
+        Examples
+        --------
+        >>> PERCENT.rounded({"lo_80": 1.26, "hi_80": "suppressed"}, "lo_80", "hi_80")
+        {'lo_80': 1.3, 'hi_80': 'suppressed'}
+        """
+        return {name: self.round(row.get(name)) for name in names}
+
     @property
     def axis_format(self) -> str:
         """The same rounding as a d3 format, for axes and tooltips."""
@@ -108,6 +118,11 @@ def money(currency: str) -> Quantity:
 def is_number(value: Any) -> bool:
     """Return whether a value is a finite number (not a text such as `suppressed`)."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def percent_of(fraction: float | None) -> float | None:
+    """Return a fraction in percent; None for a missing one."""
+    return None if fraction is None else 100 * fraction
 
 
 def shares_of_100(amounts: Sequence[float]) -> list[float]:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from daypart.charts.quantities import Quantity
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -88,6 +90,31 @@ class Table:
     rows: Sequence[Sequence[str]]
     numeric: frozenset[int] = frozenset()
     download: Download | None = None
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Parameters
+    ----------
+    title : str
+    fields : str
+        The field of a row, or both ends of an interval separated by a space.
+    quantity : Quantity, optional
+        Rounding and sign of its numbers; without it the column holds text.
+    """
+
+    title: str
+    fields: str
+    quantity: Quantity | None = None
+
+    def text(self, row: Mapping[str, Any]) -> str:
+        """Write the column's cell of a row."""
+        values = [row[name] for name in self.fields.split()]
+        if self.quantity is None:
+            return str(values[0])
+        return (self.quantity.interval if len(values) > 1 else self.quantity.number)(*values)
 
 
 @dataclass(frozen=True)
@@ -175,3 +202,64 @@ def as_download(
     writer.writeheader()
     writer.writerows(listed)
     return Download(name, text.getvalue())
+
+
+def table_of(
+    caption: str,
+    file_name: str,
+    columns: Sequence[Column],
+    rows: Sequence[Mapping[str, Any]],
+    shown: Sequence[Mapping[str, Any]] | None = None,
+) -> Table:
+    """Make a table of rows, with all their fields as CSV.
+
+    Parameters
+    ----------
+    caption : str
+    file_name : str
+        Of the CSV.
+    columns : sequence of Column
+    rows : sequence of mappings
+        The rows of the CSV, rounded as the columns show them.
+    shown : sequence of mappings, optional
+        The rows of the table; those of the CSV when left out.
+
+    Returns
+    -------
+    Table
+    """
+    full = [
+        row
+        | {
+            name: column.quantity.round(row[name])
+            for column in columns
+            if column.quantity
+            for name in column.fields.split()
+        }
+        for row in map(dict, rows)
+    ]
+    return Table(
+        caption,
+        [column.title for column in columns],
+        [[column.text(row) for column in columns] for row in (rows if shown is None else shown)],
+        frozenset(i for i, column in enumerate(columns) if column.quantity),
+        as_download(file_name, full),
+    )
+
+
+def charts_section(
+    name: str,
+    title: str,
+    charts: Iterable[ChartPanel | None],
+    sentences: Sequence[str] = (),
+) -> Section | None:
+    """Make a section of the charts that are not None; return None without any.
+
+    Parameters
+    ----------
+    name, title, sentences
+        As in `Section`.
+    charts : iterable of ChartPanel or None
+    """
+    drawn = [chart for chart in charts if chart is not None]
+    return Section(name, title, sentences, charts=drawn) if drawn else None

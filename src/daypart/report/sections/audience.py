@@ -6,7 +6,7 @@ from functools import partial
 
 from daypart.charts.audience import DAYS, hour_of_week, network_index
 from daypart.charts.quantities import INDEX, PERCENT, RATING
-from daypart.report.content import ChartPanel, Section, as_download
+from daypart.report.content import ChartPanel, Section, as_download, charts_section
 from daypart.report.sources import InsightTables, Sources, number_of
 
 _MOST_NETWORKS = 16
@@ -19,8 +19,6 @@ def audience_section(sources: Sources) -> Section | None:
     insights = sources.insights
     if insights is None:
         return None
-    charts = [_hour_of_week(insights), _network_index(sources, insights)]
-    drawn = [chart for chart in charts if chart is not None]
     record = insights.record
     sentence = (
         f"Unit: {record.get('unit', 'households')}; "
@@ -30,17 +28,17 @@ def audience_section(sources: Sources) -> Section | None:
         f"{record.get('min_households', 50)} in-tab households, or that could be derived from "
         "others, are suppressed."
     )
-    return Section("audience", "The audience", [sentence], charts=drawn) if drawn else None
+    charts = (_hour_of_week(insights), _network_index(sources, insights))
+    return charts_section("audience", "The audience", charts, [sentence])
 
 
 def _hour_of_week(insights: InsightTables) -> ChartPanel | None:
-    rows = []
-    for row in insights.heat_map:
-        rating = number_of(row["rating"])
-        if row["segment"] == _EVERYONE and row["network"] == _ANY and rating is not None:
-            rows.append(
-                {"day": row["day"], "hour": int(row["hour"]), "rating": PERCENT.round(rating)}
-            )
+    rows = [
+        {"day": row["day"], "hour": int(row["hour"]), "rating": PERCENT.round(rating)}
+        for row in insights.heat_map
+        if (row["segment"], row["network"]) == (_EVERYONE, _ANY)
+        and (rating := number_of(row["rating"])) is not None
+    ]
     if not rows:
         return None
     rows.sort(key=lambda row: (DAYS.index(row["day"]) if row["day"] in DAYS else 7, row["hour"]))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -81,6 +82,19 @@ def counted_days(
             series += 1
     whole = hours >= 23 * max(series, 1)
     return {first_day + timedelta(days=int(d)): int(totals[d]) for d in np.flatnonzero(whole)}
+
+
+def wall_clock(when: datetime, zone: ZoneInfo) -> str:
+    """Return an instant as ISO text of a local clock, for the time axis of a chart.
+
+    Parameters
+    ----------
+    when : datetime
+        With a zone.
+    zone : ZoneInfo
+        Of the clock.
+    """
+    return when.astimezone(zone).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _blocks(folder: Path, where: Mapping[str, str]) -> Iterator[SeriesBlock]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from daypart.charts.quantities import COUNT, PERCENT, shares_of_100
-from daypart.report.content import Figure, Section, Table, as_download
+from daypart.report.content import Column, Figure, Section, Table, table_of
 from daypart.report.sources import Sources
 
 
@@ -50,24 +50,20 @@ def _account(rows: Mapping[str, Any]) -> Table:
     ]
     counted = sum(count for _, count in parts)
     shares = shares_of_100([count for _, count in parts])
-    table = [
-        [label, COUNT.number(count), PERCENT.number(share)]
-        for (label, count), share in zip(parts, shares, strict=True)
-    ]
-    table.append(["Read", COUNT.number(rows["read"]), PERCENT.number(sum(shares))])
     missing = f"{COUNT.number(rows['read'] - counted)} rows are not accounted for"
     account = "every row is accounted for" if counted == rows["read"] else missing
     full = [
         {"rows": label, "count": count, "share_percent": share}
         for (label, count), share in zip(parts, shares, strict=True)
     ]
-    return Table(
-        f"{COUNT.number(rows['read'])} rows read: {account}.",
-        ["Rows of events", "Count", "Share (%)"],
-        table,
-        frozenset({1, 2}),
-        as_download("rows_read.csv", full),
-    )
+    total = {"rows": "Read", "count": rows["read"], "share_percent": sum(shares)}
+    columns = [
+        Column("Rows of events", "rows"),
+        Column("Count", "count", COUNT),
+        Column("Share (%)", "share_percent", PERCENT),
+    ]
+    caption = f"{COUNT.number(rows['read'])} rows read: {account}."
+    return table_of(caption, "rows_read.csv", columns, full, [*full, total])
 
 
 def _crediting(viewing: Mapping[str, Any]) -> str:

@@ -7,8 +7,9 @@ from functools import partial
 from typing import Any
 
 from daypart.charts.delivery import delivered_reach
-from daypart.charts.quantities import COUNT, GRP, HOUSEHOLDS, INDEX, PERCENT, Quantity, is_number
-from daypart.report.content import ChartPanel, Figure, Section, Table, as_download
+from daypart.charts.quantities import COUNT, GRP, HOUSEHOLDS, INDEX, PERCENT, is_number
+from daypart.report.content import ChartPanel, Column, Figure, Section, Table, as_download, table_of
+from daypart.report.sections.intervals import eighty
 from daypart.report.sources import Sources
 from daypart.wording import counted
 
@@ -44,40 +45,31 @@ def _sentences(delivery: Mapping[str, Any]) -> list[str]:
 
 
 def _figures(sources: Sources, delivery: Mapping[str, Any]) -> list[Figure]:
-    seen, spots = delivery["impressions"], delivery["spots"]
+    seen, grp, reach = delivery["impressions"], delivery["grp"], delivery["reach"]["1+"]
+    spots, cost = delivery["spots"], sources.currency.text(delivery["cost"]["delivered"])
     return [
         Figure("Delivery index", INDEX.number(seen["index"]), "delivered / planned impressions"),
         Figure(
             "Delivered impressions (households)",
-            HOUSEHOLDS.number(seen["delivered"]),
-            _planned(seen, HOUSEHOLDS, HOUSEHOLDS.number(seen["planned"])),
+            COUNT.number(seen["delivered"]),
+            f"planned {COUNT.number(seen['planned'])}, {eighty(HOUSEHOLDS, seen)}",
         ),
         Figure(
             "Delivered GRP",
-            GRP.number(delivery["grp"]["delivered"]),
-            _planned(delivery["grp"], GRP, GRP.number(delivery["grp"]["planned"])),
+            GRP.number(grp["delivered"]),
+            f"planned {GRP.number(grp['planned'])}, {eighty(GRP, grp)}",
         ),
         Figure(
             "Delivered reach 1+",
-            PERCENT.text(delivery["reach"]["1+"]["delivered"]),
-            _planned(
-                delivery["reach"]["1+"],
-                PERCENT,
-                PERCENT.text(delivery["reach"]["1+"]["planned"]),
-            ),
+            PERCENT.text(reach["delivered"]),
+            f"planned {PERCENT.text(reach['planned'])}, {eighty(PERCENT, reach)}",
         ),
         Figure(
             "Spots aired",
             COUNT.number(spots["delivered"]),
-            f"of {COUNT.number(spots['planned'])} planned, for "
-            f"{sources.currency.text(delivery['cost']['delivered'])}",
+            f"of {COUNT.number(spots['planned'])} planned, for {cost}",
         ),
     ]
-
-
-def _planned(figure: Mapping[str, Any], quantity: Quantity, planned: str) -> str:
-    interval = quantity.interval(figure["lo_80"], figure["hi_80"])
-    return f"planned {planned}, 80 % interval {interval}"
 
 
 def _weeks(delivery: Mapping[str, Any]) -> ChartPanel | None:
@@ -120,45 +112,28 @@ def _markets_table(delivery: Mapping[str, Any]) -> Table:
         return (float(index) if is_number(index) else 1e9, str(row["name"]))
 
     rows = sorted(delivery["by_market"], key=rank)
-    columns = [
-        "Market",
-        "Spots planned",
-        "Spots aired",
-        "Impressions planned (households)",
-        "80 % interval",
-        "Impressions delivered (households)",
-        "Delivery index",
-    ]
-    plain = [
+    markets = [
         {
             "market": str(row["name"]),
             "spots_planned": row["spots_planned"],
             "spots_aired": row["spots_aired"],
-            "planned": HOUSEHOLDS.round(row["planned"]),
-            "lo_80": HOUSEHOLDS.round(row.get("lo_80")),
-            "hi_80": HOUSEHOLDS.round(row.get("hi_80")),
-            "delivered": HOUSEHOLDS.round(row["delivered"]),
-            "delivery_index": INDEX.round(row["delivery_index"]),
+            "planned": row["planned"],
+            "lo_80": row.get("lo_80"),
+            "hi_80": row.get("hi_80"),
+            "delivered": row["delivered"],
+            "delivery_index": row["delivery_index"],
         }
         for row in rows
     ]
-    shown = plain[:_MOST_MARKETS]
+    shown = markets[:_MOST_MARKETS]
+    columns = [
+        Column("Market", "market"),
+        Column("Spots planned", "spots_planned", COUNT),
+        Column("Spots aired", "spots_aired", COUNT),
+        Column("Impressions planned (households)", "planned", HOUSEHOLDS),
+        Column("80 % interval", "lo_80 hi_80", HOUSEHOLDS),
+        Column("Impressions delivered (households)", "delivered", HOUSEHOLDS),
+        Column("Delivery index", "delivery_index", INDEX),
+    ]
     caption = f"{len(shown)} of {counted(len(rows), 'market')}, the lowest delivery index first."
-    return Table(
-        caption,
-        columns,
-        [
-            [
-                row["market"],
-                COUNT.number(row["spots_planned"]),
-                COUNT.number(row["spots_aired"]),
-                HOUSEHOLDS.number(row["planned"]),
-                HOUSEHOLDS.interval(row["lo_80"], row["hi_80"]),
-                HOUSEHOLDS.number(row["delivered"]),
-                INDEX.number(row["delivery_index"]),
-            ]
-            for row in shown
-        ],
-        frozenset({1, 2, 3, 4, 5, 6}),
-        as_download("delivery_by_market.csv", plain),
-    )
+    return table_of(caption, "delivery_by_market.csv", columns, markets, shown)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -12,9 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from daypart.charts.forecast import forecast_fan
-from daypart.charts.quantities import HOUSEHOLDS, PERCENT
+from daypart.charts.quantities import COUNT, HOUSEHOLDS, PERCENT
 from daypart.report.content import ChartPanel, Section, as_download
-from daypart.report.sections.counts import counted_days, counted_hours
+from daypart.report.sections.counts import counted_days, counted_hours, wall_clock
 from daypart.report.sources import Sources
 from daypart.series.local_time import datetime_to_hour, hour_to_datetime
 from daypart.series.store import SeriesStore
@@ -89,58 +90,48 @@ def _name_of(sources: Sources, where: dict[str, str]) -> str:
     return sources.series_name(where)
 
 
+@dataclass(frozen=True)
+class _Grain:
+    """What the points of a forecast's chart are: days, weeks or hours."""
+
+    period: str
+    unit: str
+    time_title: str
+    time_format: str = "%-d %b"
+    when: str = "%A %-d %B"
+    note: str = ""
+
+
+_DAYS = _Grain("day", "household-hours a day", "local day")
+_WEEKS = _Grain("week", "household-hours a week", "week from")
+
+
 def _by_day(
     sources: Sources, rows: list[dict[str, Any]], where: dict[str, str], name: str
 ) -> ChartPanel:
-    step = timedelta(days=7) if _step(rows) == timedelta(days=7) else timedelta(days=1)
-    weekly = step.days == 7
     first: date = rows[0]["ds"]
+    weekly = len(rows) > 1 and rows[1]["ds"] - first == timedelta(days=7)
     before = counted_days(sources.store, where, first - timedelta(days=28), first)
     points = [] if weekly else [_observed(day.isoformat(), n) for day, n in before.items()]
     points += [_forecast(row["ds"].isoformat(), row) for row in rows]
-    return _panel(
-        name,
-        points,
-        unit=f"household-hours a {'week' if weekly else 'day'}",
-        time_title="week from" if weekly else "local day",
-        time_format="%-d %b",
-        period="week" if weekly else "day",
-        note="",
-    )
-
-
-def _step(rows: list[dict[str, Any]]) -> timedelta:
-    return rows[1]["ds"] - rows[0]["ds"] if len(rows) > 1 else timedelta(days=1)
+    return _panel(name, points, _WEEKS if weekly else _DAYS)
 
 
 def _by_hour(
     sources: Sources, rows: list[dict[str, Any]], where: dict[str, str], name: str
 ) -> ChartPanel:
-    zone = _zone(sources, where)
+    market = (sources.viewing.get("markets") or {}).get(where.get("market", ""), {})
+    zone = ZoneInfo(str(market.get("timezone") or "UTC"))
     drawn = rows[:_HOURS_DRAWN]
     first = datetime_to_hour(drawn[0]["ds"])
     before = counted_hours(sources.store, where, first - 7 * 24, first)
-    points = [_observed(_wall(hour_to_datetime(hour), zone), n) for hour, n in before.items()]
-    points += [_forecast(_wall(row["ds"], zone), row) for row in drawn]
+    points = [_observed(wall_clock(hour_to_datetime(hour), zone), n) for hour, n in before.items()]
+    points += [_forecast(wall_clock(row["ds"], zone), row) for row in drawn]
     more = f" The chart shows the first {len(drawn) // 24} of {len(rows) // 24} days."
-    return _panel(
-        name,
-        points,
-        unit="households an hour",
-        time_title=f"hour ({zone.key})",
-        time_format="%a %-d %b",
-        period="hour",
-        note=more if len(drawn) < len(rows) else "",
-    )
-
-
-def _zone(sources: Sources, where: dict[str, str]) -> ZoneInfo:
-    market = (sources.viewing.get("markets") or {}).get(where.get("market", ""), {})
-    return ZoneInfo(str(market.get("timezone") or "UTC"))
-
-
-def _wall(when: datetime, zone: ZoneInfo) -> str:
-    return when.astimezone(zone).strftime("%Y-%m-%dT%H:%M:%S")
+    note = more if len(drawn) < len(rows) else ""
+    title = f"hour ({zone.key})"
+    grain = _Grain("hour", "households an hour", title, "%a %-d %b", "%A %-d %B, %H:%M", note)
+    return _panel(name, points, grain)
 
 
 def _observed(time: str, count: int) -> dict[str, Any]:
@@ -150,27 +141,19 @@ def _observed(time: str, count: int) -> dict[str, Any]:
 def _forecast(time: str, row: dict[str, Any]) -> dict[str, Any]:
     point: dict[str, Any] = {"time": time, "forecast": HOUSEHOLDS.round(row["mean"])}
     for level in _LEVELS:
-        if row.get(f"lo-{level}") is not None:
-            point[f"lo_{level}"] = HOUSEHOLDS.round(row[f"lo-{level}"])
-            point[f"hi_{level}"] = HOUSEHOLDS.round(row[f"hi-{level}"])
+        for end in ("lo", "hi"):
+            if row.get(f"{end}-{level}") is not None:
+                point[f"{end}_{level}"] = HOUSEHOLDS.round(row[f"{end}-{level}"])
     return point
 
 
-def _panel(
-    name: str,
-    points: list[dict[str, Any]],
-    *,
-    unit: str,
-    time_title: str,
-    time_format: str,
-    period: str,
-    note: str,
-) -> ChartPanel:
+def _panel(name: str, points: list[dict[str, Any]], grain: _Grain) -> ChartPanel:
+    period = grain.period
     forecast = [point for point in points if "forecast" in point]
     observed = [point["observed"] for point in points if "observed" in point]
     mean = sum(point["forecast"] for point in forecast) / len(forecast)
     top = max(forecast, key=lambda point: point["forecast"])
-    insight = f"{name}: {HOUSEHOLDS.number(mean)} {unit} expected on average"
+    insight = f"{name}: {HOUSEHOLDS.number(mean)} {grain.unit} expected on average"
     if observed and sum(observed):
         past = sum(observed) / len(observed)
         insight += (
@@ -179,27 +162,24 @@ def _panel(
         )
     level = next((n for n in (80, 95, 50) if f"lo_{n}" in top), None)
     if level is not None:
-        when = datetime.fromisoformat(top["time"]).strftime(
-            "%A %-d %B" if period != "hour" else "%A %-d %B, %H:%M"
-        )
+        when = datetime.fromisoformat(top["time"]).strftime(grain.when)
         insight += (
             f"; the highest {period}, {when}, {HOUSEHOLDS.number(top['forecast'])} "
-            f"({level} % interval {HOUSEHOLDS.number(top[f'lo_{level}'])} to "
-            f"{HOUSEHOLDS.number(top[f'hi_{level}'])})"
+            f"({level} % interval {COUNT.interval(top[f'lo_{level}'], top[f'hi_{level}'])})"
         )
     return ChartPanel(
         "forecast-fan",
         f"Forecast: {name}",
         insight + ".",
         f"Dark line: in-tab households counted, each once per network and hour; blue line: the "
-        f"forecast's mean. An 80 % interval should contain four of five {period}s.{note}",
+        f"forecast's mean. An 80 % interval should contain four of five {period}s.{grain.note}",
         partial(
             forecast_fan,
             points,
-            unit=unit,
+            unit=grain.unit,
             quantity=HOUSEHOLDS,
-            time_title=time_title,
-            time_format=time_format,
+            time_title=grain.time_title,
+            time_format=grain.time_format,
         ),
         as_download("forecast.csv", points),
         wide=True,

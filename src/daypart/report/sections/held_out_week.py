@@ -18,7 +18,7 @@ from daypart.engine.results.parts import read_rows
 from daypart.errors import DaypartError
 from daypart.models.protocol import Forecast, Window
 from daypart.report.content import ChartPanel, as_download
-from daypart.report.sections.counts import counted_hours
+from daypart.report.sections.counts import counted_hours, wall_clock
 from daypart.report.sources import Sources
 from daypart.runs.forecasts.fitted_run import FittedRun
 from daypart.series.local_time import datetime_to_hour, hour_to_datetime
@@ -117,8 +117,7 @@ def _points(
     points = []
     for step in range(_HOURS_DRAWN):
         hour = first + step
-        wall = hour_to_datetime(hour).astimezone(zone)
-        point: dict[str, Any] = {"time": wall.strftime("%Y-%m-%dT%H:%M:%S")}
+        point: dict[str, Any] = {"time": wall_clock(hour_to_datetime(hour), zone)}
         point["forecast"] = EXPECTED_HOUSEHOLDS.round(float(forecast.mean[0, step]))
         for place, level in enumerate(_LEVELS):
             low, high = forecast.quantiles[0, step, 2 * place : 2 * place + 2]

@@ -6,22 +6,46 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from daypart.charts.quantities import is_number
+from daypart.charts.quantities import SUPPRESSED, Quantity, is_number
 
 _Z_80 = 1.2815515655446004
 
 
-def eighty(interval: str) -> str:
-    """Write an 80 % interval as the detail of a figure; a suppressed one stays `suppressed`."""
-    return interval if "suppressed" in interval else f"80 % interval {interval}"
+def eighty(quantity: Quantity, figure: Mapping[str, Any]) -> str:
+    """Write the 80 % interval of a figure, `lo_80` to `hi_80`, or `suppressed`.
+
+    Parameters
+    ----------
+    quantity : Quantity
+    figure : mapping
+    """
+    interval = quantity.interval(figure.get("lo_80"), figure.get("hi_80"))
+    return interval if interval == SUPPRESSED else f"80 % interval {interval}"
 
 
-def even_interval(plan: Mapping[str, Any]) -> tuple[float, float]:
-    """Return the 80 % interval of the even split's reach 1+."""
-    even = plan["even_split"]
-    if is_number(even.get("lo_80")) and is_number(even.get("hi_80")):
-        return even["lo_80"], even["hi_80"]
-    return share_interval_80(even["reach_percent"], plan.get("panel_households"))
+def share_interval(
+    figure: Mapping[str, Any], households: Any, share: str = "reach_percent"
+) -> dict[str, Any]:
+    """Return the 80 % interval of a share, as recorded or else from the households it counts.
+
+    Parameters
+    ----------
+    figure : mapping
+        With `lo_80` and `hi_80`, perhaps.
+    households : int or other
+        The number of households that the share is counted on.
+    share : str
+        The field of the share, in percent.
+
+    Returns
+    -------
+    dict
+        `lo_80` and `hi_80`, in percent.
+    """
+    lo, hi = figure.get("lo_80"), figure.get("hi_80")
+    if not (is_number(lo) and is_number(hi)):
+        lo, hi = share_interval_80(figure[share], households)
+    return {"lo_80": lo, "hi_80": hi}
 
 
 def share_interval_80(percent: float, households: Any) -> tuple[float, float]:

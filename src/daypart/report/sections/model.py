@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 from daypart.charts.forecast import coverage
-from daypart.charts.quantities import COUNT, PERCENT, SCORE, SECONDS
-from daypart.report.content import ChartPanel, Figure, Section, Table, as_download
+from daypart.charts.quantities import COUNT, PERCENT, SCORE, SECONDS, percent_of
+from daypart.report.content import ChartPanel, Column, Figure, Section, Table, as_download, table_of
 from daypart.report.sections.held_out_week import held_out_week
 from daypart.report.sources import Sources
 from daypart.wording import counted
@@ -50,50 +50,41 @@ def _health(sources: Sources) -> list[Figure]:
 
 
 def _scores(scores: Mapping[str, Any]) -> list[Figure]:
-    model = scores["models"][0]
-    own = _level(scores, "partition", model)
-    row = [
-        Figure(
-            f"CRPS of {model}",
-            f"{SCORE.number(own.get('crps'))} households",
-            f"per partition and hour over {counted(scores['weeks'], 'held-out week')}",
-        )
+    model, *others = scores["models"]
+    weeks = counted(scores["weeks"], "held-out week")
+    details = {model: f"per partition and hour over {weeks}"}
+    details |= {other: _skill(scores, other) for other in others}
+    covered = PERCENT.text(percent_of(_partition_score(scores, model, "coverage_80")))
+    return [
+        *(
+            Figure(
+                f"CRPS of {name}",
+                f"{SCORE.number(_partition_score(scores, name, 'crps'))} households",
+                detail,
+            )
+            for name, detail in details.items()
+        ),
+        Figure("Coverage of 80 % intervals", covered, "of held-out hours, all partitions"),
     ]
-    row += [
-        Figure(
-            f"CRPS of {other}",
-            f"{SCORE.number(_level(scores, 'partition', other).get('crps'))} households",
-            _skill(scores, other),
-        )
-        for other in scores["models"][1:]
-    ]
-    covered = own.get("coverage_80")
-    row.append(
-        Figure(
-            "Coverage of 80 % intervals",
-            PERCENT.text(None if covered is None else 100 * covered),
-            "of held-out hours, all partitions",
-        )
-    )
-    return row
 
 
 def _skill(scores: Mapping[str, Any], other: str) -> str:
     model = scores["models"][0]
-    own = _level(scores, "partition", model).get("crps")
-    simple = _level(scores, "partition", other).get("crps")
+    own = _partition_score(scores, model, "crps")
+    simple = _partition_score(scores, other, "crps")
     if own is None or not simple:
         return "not known"
     lower = 100 * (1 - own / simple)
     return f"{model} is {PERCENT.text(abs(lower))} {'lower' if lower >= 0 else 'higher'}"
 
 
-def _level(scores: Mapping[str, Any], level: str, model: str) -> Mapping[str, Any]:
+def _partition_score(scores: Mapping[str, Any], model: str, score: str) -> float | None:
+    """Return a model's score of single partitions."""
     for row in scores["levels"]:
-        if (row["level"], row["model"]) == (level, model):
-            found: Mapping[str, Any] = row
+        if (row["level"], row["model"]) == ("partition", model):
+            found: float | None = row.get(score)
             return found
-    return {}
+    return None
 
 
 def _coverage(scores: Mapping[str, Any]) -> ChartPanel | None:
@@ -142,31 +133,27 @@ def _series_name(level: str) -> str:
 
 
 def _levels_table(scores: Mapping[str, Any]) -> Table:
-    rows, full = [], []
-    for row in scores["levels"]:
-        if not row.get("hours"):
-            continue
-        wape = row.get("wape")
-        covered = [row.get(f"coverage_{level}") for level in _LEVELS]
-        cells = {
+    shares = ("wape", *(f"coverage_{level}" for level in _LEVELS))
+    rows = [
+        {
             "level": _series_name(row["level"]),
             "model": row["model"],
             "crps": SCORE.number(row.get("crps")),
-            "wape": PERCENT.number(None if wape is None else 100 * wape),
-        } | {
-            f"coverage_{level}": PERCENT.number(None if share is None else 100 * share)
-            for level, share in zip(_LEVELS, covered, strict=True)
         }
-        rows.append(list(cells.values()))
-        full.append(cells)
-    columns = ["Forecast of", "Model", "CRPS (households)", "WAPE (%)"]
-    columns += [f"Inside {level} % (%)" for level in _LEVELS]
-    return Table(
+        | {name: PERCENT.number(percent_of(row.get(name))) for name in shares}
+        for row in scores["levels"]
+        if row.get("hours")
+    ]
+    columns = [
+        Column("Forecast of", "level"),
+        Column("Model", "model"),
+        Column("CRPS (households)", "crps", SCORE),
+        Column("WAPE (%)", "wape", PERCENT),
+        *(Column(f"Inside {level} % (%)", f"coverage_{level}", PERCENT) for level in _LEVELS),
+    ]
+    caption = (
         f"{counted(scores['weeks'], 'week')} held out from {scores['first_hour'][:10]}: "
-        f"{COUNT.number(scores['partitions'])} partitions, "
-        f"{COUNT.number(scores['not_scored'])} not scored.",
-        columns,
-        rows,
-        frozenset(range(2, 7)),
-        as_download("backtest_levels.csv", full),
+        f"{counted(scores['partitions'], 'partition')}, "
+        f"{COUNT.number(scores['not_scored'])} not scored."
     )
+    return table_of(caption, "backtest_levels.csv", columns, rows)

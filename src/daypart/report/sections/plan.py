@@ -15,9 +15,10 @@ from daypart.charts.quantities import (
     PERCENT,
     POINTS,
     is_number,
+    percent_of,
 )
-from daypart.report.content import Figure, Section, Table, as_download
-from daypart.report.sections.intervals import eighty, even_interval
+from daypart.report.content import Column, Figure, Section, table_of
+from daypart.report.sections.intervals import eighty, share_interval
 from daypart.report.sources import Sources
 from daypart.wording import counted
 
@@ -64,32 +65,15 @@ def _segment_name(segment: str) -> str:
 
 def _outcome(plan: Mapping[str, Any]) -> list[Figure]:
     grp, seen = plan.get("grp") or {}, plan.get("impressions") or {}
+    frequency = FREQUENCY.number(plan.get("average_frequency"))
     return [
         *(
-            Figure(
-                f"Reach {k}",
-                PERCENT.text(reach.get("percent")),
-                eighty(PERCENT.interval(reach.get("lo_80"), reach.get("hi_80"))),
-            )
+            Figure(f"Reach {k}", PERCENT.text(reach.get("percent")), eighty(PERCENT, reach))
             for k, reach in plan["reach"].items()
         ),
-        Figure(
-            "GRP",
-            GRP.number(grp.get("mean")),
-            eighty(f"{GRP.number(grp.get('lo_80'))} to {GRP.number(grp.get('hi_80'))} points"),
-        ),
-        Figure(
-            "Impressions (households)",
-            HOUSEHOLDS.number(seen.get("mean")),
-            eighty(
-                f"{HOUSEHOLDS.number(seen.get('lo_80'))} to {HOUSEHOLDS.number(seen.get('hi_80'))}"
-            ),
-        ),
-        Figure(
-            "Average frequency",
-            FREQUENCY.number(plan.get("average_frequency")),
-            _frequency_range(plan),
-        ),
+        Figure("GRP", GRP.number(grp.get("mean")), eighty(POINTS, grp)),
+        Figure("Impressions (households)", COUNT.number(seen.get("mean")), eighty(COUNT, seen)),
+        Figure("Average frequency", frequency, _frequency_range(plan)),
     ]
 
 
@@ -109,34 +93,18 @@ def _frequency_range(plan: Mapping[str, Any]) -> str:
 
 
 def _certificate(sources: Sources, plan: Mapping[str, Any]) -> list[Figure]:
-    gap = plan.get("gap")
-    objective, bound = _in_unit(sources, plan, "objective"), _in_unit(sources, plan, "bound")
-    sampling = plan.get("sampling_gap")
-    budget = plan.get("asked")
+    money, asked = sources.currency, plan.get("asked")
+    name = str(plan.get("objective_name", "reach")).replace("_", " ")
+    bound = f"bound {_in_unit(sources, plan, 'bound')}, by the optimiser's model"
+    budget = "no budget given" if asked is None else f"of a budget of {money.text(asked)}"
+    gap = GAP.text(percent_of(plan.get("gap")))
+    sampling_gap = PERCENT.text(percent_of(plan.get("sampling_gap")))
     return [
         Figure("Status", str(plan["status"])),
-        Figure(
-            "Gap to the best possible",
-            GAP.text(None if gap is None else 100 * gap),
-            "proven by the solver's bound",
-        ),
-        Figure(
-            f"Objective ({str(plan.get('objective_name', 'reach')).replace('_', ' ')})",
-            objective,
-            f"bound {bound}, by the optimiser's model",
-        ),
-        Figure(
-            "Spent",
-            sources.currency.text(plan.get("spent")),
-            "no budget given"
-            if budget is None
-            else f"of a budget of {sources.currency.text(budget)}",
-        ),
-        Figure(
-            "Sampling gap",
-            PERCENT.text(None if sampling is None else 100 * sampling),
-            "of the reach is due to the sample",
-        ),
+        Figure("Gap to the best possible", gap, "proven by the solver's bound"),
+        Figure(f"Objective ({name})", _in_unit(sources, plan, "objective"), bound),
+        Figure("Spent", money.text(plan.get("spent")), budget),
+        Figure("Sampling gap", sampling_gap, "of the reach is due to the sample"),
     ]
 
 
@@ -153,25 +121,22 @@ def _even_split(sources: Sources, plan: Mapping[str, Any]) -> list[list[Figure]]
     reach = plan["reach"].get("1+") or {}
     if not (is_number(even.get("reach_percent")) and is_number(reach.get("percent"))):
         return []
-    lo, hi = even_interval(plan)
+    interval = share_interval(even, plan.get("panel_households"))
+    lo = interval["lo_80"]
     change = PERCENT.round(reach["percent"]) - PERCENT.round(even["reach_percent"])
     width = math.hypot(reach["percent"] - reach.get("lo_80", lo), even["reach_percent"] - lo)
+    of_change = eighty(POINTS, {"lo_80": change - width, "hi_80": change + width})
+    percent, spent = PERCENT.text(even["reach_percent"]), sources.currency.text(even.get("spent"))
     return [
         [
             Figure(
                 "Change against an even split",
                 f"{POINTS.change(change)} of reach 1+",
-                f"{eighty(POINTS.interval(change - width, change + width))}, or narrower",
+                f"{of_change}, or narrower",
             ),
+            Figure("Reach 1+ of the even split", percent, eighty(PERCENT, interval)),
             Figure(
-                "Reach 1+ of the even split",
-                PERCENT.text(even["reach_percent"]),
-                eighty(PERCENT.interval(lo, hi)),
-            ),
-            Figure(
-                "Spent by the even split",
-                sources.currency.text(even.get("spent")),
-                "the same money in everything that can be bought",
+                "Spent by the even split", spent, "the same money in everything that can be bought"
             ),
         ]
     ]
@@ -182,42 +147,18 @@ def lines_section(sources: Sources) -> Section | None:
     if sources.plan is None:
         return None
     lines = sources.plan["lines"]
-    most_expensive = sorted(lines, key=lambda line: (-line["cost"], str(line["week"])))[
-        :_LINES_SHOWN
-    ]
-    rows = [
-        [
-            str(line.get("market_name") or line["market"]),
-            str(line["network"]),
-            str(line["daypart"]),
-            str(line["week"]),
-            COUNT.number(line["spots"]),
-            sources.currency.number(line["cost"]),
-            GRP.number(line["grp"]),
-            HOUSEHOLDS.number(line["impressions"]),
-        ]
-        for line in most_expensive
-    ]
+    by_cost = sorted(lines, key=lambda line: (-line["cost"], str(line["week"])))
+    shown = [{"market_name": line["market"], **line} for line in by_cost[:_LINES_SHOWN]]
     columns = [
-        "Market",
-        "Network",
-        "Daypart",
-        "Week of",
-        "Spots",
-        f"Cost ({sources.currency_name})",
+        Column("Market", "market_name"),
+        Column("Network", "network"),
+        Column("Daypart", "daypart"),
+        Column("Week of", "week"),
+        Column("Spots", "spots", COUNT),
+        Column(f"Cost ({sources.currency_name})", "cost", sources.currency),
+        Column("GRP (points)", "grp", GRP),
+        Column("Impressions (households)", "impressions", HOUSEHOLDS),
     ]
-    columns += ["GRP (points)", "Impressions (households)"]
-    full = [
-        {
-            **line,
-            "cost": sources.currency.round(line["cost"]),
-            "grp": GRP.round(line["grp"]),
-            "impressions": HOUSEHOLDS.round(line["impressions"]),
-        }
-        for line in lines
-    ]
-    caption = f"The {len(rows)} most expensive of {counted(len(lines), 'line')}; the CSV has all."
-    table = Table(
-        caption, columns, rows, frozenset({4, 5, 6, 7}), as_download("plan_lines.csv", full)
-    )
+    caption = f"The {len(shown)} most expensive of {counted(len(lines), 'line')}; the CSV has all."
+    table = table_of(caption, "plan_lines.csv", columns, lines, shown)
     return Section("lines", "Plan lines", tables=[table])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -14,8 +15,8 @@ from daypart.charts.campaign import (
     spots_by_week,
 )
 from daypart.charts.quantities import COUNT, HOUSEHOLDS, PERCENT, POINTS, is_number
-from daypart.report.content import ChartPanel, Section, as_download
-from daypart.report.sections.intervals import even_interval, share_interval_80
+from daypart.report.content import ChartPanel, Section, as_download, charts_section
+from daypart.report.sections.intervals import share_interval
 from daypart.report.sources import Sources
 from daypart.wording import counted
 
@@ -29,15 +30,14 @@ def spending_section(sources: Sources) -> Section | None:
     plan = sources.plan
     if plan is None:
         return None
-    charts = [
+    charts = (
         _reach_curve(sources, plan),
         _added_reach(plan),
         _by_market(plan),
         _spots_by_week(plan),
         _frequency(plan),
-    ]
-    drawn = [chart for chart in charts if chart is not None]
-    return Section("spending", "Where the money goes", charts=drawn) if drawn else None
+    )
+    return charts_section("spending", "Where the money goes", charts)
 
 
 def _reach_curve(sources: Sources, plan: Mapping[str, Any]) -> ChartPanel | None:
@@ -53,9 +53,8 @@ def _reach_curve(sources: Sources, plan: Mapping[str, Any]) -> ChartPanel | None
     points = [{"name": "This plan", **here}]
     even = plan.get("even_split") or {}
     if is_number(even.get("reach_percent")):
-        lo, hi = even_interval(plan)
-        split = _rounded({**even, "lo_80": lo, "hi_80": hi}, sources)
-        points.append({"name": "Even split", **split})
+        interval = share_interval(even, plan.get("panel_households"))
+        points.append({"name": "Even split", **_rounded({**even, **interval}, sources)})
     more = next((row for row in rows if row["spent"] > here["spent"] * 1.001), None)
     spent = sources.currency.text(here["spent"])
     if more is None:
@@ -82,8 +81,7 @@ def _rounded(point: Mapping[str, Any], sources: Sources) -> dict[str, Any]:
     return {
         "spent": sources.currency.round(point["spent"]),
         "reach": PERCENT.round(point["reach_percent"]),
-        "lo_80": PERCENT.round(point["lo_80"]),
-        "hi_80": PERCENT.round(point["hi_80"]),
+        **PERCENT.rounded(point, "lo_80", "hi_80"),
     }
 
 
@@ -107,8 +105,7 @@ def _added_reach(plan: Mapping[str, Any]) -> ChartPanel | None:
                 "end": PERCENT.round(end),
                 "added": POINTS.round(row["added_percent"]),
                 "reach": PERCENT.round(row["reach_percent"]),
-                "lo_80": PERCENT.round(row["lo_80"]),
-                "hi_80": PERCENT.round(row["hi_80"]),
+                **PERCENT.rounded(row, "lo_80", "hi_80"),
                 "lost_without": POINTS.round(row["incremental_percent"]),
             }
         )
@@ -137,24 +134,18 @@ def _added_reach(plan: Mapping[str, Any]) -> ChartPanel | None:
 
 def _by_market(plan: Mapping[str, Any]) -> ChartPanel | None:
     every = sorted(plan.get("by_market") or [], key=lambda row: -row["spend"])
-    rows = []
-    for row in every:
-        if not is_number(row.get("reach_percent")):
-            continue
-        lo, hi = row.get("lo_80"), row.get("hi_80")
-        if not (is_number(lo) and is_number(hi)):
-            lo, hi = share_interval_80(row["reach_percent"], row.get("panel_households"))
-        rows.append(
-            {
-                "market": str(row["name"]),
-                "spots": row["spots"],
-                "spend": round(row["spend"]),
-                "share": row["share_percent"],
-                "reach": PERCENT.round(row["reach_percent"]),
-                "lo_80": PERCENT.round(lo),
-                "hi_80": PERCENT.round(hi),
-            }
-        )
+    rows = [
+        {
+            "market": str(row["name"]),
+            "spots": row["spots"],
+            "spend": round(row["spend"]),
+            "share": row["share_percent"],
+            "reach": PERCENT.round(row["reach_percent"]),
+            **PERCENT.rounded(share_interval(row, row.get("panel_households")), "lo_80", "hi_80"),
+        }
+        for row in every
+        if is_number(row.get("reach_percent"))
+    ]
     if not rows:
         return None
     shown = rows[:_MOST_MARKETS]
@@ -183,32 +174,28 @@ def _spots_by_week(plan: Mapping[str, Any]) -> ChartPanel | None:
     lines = plan["lines"]
     if not lines:
         return None
-    spots: dict[tuple[str, str], int] = {}
-    of_network: dict[str, int] = {}
+    spots: Counter[tuple[str, str]] = Counter()
+    of_network: Counter[str] = Counter()
     for line in lines:
-        cell = str(line["network"]), str(line["week"])
-        spots[cell] = spots.get(cell, 0) + int(line["spots"])
-        of_network[cell[0]] = of_network.get(cell[0], 0) + int(line["spots"])
+        network, week = str(line["network"]), str(line["week"])
+        spots[network, week] += int(line["spots"])
+        of_network[network] += int(line["spots"])
     weeks = sorted({week for _, week in spots})
     ranked = sorted(of_network, key=lambda network: (-of_network[network], network))
     named = ranked if len(ranked) <= _MOST_NETWORKS else ranked[: _MOST_NETWORKS - 1]
     others = ranked[len(named) :]
-    rows = [{"network": n, "week": w, "spots": spots.get((n, w), 0)} for n in named for w in weeks]
+    every = [{"network": n, "week": w, "spots": spots[n, w]} for n in ranked for w in weeks]
+    rows = every[: len(named) * len(weeks)]
     if others:
         label = f"{len(others)} other networks"
         rows += [
-            {"network": label, "week": w, "spots": sum(spots.get((n, w), 0) for n in others)}
-            for w in weeks
+            {"network": label, "week": w, "spots": sum(spots[n, w] for n in others)} for w in weeks
         ]
-    every = [
-        {"network": n, "week": w, "spots": spots.get((n, w), 0)} for n in ranked for w in weeks
-    ]
-    total = sum(of_network.values())
     top = ranked[0]
     return ChartPanel(
         "spots-by-week",
         "Spots by week",
-        f"{COUNT.number(total)} spots on {counted(len(ranked), 'network')} in "
+        f"{COUNT.number(of_network.total())} spots on {counted(len(ranked), 'network')} in "
         f"{counted(len(weeks), 'broadcast week')}; {top} has the most, "
         f"{COUNT.number(of_network[top])}.",
         "Each cell counts a network's spots in a broadcast week over all markets and dayparts; "
@@ -220,19 +207,17 @@ def _spots_by_week(plan: Mapping[str, Any]) -> ChartPanel | None:
 
 
 def _frequency(plan: Mapping[str, Any]) -> ChartPanel | None:
-    rows = []
-    for row in plan.get("frequency_distribution") or []:
-        if is_number(row.get("percent")):
-            lo, hi = share_interval_80(row["percent"], plan.get("panel_households"))
-            rows.append(
-                {
-                    "exposures": str(row["exposures"]),
-                    "households": HOUSEHOLDS.round(row["households"]),
-                    "percent": PERCENT.round(row["percent"]),
-                    "lo_80": PERCENT.round(lo),
-                    "hi_80": PERCENT.round(hi),
-                }
-            )
+    panel = plan.get("panel_households")
+    rows = [
+        {
+            "exposures": str(row["exposures"]),
+            "households": HOUSEHOLDS.round(row["households"]),
+            "percent": PERCENT.round(row["percent"]),
+            **PERCENT.rounded(share_interval(row, panel, "percent"), "lo_80", "hi_80"),
+        }
+        for row in plan.get("frequency_distribution") or []
+        if is_number(row.get("percent"))
+    ]
     if not rows:
         return None
     first = rows[0]

@@ -1,7 +1,8 @@
 """Television audiences: one Bayesian model per partition, from viewing events to a plan.
 
-Every verb of the command line is a function of the same name here (`simulate-counts` is
-`simulate_counts`; `import` is `import_series`, since Python keeps that word for itself).
+Every verb of the command line that works on data is a function of the same name here
+(`simulate-counts` is `simulate_counts`, and `import` is `import_series`, as `import` is a word of
+Python).
 `__init__.pyi` lists them. Each is imported when it is first used, so that `import daypart` loads
 nothing heavy.
 

@@ -1,4 +1,4 @@
-"""`demo`: simulated viewing events become a campaign plan, step by step, in one folder."""
+"""`demo`: from simulated viewing events to a campaign plan, all steps in one folder."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _KEY = "the key of a demonstration, which hides nobody: all households are simul
 
 @dataclass(frozen=True)
 class Size:
-    """How large the simulated market of a demonstration is.
+    """The size of the simulated market of a demonstration.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ SIZES = {
 
 @dataclass(frozen=True)
 class Demo:
-    """What a demonstration made: every file of every step, for trying the verbs by hand.
+    """The files of a demonstration, to try every verb on.
 
     Parameters
     ----------
@@ -63,8 +63,9 @@ class Demo:
     brief, report, workbook, plan : Path
         Files.
     seconds : float
+        Time taken.
     sentences : sequence of str
-        What came out.
+        The results: headlines of the insights, and the outcome of the plan.
     """
 
     folder: Path
@@ -89,16 +90,16 @@ def demo(
     seed: int = 7,
     progress: Progress = SILENT,
 ) -> Demo:
-    """Simulate a television market, and take it all the way to a campaign plan and a report.
+    """Simulate a television market, and run every step to a campaign plan and a report.
 
     Parameters
     ----------
     out : path
-        A new folder, or one of an earlier demonstration, which is made anew.
+        A new folder, or that of an earlier demonstration, whose files are replaced.
     size : {"small", "medium", "large"}
         See `SIZES`.
     seed : int
-        Of everything random.
+        Seed of all random draws.
     progress : Progress
 
     Returns
@@ -115,10 +116,10 @@ def demo(
     >>> demo("/tmp", size="small")
     Traceback (most recent call last):
     ...
-    daypart.errors.DaypartError: /tmp: holds other files; name a new folder with --out
+    daypart.errors.DaypartError: /tmp: contains other files; name a new folder with --out
     """
     if size not in SIZES:
-        raise DaypartError(f"there is no size {size!r}", hint=did_you_mean(size, SIZES))
+        raise DaypartError(f"size {size!r} does not exist", hint=did_you_mean(size, SIZES))
     started = time.monotonic()
     folder = _empty_folder(out)
     market, store, run, backtest_folder, forecast, insights_folder = (
@@ -149,7 +150,9 @@ def _empty_folder(out: PathLike) -> Path:
     folder = local_path(out)
     if folder.is_dir() and any(folder.iterdir()):
         if not (folder / _MARKER).is_file():
-            raise DaypartError(f"{folder}: holds other files", hint="name a new folder with --out")
+            raise DaypartError(
+                f"{folder}: contains other files", hint="name a new folder with --out"
+            )
         for step in _STEPS:
             shutil.rmtree(folder / step, ignore_errors=True)
         for name in _FILES:

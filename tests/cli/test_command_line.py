@@ -90,7 +90,7 @@ def test_with_json_an_error_is_json_too(tmp_path, capsys):
         (["simulate", "/proc/daypart", "--weeks", "2"], "can't be written to"),
         (["simulate", "/tmp/x", "--markets", "211"], "210"),
         (["demo", "--size", "huge"], "small"),
-        (["demo", "--out", "/usr"], "/usr: holds other files"),
+        (["demo", "--out", "/usr"], "/usr: contains other files"),
         (["ingest", "/none/*.csv", "--households", "/none", "--into", "/tmp/none-st"], "/none"),
         (["plan", "/none", "--brief", "/none.toml", "--out", "/tmp/none-plan"], "/none.toml"),
         (["report", "/tmp/none.html", "--store", "/none"], "/none"),

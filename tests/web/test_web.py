@@ -1,4 +1,4 @@
-"""The local page tells of runs and the report, and of nothing else."""
+"""The local page serves the report and the status of runs, and nothing else."""
 
 from __future__ import annotations
 
@@ -37,40 +37,42 @@ def address(folder):
         server.shutdown()
 
 
-def ask(url, **headers):
-    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as answer:
-        return answer.read().decode()
+def get(url, **headers):
+    with urllib.request.urlopen(
+        urllib.request.Request(url, headers=headers), timeout=10
+    ) as response:
+        return response.read().decode()
 
 
-def test_the_status_tells_how_far_every_run_is(address):
-    content = json.loads(ask(f"{address}/status.json"))
+def test_the_status_contains_the_progress_of_every_run(address):
+    content = json.loads(get(f"{address}/status.json"))
     assert content["report"] is True
     run = content["runs"]["run"]
     assert (run["partitions"], run["ok"], run["missing"]) == (2, 2, 0)
 
 
 def test_the_page_and_the_report_are_served(address):
-    assert "<title>daypart</title>" in ask(address)
-    assert ask(f"{address}/report.html") == "<h1>the report</h1>"
+    assert "<title>daypart</title>" in get(address)
+    assert get(f"{address}/report.html") == "<h1>the report</h1>"
 
 
 @pytest.mark.parametrize("path", ["/household.key", "/run/run.json", "/../etc/passwd", "/store"])
 def test_nothing_else_of_the_folder_is_served(address, path):
     with pytest.raises(urllib.error.HTTPError, match="404"):
-        ask(address + path)
+        get(address + path)
 
 
-def test_a_page_elsewhere_cannot_ask_through_a_name_of_its_own(address):
+def test_another_site_cannot_read_the_page_through_its_own_host_name(address):
     with pytest.raises(urllib.error.HTTPError, match="403"):
-        ask(f"{address}/status.json", Host="evil.example")
+        get(f"{address}/status.json", Host="evil.example")
 
 
-def test_a_folder_with_nothing_to_show_says_what_to_do(tmp_path):
+def test_a_folder_with_nothing_to_show_is_an_error_with_a_hint(tmp_path):
     with pytest.raises(DaypartError, match="holds neither a run nor report.html"), serve(tmp_path):
         pass
 
 
-def test_a_port_that_is_taken_is_named(folder, address):
+def test_a_port_in_use_is_named(folder, address):
     port = int(address.rsplit(":", 1)[1])
     with pytest.raises(DaypartError, match=f"port {port}: "), serve(folder, port=port):
         pass

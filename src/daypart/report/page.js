@@ -5,7 +5,7 @@
   const HEIGHT_FOR_PRINT = 0.78; // of the height on a screen
   const views = [];
 
-  function say(element, error) {
+  function showError(element, error) {
     element.textContent = "This chart can't be drawn here; its numbers are in the CSV.";
     element.setAttribute("data-chart", "failed");
     console.error(element.id, error);
@@ -18,7 +18,7 @@
         views.push({ element, view: result.view, height: result.view.height() });
         element.setAttribute("data-chart", "drawn");
       },
-      (error) => say(element, error),
+      (error) => showError(element, error),
     );
   }
 

@@ -1,6 +1,6 @@
-"""`serve`: look at a folder's report and runs in a browser, on this machine alone.
+"""`serve`: a folder's report and runs in a browser, on this machine only.
 
-Reads only, answers only what it lists: the page, `report.html`, and each run's status as JSON.
+It only reads, and serves three paths: the page, `report.html`, and the status of all runs as JSON.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _HEADERS = {
 
 @dataclass(frozen=True)
 class Site:
-    """What a folder has to show.
+    """The report and the runs of a folder.
 
     Parameters
     ----------
     folder : Path
     runs : mapping of str to Path
-        Path within the folder to the run's folder; only these are told of.
+        The run's folder by its path within the folder; no other file is read.
     """
 
     folder: Path
@@ -46,12 +46,12 @@ class Site:
 
     @classmethod
     def of(cls, folder: PathLike) -> Site:
-        """Look through a folder, two levels deep.
+        """Find the report and the runs of a folder, two levels deep.
 
         Raises
         ------
         DaypartError
-            Where there is no folder, or nothing to show in it.
+            If there is no folder, or neither a run nor a report in it.
         """
         path = local_path(folder)
         if not path.is_dir():
@@ -64,20 +64,20 @@ class Site:
         runs = {file.parent.relative_to(path).as_posix(): file.parent for file in sorted(files)}
         if not runs and not (path / REPORT).is_file():
             raise DaypartError(
-                f"{path}: holds neither a run nor {REPORT}", hint="make them with daypart demo"
+                f"{path}: holds neither a run nor {REPORT}", hint="create them with daypart demo"
             )
         return cls(path, runs)
 
     def content(self) -> dict[str, Any]:
-        """Return what the page shows: whether there is a report, and every run's status."""
-        told = {}
+        """Return the content of the page: whether there is a report, and every run's status."""
+        runs = {}
         for name, folder in self.runs.items():
             found = asdict(status(folder))
-            told[name] = {key: found[key] for key in _SHOWN} | {"failures": dict(found["failures"])}
+            runs[name] = {key: found[key] for key in _SHOWN} | {"failures": dict(found["failures"])}
         return {
             "folder": str(self.folder),
             "report": (self.folder / REPORT).is_file(),
-            "runs": told,
+            "runs": runs,
         }
 
 
@@ -101,14 +101,18 @@ def serve(folder: PathLike, *, port: int = 8765) -> Iterator[ThreadingHTTPServer
     Parameters
     ----------
     folder : path
-        Such as a demonstration's.
+        The folder of a demonstration, for example.
     port : int
-        0 for any that is free.
+        0 for a free one.
+
+    Yields
+    ------
+    ThreadingHTTPServer
 
     Raises
     ------
     DaypartError
-        Where there is nothing to show, or the port is taken.
+        If there is nothing to show, or the port is in use.
 
     Examples
     --------
@@ -123,7 +127,7 @@ def serve(folder: PathLike, *, port: int = 8765) -> Iterator[ThreadingHTTPServer
         server = ThreadingHTTPServer(("127.0.0.1", port), partial(_Handler, site))
     except (OSError, OverflowError) as error:
         reason = os.strerror(error.errno or 0) if isinstance(error, OSError) else str(error)
-        raise DaypartError(f"port {port}: {reason}", hint="name another with --port") from None
+        raise DaypartError(f"port {port}: {reason}", hint="choose another with --port") from None
     try:
         yield server
     finally:
@@ -131,7 +135,7 @@ def serve(folder: PathLike, *, port: int = 8765) -> Iterator[ThreadingHTTPServer
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Answers GET for three paths."""
+    """Serves GET for three paths."""
 
     server_version = "daypart"
     sys_version = ""
@@ -141,24 +145,26 @@ class _Handler(BaseHTTPRequestHandler):
         super().__init__(*args)
 
     def do_GET(self) -> None:
-        """Answer a request."""
-        # A page elsewhere must not read this one through a name that it points to 127.0.0.1.
+        """Serve a request."""
+        # Another site must not read this page through a host name that resolves to 127.0.0.1.
         host = self.headers.get("Host", "").rsplit(":", 1)[0]
         if host not in ("127.0.0.1", "localhost"):
-            self._answer(HTTPStatus.FORBIDDEN, "text/plain", b"ask 127.0.0.1\n")
+            self._send(
+                HTTPStatus.FORBIDDEN, "text/plain", b"only 127.0.0.1 and localhost are served\n"
+            )
         elif self.path == "/":
             page = resources.files("daypart.web").joinpath("page.html").read_bytes()
-            self._answer(HTTPStatus.OK, "text/html; charset=utf-8", page)
+            self._send(HTTPStatus.OK, "text/html; charset=utf-8", page)
         elif self.path == "/status.json":
             content = json.dumps(self._site.content()).encode()
-            self._answer(HTTPStatus.OK, "application/json", content)
+            self._send(HTTPStatus.OK, "application/json", content)
         elif self.path == f"/{REPORT}" and (self._site.folder / REPORT).is_file():
             report = (self._site.folder / REPORT).read_bytes()
-            self._answer(HTTPStatus.OK, "text/html; charset=utf-8", report)
+            self._send(HTTPStatus.OK, "text/html; charset=utf-8", report)
         else:
-            self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"not here\n")
+            self._send(HTTPStatus.NOT_FOUND, "text/plain", b"not found\n")
 
-    def _answer(self, code: HTTPStatus, kind: str, body: bytes) -> None:
+    def _send(self, code: HTTPStatus, kind: str, body: bytes) -> None:
         self.send_response(code)
         for name, value in {
             **_HEADERS,
@@ -170,4 +176,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
-        """Keep quiet: what a browser asks for is nobody's concern."""
+        """Log nothing: requests of a local browser are not of interest."""

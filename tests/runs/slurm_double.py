@@ -129,10 +129,10 @@ class ResultsDouble:
     def rows_left(self, task):
         return self.left[task]
 
-    def finished_before(self):
+    def finished_already(self):
         return []
 
-    def news(self):
+    def new_events(self):
         news, self.waiting = self.waiting, []
         return news
 
@@ -141,5 +141,5 @@ class ResultsDouble:
         self.given_up.append((task, everything))
         return [BlockFinished(task, 0, 1, 0, 0.0), TaskFinished(task, 0.0)]
 
-    def last_words(self, task):
+    def last_output(self, task):
         return ""

@@ -121,7 +121,7 @@ def test_partitions_whose_worker_is_killed_stay_missing_for_an_attempt_with_more
     child = start_task(run, 0, "--cores", cores)
     _, told = child.communicate(timeout=120)
     assert child.returncode == 76, told
-    assert "a worker was killed again and again, as where memory runs out" in told
+    assert "a worker was killed repeatedly, as happens when memory runs out" in told
     assert "give the task more memory" in told
     found = read_results(run)
     missing = found.filter(pc.equal(found["status"], "missing"))["unique_id"].to_pylist()

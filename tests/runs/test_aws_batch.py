@@ -21,7 +21,6 @@ from daypart.cli.terminal import LogProgress
 from daypart.engine.executors.array.answers import NoAnswer, submitted_once
 from daypart.engine.executors.array.clock import WallClock
 from daypart.engine.executors.array.driver import Driver
-from daypart.engine.executors.array.results import PartResults
 from daypart.engine.executors.array.submission import plan_submissions
 from daypart.engine.executors.aws_batch.calls import BatchCalls, make_client
 from daypart.engine.executors.aws_batch.rehearsal import rehearse
@@ -31,7 +30,7 @@ from daypart.engine.executors.protocol import Task
 from daypart.engine.executors.registry import get_executor
 from daypart.engine.results.parts import read_results
 from daypart.engine.tasks.attempt import attempt_task
-from daypart.engine.tasks.callbacks import tell_waiting
+from daypart.engine.tasks.callbacks import report_waiting
 from daypart.engine.tasks.events import TaskFailed, Waiting
 from daypart.errors import DaypartError
 from daypart.runs.fit import fit
@@ -50,10 +49,10 @@ def tasks_of(count, **fields):
 def test_what_a_task_printed_last_is_found_where_its_workers_wrote_it(tmp_path):
     store = make_store(tmp_path / "store", {"501": 4}).folder
     tasks = planned(store, tmp_path / "run", model="poisson_model:TalkingModel")
-    results = PartResults(tmp_path / "run", tasks, "aws-batch")
-    assert results.last_words(tasks[0].index) == ""
+    results = PartWatch(tasks, "aws-batch")
+    assert results.last_output(tasks[0].index) == ""
     attempt_task(tmp_path / "run", tasks[0].index, cores=1)
-    assert results.last_words(tasks[0].index) == "fitting 4 partitions"
+    assert results.last_output(tasks[0].index) == "fitting 4 partitions"
 
 
 # What is submitted.
@@ -231,7 +230,7 @@ def test_a_host_that_comes_within_two_minutes_is_waited_for_in_silence(boot_seco
 
 
 def test_why_nothing_runs_is_shown_to_the_user(capsys):
-    tell_waiting(LogProgress())(Waiting("CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY"))
+    report_waiting(LogProgress())(Waiting("CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY"))
     assert "nothing runs: CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY" in capsys.readouterr().err
 
 

@@ -8,8 +8,9 @@ from counted_stores import POISSON, make_store, planned
 
 from daypart import fit
 from daypart.batch_emulator.containers import Containers
+from daypart.engine.cancel import cancel
 from daypart.engine.costs.cost import cost
-from daypart.engine.logs import cancel, logs
+from daypart.engine.logs import logs
 from daypart.engine.results.parts import read_results
 from daypart.engine.status import status
 from daypart.errors import DaypartError

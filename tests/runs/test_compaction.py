@@ -13,7 +13,7 @@ from daypart.engine.executors.registry import get_executor
 from daypart.engine.results import compaction as module
 from daypart.engine.results.compaction import compact
 from daypart.engine.results.folder import RunFolder
-from daypart.engine.results.parts import read_results, standing_of
+from daypart.engine.results.parts import index_results, read_results
 from daypart.errors import DaypartError
 from daypart.runs.fit import fit
 from daypart.storage.tables import read_table
@@ -140,8 +140,8 @@ def test_tables_come_before_parts_where_both_hold_a_partition(store, tmp_path):
         retry_failed=True,
     )
     folder = RunFolder.open(run)
-    standing = standing_of(folder, read_table(folder.plan))
-    failed = [row for row in standing.rows.to_pylist() if row["status"] == "failed"]
+    results = index_results(folder, read_table(folder.plan))
+    failed = [row for row in results.rows.to_pylist() if row["status"] == "failed"]
     assert [row["attempt"] for row in failed] == [2, 2]
 
 

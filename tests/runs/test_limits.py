@@ -10,7 +10,7 @@ from counted_stores import make_store
 
 import daypart
 from daypart.engine.results.parts import read_results
-from daypart.engine.tasks.limits import Limits, TookTooLongError, within
+from daypart.engine.tasks.limits import ResourceLimits, TookTooLongError, within
 from daypart.errors import DaypartError
 from daypart.runs.forecasts.fitted_run import FittedRun
 
@@ -51,7 +51,7 @@ def test_a_model_that_catches_every_exception_is_broken_off_all_the_same():
             except Exception:
                 continue
 
-    with pytest.raises(TookTooLongError), within(Limits(timeout=0.1)):
+    with pytest.raises(TookTooLongError), within(ResourceLimits(timeout=0.1)):
         stubborn()
 
 

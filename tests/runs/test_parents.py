@@ -198,7 +198,7 @@ def test_a_partitions_paths_are_the_same_whoever_is_drawn_with_it(run):
 
 def test_partitions_of_one_network_move_together_and_others_do_not(run):
     fitted = FittedRun.open(run)
-    ids = fitted.standing.rows["unique_id"].to_pylist()
+    ids = fitted.results.rows["unique_id"].to_pylist()
     places = [ids.index(name) for name in ("500/n1", "502/n1", "502/n2")]
     paths = fitted.model.sample_paths(
         fitted.states(places), Window(FIRST_HOUR + HOURS, 168), 2000, 1

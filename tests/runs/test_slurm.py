@@ -17,13 +17,13 @@ from counted_stores import POISSON, make_store, planned
 from executors_under_test import QUICK_SLURM
 from slurm_double import ResultsDouble, SlurmDouble
 
+from daypart.engine.cancel import cancel
 from daypart.engine.executors.array.driver import Driver
 from daypart.engine.executors.protocol import Task
 from daypart.engine.executors.registry import get_executor
 from daypart.engine.executors.slurm.commands import Commands
-from daypart.engine.executors.slurm.jobs import Jobs
+from daypart.engine.executors.slurm.jobs import SlurmJobs
 from daypart.engine.executors.slurm.settings import SlurmSettings
-from daypart.engine.logs import cancel
 from daypart.engine.results.parts import read_results
 from daypart.engine.tasks.events import BlockFinished, Submitted, TaskFailed, Waiting
 from daypart.engine.tasks.stopping import Stop
@@ -38,7 +38,7 @@ def drive(tmp_path, tasks, ends=None, settings=None, on_event=lambda event: None
     results = ResultsDouble(range(tasks))
     slurm = SlurmDouble(tmp_path, results, ends, **double)
     settings = settings or SlurmSettings(cpus=2, memory_mib=1000)
-    jobs = Jobs(tmp_path, slurm, slurm.clock, settings)
+    jobs = SlurmJobs(tmp_path, slurm, slurm.clock, settings)
     chosen = [Task(tmp_path, index, partitions=1) for index in range(tasks)]
     Driver(chosen, jobs, results, settings, slurm.clock, on_event, Stop()).work()
     return slurm, results

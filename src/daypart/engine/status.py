@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from daypart.engine.costs.cost import dollars_so_far
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.history import Execution, read_history
-from daypart.engine.results.parts import MISSING_STATUS, Standing, standing_of
+from daypart.engine.results.parts import MISSING_STATUS, ResultIndex, index_results
 from daypart.storage.location import Location, PathLike
 from daypart.storage.tables import read_table
 
@@ -104,13 +104,13 @@ def status(run: PathLike) -> RunStatus:
     {'a': {'ok': 1}}
     """
     folder = RunFolder.open(run)
-    standing = standing_of(folder, read_table(folder.plan))
-    states = standing.statuses()
+    results = index_results(folder, read_table(folder.plan))
+    states = results.statuses()
     counts = Counter(states.tolist())
     executions = read_history(folder)
-    rate = _recorded_rate(executions) or _rate_of_parts(standing)
+    rate = _recorded_rate(executions) or _rate_of_parts(results)
     missing = counts[MISSING_STATUS]
-    seconds = standing.rows.column("seconds").to_numpy()
+    seconds = results.rows.column("seconds").to_numpy()
     return RunStatus(
         run=folder.path,
         model=str(folder.read_description().get("model", "")),
@@ -119,10 +119,10 @@ def status(run: PathLike) -> RunStatus:
         failed=counts["failed"],
         skipped=counts["skipped"],
         missing=missing,
-        by_region=_by_region(standing),
-        failures=_failures(standing),
-        slowest=_slowest(standing),
-        slowest_tasks=_slowest_tasks(standing),
+        by_region=_by_region(results),
+        failures=_failures(results),
+        slowest=_slowest(results),
+        slowest_tasks=_slowest_tasks(results),
         fit_seconds=float(np.nansum(seconds.astype(np.float64))),
         rate=rate,
         seconds_left=missing / rate if rate and missing else (None if missing else 0.0),
@@ -131,29 +131,29 @@ def status(run: PathLike) -> RunStatus:
     )
 
 
-def _by_region(standing: Standing) -> dict[str, dict[str, int]]:
-    grouped = standing.rows.group_by(["region", "status"]).aggregate([([], "count_all")])
+def _by_region(results: ResultIndex) -> dict[str, dict[str, int]]:
+    grouped = results.rows.group_by(["region", "status"]).aggregate([([], "count_all")])
     by_region: dict[str, dict[str, int]] = {}
     for row in grouped.sort_by([("region", "ascending"), ("status", "ascending")]).to_pylist():
         by_region.setdefault(row["region"], {})[row["status"]] = row["count_all"]
     return by_region
 
 
-def _failures(standing: Standing) -> dict[str, int]:
-    failed = standing.rows.take(np.flatnonzero(standing.statuses() == "failed"))
+def _failures(results: ResultIndex) -> dict[str, int]:
+    failed = results.rows.take(np.flatnonzero(results.statuses() == "failed"))
     reasons = failed.column("reason").to_pylist()
     return dict(Counter((reason or "unknown").split(":")[0] for reason in reasons).most_common())
 
 
-def _slowest(standing: Standing) -> list[tuple[str, float]]:
-    fitted = standing.rows.filter(standing.rows.column("seconds").is_valid())
+def _slowest(results: ResultIndex) -> list[tuple[str, float]]:
+    fitted = results.rows.filter(results.rows.column("seconds").is_valid())
     fitted = fitted.sort_by([("seconds", "descending"), ("unique_id", "ascending")])
     rows = fitted.slice(0, _SLOWEST_NAMED).select(["unique_id", "seconds"]).to_pylist()
     return [(row["unique_id"], row["seconds"]) for row in rows]
 
 
-def _slowest_tasks(standing: Standing) -> list[tuple[int, float]]:
-    fitted = standing.rows.filter(standing.rows.column("seconds").is_valid())
+def _slowest_tasks(results: ResultIndex) -> list[tuple[int, float]]:
+    fitted = results.rows.filter(results.rows.column("seconds").is_valid())
     by_task = fitted.group_by("task").aggregate([("seconds", "sum")])
     by_task = by_task.sort_by([("seconds_sum", "descending"), ("task", "ascending")])
     rows = by_task.slice(0, _SLOWEST_NAMED).to_pylist()
@@ -166,10 +166,10 @@ def _recorded_rate(executions: Sequence[Execution]) -> float | None:
     return _rate(np.array([at for at, _ in blocks]), np.array([count for _, count in blocks]))
 
 
-def _rate_of_parts(standing: Standing) -> float | None:
+def _rate_of_parts(results: ResultIndex) -> float | None:
     """Return partitions a second, from the times at which parts were written."""
-    written = np.array([path.stat().st_mtime for path in standing.parts])
-    parts = standing.rows.column("part").drop_null().to_numpy()
+    written = np.array([path.stat().st_mtime for path in results.parts])
+    parts = results.rows.column("part").drop_null().to_numpy()
     return _rate(written, np.bincount(parts, minlength=len(written)))
 
 

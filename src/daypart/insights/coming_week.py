@@ -43,7 +43,7 @@ def coming_week_audience(
     told = np.full((3, shape[0] + 1, *shape[1:]), np.nan)
     everywhere = np.zeros((_DRAWS, *shape[1:]))
     fitted = run.ok()
-    market_of = run.standing.rows.column("market").take(fitted)
+    market_of = run.results.rows.column("market").take(fitted)
     place = positions_of(audience.markets, market_of)
 
     def draw(market: int) -> NDArray[np.float64]:

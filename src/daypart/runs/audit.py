@@ -157,16 +157,16 @@ def audit(
 
 def _sample_of(fitted: FittedRun, sample: int, seed: int) -> list[tuple[int, float]]:
     """Choose partitions evenly from regions and sizes, in the order of their names."""
-    standing, ok = fitted.standing, fitted.ok()
-    part = standing.rows.column("part").take(ok).to_numpy()
-    part_row = standing.rows.column("part_row").take(ok).to_numpy()
+    results, ok = fitted.results, fitted.ok()
+    part = results.rows.column("part").take(ok).to_numpy()
+    part_row = results.rows.column("part_row").take(ok).to_numpy()
     mean = np.full(len(ok), np.nan)
     for number in np.unique(part):
         own = np.flatnonzero(part == number)
-        table = read_table(standing.parts[int(number)], ["mean_count"])
+        table = read_table(results.parts[int(number)], ["mean_count"])
         values = table.column("mean_count").to_numpy(zero_copy_only=False)
         mean[own] = values[part_row[own]]
-    region = np.array(standing.rows.column("region").take(ok).to_pylist(), dtype=object)
+    region = np.array(results.rows.column("region").take(ok).to_pylist(), dtype=object)
     strata: dict[tuple[int, str], list[int]] = {}
     for place in np.random.default_rng(seed).permutation(len(ok)):
         if np.isfinite(mean[place]):
@@ -184,7 +184,7 @@ class _Work:
 
     def __init__(self, folder: RunFolder, fitted: FittedRun, draws: int, seed: int) -> None:
         self.settings = fitted.settings
-        self.rows = fitted.standing.rows
+        self.rows = fitted.results.rows
         self.model = model_to_fit(folder, self.settings)
         self.store = SeriesStore.open(store_of(folder, self.settings))
         self.draws, self.seed = draws, seed

@@ -26,7 +26,7 @@ from daypart.engine.plan.pilot import (
     spread_of,
 )
 from daypart.engine.results.folder import RunFolder
-from daypart.engine.results.parts import Standing, standing_of
+from daypart.engine.results.parts import ResultIndex, index_results
 from daypart.progress import SILENT, Progress
 from daypart.runs.fitting.options import FitOptions, check_options
 from daypart.runs.fitting.run_plan import FitPlanning
@@ -116,16 +116,16 @@ def estimate(
 
 
 def _recorded_costs(
-    earlier: RunFolder, work: Measurable, standing: Standing, pending: NDArray[np.bool_]
+    earlier: RunFolder, work: Measurable, results: ResultIndex, pending: NDArray[np.bool_]
 ) -> Costs:
     """Return what an earlier run recorded: by partition where it has it, by size elsewhere."""
-    there = standing_of(earlier, read_table(earlier.plan)).rows
+    there = index_results(earlier, read_table(earlier.plan)).rows
     there = there.filter(pc.equal(there.column("status"), "ok"))
     if not len(there):
-        return costs_of(work, standing, pending)
+        return costs_of(work, results, pending)
     sizes = there.column("hours").to_numpy().astype(np.int64)
     known = Pilot(sizes, there.column("seconds").to_numpy().astype(float), 0)
-    rows = standing.rows.filter(pa.array(pending))
+    rows = results.rows.filter(pa.array(pending))
     place = pc.index_in(rows.column("unique_id"), value_set=there.column("unique_id"))
     own = there.column("seconds").take(place.combine_chunks()).to_numpy().astype(float)
     by_size = expected_seconds(known, work.sizes(rows))

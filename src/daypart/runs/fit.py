@@ -11,22 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from daypart.engine.costs.cost import keep_estimate
-from daypart.engine.executors.protocol import Executor, LooksFirst, Request
+from daypart.engine.execution import execute_plan
+from daypart.engine.executors.protocol import ChecksAccess, Request
 from daypart.engine.executors.registry import executor_of_call, get_executor
-from daypart.engine.logs import note_executor
-from daypart.engine.plan.plan import Plan
+from daypart.engine.plan.plan import TaskPlan
 from daypart.engine.plan.take_over import take_over_rows
 from daypart.engine.results.compaction import LEAST_SHARE, compact_regions
 from daypart.engine.results.folder import RunFolder
-from daypart.engine.results.history import recorded
-from daypart.engine.results.parts import MISSING_STATUS, Standing, standing_of
-from daypart.engine.tasks.callbacks import ProgressBar, tell_all, tell_waiting
-from daypart.engine.tasks.stopping import interruptible, stop_on_signals
-from daypart.errors import Interrupted
+from daypart.engine.results.parts import MISSING_STATUS, ResultIndex, index_results
+from daypart.engine.tasks.stopping import interruptible
 from daypart.models.protocol import HasKernels
 from daypart.models.registry import get_model, is_external_model
-from daypart.progress import SILENT, Progress, Step
+from daypart.progress import SILENT, Progress
 from daypart.runs.fitting.options import FitOptions, check_options, check_same_run
 from daypart.runs.fitting.run_plan import FitPlanning
 from daypart.runs.run.calendar import Calendar
@@ -34,13 +30,9 @@ from daypart.runs.run.parameters import GivenParameters
 from daypart.runs.run.settings import RunSettings
 from daypart.series.store import SeriesStore
 from daypart.storage.location import Location, PathLike
-from daypart.wording import counted
 
 SMALL_PLAN = 512
 """Up to so many partitions a model of daypart's own is fitted faster than workers start."""
-
-HERE = ("local", "inline")
-"""Executors whose tasks run in this process or beside it."""
 
 _FAILURES_NAMED = 5
 
@@ -186,8 +178,8 @@ def fit(
     )
     settings = check_options(folder, opened, options)
     check_same_run(folder, settings)
-    if isinstance(runner, LooksFirst) and not folder.holds_run():
-        runner.look(folder.path)
+    if isinstance(runner, ChecksAccess) and not folder.holds_run():
+        runner.check_access(folder.path)
     # Planning and compacting write files that are whole or not there.
     with interruptible(str(folder.path)), folder.lock():
         check_same_run(folder, settings)
@@ -208,16 +200,16 @@ def fit(
         if runner.name == "local" and plan.pending <= SMALL_PLAN and not _takes_long(settings):
             runner = get_executor("inline")
         made = get_model(model, **settings.parameters)
-        if plan.pending and isinstance(made, HasKernels) and runner.name in HERE:
+        if plan.pending and isinstance(made, HasKernels) and runner.cores > 0:
             # Said and done here, once, so that no worker compiles in silence. Other machines
             # have kernels of their own.
             with progress.step("loading the model (compiled the first time)"):
                 made.compile_kernels()
         with progress.step("fitting", total=plan.pending, unit="partitions") as step:
-            _execute(runner, folder, plan, step, progress)
-            standing = standing_of(folder, plan.table)
-            compact_regions(folder, standing, least_share=LEAST_SHARE)
-            report = _report(folder, plan, standing, time.perf_counter() - started)
+            execute_plan(runner, folder, plan, step, progress)
+            results = index_results(folder, plan.table)
+            compact_regions(folder, results, least_share=LEAST_SHARE)
+            report = _report(folder, plan, results, time.perf_counter() - started)
             report = replace(report, taken_over=taken, already_done=report.already_done - taken)
             step.summarise(
                 f"{report.ok:,} ok, {report.failed:,} failed, {report.skipped:,} skipped"
@@ -267,28 +259,6 @@ def fit_requests(
     return runner.requests(plan.tasks)
 
 
-def _execute(
-    runner: Executor, folder: RunFolder, plan: Plan, step: Step, progress: Progress
-) -> None:
-    """Run the plan's tasks, with Ctrl-C and SIGTERM as requests to flush and stop."""
-    counter, waiting = ProgressBar(step), tell_waiting(progress)
-    cores = getattr(runner, "cores", 0)
-    with stop_on_signals() as stop:
-        try:
-            if plan.tasks:
-                note_executor(folder, runner)
-                keep_estimate(folder, runner, plan)
-                with recorded(folder, runner.name, cores) as history:
-                    runner.execute(plan.tasks, tell_all([counter, history, waiting]), stop)
-        except Interrupted:
-            done = plan.partitions - plan.pending + counter.partitions
-            raise Interrupted(
-                f"{folder.path}: stopped with {done:,} of {counted(plan.partitions, 'partition')} "
-                "saved",
-                hint="run the same command again to go on",
-            ) from None
-
-
 def _takes_long(settings: RunSettings) -> bool:
     """Tell whether few partitions may keep a process busy: own models, and sampling."""
     sets = [settings.parameters, *(override.parameters for override in settings.overrides)]
@@ -297,8 +267,8 @@ def _takes_long(settings: RunSettings) -> bool:
     )
 
 
-def _report(folder: RunFolder, plan: Plan, standing: Standing, seconds: float) -> RunReport:
-    counts = Counter(standing.statuses().tolist())
+def _report(folder: RunFolder, plan: TaskPlan, results: ResultIndex, seconds: float) -> RunReport:
+    counts = Counter(results.statuses().tolist())
     if counts[MISSING_STATUS]:
         raise RuntimeError(f"{counts[MISSING_STATUS]} partitions have no row after all tasks ended")
     return RunReport(
@@ -310,11 +280,11 @@ def _report(folder: RunFolder, plan: Plan, standing: Standing, seconds: float) -
         fitted=plan.pending,
         already_done=plan.partitions - plan.pending,
         seconds=seconds,
-        failures=_first_failures(standing),
+        failures=_first_failures(results),
     )
 
 
-def _first_failures(standing: Standing) -> tuple[tuple[str, str], ...]:
-    failed = np.flatnonzero(standing.statuses() == "failed")[:_FAILURES_NAMED]
-    rows = standing.rows.select(["unique_id", "reason"]).take(failed).to_pylist()
+def _first_failures(results: ResultIndex) -> tuple[tuple[str, str], ...]:
+    failed = np.flatnonzero(results.statuses() == "failed")[:_FAILURES_NAMED]
+    rows = results.rows.select(["unique_id", "reason"]).take(failed).to_pylist()
     return tuple((row["unique_id"], row["reason"]) for row in rows)

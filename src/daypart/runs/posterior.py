@@ -204,11 +204,11 @@ class _PosteriorWork:
 
     @property
     def partitions(self) -> int:
-        return len(self.fitted.standing.rows)
+        return len(self.fitted.results.rows)
 
     def tables(self) -> Iterator[tuple[pa.Table, pa.Table]]:
         """Yield hours and hyperparameters of some partitions at a time."""
-        rows = self.fitted.standing.rows
+        rows = self.fitted.results.rows
         regions = np.array(rows.column("region").to_pylist(), dtype=object)
         places = rows.column("row").to_numpy()
         ok = self.fitted.ok()
@@ -249,8 +249,8 @@ class _PosteriorWork:
 
     def in_order(self, summaries: list[pa.Table]) -> pa.Table:
         """Return the hyperparameters of every partition of the run, by `unique_id`."""
-        rows = self.fitted.standing.rows
-        without = np.flatnonzero(self.fitted.standing.statuses() != "ok")
+        rows = self.fitted.results.rows
+        without = np.flatnonzero(self.fitted.results.statuses() != "ok")
         left = rows.select(["unique_id", "status", "reason"]).take(without)
         every = [self.schema().empty_table(), *summaries, left]
         return pa.concat_tables(every, promote_options="default").sort_by("unique_id")

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from daypart.engine.costs.estimate import estimate_of_tasks
-from daypart.engine.costs.outlook import Foretells
+from daypart.engine.costs.outlook import PredictsOutlook
 from daypart.engine.executors.protocol import Executor
-from daypart.engine.plan.plan import Plan
+from daypart.engine.plan.plan import TaskPlan
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.history import Execution, read_history
 from daypart.errors import DaypartError
@@ -110,18 +110,18 @@ def dollars_of(held: Sequence[tuple[str, float]], rates: Mapping[str, float]) ->
     return sum(priced) if priced else None
 
 
-def keep_estimate(folder: RunFolder, runner: Executor, plan: Plan) -> None:
+def record_estimate(folder: RunFolder, executor: Executor, plan: TaskPlan) -> None:
     """Write what the plan of a new run is expected to take, for `cost` to compare with.
 
     The first estimate counts: what is resumed is a part of what it tells. Without SimPy, which
     the rehearsal needs, there is none.
     """
     new = plan.pending == plan.partitions or not folder.estimate.exists()
-    if not (new and plan.costs and isinstance(runner, Foretells)):
+    if not (new and plan.costs and isinstance(executor, PredictsOutlook)):
         return
     try:
         told = estimate_of_tasks(
-            runner, plan.tasks, plan.costs, runner.task_size.cores, SILENT, rehearsals=1
+            executor, plan.tasks, plan.costs, executor.task_size.cores, SILENT, rehearsals=1
         )
     except DaypartError:
         return

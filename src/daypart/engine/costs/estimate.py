@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from daypart.engine.costs.outlook import (
-    Foretells,
     Outlook,
+    PredictsOutlook,
     Uncertainty,
     outlook_of_workers,
     seconds_on,
@@ -72,10 +72,10 @@ def estimate_of_tasks(
         How often the run is tried out; as often as is cheap when left out.
     """
     uncertainty = Uncertainty(costs.spread, costs.sample) if costs else Uncertainty(0.0, 0)
-    if tasks and isinstance(runner, Foretells):
+    if tasks and isinstance(runner, PredictsOutlook):
         outlook = runner.outlook(tasks, uncertainty, progress, rehearsals)
     else:
-        outlook = outlook_of_workers(tasks, uncertainty, getattr(runner, "cores", 1))
+        outlook = outlook_of_workers(tasks, uncertainty, max(runner.cores, 1))
     on_cores = [seconds_on(task, cores) for task in tasks] or [0.0]
     return Estimate(
         executor=runner.name,

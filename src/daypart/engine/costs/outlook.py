@@ -89,7 +89,7 @@ class Outlook:
 
 
 @runtime_checkable
-class Foretells(Protocol):
+class PredictsOutlook(Protocol):
     """An executor that knows how its cluster behaves."""
 
     def outlook(

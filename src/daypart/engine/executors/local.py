@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from daypart.engine.executors.protocol import Request, Task, TaskSize
-from daypart.engine.executors.workers import Crew
+from daypart.engine.executors.workers import WorkerPool
 from daypart.engine.tasks.events import OnEvent
 from daypart.engine.tasks.process import worker_command
 from daypart.engine.tasks.stopping import Stop
@@ -32,7 +32,7 @@ class LocalSettings:
 
 
 class LocalExecutor:
-    """Runs tasks in worker processes, one block of partitions in memory each; see `Crew`."""
+    """Runs tasks in worker processes, one block of partitions in memory each; see `WorkerPool`."""
 
     name: ClassVar[str] = "local"
     settings_type: ClassVar[type[LocalSettings]] = LocalSettings
@@ -60,7 +60,7 @@ class LocalExecutor:
         """Run the tasks, starting in their order; see `Executor`."""
         if tasks:
             pieces = [Slice(task.index) for task in tasks]
-            Crew(tasks[0].run, pieces, self.workers, on_event, stop or Stop()).work()
+            WorkerPool(tasks[0].run, pieces, self.workers, on_event, stop or Stop()).work()
 
     def cancel(self, run: Location) -> int:
         """Return 0: its workers end with their driver."""

@@ -92,6 +92,10 @@ class Executor(Protocol):
         """The settings it was made with."""
 
     @property
+    def cores(self) -> int:
+        """Cores of this machine that it holds; 0 where its tasks run on others."""
+
+    @property
     def task_size(self) -> TaskSize:
         """How it wants tasks cut."""
 
@@ -120,10 +124,10 @@ class Executor(Protocol):
 
 
 @runtime_checkable
-class LooksFirst(Protocol):
+class ChecksAccess(Protocol):
     """An executor that depends on more than this machine."""
 
-    def look(self, run: Location) -> None:
+    def check_access(self, run: Location) -> None:
         """Look whether it could run anything at all, before a new run is planned.
 
         Raises

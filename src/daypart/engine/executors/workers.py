@@ -1,4 +1,4 @@
-"""A crew: worker processes of this machine that share slices of a run's plan."""
+"""A pool of worker processes of this machine that share slices of a run's plan."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from daypart.engine.tasks.task import (
 from daypart.errors import DaypartError, Interrupted, OutOfMemory
 from daypart.storage.location import Location
 
-_STRIKES = 2
-"""A partition that was alone with its worker when that died so often is recorded as failed."""
+_MOST_DEATHS = 2
+"""A partition that was alone in its block at so many deaths of a worker is recorded as failed."""
 
 _STARTS_TRIED = 3
-"""So many workers may be killed before their first task until the run is given up."""
+"""The run is given up after so many workers were killed before their first task."""
 
 _POLL_SECONDS = 0.2
 _SECONDS_TO_FLUSH = 25.0
 """Less than what a cluster leaves between SIGTERM and SIGKILL."""
 
 
-class Crew:
-    """Workers of this machine, and the slices that are still to be given to them.
+class WorkerPool:
+    """Worker processes, and the slices that they have still to do.
 
     A worker that dies (killed, out of memory, a fault in compiled code) is replaced, and its
-    slice goes on after what it flushed. The block it died of is then fitted partition by
-    partition, so that only the partition which kills again is recorded as failed.
+    slice continues after what it flushed. The block that it died of is then done row by row, so
+    that only the row that kills a worker again is recorded as failed.
 
     Parameters
     ----------
@@ -48,13 +48,13 @@ class Crew:
     on_event : callable
     stop : Stop
     name : str
-        What workers and their logs are called, before a number and letters of this crew's own.
+        Workers and their logs are named by it, random letters and a number.
     one_by_one : int
-        Fit so many partitions of each slice alone.
+        How many rows of each slice are done in blocks of one.
     escalates : bool
-        Where a worker is killed (SIGKILL, as the kernel does when memory runs out) though it fits
-        one partition alone, leave its slice as it is and raise `OutOfMemory` at the end, for
-        somebody who gives it more. Other signals are the partition's own fault.
+        When a worker is killed (SIGKILL, as the kernel does when memory runs out) although it does
+        one row alone, leave its slice as it is and raise `OutOfMemory` at the end, so that the
+        task is retried with more memory. Other signals are attributed to the row.
     """
 
     def __init__(
@@ -72,65 +72,65 @@ class Crew:
         self.waiting = deque((piece, one_by_one) for piece in pieces)
         self.size = min(size, len(pieces))
         self.name = f"{name}-{secrets.token_hex(3)}"
-        self.tell = on_event
+        self.on_event = on_event
         self.stop = stop
         self.unfinished = set(pieces)
-        self.strikes: Counter[tuple[Slice, int]] = Counter()
+        self.deaths: Counter[tuple[Slice, int]] = Counter()
         self.faults: list[str] = []
         self.escalates = escalates
         self.killed = False
-        self.crew: dict[int, WorkerProcess] = {}
+        self.processes: dict[int, WorkerProcess] = {}
         self.selector = selectors.DefaultSelector()
-        self.hired = 0
-        self.starts_lost = 0
+        self.started = 0
+        self.deaths_at_start = 0
 
     def work(self) -> None:
-        """Give out slices until none is left, or a stop is requested."""
+        """Run slices until none remains, or a stop is requested."""
         try:
-            while self._give_out():
+            while self._assign_slices():
                 if self.stop.requested:
-                    self._let_flush()
+                    self._flush_all()
                     break
                 for key, _ in self.selector.select(_POLL_SECONDS):
-                    self._hear(self.crew[key.fd])
+                    self._read_events(self.processes[key.fd])
         finally:
-            for worker in list(self.crew.values()):
-                self._part_with(worker, kill=worker.piece is not None)
+            for worker in list(self.processes.values()):
+                self._end_worker(worker, kill=worker.piece is not None)
             self.selector.close()
         if self.faults:
             raise DaypartError(f"{self.run}: {self.faults[0]}")
         if self.killed and not self.stop.requested:
             raise OutOfMemory(
-                f"{self.run}: a worker was killed again and again, as where memory runs out",
+                f"{self.run}: a worker was killed repeatedly, as happens when memory runs out",
                 hint="give the task more memory; its finished blocks are saved",
             )
         if self.unfinished:
             raise Interrupted(f"stopped by {self.stop.reason}")
 
-    def _give_out(self) -> bool:
-        """Give waiting slices to idle workers; return whether any worker is busy."""
+    def _assign_slices(self) -> bool:
+        """Assign waiting slices to idle workers; return whether any worker is busy."""
         while self.waiting and not self.faults and not self.stop.requested:
-            worker = next((each for each in self.crew.values() if each.piece is None), None)
-            if worker is None and len(self.crew) < self.size:
-                worker = self._hire()
+            worker = next((each for each in self.processes.values() if each.piece is None), None)
+            if worker is None and len(self.processes) < self.size:
+                worker = self._start_worker()
             if worker is None:
                 break
-            worker.give(*self.waiting.popleft())
-        return any(worker.piece is not None for worker in self.crew.values())
+            worker.assign(*self.waiting.popleft())
+        return any(worker.piece is not None for worker in self.processes.values())
 
-    def _hire(self) -> WorkerProcess:
-        worker = WorkerProcess.start(self.run, f"{self.name}-{self.hired}")
-        self.hired += 1
-        self.crew[worker.events] = worker
+    def _start_worker(self) -> WorkerProcess:
+        worker = WorkerProcess.start(self.run, f"{self.name}-{self.started}")
+        self.started += 1
+        self.processes[worker.events] = worker
         self.selector.register(worker.events, selectors.EVENT_READ)
         return worker
 
-    def _part_with(self, worker: WorkerProcess, *, kill: bool = False) -> int:
+    def _end_worker(self, worker: WorkerProcess, *, kill: bool = False) -> int:
         self.selector.unregister(worker.events)
-        del self.crew[worker.events]
+        del self.processes[worker.events]
         return worker.end(kill=kill)
 
-    def _hear(self, worker: WorkerProcess) -> None:
+    def _read_events(self, worker: WorkerProcess) -> None:
         lines, ended = worker.read_lines()
         for line in lines:
             self._note(worker, event_from_line(line))
@@ -145,69 +145,69 @@ class Crew:
             self.unfinished.discard(worker.piece)
         if isinstance(event, TaskFinished | TaskFailed):
             worker.piece = None
-        self.tell(event)
+        self.on_event(event)
 
     def _replace(self, worker: WorkerProcess) -> None:
-        """Go on after a worker ended by itself."""
-        exit_code = self._part_with(worker)
+        """Continue after a worker ended by itself."""
+        exit_code = self._end_worker(worker)
         piece = worker.piece
         if piece is None or self.stop.requested:
             return
         reason = _describe_exit(exit_code)
-        if not worker.heard:
-            self._lost_at_start(piece, worker, exit_code)
+        if not worker.has_reported:
+            self._died_at_start(piece, worker, exit_code)
             return
         one_by_one = worker.one_by_one_left
         alone = one_by_one > 0
         left = unfinished_partitions(self.run, piece)
-        self.strikes[piece, left] += alone
-        given_up = left > 0 and self.strikes[piece, left] >= _STRIKES
-        wants_memory = given_up and self._wants_memory(exit_code)
-        will_retry = not given_up or wants_memory or left > 1
-        self.tell(TaskFailed(piece.task, reason, will_retry=will_retry))
-        if wants_memory:
+        self.deaths[piece, left] += alone
+        given_up = left > 0 and self.deaths[piece, left] >= _MOST_DEATHS
+        needs_memory = given_up and self._needs_memory(exit_code)
+        will_retry = not given_up or needs_memory or left > 1
+        self.on_event(TaskFailed(piece.task, reason, will_retry=will_retry))
+        if needs_memory:
             self.killed = True
             return
         if given_up:
             event = fail_first_partition(self.run, piece, reason)
             one_by_one, left = one_by_one - 1, left - 1
             if event is not None:
-                self.tell(event)
+                self.on_event(event)
         if left > 0:
             self.waiting.appendleft((piece, one_by_one if alone else LARGEST_BLOCK))
         else:
             self.unfinished.discard(piece)
-            self.tell(TaskFinished(piece.task, 0.0))
+            self.on_event(TaskFinished(piece.task, 0.0))
 
-    def _lost_at_start(self, piece: Slice, worker: WorkerProcess, exit_code: int) -> None:
-        """Give the slice to another worker, unless workers can't start at all."""
-        self.starts_lost += 1
-        if exit_code < 0 and self.starts_lost < _STARTS_TRIED:
+    def _died_at_start(self, piece: Slice, worker: WorkerProcess, exit_code: int) -> None:
+        """Assign the slice to another worker, unless workers can't start at all."""
+        self.deaths_at_start += 1
+        if exit_code < 0 and self.deaths_at_start < _STARTS_TRIED:
             self.waiting.appendleft((piece, worker.one_by_one_left))
             return
-        if self._wants_memory(exit_code):
+        if self._needs_memory(exit_code):
             self.killed = True
             return
         reason = _describe_exit(exit_code)
         self.faults.append(f"{reason} before its first task; see {worker.log}")
 
-    def _wants_memory(self, exit_code: int) -> bool:
+    def _needs_memory(self, exit_code: int) -> bool:
         return self.escalates and exit_code == -signal.SIGKILL
 
-    def _let_flush(self) -> None:
-        """Ask all workers to flush, and wait for those that do so in time."""
-        for worker in self.crew.values():
-            worker.ask_to_stop()
+    def _flush_all(self) -> None:
+        """Request all workers to flush, and wait for those that do so in time."""
+        for worker in self.processes.values():
+            worker.request_stop()
         deadline = time.monotonic() + _SECONDS_TO_FLUSH
-        while any(worker.piece is not None for worker in self.crew.values()):
+        while any(worker.piece is not None for worker in self.processes.values()):
             if time.monotonic() > deadline:
                 return
             for key, _ in self.selector.select(_POLL_SECONDS):
-                self._hear(self.crew[key.fd])
+                self._read_events(self.processes[key.fd])
 
 
 def _describe_exit(exit_code: int) -> str:
-    """Return how a process ended.
+    """Describe how a process ended.
 
     Examples
     --------

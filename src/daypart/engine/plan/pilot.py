@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from daypart.engine.executors.workers import Crew
+from daypart.engine.executors.workers import WorkerPool
 from daypart.engine.plan.packing import memory_request
 from daypart.engine.results.folder import RunFolder
-from daypart.engine.results.parts import MISSING_STATUS, Standing, standing_of
+from daypart.engine.results.parts import MISSING_STATUS, ResultIndex, index_results
 from daypart.engine.tasks.events import BlockFinished, Event
 from daypart.engine.tasks.stopping import Stop
 from daypart.engine.tasks.task import Slice
@@ -169,7 +169,7 @@ class Costs:
     spread: float = 0.0
 
 
-def costs_of(work: Measurable, standing: Standing, pending: NDArray[np.bool_]) -> Costs:
+def costs_of(work: Measurable, results: ResultIndex, pending: NDArray[np.bool_]) -> Costs:
     """Return what the pending partitions of a run are expected to take.
 
     A partition that was fitted before counts with the seconds of then; the others go by size,
@@ -178,14 +178,14 @@ def costs_of(work: Measurable, standing: Standing, pending: NDArray[np.bool_]) -
     Parameters
     ----------
     work : Measurable
-    standing : Standing
+    results : ResultIndex
         Of all partitions.
-    pending : bool array, shape (partitions of the standing,)
+    pending : bool array, shape (partitions of the results,)
     """
-    rows = standing.rows.filter(_mask(pending))
+    rows = results.rows.filter(_mask(pending))
     hours = work.sizes(rows)
     before = rows.column("seconds").to_numpy().astype(float)
-    known = standing.rows.filter(_mask(standing.statuses() == "ok"))
+    known = results.rows.filter(_mask(results.statuses() == "ok"))
     if len(known) >= _ENOUGH_KNOWN:
         sizes = known.column("hours").to_numpy().astype(np.int64)
         pilot = Pilot(sizes, known.column("seconds").to_numpy().astype(float), 0)
@@ -256,15 +256,15 @@ def run_pilot(
         try:
             with suppress(Interrupted):
                 pieces = [Slice(task) for task in np.unique(plan.column("task")).tolist()]
-                Crew(place.path, pieces, 1, tell, stop, name="pilot", one_by_one=1).work()
+                WorkerPool(place.path, pieces, 1, tell, stop, name="pilot", one_by_one=1).work()
         finally:
             clock.cancel()
-        return _measured(standing_of(place, plan), alone, max(peaks))
+        return _measured(index_results(place, plan), alone, max(peaks))
 
 
-def _measured(standing: Standing, alone: int, peak: int) -> Pilot:
+def _measured(results: ResultIndex, alone: int, peak: int) -> Pilot:
     """Return what the tasks below `alone`, and the blocks of that one, tell."""
-    done = standing.rows.filter(_mask(standing.statuses() != MISSING_STATUS)).sort_by("task")
+    done = results.rows.filter(_mask(results.statuses() != MISSING_STATUS)).sort_by("task")
     hours = done.column("hours").to_numpy().astype(np.int64)
     seconds = done.column("seconds").to_numpy().astype(float)
     single = done.column("task").to_numpy() < alone

@@ -14,10 +14,10 @@ from daypart.engine.executors.protocol import BY_NUMBER, Task, TaskSize
 from daypart.engine.plan.packing import TARGET_MINUTES, pack, tasks_wanted
 from daypart.engine.plan.pilot import Costs
 from daypart.engine.results.folder import RunFolder
-from daypart.engine.results.parts import MISSING_STATUS, Standing, list_parts, standing_of
+from daypart.engine.results.parts import MISSING_STATUS, ResultIndex, index_results, list_parts
 from daypart.storage.tables import read_table
 
-Measure = Callable[[Standing, np.ndarray[Any, Any]], Costs]
+Measure = Callable[[ResultIndex, np.ndarray[Any, Any]], Costs]
 """Takes all rows, and which are pending; returns what the pending ones are expected to take."""
 
 LARGEST_TASK = 1024
@@ -27,7 +27,7 @@ TASKS_AIMED_AT = 32
 
 
 @dataclass(frozen=True)
-class Plan:
+class TaskPlan:
     """What a run has to do.
 
     Parameters
@@ -59,7 +59,7 @@ def draw_plan(
     active: frozenset[int] = frozenset(),
     size: TaskSize = BY_NUMBER,
     measure: Measure | None = None,
-) -> Plan:
+) -> TaskPlan:
     """Plan what has no good row yet; nothing is written.
 
     Parameters
@@ -81,11 +81,11 @@ def draw_plan(
 
     Returns
     -------
-    Plan
+    TaskPlan
     """
     former = read_table(folder.plan) if folder.plan.exists() else None
-    standing = standing_of(folder, partitions)
-    status = standing.statuses()
+    results = index_results(folder, partitions)
+    status = results.statuses()
     pending = status == MISSING_STATUS
     if retry_failed:
         pending |= status == "failed"
@@ -96,11 +96,11 @@ def draw_plan(
         costs = None
         cut = _cut(partitions, fresh, first_task=first_task)
     else:
-        costs = measure(standing, fresh)
+        costs = measure(results, fresh)
         cut = _pack(partitions, fresh, costs, size, first_task=first_task)
     task = np.where(kept, before, np.where(cut >= 0, cut, before))
     table = partitions.append_column("task", _int32(task, mask=task < 0))
-    attempts = np.nan_to_num(standing.rows.column("attempt").to_numpy().astype(float)) + 1
+    attempts = np.nan_to_num(results.rows.column("attempt").to_numpy().astype(float)) + 1
     # The slice of a task that is at work stays as it was: rows it has flushed are its own.
     same = np.isin(before, sorted(active)) & ~pending
     attempts = np.where(same, _former(partitions, former, "attempt"), attempts)
@@ -108,7 +108,7 @@ def draw_plan(
     tasks = _tasks(folder, table, pending)
     if costs is not None:
         tasks = _with_costs(tasks, cut, fresh, costs)
-    return Plan(len(partitions), int(pending.sum()), tasks, table, costs)
+    return TaskPlan(len(partitions), int(pending.sum()), tasks, table, costs)
 
 
 def _first_free_task(folder: RunFolder, former: pa.Table | None) -> int:

@@ -12,9 +12,9 @@ from daypart.engine.results.compaction import write_rows_of
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.parts import (
     MISSING_STATUS,
-    Standing,
+    ResultIndex,
+    index_results,
     list_tables,
-    standing_of,
     table_path,
 )
 from daypart.storage.files import make_folder
@@ -60,9 +60,9 @@ def take_over_rows(
         Where there is no earlier run.
     """
     other = RunFolder.open(earlier)
-    theirs = standing_of(other, read_table(other.plan))
+    theirs = index_results(other, read_table(other.plan))
     places = _good_rows(theirs)
-    own = standing_of(folder, plan)
+    own = index_results(folder, plan)
     missing = own.statuses() == MISSING_STATUS
     regions = own.rows.column("region").to_numpy(zero_copy_only=False)
     rows = own.rows.column("row").to_numpy()
@@ -80,9 +80,9 @@ def take_over_rows(
     return taken
 
 
-def _good_rows(standing: Standing) -> dict[tuple[str, str], int]:
+def _good_rows(results: ResultIndex) -> dict[tuple[str, str], int]:
     """Return where the good rows of a run are, by partition and hash."""
-    good: Any = np.flatnonzero(np.isin(standing.statuses().astype(str), GOOD))
-    chosen = standing.rows.select(["unique_id", "content_hash"]).take(good)
+    good: Any = np.flatnonzero(np.isin(results.statuses().astype(str), GOOD))
+    chosen = results.rows.select(["unique_id", "content_hash"]).take(good)
     names, hashes = (chosen.column(i).to_pylist() for i in (0, 1))
     return dict(zip(zip(names, hashes, strict=True), good.tolist(), strict=True))

@@ -19,10 +19,10 @@ from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.history import fold_history
 from daypart.engine.results.parts import (
     MISSING_STATUS,
-    Standing,
+    ResultIndex,
+    index_results,
     list_tables,
     read_rows,
-    standing_of,
     table_path,
 )
 from daypart.engine.tasks.stopping import interruptible
@@ -104,27 +104,27 @@ def compact(run: PathLike) -> CompactReport:
     """
     folder = RunFolder.open(run)
     with interruptible(str(folder.path)), folder.lock():
-        return compact_regions(folder, standing_of(folder, read_table(folder.plan)))
+        return compact_regions(folder, index_results(folder, read_table(folder.plan)))
 
 
 def compact_regions(
-    folder: RunFolder, standing: Standing, *, least_share: float = 0.0
+    folder: RunFolder, results: ResultIndex, *, least_share: float = 0.0
 ) -> CompactReport:
     """Compact the regions of which more than a share lies in parts; the lock is the caller's.
 
     Parameters
     ----------
     folder : RunFolder
-    standing : Standing
+    results : ResultIndex
     least_share : float
         Of a region's partitions, in parts; regions with less are left as they are.
     """
     make_folder(folder.results)
-    jobs = _regions_to_compact(folder, standing, least_share)
-    written = list(in_order(lambda job: _write_table(folder, standing, job), jobs, _THREADS))
-    removed = _remove_superseded(standing, {job.region for job in jobs})
+    jobs = _regions_to_compact(folder, results, least_share)
+    written = list(in_order(lambda job: _write_table(folder, results, job), jobs, _THREADS))
+    removed = _remove_superseded(results, {job.region for job in jobs})
     fold_history(folder)
-    left = len(standing.parts) - removed + len(jobs)
+    left = len(results.parts) - removed + len(jobs)
     return CompactReport(folder.path, len(jobs), sum(written), removed, left)
 
 
@@ -135,13 +135,13 @@ class _Job:
     positions: np.ndarray[Any, Any]
 
 
-def _regions_to_compact(folder: RunFolder, standing: Standing, least_share: float) -> list[_Job]:
+def _regions_to_compact(folder: RunFolder, results: ResultIndex, least_share: float) -> list[_Job]:
     """Return the regions with enough in parts, or in more than one table, and their rows."""
     tables = list_tables(folder)
     generations = {name: generation for name, generation, _ in tables}
-    fitted = np.flatnonzero(standing.statuses() != MISSING_STATUS)
-    names, region_of = _regions_of(standing)
-    part = standing.rows.column("part").to_numpy()
+    fitted = np.flatnonzero(results.statuses() != MISSING_STATUS)
+    names, region_of = _regions_of(results)
+    part = results.rows.column("part").to_numpy()
     jobs: list[_Job] = []
     if len(fitted) == 0:
         return jobs
@@ -154,26 +154,26 @@ def _regions_to_compact(folder: RunFolder, standing: Standing, least_share: floa
     return jobs
 
 
-def _regions_of(standing: Standing) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def _regions_of(results: ResultIndex) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Return the regions, and the number of each partition's."""
-    column = standing.rows.column("region").to_numpy(zero_copy_only=False).astype(str)
+    column = results.rows.column("region").to_numpy(zero_copy_only=False).astype(str)
     names, region_of = np.unique(column, return_inverse=True)
     return names, region_of
 
 
-def _write_table(folder: RunFolder, standing: Standing, job: _Job) -> int:
+def _write_table(folder: RunFolder, results: ResultIndex, job: _Job) -> int:
     """Write a region's table; return its rows."""
-    return write_rows_of(standing, job.positions, table_path(folder, job.region, job.generation))
+    return write_rows_of(results, job.positions, table_path(folder, job.region, job.generation))
 
 
-def write_rows_of(standing: Standing, positions: np.ndarray[Any, Any], target: Location) -> int:
+def write_rows_of(results: ResultIndex, positions: np.ndarray[Any, Any], target: Location) -> int:
     """Write the rows of some partitions as one table, some thousand in memory at a time.
 
     Parameters
     ----------
-    standing : Standing
+    results : ResultIndex
     positions : int array
-        In `standing.rows`; none of them missing.
+        In `results.rows`; none of them missing.
     target : Location
 
     Returns
@@ -181,18 +181,20 @@ def write_rows_of(standing: Standing, positions: np.ndarray[Any, Any], target: L
     int
         Rows written.
     """
-    parts = standing.rows.column("part").to_numpy()[positions].astype(np.int64)
-    schema = _joint_schema(standing, np.unique(parts).tolist())
+    parts = results.rows.column("part").to_numpy()[positions].astype(np.int64)
+    schema = _joint_schema(results, np.unique(parts).tolist())
     with table_writer(target, schema) as writer:
-        for chosen in _chunks(standing, positions):
-            table = _as_schema(read_rows(standing, chosen), schema)
+        for chosen in _chunks(results, positions):
+            table = _as_schema(read_rows(results, chosen), schema)
             writer.write_table(table, row_group_size=ROWS_PER_GROUP)
     return len(positions)
 
 
-def _chunks(standing: Standing, positions: np.ndarray[Any, Any]) -> Iterator[np.ndarray[Any, Any]]:
+def _chunks(
+    results: ResultIndex, positions: np.ndarray[Any, Any]
+) -> Iterator[np.ndarray[Any, Any]]:
     """Yield positions in the order of parts, so that each is read once; by row within."""
-    rows = standing.rows
+    rows = results.rows
     part, part_row, row = (
         rows.column(name).to_numpy()[positions].astype(np.int64)
         for name in ("part", "part_row", "row")
@@ -203,8 +205,8 @@ def _chunks(standing: Standing, positions: np.ndarray[Any, Any]) -> Iterator[np.
         yield positions[some[np.argsort(row[some], kind="stable")]]
 
 
-def _joint_schema(standing: Standing, parts: Sequence[int]) -> pa.Schema:
-    schemas = [read_schema(standing.parts[part]) for part in parts]
+def _joint_schema(results: ResultIndex, parts: Sequence[int]) -> pa.Schema:
+    schemas = [read_schema(results.parts[part]) for part in parts]
     return pa.unify_schemas([schema.remove_metadata() for schema in schemas])
 
 
@@ -216,13 +218,13 @@ def _as_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
     return table.select(schema.names).cast(schema)
 
 
-def _remove_superseded(standing: Standing, compacted: set[str]) -> int:
+def _remove_superseded(results: ResultIndex, compacted: set[str]) -> int:
     """Remove files of which no row counts any more; return how many."""
-    part = standing.rows.column("part").to_numpy()
-    names, region_of = _regions_of(standing)
+    part = results.rows.column("part").to_numpy()
+    names, region_of = _regions_of(results)
     kept_regions = ~np.isin(names, sorted(compacted))
     counts = ~np.isnan(part.astype(float)) & kept_regions[region_of]
     needed = set(part[counts].astype(int).tolist())
-    removed = [path for place, path in enumerate(standing.parts) if place not in needed]
+    removed = [path for place, path in enumerate(results.parts) if place not in needed]
     delete_files(removed)
     return len(removed)

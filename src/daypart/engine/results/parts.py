@@ -36,7 +36,7 @@ _LIGHT = [
 
 
 @dataclass(frozen=True)
-class Standing:
+class ResultIndex:
     """Where every partition of the plan stands.
 
     Parameters
@@ -87,7 +87,7 @@ def list_tables(folder: RunFolder) -> list[tuple[str, int, Location]]:
     return sorted((match[1], int(match[2]), path) for match, path in named if match)
 
 
-def standing_of(folder: RunFolder, plan: pa.Table) -> Standing:
+def index_results(folder: RunFolder, plan: pa.Table) -> ResultIndex:
     """Look up the newest good row of every partition of a plan.
 
     Parameters
@@ -99,7 +99,7 @@ def standing_of(folder: RunFolder, plan: pa.Table) -> Standing:
 
     Returns
     -------
-    Standing
+    ResultIndex
     """
     tables = list_tables(folder)
     parts = [path for _, _, path in [*tables, *list_parts(folder)]]
@@ -117,7 +117,7 @@ def standing_of(folder: RunFolder, plan: pa.Table) -> Standing:
     joined = plan.drop_columns([n for n in plan.column_names if n in rows.column_names])
     for name in rows.column_names:
         joined = joined.append_column(name, rows.column(name))
-    return Standing(joined, parts)
+    return ResultIndex(joined, parts)
 
 
 def _newest_rows(parts: Sequence[Location], tables: int) -> pa.Table:
@@ -154,14 +154,14 @@ def _light_schema() -> pa.Schema:
     return pa.schema([*fields, ("part", pa.int32()), ("part_row", pa.int32())])
 
 
-def read_rows(standing: Standing, positions: Sequence[int] | np.ndarray[Any, Any]) -> pa.Table:
+def read_rows(results: ResultIndex, positions: Sequence[int] | np.ndarray[Any, Any]) -> pa.Table:
     """Read the result rows of some partitions.
 
     Parameters
     ----------
-    standing : Standing
+    results : ResultIndex
     positions : sequence of int
-        Positions in `standing.rows`; none of them `missing`.
+        Positions in `results.rows`; none of them `missing`.
 
     Returns
     -------
@@ -169,13 +169,13 @@ def read_rows(standing: Standing, positions: Sequence[int] | np.ndarray[Any, Any
         A row per position, in the order given, with all the columns of the parts.
     """
     chosen = np.asarray(positions, dtype=np.int64)
-    part = standing.rows.column("part").take(chosen).to_numpy()
-    part_row = standing.rows.column("part_row").take(chosen).to_numpy()
+    part = results.rows.column("part").take(chosen).to_numpy()
+    part_row = results.rows.column("part_row").take(chosen).to_numpy()
     order = np.lexsort((part_row, part))
     tables = []
     for number in np.unique(part[order]):
         wanted = part_row[order][part[order] == number].astype(np.int64)
-        tables.append(read_some_rows(standing.parts[int(number)], wanted))
+        tables.append(read_some_rows(results.parts[int(number)], wanted))
     if not tables:
         return pa.table({})
     joined = pa.concat_tables(tables, promote_options="default")
@@ -222,12 +222,12 @@ def read_results(run: PathLike) -> pa.Table:
     folder = RunFolder.open(run)
     plan = read_table(folder.plan)
     key = plan.column_names[: plan.column_names.index("unique_id")]
-    standing = standing_of(folder, plan)
-    status = standing.statuses()
+    results = index_results(folder, plan)
+    status = results.statuses()
     fitted = np.flatnonzero(status != MISSING_STATUS)
     missing = np.flatnonzero(status == MISSING_STATUS)
-    rows = read_rows(standing, fitted)
-    unfitted = standing.rows.select([*key, "unique_id", "status"]).take(missing)
+    rows = read_rows(results, fitted)
+    unfitted = results.rows.select([*key, "unique_id", "status"]).take(missing)
     if len(missing):
         reason = pa.array(["not fitted yet"] * len(missing), pa.string())
         unfitted = unfitted.append_column("reason", reason)

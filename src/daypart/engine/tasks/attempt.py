@@ -8,10 +8,10 @@ import sys
 from collections import Counter
 from dataclasses import dataclass
 
-from daypart.engine.executors.workers import Crew
+from daypart.engine.executors.workers import WorkerPool
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.history import recorded
-from daypart.engine.tasks.callbacks import tell_all
+from daypart.engine.tasks.callbacks import call_all
 from daypart.engine.tasks.events import BlockFinished, Event, TaskFailed, TaskFinished, TaskStarted
 from daypart.engine.tasks.stopping import Stop
 from daypart.engine.tasks.task import TaskResult, TaskWork, lanes_of
@@ -107,9 +107,9 @@ def attempt_task(
         def tell(event: Event) -> None:
             """Pass on what is told of blocks; lanes start and end many times."""
             if isinstance(event, BlockFinished | TaskFailed):
-                tell_all([tally, history])(event)
+                call_all([tally, history])(event)
 
-        Crew(
+        WorkerPool(
             folder.path,
             pieces,
             count,

@@ -8,14 +8,14 @@ from daypart.engine.tasks.events import BlockFinished, Event, OnEvent, Waiting
 from daypart.progress import Progress, Step
 
 
-def tell_all(callbacks: Sequence[OnEvent]) -> OnEvent:
+def call_all(callbacks: Sequence[OnEvent]) -> OnEvent:
     """Return one callback that tells all of them, in their order.
 
     Examples
     --------
     >>> from daypart.engine.tasks.events import TaskFinished
     >>> heard = []
-    >>> tell_all([heard.append, heard.append])(TaskFinished(3, 1.5))
+    >>> call_all([heard.append, heard.append])(TaskFinished(3, 1.5))
     >>> len(heard)
     2
     """
@@ -51,7 +51,7 @@ class ProgressBar:
             self.step.advance(event.partitions, event.failed)
 
 
-def tell_waiting(progress: Progress) -> OnEvent:
+def report_waiting(progress: Progress) -> OnEvent:
     """Return a callback that shows why nothing runs, as a step that is over at once.
 
     Parameters

@@ -16,7 +16,7 @@ from daypart.engine.executors.protocol import Executor, Task
 from daypart.engine.results.folder import RunFolder, description_of
 from daypart.engine.results.parts import list_parts
 from daypart.engine.results.printed import PrintedLog
-from daypart.engine.tasks.callbacks import ProgressBar, tell_all
+from daypart.engine.tasks.callbacks import ProgressBar, call_all
 from daypart.engine.tasks.events import OnEvent
 from daypart.engine.tasks.stopping import stop_on_signals
 from daypart.errors import DaypartError, Interrupted
@@ -179,7 +179,7 @@ def do_items(
     path = tasks[0].run
     with stop_on_signals() as stop:
         try:
-            executor.execute(tasks, tell_all([ProgressBar(step), on_event]), stop)
+            executor.execute(tasks, call_all([ProgressBar(step), on_event]), stop)
         except Interrupted as error:
             raise Interrupted(error.message, hint="run the same command again to go on") from None
     rows: dict[str, dict[str, Any]] = {}

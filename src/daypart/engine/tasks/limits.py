@@ -26,8 +26,8 @@ _GRACE_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Limits of each fit; None for none.
+class ResourceLimits:
+    """ResourceLimits of each fit; None for none.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Limits:
     memory: int | None = None
 
     @classmethod
-    def of(cls, timeout: float | None, memory: int | str | None) -> Limits:
+    def of(cls, timeout: float | None, memory: int | str | None) -> ResourceLimits:
         """Check limits as a user gave them; memory may be a size such as `2GB`.
 
         Raises
@@ -51,8 +51,8 @@ class Limits:
 
         Examples
         --------
-        >>> Limits.of(60, "2GB")
-        Limits(timeout=60.0, memory=2000000000)
+        >>> ResourceLimits.of(60, "2GB")
+        ResourceLimits(timeout=60.0, memory=2000000000)
         """
         if timeout is not None and not timeout > 0:
             raise DaypartError(f"timeout is {timeout:g}", hint="give seconds above 0")
@@ -62,7 +62,7 @@ class Limits:
         return cls(None if timeout is None else float(timeout), found)
 
 
-NO_LIMITS = Limits()
+NO_LIMITS = ResourceLimits()
 
 
 class TookTooLongError(BaseException):
@@ -79,7 +79,7 @@ def end_this_process_when_stuck() -> None:
 
 
 @contextmanager
-def within(limits: Limits) -> Iterator[None]:
+def within(limits: ResourceLimits) -> Iterator[None]:
     """Hold what this block does to limits.
 
     Raises

@@ -1,4 +1,4 @@
-"""One worker process, as its driver sees it."""
+"""A worker process, as its driver sees it."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class WorkerProcess:
     commands, events : int
         Descriptors to write tasks to and to read events from.
     log : Location
-        What the model prints; written to `output`, a local file, meanwhile.
+        What the task prints, in the end; it is written to the local file `output` first.
     piece : Slice or None
-        The slice in hand.
+        The slice that it does now.
     one_by_one_left : int
-        How many partitions the slice in hand will still fit alone.
-    heard : bool
-        Whether any event came.
+        How many more rows of that slice are done in blocks of one.
+    has_reported : bool
+        Whether any event has arrived.
     """
 
     process: subprocess.Popen[bytes]
@@ -49,7 +49,7 @@ class WorkerProcess:
     output: Path
     piece: Slice | None = None
     one_by_one_left: int = 0
-    heard: bool = False
+    has_reported: bool = False
     _buffer: bytes = b""
 
     @classmethod
@@ -72,27 +72,27 @@ class WorkerProcess:
         os.close(event_end)
         return cls(process, commands, events, log, output)
 
-    def give(self, piece: Slice, one_by_one: int) -> None:
-        """Hand over a slice; a worker that is gone is noticed when its events end."""
+    def assign(self, piece: Slice, one_by_one: int) -> None:
+        """Send a slice; a worker that has ended is noticed when its events end."""
         self.piece, self.one_by_one_left = piece, one_by_one
         line = json.dumps({"slice": astuple(piece), "one_by_one": one_by_one})
         with suppress(BrokenPipeError):
             os.write(self.commands, line.encode() + b"\n")
 
     def note(self, event: Event) -> None:
-        """Take in what the worker told."""
-        self.heard = True
+        """Update the state by an event of the worker."""
+        self.has_reported = True
         if isinstance(event, BlockFinished):
             self.one_by_one_left = max(0, self.one_by_one_left - event.partitions)
 
     def read_lines(self) -> tuple[list[str], bool]:
-        """Return the whole lines that came, and whether the worker has ended."""
+        """Return the complete lines that arrived, and whether the worker has ended."""
         arrived = os.read(self.events, _READ_BYTES)
         *lines, self._buffer = (self._buffer + arrived).split(b"\n")
         return [line.decode() for line in lines], not arrived
 
-    def ask_to_stop(self) -> None:
-        """Ask the worker to flush its block and end."""
+    def request_stop(self) -> None:
+        """Request the worker to flush its block and to end."""
         self.process.terminate()
 
     def end(self, *, kill: bool = False) -> int:
@@ -110,7 +110,7 @@ class WorkerProcess:
         return exit_code
 
     def _keep_log(self) -> None:
-        """Leave no empty log behind; one of a run on S3 goes there, behind what is there."""
+        """Remove an empty log; append one of a run on S3 to what is there."""
         if self.output.exists() and self.output.stat().st_size == 0:
             self.output.unlink()
         elif self.output != self.log and self.output.exists():

@@ -20,7 +20,7 @@ from daypart.planning.panel.panel import Panel
 from daypart.storage.location import PathLike, location
 
 if TYPE_CHECKING:
-    from daypart.engine.results.parts import Standing
+    from daypart.engine.results.parts import ResultIndex
     from daypart.models.protocol import Model, Window
     from daypart.series.block import SeriesBlock
     from daypart.series.store import SeriesStore
@@ -105,7 +105,7 @@ def calibrate(
     mean = np.full(panel.shape, np.nan)
     draws = np.zeros((*panel.shape, DRAWS))
     for m, market in enumerate(panel.markets):
-        positions, networks = _positions(fitted.standing, market.code, panel)
+        positions, networks = _positions(fitted.results, market.code, panel)
         window, daypart = _flight_hours(panel.clock, weeks, market.timezone)
         minutes = 60.0 * np.bincount(daypart[daypart >= 0], minlength=len(panel.dayparts))
         for start in range(0, len(positions), _PARTITIONS_AT_ONCE):
@@ -146,11 +146,11 @@ def _held_against(panel: Panel, mean: Floats, draws: Floats, run: str, model: st
     return Calibration(run, model, factor, spread, int((~np.isfinite(mean) & (watched > 0)).sum()))
 
 
-def _positions(standing: Standing, market: str, panel: Panel) -> tuple[Ints, Ints]:
+def _positions(results: ResultIndex, market: str, panel: Panel) -> tuple[Ints, Ints]:
     """Return a market's fitted partitions of the segment, and the network of each."""
-    rows = standing.rows.select(["market", "network", "segment"]).to_pydict()
+    rows = results.rows.select(["market", "network", "segment"]).to_pydict()
     number = {name: n for n, name in enumerate(panel.networks)}
-    fitted = standing.statuses() == "ok"
+    fitted = results.statuses() == "ok"
     found = [
         (place, number[rows["network"][place]])
         for place in range(len(fitted))

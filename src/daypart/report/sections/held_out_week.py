@@ -53,7 +53,7 @@ def held_out_week(sources: Sources, scores: Mapping[str, Any]) -> ChartPanel | N
     place = _largest_partition(sources.backtest, scores["models"][0], fitted)
     if place is None:
         return None
-    state = read_rows(fitted.standing, [place])
+    state = read_rows(fitted.results, [place])
     first = datetime_to_hour(datetime.fromisoformat(scores["first_hour"]))
     forecast = fitted.model.forecast(state, Window(first, _HOURS_DRAWN), _PROBABILITIES)
     key = {name: str(state.column(name)[0]) for name in fitted.settings.key}
@@ -76,8 +76,8 @@ def _largest_partition(backtest: Path, model: str, fitted: FittedRun) -> int | N
         for row in table.to_pylist()
         if row["model"] == model and row["mean_per_hour"] is not None
     }
-    ids = fitted.standing.rows.column("unique_id").to_pylist()
-    statuses = fitted.standing.statuses()
+    ids = fitted.results.rows.column("unique_id").to_pylist()
+    statuses = fitted.results.statuses()
     scored = [i for i, name in enumerate(ids) if name in best and statuses[i] == "ok"]
     return max(scored, key=lambda i: (best[ids[i]], ids[i]), default=None)
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from daypart.engine.results.printed import PrintedLog
-from daypart.engine.tasks.limits import NO_LIMITS, Limits, TookTooLongError, within
+from daypart.engine.tasks.limits import NO_LIMITS, ResourceLimits, TookTooLongError, within
 from daypart.engine.tasks.work import describe_error
 from daypart.errors import DaypartError, Interrupted
 from daypart.models.protocol import Model, fits_one_by_one
@@ -35,7 +35,7 @@ def fit_block(
     stored: SeriesBlock,
     *,
     until_hour: int | None = None,
-    limits: Limits = NO_LIMITS,
+    limits: ResourceLimits = NO_LIMITS,
     fallback: Model | None = None,
     log: PrintedLog | None = None,
 ) -> pa.Table:
@@ -48,7 +48,7 @@ def fit_block(
     stored : SeriesBlock
     until_hour : int, optional
         Show the model only the hours before this one (UTC hours since 1970).
-    limits : Limits
+    limits : ResourceLimits
         Of each partition's fit.
     fallback : Model, optional
         Fits the partitions on which `model` failed; its columns are named `fallback_...`.
@@ -112,7 +112,9 @@ def stand_in(
     return whole.take(order).append_column("model", name)
 
 
-def _fit(model: Model, block: SeriesBlock, limits: Limits, log: PrintedLog | None) -> pa.Table:
+def _fit(
+    model: Model, block: SeriesBlock, limits: ResourceLimits, log: PrintedLog | None
+) -> pa.Table:
     """Fit a block within limits; where it can't be, each partition or each half by itself."""
     alone = len(block) == 1
     if fits_one_by_one(model) and not alone:
@@ -137,7 +139,7 @@ def _fit(model: Model, block: SeriesBlock, limits: Limits, log: PrintedLog | Non
     return _told(table, {"seconds": pa.array(seconds), "log": [place] * len(table)})
 
 
-def _fit_in_one_piece(model: Model, block: SeriesBlock, limits: Limits) -> pa.Table:
+def _fit_in_one_piece(model: Model, block: SeriesBlock, limits: ResourceLimits) -> pa.Table:
     """Fit a block with one call of its model, and hold what that returned to the protocol."""
     with within(limits):
         table = model.fit(block)
@@ -145,7 +147,7 @@ def _fit_in_one_piece(model: Model, block: SeriesBlock, limits: Limits) -> pa.Ta
     return _without_nan(table) if is_external_model(model.name) else table
 
 
-def _failed(error: BaseException, limits: Limits) -> pa.Table:
+def _failed(error: BaseException, limits: ResourceLimits) -> pa.Table:
     """Return the row of a partition whose fit raised."""
     if isinstance(error, TookTooLongError):
         return failed_rows(1, f"took longer than {limits.timeout:g} s")
@@ -154,7 +156,7 @@ def _failed(error: BaseException, limits: Limits) -> pa.Table:
 
 
 def _fit_parts(
-    model: Model, block: SeriesBlock, limits: Limits, log: PrintedLog | None, parts: int
+    model: Model, block: SeriesBlock, limits: ResourceLimits, log: PrintedLog | None, parts: int
 ) -> pa.Table:
     places = np.array_split(np.arange(len(block)), parts)
     tables = [_fit(model, block.take(rows), limits, log) for rows in places]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from daypart.engine.results.folder import RunFolder
-from daypart.engine.tasks.limits import Limits
+from daypart.engine.tasks.limits import ResourceLimits
 from daypart.errors import DaypartError, did_you_mean
 from daypart.models.parameters import ADAPTED
 from daypart.models.protocol import Model, TakesAnyParameter, check_can_fit
@@ -71,7 +71,7 @@ def check_options(folder: RunFolder, store: SeriesStore, options: FitOptions) ->
     DaypartError
         For a model, a fallback, parameters, limits or a calendar at fault.
     """
-    limits = Limits.of(options.timeout, options.memory)
+    limits = ResourceLimits.of(options.timeout, options.memory)
     shared, overrides = read_parameters(options.parameters, store.key)
     given = _as_json(shared)
     if options.calendar is not None:

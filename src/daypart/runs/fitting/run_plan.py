@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from daypart.engine.executors.protocol import BY_NUMBER, TaskSize
 from daypart.engine.plan.pilot import costs_of
-from daypart.engine.plan.plan import Measure, Plan, draw_plan
+from daypart.engine.plan.plan import Measure, TaskPlan, draw_plan
 from daypart.engine.results.folder import RunFolder
 from daypart.models.protocol import HasKernels
 from daypart.models.registry import get_model
@@ -48,7 +48,7 @@ class FitPlanning:
         active: frozenset[int] = frozenset(),
         size: TaskSize = BY_NUMBER,
         measure: Measure | None = None,
-    ) -> Plan:
+    ) -> TaskPlan:
         """Plan what has no good row yet; nothing is written. See `engine.plan.plan.draw_plan`.
 
         Parameters
@@ -75,7 +75,7 @@ class FitPlanning:
         active: frozenset[int] = frozenset(),
         size: TaskSize = BY_NUMBER,
         progress: Progress = SILENT,
-    ) -> Plan:
+    ) -> TaskPlan:
         """Fit the parents, draw a plan, write it, then `run.json`.
 
         The next call repairs what a crash between them leaves. The caller holds the run's lock.

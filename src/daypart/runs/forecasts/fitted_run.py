@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from daypart.engine.results.folder import RunFolder
-from daypart.engine.results.parts import Standing, read_rows, standing_of
+from daypart.engine.results.parts import ResultIndex, index_results, read_rows
 from daypart.errors import DaypartError
 from daypart.runs.fitting.model_by_partition import RunModel
 from daypart.runs.run.settings import RunSettings, read_settings
@@ -26,7 +26,7 @@ class FittedRun:
     ----------
     settings : RunSettings
     model : RunModel
-    standing : Standing
+    results : ResultIndex
         A row per partition; positions in it are what `states` takes.
 
     Examples
@@ -49,7 +49,7 @@ class FittedRun:
 
     settings: RunSettings
     model: RunModel
-    standing: Standing
+    results: ResultIndex
 
     @classmethod
     def open(cls, run: PathLike) -> FittedRun:
@@ -63,15 +63,15 @@ class FittedRun:
         folder = RunFolder.open(run)
         settings = read_settings(folder)
         model = model_of(folder, settings)
-        return cls(settings, model, standing_of(folder, read_table(folder.plan)))
+        return cls(settings, model, index_results(folder, read_table(folder.plan)))
 
     def ok(self) -> NDArray[np.int64]:
         """Return the positions of the partitions with a posterior."""
-        return np.flatnonzero(self.standing.statuses() == "ok").astype(np.int64)
+        return np.flatnonzero(self.results.statuses() == "ok").astype(np.int64)
 
     def states(self, positions: Sequence[int] | NDArray[np.int64]) -> pa.Table:
         """Read the result rows of some partitions: what the model forecasts from."""
-        return read_rows(self.standing, positions)
+        return read_rows(self.results, positions)
 
 
 def model_of(folder: RunFolder, settings: RunSettings) -> RunModel:

@@ -67,7 +67,7 @@ class RunForecast:
         dividing = [name for name in chosen or () if name in hour_groups]
         if len(dividing) > 1:
             raise DaypartError(f"{' and '.join(dividing)} both divide the week", hint="name one")
-        rows = fitted.standing.rows
+        rows = fitted.results.rows
         ok = np.zeros(len(rows), bool)
         ok[fitted.ok()] = True
         if chosen is None:
@@ -145,7 +145,7 @@ class RunForecast:
 
     def _covered(self, groups: Sequence[Group]) -> NDArray[np.bool_]:
         """Tell which rows of a table divided by hour groups hold any hour."""
-        zones = self.run.standing.rows.column("timezone")
+        zones = self.run.results.rows.column("timezone")
         return np.concatenate(
             [
                 self.horizon.covered(zones.take(group.members).unique().to_pylist() or ["UTC"])
@@ -188,7 +188,7 @@ def check_columns(
 
 def without_overlap(run: FittedRun, by: Sequence[str]) -> NDArray[np.bool_]:
     """Tell which partitions may be added up: overlapping columns at the value for all."""
-    rows = run.standing.rows
+    rows = run.results.rows
     chosen = np.ones(len(rows), bool)
     for column, value in run.settings.overlapping.items():
         if column not in by:

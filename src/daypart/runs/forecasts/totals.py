@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from daypart.engine.results.parts import Standing
+from daypart.engine.results.parts import ResultIndex
 from daypart.engine.tasks.threads import in_order
 from daypart.runs.forecasts.fitted_run import FittedRun
 from daypart.runs.forecasts.horizon import Horizon
@@ -125,7 +125,7 @@ def draw_totals(
             np.zeros((len(batch), draws, horizon.periods), np.int64),
             np.zeros((len(batch), horizon.periods)),
         )
-        for some in in_order(drawn, _chunks(run.standing, batch)):
+        for some in in_order(drawn, _chunks(run.results, batch)):
             for i, owner in enumerate(some.owners):
                 totals.draws[owner] += some.draws[i]
                 totals.mean[owner] += some.mean[i]
@@ -150,13 +150,13 @@ class _DrawnChunk:
     mean: NDArray[np.float64]
 
 
-def _chunks(standing: Standing, groups: Sequence[Group]) -> Iterator[_Chunk]:
+def _chunks(results: ResultIndex, groups: Sequence[Group]) -> Iterator[_Chunk]:
     """Yield the members of groups, zone by zone in the order of parts."""
     members = np.concatenate([group.members for group in groups])
     owners = np.repeat(np.arange(len(groups)), [len(group.members) for group in groups])
     order = np.argsort(members, kind="stable")
     members, owners = members[order], owners[order]
-    zones = np.asarray(standing.rows.column("timezone").take(members).to_pylist(), dtype=object)
+    zones = np.asarray(results.rows.column("timezone").take(members).to_pylist(), dtype=object)
     for zone in sorted(set(zones)):
         places = np.flatnonzero(zones == zone)
         for start in range(0, len(places), _PARTITIONS_AT_ONCE):

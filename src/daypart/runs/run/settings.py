@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from daypart.engine.results.folder import RunFolder
-from daypart.engine.tasks.limits import NO_LIMITS, Limits
+from daypart.engine.tasks.limits import NO_LIMITS, ResourceLimits
 from daypart.errors import DaypartError
 from daypart.runs.run.parameters import Override
 from daypart.storage.location import Location, resolve_location
@@ -33,7 +33,7 @@ class RunSettings:
         What some partitions have instead.
     fallback : str or None
         The model that fits what this one fails on.
-    limits : Limits
+    limits : ResourceLimits
         Of each partition's fit; they are not part of its identity.
     seed : int
     until_hour : int or None
@@ -61,7 +61,7 @@ class RunSettings:
     until_hour: int | None = None
     overrides: tuple[Override, ...] = ()
     fallback: str | None = None
-    limits: Limits = NO_LIMITS
+    limits: ResourceLimits = NO_LIMITS
     hour_groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     regions: Mapping[str, str] = field(default_factory=dict)
     parents: str | None = None
@@ -85,7 +85,7 @@ def read_settings(folder: RunFolder) -> RunSettings:
     try:
         content["key"] = tuple(content["key"])
         content["overrides"] = tuple(Override(**each) for each in content.get("overrides", ()))
-        content["limits"] = Limits(**content.get("limits", {}))
+        content["limits"] = ResourceLimits(**content.get("limits", {}))
         return RunSettings(**content)
     except (TypeError, KeyError) as error:
         raise DaypartError(f"{file}: not a whole description of a run ({error})") from None

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from daypart.engine.results.parts import Standing
+from daypart.engine.results.parts import ResultIndex
 from daypart.engine.tasks.threads import in_order
 from daypart.errors import DaypartError
 from daypart.models.protocol import Window
@@ -61,7 +61,7 @@ class HeldBack:
     Parameters
     ----------
     rows : mapping of str to pyarrow.Table
-        Each model's standing.
+        Each model's results.
     key : tuple of str
     scored : bool array, shape (partitions,)
         Fitted by all models and counted in at least one hour held back.
@@ -141,14 +141,14 @@ def score_runs(
     HeldBack
     """
     opened = {name: FittedRun.open(run) for name, run in runs.items()}
-    first = max(opened.values(), key=lambda run: len(run.standing.rows))
-    names = first.standing.rows.column("unique_id").to_pylist()
+    first = max(opened.values(), key=lambda run: len(run.results.rows))
+    names = first.results.rows.column("unique_id").to_pylist()
     fitted = {name: _along(run, names, store) for name, run in opened.items()}
-    ok = np.logical_and.reduce([each.standing.statuses() == "ok" for each in fitted.values()])
+    ok = np.logical_and.reduce([each.results.statuses() == "ok" for each in fitted.values()])
     if only is not None:
         ok &= np.array([name in only for name in names], bool)
     scoring = _Scoring(fitted, window, draws, seed, _levels_of(first, ok))
-    observed = _observations(store, first.standing, ok, window)
+    observed = _observations(store, first.results, ok, window)
     with progress.step("scoring", total=int(ok.sum()), unit="partitions") as step:
         for result in in_order(scoring.forecast, observed, workers):
             step.advance(scoring.take_in(*result))
@@ -157,16 +157,16 @@ def score_runs(
 
 def _along(run: FittedRun, names: Sequence[str], store: SeriesStore) -> FittedRun:
     """Return a run with a row for each name, null where it has no such partition."""
-    own = run.standing.rows.column("unique_id").to_pylist()
+    own = run.results.rows.column("unique_id").to_pylist()
     if own == names:
         return run
     place = {name: i for i, name in enumerate(own)}
     if len(own) == len(names) or not place.keys() <= set(names):
         raise DaypartError(f"{store.folder}: changed during the backtest", hint="run it again")
-    rows = run.standing.rows.take(pa.array([place.get(name) for name in names], pa.int64()))
+    rows = run.results.rows.take(pa.array([place.get(name) for name in names], pa.int64()))
     at = rows.column_names.index("unique_id")
     rows = rows.set_column(at, "unique_id", [list(names)])
-    return replace(run, standing=replace(run.standing, rows=rows))
+    return replace(run, results=replace(run.results, rows=rows))
 
 
 class _Scoring:
@@ -230,7 +230,7 @@ class _Scoring:
     def result(self) -> HeldBack:
         """Return all that was gathered, in the order of the plan."""
         first = next(iter(self.runs.values()))
-        partitions = len(first.standing.rows)
+        partitions = len(first.results.rows)
         places = np.concatenate([np.zeros(0, np.int64), *self.places])
         mean_before = np.full(partitions, np.nan)
         mean_before[places] = np.concatenate([np.zeros(0), *self.means])
@@ -240,14 +240,14 @@ class _Scoring:
         for name in self.runs:
             levels[name] = {"partition": Scores.join(self.scores[name]).take(np.argsort(places))}
             levels[name] |= {level: tally.scores() for level, tally in self.totals[name].items()}
-        rows = {name: run.standing.rows for name, run in self.runs.items()}
+        rows = {name: run.results.rows for name, run in self.runs.items()}
         return HeldBack(rows, first.settings.key, scored, mean_before, levels)
 
 
 def _levels_of(run: FittedRun, ok: NDArray[np.bool_]) -> dict[str, dict[int, tuple[str, ...]]]:
     """Return the ways to add partitions up: level to the group of each place."""
     overlapping = run.settings.overlapping
-    rows = run.standing.rows
+    rows = run.results.rows
     added = ok.copy()
     for column, value in overlapping.items():
         added &= np.array([each == value for each in rows.column(column).to_pylist()], bool)
@@ -262,11 +262,11 @@ def _levels_of(run: FittedRun, ok: NDArray[np.bool_]) -> dict[str, dict[int, tup
 
 
 def _observations(
-    store: SeriesStore, standing: Standing, ok: NDArray[np.bool_], window: Window
+    store: SeriesStore, results: ResultIndex, ok: NDArray[np.bool_], window: Window
 ) -> Iterator[Observed]:
     """Yield what was counted in the window, some partitions at a time, region by region."""
-    region = np.asarray(standing.rows.column("region").to_pylist(), dtype=object)
-    row = standing.rows.column("row").to_numpy()
+    region = np.asarray(results.rows.column("region").to_pylist(), dtype=object)
+    row = results.rows.column("row").to_numpy()
     for name in sorted(set(region[ok])):
         own = np.flatnonzero(ok & (region == name))
         own = own[np.argsort(row[own])]

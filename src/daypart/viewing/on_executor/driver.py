@@ -13,7 +13,7 @@ from typing import Any
 
 from daypart.engine.executors.protocol import Executor
 from daypart.engine.executors.registry import executor_of_call
-from daypart.engine.tasks.callbacks import tell_waiting
+from daypart.engine.tasks.callbacks import report_waiting
 from daypart.engine.tasks.items import WorkItem, do_items, plan_items
 from daypart.errors import DaypartError, Interrupted
 from daypart.progress import Progress
@@ -226,7 +226,7 @@ class IngestTasks:
             self.progress.step(f"{title} ({self.executor.name})", len(items), unit) as step,
             key_in_environment(key),
         ):
-            return folder, do_items(self.executor, tasks, step, tell_waiting(self.progress))
+            return folder, do_items(self.executor, tasks, step, report_waiting(self.progress))
 
 
 def _known(batch: Batch) -> dict[str, Any]:

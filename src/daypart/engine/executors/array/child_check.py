@@ -51,7 +51,7 @@ def check_as_child(run: PathLike, name: str) -> ChildCheck:
         found = ChildCheck("")
     except DaypartError as error:
         found = ChildCheck(error.message, error.hint)
-    place = check_place(folder, name)
+    place = check_file(folder, name)
     make_folder(place.parent)
     write_json(place, {"fault": found.fault, "hint": found.hint})
     return found
@@ -59,10 +59,10 @@ def check_as_child(run: PathLike, name: str) -> ChildCheck:
 
 def read_check(run: PathLike, name: str) -> ChildCheck | None:
     """Return what a child wrote; None where none did."""
-    place = check_place(RunFolder.at(run), name)
+    place = check_file(RunFolder.at(run), name)
     return ChildCheck(**read_json(place)) if place.exists() else None
 
 
-def check_place(folder: RunFolder, name: str) -> Location:
+def check_file(folder: RunFolder, name: str) -> Location:
     """Return where a check is written."""
     return folder.path / "checks" / f"{name}.json"

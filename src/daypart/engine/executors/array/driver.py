@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 from daypart.engine.executors.array.clock import Clock
 from daypart.engine.executors.array.records import Record, Records
-from daypart.engine.executors.array.results import Results
-from daypart.engine.executors.array.scheduler import Cause, FailedChild, Scheduler, Standing
+from daypart.engine.executors.array.scheduler import Cause, FailedChild, JobState, Scheduler
 from daypart.engine.executors.array.submission import (
     MOST_ESCALATIONS,
     ArraySettings,
     first_memory,
     plan_submissions,
 )
+from daypart.engine.executors.part_watch import TaskProgress
 from daypart.engine.executors.protocol import Task
 from daypart.engine.tasks.events import Event, OnEvent, Submitted, TaskFailed, TaskFinished, Waiting
 from daypart.engine.tasks.stopping import Stop
@@ -47,8 +47,7 @@ class Driver:
     ----------
     tasks : sequence of Task
     jobs : Scheduler
-    results : Results
-        What has rows; the truth, where a scheduler only tells what ended.
+    results : TaskProgress
     settings : ArraySettings
     clock : Clock
     on_event : callable
@@ -59,7 +58,7 @@ class Driver:
         self,
         tasks: Sequence[Task],
         jobs: Scheduler,
-        results: Results,
+        results: TaskProgress,
         settings: ArraySettings,
         clock: Clock,
         on_event: OnEvent,
@@ -88,7 +87,7 @@ class Driver:
 
     def work(self) -> None:
         """Run until every task has all its rows; see `Executor.execute`."""
-        self._tell(self.results.finished_before())
+        self._tell(self.results.finished_already())
         self._attach()
         # A job that ended since the results were read has its rows now: not to be done twice.
         self._look(now=True)
@@ -137,7 +136,7 @@ class Driver:
     def _poll(self) -> None:
         """Ask the scheduler for the arrays, and the run's folder for new parts."""
         self.polls += 1
-        standing = self.jobs.standing(list(self.live))
+        standing = self.jobs.job_states(list(self.live))
         ended = [job_id for job_id, each in standing.items() if each.ended]
         # A child that ended flushed first: without its last rows it would look like a fault.
         more_failed = [
@@ -153,13 +152,13 @@ class Driver:
     def _look(self, *, now: bool) -> None:
         started = self.clock.now()
         if now or started >= self._look_at:
-            self._tell(self.results.news())
+            self._tell(self.results.new_events())
             self._look_at = self.clock.now() + _LOOKING_SHARE * (self.clock.now() - started)
 
-    def _more_failed(self, job_id: str, standing: Standing) -> bool:
+    def _more_failed(self, job_id: str, standing: JobState) -> bool:
         return standing.failed > len(self.live[job_id].failed)
 
-    def _take_in(self, live: _Live, standing: Standing) -> None:
+    def _take_in(self, live: _Live, standing: JobState) -> None:
         """Look closer at a job whose counts changed; list its failed children if more failed."""
         if standing.counts != live.counts:
             self._moved_at = self.clock.now()
@@ -171,7 +170,7 @@ class Driver:
                     live.failed.add(child.index)
                     self._child_failed(live.record, child, terminated=standing.terminated)
 
-    def _close(self, live: _Live, standing: Standing) -> None:
+    def _close(self, live: _Live, standing: JobState) -> None:
         """Take leave of an ended job; what it left without rows is mended."""
         self.jobs.records.note(live.record, ended=True)
         for task in live.record.submission.tasks:
@@ -194,7 +193,7 @@ class Driver:
                 hint="see whether the tasks write to the place where the run lies",
             )
 
-    def _tell_if_blocked(self, standing: dict[str, Standing]) -> None:
+    def _tell_if_blocked(self, standing: dict[str, JobState]) -> None:
         """Show what the scheduler says, once nothing has run or moved for a while."""
         at_work = any(each.at_work for each in standing.values())
         if at_work or not self.live:
@@ -223,7 +222,7 @@ class Driver:
             self._end_all(f"task {task} failed")
             raise DaypartError(
                 f"{record.submission.name}: task {task} ended with {child.description}",
-                hint=self.results.last_words(task) or self.jobs.where_it_told(record, child.index),
+                hint=self.results.last_output(task) or self.jobs.output_hint(record, child.index),
             )
         gives_up = self._prepare_another_try(task, record, cause)
         self.tell(TaskFailed(task, child.description, will_retry=not gives_up))
@@ -291,10 +290,10 @@ class Driver:
         pause = min(1.0, self.settings.poll_seconds)
         while self.live and self.clock.now() < deadline:
             self.clock.sleep(pause)
-            for job_id, standing in self.jobs.standing(list(self.live)).items():
+            for job_id, standing in self.jobs.job_states(list(self.live)).items():
                 if standing.ended:
                     self.jobs.records.note(self.live.pop(job_id).record, ended=True)
-        self._tell(self.results.news())
+        self._tell(self.results.new_events())
 
     def _ended_by_user(self) -> None:
         self._end_all("cancelled")
@@ -310,7 +309,7 @@ class Driver:
                 self._to_mend.pop(event.task, None)
 
 
-def tasks_at_work(run: Location, open_jobs: OpenJobs) -> frozenset[int]:
+def running_tasks(run: Location, open_jobs: OpenJobs) -> frozenset[int]:
     """Return the tasks of arrays that an earlier driver left running.
 
     Without records of any the scheduler is not asked, so that no credentials are needed.

@@ -41,7 +41,7 @@ class FailedChild:
 
 
 @dataclass(frozen=True)
-class Standing:
+class JobState:
     """How a job stands.
 
     Parameters
@@ -81,17 +81,17 @@ class Scheduler(Protocol):
     def recover(self) -> list[Record]:
         """Return the submissions of earlier drivers that have not ended; note those that have."""
 
-    def standing(self, job_ids: Sequence[str]) -> dict[str, Standing]:
+    def job_states(self, job_ids: Sequence[str]) -> dict[str, JobState]:
         """Ask how jobs stand, with few calls; without those that it does not know (yet)."""
 
     def failed_children(self, record: Record) -> list[FailedChild]:
         """Return the children that were given up."""
 
-    def why_waiting(self, record: Record, standing: Standing | None) -> str:
+    def why_waiting(self, record: Record, standing: JobState | None) -> str:
         """Return what holds a job up."""
 
     def terminate(self, job_id: str, reason: str) -> None:
         """End a job with all its children."""
 
-    def where_it_told(self, record: Record, child: int) -> str:
+    def output_hint(self, record: Record, child: int) -> str:
         """Return where to look for what a child printed."""

@@ -7,18 +7,18 @@ from typing import Any, ClassVar
 
 from daypart.engine.costs.outlook import Outlook, Uncertainty
 from daypart.engine.executors.array.clock import WallClock
-from daypart.engine.executors.array.driver import Driver, cancel_arrays, tasks_at_work
+from daypart.engine.executors.array.driver import Driver, cancel_arrays, running_tasks
 from daypart.engine.executors.array.records import Records
-from daypart.engine.executors.array.results import PartResults
 from daypart.engine.executors.array.submission import plan_submissions
 from daypart.engine.executors.aws_batch.calls import BatchCalls, make_client
-from daypart.engine.executors.aws_batch.jobs import Jobs
+from daypart.engine.executors.aws_batch.jobs import BatchJobs
 from daypart.engine.executors.aws_batch.outlook import outlook_of
 from daypart.engine.executors.aws_batch.preflight import check_account
 from daypart.engine.executors.aws_batch.pricing import Rates, with_price_ratio
 from daypart.engine.executors.aws_batch.request import submit_request
 from daypart.engine.executors.aws_batch.settings import AwsBatchSettings
 from daypart.engine.executors.aws_batch.trial import try_in_containers
+from daypart.engine.executors.part_watch import PartWatch
 from daypart.engine.executors.protocol import Request, Task, TaskSize
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.tasks.events import OnEvent
@@ -43,6 +43,7 @@ class AwsBatchExecutor:
 
     name: ClassVar[str] = "aws-batch"
     settings_type: ClassVar[type[AwsBatchSettings]] = AwsBatchSettings
+    cores = 0
 
     def __init__(self, settings: AwsBatchSettings | None = None) -> None:
         self.settings = settings or AwsBatchSettings()
@@ -59,7 +60,7 @@ class AwsBatchExecutor:
         progress: Progress,
         rehearsals: int | None = None,
     ) -> Outlook:
-        """Rehearse tasks on a virtual clock, and price them; see `Foretells`."""
+        """Rehearse tasks on a virtual clock, and price them; see `PredictsOutlook`."""
         settings = with_price_ratio(self.settings)
         return outlook_of(tasks, settings, uncertainty, progress, rehearsals)
 
@@ -80,13 +81,13 @@ class AwsBatchExecutor:
             for each in plan_submissions(tasks, settings, rounds=Records(run).rounds())
         ]
 
-    def look(self, run: Location) -> None:
-        """Look at the account; see `LooksFirst`."""
+    def check_access(self, run: Location) -> None:
+        """Look at the account; see `ChecksAccess`."""
         check_account(run, self._jobs(run).calls, self.settings)
 
     def active_tasks(self, run: Location) -> frozenset[int]:
         """Return the tasks of arrays that still run in Batch; see `Executor`."""
-        return tasks_at_work(run, self._jobs)
+        return running_tasks(run, self._jobs)
 
     def execute(self, tasks: Sequence[Task], on_event: OnEvent, stop: Stop | None = None) -> None:
         """Submit tasks and see them through; see `Executor`."""
@@ -99,7 +100,7 @@ class AwsBatchExecutor:
         check_account(run, jobs.calls, self.settings)
         if self.settings.try_model and work.has_user_code and not jobs.records.read():
             try_in_containers(jobs, self.settings, on_event, stop)
-        results = PartResults(run, tasks, self.name)
+        results = PartWatch(tasks, self.name)
         clock = jobs.calls.clock
         settings = with_price_ratio(self.settings)
         Driver(tasks, jobs, results, settings, clock, on_event, stop).work()
@@ -108,7 +109,9 @@ class AwsBatchExecutor:
         """End the arrays that an earlier driver left running; see `Executor`."""
         return cancel_arrays(run, self._jobs)
 
-    def _jobs(self, run: Location, in_a_hurry: Callable[[], bool] = lambda: False) -> Jobs:
+    def _jobs(self, run: Location, in_a_hurry: Callable[[], bool] = lambda: False) -> BatchJobs:
         client: Any = make_client(self.settings.region, self.settings.endpoint_url)
         clock = WallClock(in_a_hurry)
-        return Jobs(run, BatchCalls(client, clock, self.settings.calls_per_second), self.settings)
+        return BatchJobs(
+            run, BatchCalls(client, clock, self.settings.calls_per_second), self.settings
+        )

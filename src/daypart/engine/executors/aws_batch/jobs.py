@@ -7,7 +7,7 @@ from typing import Any
 
 from daypart.engine.executors.array.answers import submitted_once
 from daypart.engine.executors.array.records import Record, Records
-from daypart.engine.executors.array.scheduler import FailedChild, Standing
+from daypart.engine.executors.array.scheduler import FailedChild, JobState
 from daypart.engine.executors.array.submission import Submission
 from daypart.engine.executors.aws_batch.calls import BatchCalls
 from daypart.engine.executors.aws_batch.failures import EndedChild, cause_of, describe
@@ -20,7 +20,7 @@ _LOOKS_FOR_A_JOB = 4
 ENDED = frozenset({"SUCCEEDED", "FAILED"})
 
 
-class Jobs:
+class BatchJobs:
     """The jobs of one run; a `Scheduler`.
 
     Parameters
@@ -77,7 +77,7 @@ class Jobs:
                 known.append(self.records.note(record, job_id=job_id))
             else:
                 self.records.note(record, ended=True)
-        standing = self.standing([record.job_id for record in known], patient=True)
+        standing = self.job_states([record.job_id for record in known], patient=True)
         live = []
         for record in known:
             # A job that Batch has forgotten ended days ago.
@@ -87,7 +87,7 @@ class Jobs:
                 self.records.note(record, ended=True)
         return live
 
-    def standing(self, job_ids: Sequence[str], *, patient: bool = False) -> dict[str, Standing]:
+    def job_states(self, job_ids: Sequence[str], *, patient: bool = False) -> dict[str, JobState]:
         """Ask how jobs stand: one call for a hundred of them.
 
         Parameters
@@ -98,10 +98,10 @@ class Jobs:
 
         Returns
         -------
-        dict of str to Standing
+        dict of str to JobState
             Without those that Batch does not know, be it yet or any more.
         """
-        found: dict[str, Standing] = {}
+        found: dict[str, JobState] = {}
         for attempt in range(_LOOKS_FOR_A_JOB if patient else 1):
             missing = [job_id for job_id in job_ids if job_id not in found]
             if attempt and missing:
@@ -109,7 +109,7 @@ class Jobs:
             for start in range(0, len(missing), IDS_A_CALL):
                 ids = missing[start : start + IDS_A_CALL]
                 for job in self.calls.read("describe_jobs", jobs=ids)["jobs"]:
-                    found[job["jobId"]] = _standing(job)
+                    found[job["jobId"]] = _job_state(job)
         return found
 
     def failed_children(self, record: Record) -> list[FailedChild]:
@@ -120,7 +120,7 @@ class Jobs:
         jobs = self.calls.read("describe_jobs", jobs=[record.job_id])["jobs"]
         return [_failed(job) for job in jobs if job["status"] == "FAILED"]
 
-    def why_waiting(self, record: Record, standing: Standing | None) -> str:
+    def why_waiting(self, record: Record, standing: JobState | None) -> str:
         """Return what Batch says holds a job up; empty where it says nothing."""
         if standing is not None and standing.reason:
             return standing.reason
@@ -137,7 +137,7 @@ class Jobs:
         """End a job with all its children."""
         self.calls.read("terminate_job", jobId=job_id, reason=reason)
 
-    def where_it_told(self, record: Record, child: int) -> str:
+    def output_hint(self, record: Record, child: int) -> str:
         """Return where to look for what a child printed."""
         return "see its log stream in CloudWatch"
 
@@ -151,12 +151,12 @@ class Jobs:
                 return
 
 
-def _standing(job: dict[str, Any]) -> Standing:
+def _job_state(job: dict[str, Any]) -> JobState:
     """Read a parent by the counts of its children, a plain job by its own state."""
     counts = dict(job.get("arrayProperties", {}).get("statusSummary") or {job["status"]: 1})
     # The counts lag behind the status: when the job has failed, any of its children may have.
     failed = sum(counts.values()) if job["status"] == "FAILED" else counts.get("FAILED", 0)
-    return Standing(
+    return JobState(
         ended=job["status"] in ENDED,
         at_work=counts.get("STARTING", 0) + counts.get("RUNNING", 0),
         failed=failed,

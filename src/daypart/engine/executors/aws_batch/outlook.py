@@ -80,7 +80,7 @@ def outlook_of(
     progress: Progress,
     rehearsals: int | None = None,
 ) -> Outlook:
-    """Return what tasks will take and cost; see `outlook.Foretells`.
+    """Return what tasks will take and cost; see `outlook.PredictsOutlook`.
 
     Parameters
     ----------

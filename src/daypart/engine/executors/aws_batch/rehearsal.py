@@ -15,7 +15,7 @@ from daypart.batch_emulator.starting_set import JOB_DEFINITION
 from daypart.engine.executors.array.child import read_array
 from daypart.engine.executors.array.driver import Driver
 from daypart.engine.executors.aws_batch.calls import BatchCalls
-from daypart.engine.executors.aws_batch.jobs import Jobs
+from daypart.engine.executors.aws_batch.jobs import BatchJobs
 from daypart.engine.executors.aws_batch.settings import AwsBatchSettings
 from daypart.engine.executors.protocol import Task
 from daypart.engine.tasks.events import BlockFinished, Event, OnEvent, TaskFinished
@@ -126,7 +126,7 @@ def rehearse(
             job_definition=JOB_DEFINITION,
         )
         tasks = [Task(run, index, partitions=1) for index in range(len(seconds))]
-        jobs = Jobs(run, calls, there)
+        jobs = BatchJobs(run, calls, there)
         driver = Driver(tasks, jobs, results, there, batch, on_event, Stop())
         driver.work()
         environments = batch.service.machine.environments
@@ -164,10 +164,10 @@ class _SimulatedResults:
     def rows_left(self, task: int) -> int:
         return self.left[task]
 
-    def finished_before(self) -> Sequence[Event]:
+    def finished_already(self) -> Sequence[Event]:
         return []
 
-    def news(self) -> Sequence[Event]:
+    def new_events(self) -> Sequence[Event]:
         news, self._news = self._news, []
         return news
 
@@ -175,5 +175,5 @@ class _SimulatedResults:
         self.left[task] = 0
         return [BlockFinished(task, 0, 1, 0, 0.0), TaskFinished(task, 0.0)]
 
-    def last_words(self, _task: int) -> str:
+    def last_output(self, _task: int) -> str:
         return ""

@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from daypart.engine.executors.array.child_check import check_place, read_check
+from daypart.engine.executors.array.child_check import check_file, read_check
 from daypart.engine.executors.array.submission import Submission
-from daypart.engine.executors.aws_batch.jobs import ENDED, Jobs
+from daypart.engine.executors.aws_batch.jobs import ENDED, BatchJobs
 from daypart.engine.executors.aws_batch.request import RETRY_RULES
 from daypart.engine.executors.aws_batch.settings import AwsBatchSettings
 from daypart.engine.results.folder import RunFolder
@@ -23,7 +23,7 @@ from daypart.storage.files import delete_files
 
 
 def try_in_containers(
-    jobs: Jobs, settings: AwsBatchSettings, on_event: OnEvent, stop: Stop
+    jobs: BatchJobs, settings: AwsBatchSettings, on_event: OnEvent, stop: Stop
 ) -> None:
     """Run the check on each queue, and wait for it.
 
@@ -38,7 +38,7 @@ def try_in_containers(
     waiting = {}
     for queue, _ in settings.queues:
         name = _name(jobs, settings, queue)
-        place = check_place(folder, name)
+        place = check_file(folder, name)
         if place.exists():
             delete_files([place])
         submission = Submission(name, queue, (0,), settings.memory)
@@ -57,13 +57,13 @@ def try_in_containers(
                 _judge(jobs, waiting.pop(job["jobId"]), job)
 
 
-def _submit(jobs: Jobs, settings: AwsBatchSettings, submission: Submission) -> str:
+def _submit(jobs: BatchJobs, settings: AwsBatchSettings, submission: Submission) -> str:
     """Submit the check; a second one, after a lost answer, does no harm."""
     request = _request(jobs, settings, submission)
     return str(jobs.calls.read("submit_job", **request)["jobId"])
 
 
-def _judge(jobs: Jobs, name: str, job: dict[str, Any]) -> None:
+def _judge(jobs: BatchJobs, name: str, job: dict[str, Any]) -> None:
     told = read_check(jobs.run, name)
     if told is not None and told.fault:
         raise DaypartError(
@@ -81,7 +81,7 @@ def _judge(jobs: Jobs, name: str, job: dict[str, Any]) -> None:
         )
 
 
-def _request(jobs: Jobs, settings: AwsBatchSettings, submission: Submission) -> dict[str, Any]:
+def _request(jobs: BatchJobs, settings: AwsBatchSettings, submission: Submission) -> dict[str, Any]:
     command = ["daypart", "task", str(jobs.run.resolve()), "0", "--check", submission.name]
     return {
         "jobName": submission.name,
@@ -98,7 +98,7 @@ def _request(jobs: Jobs, settings: AwsBatchSettings, submission: Submission) -> 
     }
 
 
-def _name(jobs: Jobs, settings: AwsBatchSettings, queue: str) -> str:
+def _name(jobs: BatchJobs, settings: AwsBatchSettings, queue: str) -> str:
     """Return a name of this try; another driver's, or an earlier one's, is another."""
     what = f"{jobs.run.resolve()}/{settings.job_definition}/{queue}/{jobs.calls.clock.now()}"
     return "daypart-check-" + hashlib.blake2b(what.encode(), digest_size=6).hexdigest()

@@ -28,7 +28,7 @@ _COULD_NOT_START = 53
 
 
 @dataclass(frozen=True)
-class Child:
+class ChildState:
     """One child as Slurm tells of it.
 
     Parameters
@@ -56,20 +56,20 @@ def parse_indices(text: str) -> Iterator[int]:
         yield from range(int(first), int(last or first) + 1, int(step or 1))
 
 
-def parse_squeue(text: str) -> dict[str, dict[int, Child]]:
+def parse_squeue(text: str) -> dict[str, dict[int, ChildState]]:
     r"""Read `squeue --Format=ArrayJobID:|,ArrayTaskID:|,State:|,Reason:|`.
 
     Returns
     -------
-    dict of str to dict of int to Child
+    dict of str to dict of int to ChildState
         By the array's job id and the child's index.
 
     Examples
     --------
     >>> parse_squeue("12|1-2|PENDING|Resources|\n12|0|RUNNING|None|")["12"][2]
-    Child(state='PENDING', reason='Resources')
+    ChildState(state='PENDING', reason='Resources')
     """
-    jobs: dict[str, dict[int, Child]] = {}
+    jobs: dict[str, dict[int, ChildState]] = {}
     for line in text.splitlines():
         fields = line.strip().split("|")
         if len(fields) < 4:
@@ -78,7 +78,7 @@ def parse_squeue(text: str) -> dict[str, dict[int, Child]]:
         children = jobs.setdefault(job_id, {})
         if indices != "N/A":
             # CANCELLED may carry who did it.
-            child = Child(state.split(" ")[0].rstrip("+"), reason)
+            child = ChildState(state.split(" ")[0].rstrip("+"), reason)
             children.update(dict.fromkeys(parse_indices(indices), child))
     return jobs
 

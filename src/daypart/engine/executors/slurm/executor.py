@@ -8,13 +8,13 @@ from typing import ClassVar
 
 from daypart.engine.costs.outlook import Outlook, Uncertainty, outlook_of_cluster
 from daypart.engine.executors.array.clock import WallClock
-from daypart.engine.executors.array.driver import Driver, cancel_arrays, tasks_at_work
+from daypart.engine.executors.array.driver import Driver, cancel_arrays, running_tasks
 from daypart.engine.executors.array.records import Records
-from daypart.engine.executors.array.results import PartResults
 from daypart.engine.executors.array.submission import plan_submissions
+from daypart.engine.executors.part_watch import PartWatch
 from daypart.engine.executors.protocol import Request, Task, TaskSize
 from daypart.engine.executors.slurm.commands import Commands
-from daypart.engine.executors.slurm.jobs import Jobs
+from daypart.engine.executors.slurm.jobs import SlurmJobs
 from daypart.engine.executors.slurm.preflight import check_cluster, check_request
 from daypart.engine.executors.slurm.request import sbatch_request
 from daypart.engine.executors.slurm.settings import SlurmSettings
@@ -42,6 +42,7 @@ class SlurmExecutor:
 
     name: ClassVar[str] = "slurm"
     settings_type: ClassVar[type[SlurmSettings]] = SlurmSettings
+    cores = 0
 
     def __init__(self, settings: SlurmSettings | None = None) -> None:
         self.settings = settings or SlurmSettings()
@@ -58,7 +59,7 @@ class SlurmExecutor:
         progress: Progress,
         rehearsals: int | None = None,
     ) -> Outlook:
-        """Return what tasks take once the cluster has room for them; see `Foretells`."""
+        """Return what tasks take once the cluster has room for them; see `PredictsOutlook`."""
         arrays = len(plan_submissions(tasks, self.settings))
         at_once = self.settings.at_once * arrays
         cores = self.settings.cpus
@@ -74,13 +75,13 @@ class SlurmExecutor:
             for each in plan_submissions(tasks, self.settings, rounds=Records(run).rounds())
         ]
 
-    def look(self, run: Location) -> None:
-        """Look at the cluster; see `LooksFirst`."""
+    def check_access(self, run: Location) -> None:
+        """Look at the cluster; see `ChecksAccess`."""
         check_cluster(run, self._jobs(run).commands, self.settings)
 
     def active_tasks(self, run: Location) -> frozenset[int]:
         """Return the tasks of arrays that still run in Slurm; see `Executor`."""
-        return tasks_at_work(run, self._jobs)
+        return running_tasks(run, self._jobs)
 
     def execute(self, tasks: Sequence[Task], on_event: OnEvent, stop: Stop | None = None) -> None:
         """Submit tasks and see them through; see `Executor`."""
@@ -93,13 +94,13 @@ class SlurmExecutor:
         first = plan_submissions(tasks, self.settings)[0]
         check_request(run, jobs.commands, self.settings, first)
         make_folder(RunFolder.at(run).logs)
-        results = PartResults(run, tasks, self.name)
+        results = PartWatch(tasks, self.name)
         Driver(tasks, jobs, results, self.settings, jobs.clock, on_event, stop).work()
 
     def cancel(self, run: Location) -> int:
         """End the arrays that an earlier driver left running; see `Executor`."""
         return cancel_arrays(run, self._jobs)
 
-    def _jobs(self, run: Location, in_a_hurry: Callable[[], bool] = lambda: False) -> Jobs:
+    def _jobs(self, run: Location, in_a_hurry: Callable[[], bool] = lambda: False) -> SlurmJobs:
         clock = WallClock(in_a_hurry)
-        return Jobs(run, Commands(clock.sleep), clock, self.settings)
+        return SlurmJobs(run, Commands(clock.sleep), clock, self.settings)

@@ -10,14 +10,14 @@ from pathlib import Path
 from daypart.engine.executors.array.answers import submitted_once
 from daypart.engine.executors.array.clock import Clock
 from daypart.engine.executors.array.records import Record, Records
-from daypart.engine.executors.array.scheduler import FailedChild, Standing
+from daypart.engine.executors.array.scheduler import FailedChild, JobState
 from daypart.engine.executors.array.submission import Submission
 from daypart.engine.executors.slurm.children import (
     AT_WORK,
     FINAL,
     GONE,
     REQUEUED,
-    Child,
+    ChildState,
     End,
     cause_of,
     describe,
@@ -36,7 +36,7 @@ _SETTLED_SECONDS = 4.0
 _UNSETTLED = REQUEUED | {GONE}
 
 
-class Jobs:
+class SlurmJobs:
     """The arrays of one run; a `Scheduler`.
 
     Parameters
@@ -58,7 +58,7 @@ class Jobs:
         self.settings = settings
         self.records = Records(run)
         self._known: dict[str, Submission] = {}
-        self._last_seen: dict[str, dict[int, Child]] = {}
+        self._last_seen: dict[str, dict[int, ChildState]] = {}
         self._ended_since: dict[str, dict[int, float]] = {}
 
     def submit(self, submission: Submission) -> Record:
@@ -109,10 +109,10 @@ class Jobs:
                 self.records.note(record, job_id=job_id, ended=True)
         return live
 
-    def standing(self, job_ids: Sequence[str]) -> dict[str, Standing]:
+    def job_states(self, job_ids: Sequence[str]) -> dict[str, JobState]:
         """Ask how arrays stand: one call of squeue for all of them."""
         jobs = self._look([self._known[job_id].name for job_id in job_ids])
-        return {job_id: self._standing(job_id, jobs.get(job_id, {})) for job_id in job_ids}
+        return {job_id: self._job_state(job_id, jobs.get(job_id, {})) for job_id in job_ids}
 
     def failed_children(self, record: Record) -> list[FailedChild]:
         """Return the children that ended otherwise than well."""
@@ -122,7 +122,7 @@ class Jobs:
         ends = self._ends(job_id, failed)
         return [FailedChild(child, cause_of(ends[child]), describe(ends[child])) for child in ends]
 
-    def why_waiting(self, record: Record, standing: Standing | None) -> str:
+    def why_waiting(self, record: Record, standing: JobState | None) -> str:
         """Return the reason that Slurm gives for most of what waits."""
         seen = self._last_seen.get(record.job_id, {}).values()
         reasons = Counter(child.reason for child in seen if child.state == "PENDING")
@@ -137,7 +137,7 @@ class Jobs:
             if "invalid job id" not in error.message.lower():
                 raise
 
-    def where_it_told(self, record: Record, child: int) -> str:
+    def output_hint(self, record: Record, child: int) -> str:
         """Return the last line of a child's own output, and where it is."""
         path = output_file(self.run, record.submission.name, child)
         if not path:
@@ -152,7 +152,7 @@ class Jobs:
         self._ended_since.setdefault(record.job_id, {})
         return record
 
-    def _look(self, names: Iterable[str]) -> dict[str, dict[int, Child]]:
+    def _look(self, names: Iterable[str]) -> dict[str, dict[int, ChildState]]:
         """Ask for all children, ended ones too, of arrays of these names."""
         listed = ",".join(names)
         if not listed:
@@ -161,7 +161,7 @@ class Jobs:
         command = ("squeue", "--noheader", "--states=all", f"--name={listed}")
         return parse_squeue(self.commands.read(*command, f"--Format={columns}"))
 
-    def _standing(self, job_id: str, listed: dict[int, Child]) -> Standing:
+    def _job_state(self, job_id: str, listed: dict[int, ChildState]) -> JobState:
         """Read an array's standing from its children, and remember those that have ended.
 
         Slurm forgets children minutes after their end, and shows one that it requeues as ended
@@ -173,14 +173,14 @@ class Jobs:
         for child in range(size):
             if child not in listed and child in ended:
                 continue
-            seen[child] = listed.get(child, Child(GONE))
+            seen[child] = listed.get(child, ChildState(GONE))
             if seen[child].state in FINAL | {GONE}:
                 ended.setdefault(child, now)
             else:
                 ended.pop(child, None)
         settled = self._settled(job_id).values()
         states = Counter(child.state for child in seen.values())
-        return Standing(
+        return JobState(
             ended=len(settled) == size,
             at_work=sum(states[state] for state in AT_WORK),
             failed=sum(state != "COMPLETED" for state in settled),

@@ -1,0 +1,72 @@
+"""End the work on a run, from any machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from daypart.engine.execution import recorded_executor
+from daypart.engine.results.folder import RunFolder
+from daypart.errors import DaypartError
+from daypart.storage.location import PathLike
+
+
+@dataclass(frozen=True)
+class CancelReport:
+    """What was asked to end.
+
+    Parameters
+    ----------
+    driver : str or None
+        The process that was asked to stop; it flushes what is in hand.
+    tasks : int
+        Tasks of a cluster that were ended.
+    """
+
+    driver: str | None
+    tasks: int
+
+
+def cancel(run: PathLike) -> CancelReport:
+    """End the work on a run; what was flushed stays, and the same `fit` goes on later.
+
+    Parameters
+    ----------
+    run : path
+
+    Returns
+    -------
+    CancelReport
+
+    Raises
+    ------
+    DaypartError
+        Where there is no run, or its driver is on another machine and its tasks with it.
+    """
+    folder = RunFolder.open(run)
+    executor = recorded_executor(folder)
+    driver = None
+    if folder.is_locked():
+        holder = _holder(folder)
+        driver = f"process {holder.get('pid')} on {holder.get('host')}"
+        if holder.get("host") == socket.gethostname():
+            with suppress(ProcessLookupError):
+                os.kill(int(holder["pid"]), signal.SIGTERM)
+        elif executor is None or executor.cores > 0:
+            raise DaypartError(
+                f"{folder.path}: {driver} is fitting this run", hint="run daypart cancel there"
+            )
+    return CancelReport(driver, executor.cancel(folder.path) if executor else 0)
+
+
+def _holder(folder: RunFolder) -> dict[str, Any]:
+    try:
+        content = json.loads(folder.driver_lock.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

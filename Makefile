@@ -45,7 +45,7 @@ test-slow: $(VENV)/developed ## run the slow tests and those that need a server
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "slow or server"
 
 chaos: $(VENV)/developed ## 200 runs killed, starved and lied to at random moments (minutes)
-	$(BIN)/python tests/runs/chaos.py --seeds 200 --s3
+	$(BIN)/python tests/engine/chaos.py --seeds 200 --s3
 
 lint: $(VENV)/developed ## ruff: lint and format check
 	$(BIN)/ruff check .

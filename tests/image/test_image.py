@@ -22,9 +22,9 @@ from daypart.series.block import block_from_arrays
 from daypart.series.store import SeriesStore
 from daypart.storage.location import location
 from daypart.storage.tables import read_table
-from runs.batch_under_test import emulated_batch
-from runs.counted_stores import make_store as make_counted_store
-from runs.counted_stores import planning_of
+from batch_under_test import emulated_batch
+from counted_stores import make_store as make_counted_store
+from counted_stores import planning_of
 from servers.moto_batch import SCRIPT
 
 pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(900)]

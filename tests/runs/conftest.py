@@ -1,8 +1,15 @@
-"""Fixtures of the engine's tests."""
+"""Fixtures of the tests of verbs on models, with the support modules of the engine's tests."""
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
+
+# Subprocesses inherit the path: workers import the engine's test models by name.
+sys.path.insert(0, str(Path(__file__).parent.parent / "engine"))
+
 from counted_stores import make_store
 
 

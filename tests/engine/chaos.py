@@ -1,6 +1,6 @@
 """Runs that are killed, starved and lied to at random moments, and must end as if undisturbed.
 
-    python tests/runs/chaos.py --seeds 200 [--first 0] [--s3] [--jobs 3]
+    python tests/engine/chaos.py --seeds 200 [--first 0] [--s3] [--jobs 3]
 
 Every process is forked from one that has imported everything, so that a run costs a fraction of
 a second. A seed gives the same plan of faults always; faults come at the n-th change to the

@@ -26,6 +26,7 @@ from daypart.engine.executors.aws_batch.calls import BatchCalls, make_client
 from daypart.engine.executors.aws_batch.rehearsal import rehearse
 from daypart.engine.executors.aws_batch.request import submit_request
 from daypart.engine.executors.aws_batch.settings import AwsBatchSettings
+from daypart.engine.executors.part_watch import PartWatch
 from daypart.engine.executors.protocol import Task
 from daypart.engine.executors.registry import get_executor
 from daypart.engine.results.parts import read_results

@@ -76,6 +76,14 @@ def test_failures_and_other_parameters_are_not_taken_over(store, tmp_path):
     assert (other.taken_over, other.fitted) == (0, 70)
 
 
+def test_partitions_that_the_model_skipped_are_taken_over_too(tmp_path):
+    store = make_store(tmp_path / "store", {"501": 5}, hours=168).folder
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert fit(store, run=first, model="four_week_mean", executor="inline").skipped == 5
+    report = fit(store, run=second, model="four_week_mean", executor="inline", take_over=first)
+    assert (report.taken_over, report.fitted, report.skipped) == (5, 0, 5)
+
+
 def test_an_earlier_run_that_is_not_there_is_named(store, tmp_path):
     with pytest.raises(DaypartError, match="none: no run here"):
         fit(store, run=tmp_path / "run", model=POISSON, take_over=tmp_path / "none")

@@ -29,7 +29,8 @@ from daypart.runs.backtest import SIZES
 from daypart.runs.fit import fit
 from daypart.runs.forecasts.fitted_run import FittedRun
 from daypart.runs.scoring.held_out import score_runs
-from daypart.runs.scoring.metrics import LEVELS, Scores
+from daypart.runs.scoring.hour_scores import LEVELS
+from daypart.runs.scoring.metrics import Scores
 from daypart.series.local_time import HOURS_PER_WEEK
 from daypart.series.store import SeriesStore
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from servers.moto_batch import running_moto
 from servers.seaweedfs import ServerMissingError
 
-MODELS = Path(__file__).parent.parent / "runs"
+MODELS = Path(__file__).parent.parent / "engine"
+sys.path.insert(0, str(MODELS))
 
 
 @pytest.fixture(scope="session")

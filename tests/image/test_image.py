@@ -13,6 +13,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from batch_under_test import emulated_batch
+from counted_stores import make_store as make_counted_store
+from counted_stores import planning_of
 
 from daypart import cost
 from daypart.engine.executors.protocol import Task
@@ -22,9 +25,6 @@ from daypart.series.block import block_from_arrays
 from daypart.series.store import SeriesStore
 from daypart.storage.location import location
 from daypart.storage.tables import read_table
-from batch_under_test import emulated_batch
-from counted_stores import make_store as make_counted_store
-from counted_stores import planning_of
 from servers.moto_batch import SCRIPT
 
 pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(900)]

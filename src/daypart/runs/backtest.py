@@ -22,7 +22,8 @@ from daypart.runs.forecasts.forecast import check_draws
 from daypart.runs.run.calendar import Calendar, read_calendar
 from daypart.runs.run.parameters import GivenParameters, read_parameters
 from daypart.runs.scoring.held_out import HeldBack, score_runs
-from daypart.runs.scoring.metrics import LEVELS, Scores
+from daypart.runs.scoring.hour_scores import LEVELS
+from daypart.runs.scoring.metrics import Scores
 from daypart.runs.scoring.sample import partition_names, sampled_store
 from daypart.series.local_time import HOURS_PER_WEEK, hour_to_datetime
 from daypart.series.store import SeriesStore

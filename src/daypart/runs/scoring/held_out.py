@@ -15,7 +15,8 @@ from daypart.errors import DaypartError
 from daypart.models.protocol import Window
 from daypart.progress import Progress
 from daypart.runs.forecasts.fitted_run import FittedRun
-from daypart.runs.scoring.metrics import LEVELS, PROBABILITIES, Scores, TotalsTally, score_hours
+from daypart.runs.scoring.hour_scores import PROBABILITIES, HourForecasts
+from daypart.runs.scoring.metrics import Scores, TotalsTally, score_hours
 from daypart.series.block import MISSING, SeriesBlock
 from daypart.series.store import SeriesStore
 from daypart.storage.location import Location
@@ -84,25 +85,13 @@ class HeldBack:
 
     def _table_of(self, model: str) -> pa.Table:
         rows, scores = self.rows[model], self.levels[model]["partition"]
-        observed = np.where(scores.observed > 0, scores.observed, np.nan)
         hours = np.full(len(self.scored), 0, np.int32)
         hours[self.scored] = scores.hours
-        values = {
-            "mean_per_hour": scores.observed / scores.hours,
-            "crps": scores.crps / scores.hours,
-            "log_score": scores.log_score / scores.hours,
-            "pinball": scores.pinball / scores.hours,
-            "wape": scores.absolute_error / observed,
-        }
-        for position, level in enumerate(LEVELS):
-            values[f"coverage_{level}"] = scores.covered[:, position] / scores.hours
-        for position, level in enumerate(LEVELS):
-            values[f"inside_{level}"] = scores.inside[:, position] / scores.hours
         table = rows.select([*self.key, "unique_id", "status", "reason"])
         table = table.append_column("model", pa.array([model] * len(rows), pa.string()))
         table = table.append_column("mean_before", _nulls_for_nan(self.mean_before))
         table = table.append_column("hours", pa.array(hours))
-        for name, scored in values.items():
+        for name, scored in scores.per_series().items():
             column = np.full(len(self.scored), np.nan)
             column[self.scored] = scored
             table = table.append_column(name, _nulls_for_nan(column))
@@ -203,9 +192,8 @@ class _Scoring:
             state = run.states(observed.places)
             draws = run.model.sample_paths(state, self.window, self.draws, self.seed)
             forecast = run.model.forecast(state, self.window, PROBABILITIES)
-            scores = score_hours(
-                draws, forecast.mean, forecast.quantiles, observed.counts, observed.counted
-            )
+            hours = HourForecasts(draws, forecast.mean, forecast.quantiles, observed.counts)
+            scores = score_hours(hours, observed.counted)
             made[name] = Forecasts(draws, forecast.mean, scores)
         return observed, made
 

@@ -1,28 +1,22 @@
-"""Scores of forecasts against what was counted, as sums that can be added up."""
+"""Sums of scores over the counted hours of series, which can be added up."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-LEVELS = (50, 80, 95)
-"""Central intervals whose coverage is measured, in percent."""
+from daypart.models.scores.coverage import share_covered, uncut_quantiles
+from daypart.models.spread_counts import quantiles_of_draws
+from daypart.runs.scoring.hour_scores import ENDS, LEVELS, PROBABILITIES, SCORES, HourForecasts
 
 OVER_ONE = 1.0
-"""Forecast mean from which on an hour's coverage is also told apart."""
+"""Coverage is also measured on the hours with a forecast mean of this or more."""
 
-_ENDS = tuple(round(p, 6) for level in LEVELS for p in (0.5 - level / 200, 0.5 + level / 200))
-_EVEN = tuple(round(0.05 * i, 6) for i in range(1, 20))
-
-PROBABILITIES = tuple(sorted({0.002, 0.01, *_ENDS, *_EVEN, 0.99, 0.998}))
-"""Of the quantiles that are scored: evenly spread, the ends of the intervals, and far out."""
-
-_PLACES = [PROBABILITIES.index(p) for p in _ENDS]
-_EVEN_PLACES = [PROBABILITIES.index(p) for p in _EVEN]
+_PLACES = [PROBABILITIES.index(p) for p in ENDS]
 
 
 @dataclass(frozen=True)
@@ -33,32 +27,24 @@ class Scores:
     ----------
     hours : int array, shape (series,)
         Hours that were counted; the others are not scored.
-    crps : float array, shape (series,)
-        Continuous ranked probability score, in counts.
-    log_score : float array, shape (series,)
-        Minus the log probability of what was counted.
-    pinball : float array, shape (series,)
-        Mean quantile loss of 19 evenly spread quantiles, in counts.
-    absolute_error : float array, shape (series,)
-        Of the forecast mean.
     observed : float array, shape (series,)
+        Sum of the counts.
+    sums : mapping of str to float array, shape (series,)
+        Sum of each of `SCORES`, by its name.
     covered : float array, shape (series, len(LEVELS))
-        Hours covered by the central intervals; of a count that an interval ends in, the share
-        of it that lies inside (see `models.scores.coverage.share_covered`).
+        Hours covered by the central intervals; of a count at the end of an interval, the share
+        of it that is inside (see `models.scores.coverage.share_covered`).
     inside : int array, shape (series, len(LEVELS))
-        Hours inside the central intervals, borders included.
+        Hours inside the central intervals, ends included.
     hours_over_one : int array, shape (series,)
         Counted hours with a forecast mean of `OVER_ONE` or more.
     covered_over_one, inside_over_one : arrays, shape (series, len(LEVELS))
-        Those of them covered, and inside.
+        Of these hours, those covered and those inside.
     """
 
     hours: NDArray[np.int64]
-    crps: NDArray[np.float64]
-    log_score: NDArray[np.float64]
-    pinball: NDArray[np.float64]
-    absolute_error: NDArray[np.float64]
     observed: NDArray[np.float64]
+    sums: Mapping[str, NDArray[np.float64]]
     covered: NDArray[np.float64]
     inside: NDArray[np.int64]
     hours_over_one: NDArray[np.int64]
@@ -67,30 +53,43 @@ class Scores:
 
     @classmethod
     def join(cls, scores: Iterable[Scores]) -> Scores:
-        """Put the series of several scores one after the other."""
-        every = list(scores)
-        if not every:
-            none = np.zeros((0, len(LEVELS)))
-            whole, parts = none[:, 0].astype(np.int64), none.astype(np.int64)
-            sums = none[:, 0]
-            return cls(whole, sums, sums, sums, sums, sums, none, parts, whole, none, parts)
-        names = [each.name for each in fields(cls)]
-        return cls(*(np.concatenate([getattr(e, name) for e in every]) for name in names))
+        """Return the series of several scores one after the other."""
+        every = list(scores) or [cls._of_none()]
+        joined = {
+            each.name: np.concatenate([getattr(one, each.name) for one in every])
+            for each in fields(cls)
+            if each.name != "sums"
+        }
+        sums = {name: np.concatenate([one.sums[name] for one in every]) for name in SCORES}
+        return cls(sums=sums, **joined)
+
+    @classmethod
+    def _of_none(cls) -> Scores:
+        """Return the scores of no series."""
+        whole, parts = np.zeros(0, np.int64), np.zeros((0, len(LEVELS)), np.int64)
+        sums = {name: np.zeros(0) for name in SCORES}
+        shares = np.zeros((0, len(LEVELS)))
+        return cls(whole, np.zeros(0), sums, shares, parts, whole, shares, parts)
 
     def take(self, chosen: NDArray[Any]) -> Scores:
         """Return the scores of some of the series (a mask or positions)."""
-        return Scores(*(getattr(self, each.name)[chosen] for each in fields(self)))
+        taken = {
+            each.name: getattr(self, each.name)[chosen]
+            for each in fields(self)
+            if each.name != "sums"
+        }
+        return Scores(sums={name: values[chosen] for name, values in self.sums.items()}, **taken)
 
     def summary(self) -> dict[str, Any]:
         """Return means over all hours of all series: what `backtest.json` holds of a level.
 
-        `crps` and `pinball` in counts; `log_score` in nats; `wape` the absolute errors over the
-        counts; `coverage_80` the share of hours that the interval of 80 percent covers, where
-        a count that the interval ends in counts by the share inside; `inside_80` the share of
-        hours whose whole count lies in it, which is more where counts are small: an interval
-        that holds 0 holds nearly all where nearly all are 0. `coverage_80_over_one` and
-        `inside_80_over_one` are those of the hours with a forecast mean of 1 or more. None
-        where nothing was counted.
+        `crps` and `pinball` are in counts, `log_score` in nats; `wape` is the absolute errors over
+        the counts. `coverage_80` is the share of hours that the 80 % interval covers, where
+        a count at the end of the interval counts by the share inside; `inside_80` is the share of
+        hours whose whole count is in it, which is more where counts are small: an interval that
+        holds 0 holds nearly all where nearly all are 0. `coverage_80_over_one` and
+        `inside_80_over_one` are those of the hours with a forecast mean of 1 or more. None where
+        nothing was counted.
         """
         hours, observed = int(self.hours.sum()), float(self.observed.sum())
         over_one = int(self.hours_over_one.sum())
@@ -98,10 +97,10 @@ class Scores:
             "series": int((self.hours > 0).sum()),
             "hours": hours,
             "mean_per_hour": _ratio(observed, hours),
-            "crps": _ratio(float(self.crps.sum()), hours),
-            "log_score": _ratio(float(self.log_score.sum()), hours),
-            "pinball": _ratio(float(self.pinball.sum()), hours),
-            "wape": _ratio(float(self.absolute_error.sum()), observed),
+            **{
+                name: _ratio(float(self.sums[name].sum()), observed if score.per_count else hours)
+                for name, score in SCORES.items()
+            },
             **_shares("coverage_{}", self.covered, hours),
             **_shares("inside_{}", self.inside, hours),
             "hours_over_one": over_one,
@@ -109,50 +108,45 @@ class Scores:
             **_shares("inside_{}_over_one", self.inside_over_one, over_one),
         }
 
+    def per_series(self) -> dict[str, NDArray[np.float64]]:
+        """Return each series' means: the columns of `backtest.parquet`; NaN where undefined."""
+        observed = np.where(self.observed > 0, self.observed, np.nan)
+        values = {"mean_per_hour": self.observed / self.hours}
+        for name, score in SCORES.items():
+            values[name] = self.sums[name] / (observed if score.per_count else self.hours)
+        for title, hours in (("coverage", self.covered), ("inside", self.inside)):
+            for position, level in enumerate(LEVELS):
+                values[f"{title}_{level}"] = hours[:, position] / self.hours
+        return values
 
-def score_hours(
-    draws: NDArray[Any],
-    mean: NDArray[np.float64],
-    quantiles: NDArray[np.float64],
-    observed: NDArray[Any],
-    counted: NDArray[np.bool_],
-) -> Scores:
+
+def score_hours(forecasts: HourForecasts, counted: NDArray[np.bool_]) -> Scores:
     """Score forecasts hour by hour, and add up each series' counted hours.
 
     Parameters
     ----------
-    draws : array, shape (series, draws, hours)
-    mean : float array, shape (series, hours)
-    quantiles : float array, shape (series, hours, len(PROBABILITIES))
-        At `PROBABILITIES`.
-    observed : array, shape (series, hours)
+    forecasts : HourForecasts
     counted : bool array, shape (series, hours)
 
     Returns
     -------
     Scores
     """
-    from daypart.models.scores import proper as scores
-    from daypart.models.scores.coverage import share_covered, uncut_quantiles
-
-    crps = scores.crps_from_samples(observed, np.moveaxis(draws, 1, -1))
-    log_score = scores.log_score_from_quantiles(observed, quantiles, PROBABILITIES)
-    loss = scores.pinball(observed, quantiles[..., _EVEN_PLACES], _EVEN).mean(axis=-1)
-    error = np.abs(observed - mean)
+    mean, quantiles, observed = forecasts.mean, forecasts.quantiles, forecasts.observed
     ends = quantiles[..., _PLACES]
     low, high = ends[..., 0::2], ends[..., 1::2]
-    there, told = observed[..., None], counted[..., None]
-    inside = (low <= there) & (there <= high) & told
+    count, is_counted = observed[..., None], counted[..., None]
+    inside = (low <= count) & (count <= high) & is_counted
     ends = uncut_quantiles(quantiles, PROBABILITIES)[..., _PLACES]
-    covered = share_covered(there, ends[..., 0::2], ends[..., 1::2]) * told
+    covered = share_covered(count, ends[..., 0::2], ends[..., 1::2]) * is_counted
     over_one = counted & (mean >= OVER_ONE)
     return Scores(
         counted.sum(axis=1),
-        np.where(counted, crps, 0.0).sum(axis=1),
-        np.where(counted, log_score, 0.0).sum(axis=1),
-        np.where(counted, loss, 0.0).sum(axis=1),
-        np.where(counted, error, 0.0).sum(axis=1),
         np.where(counted, observed, 0).sum(axis=1).astype(np.float64),
+        {
+            name: np.where(counted, score.of_hours(forecasts), 0.0).sum(axis=1)
+            for name, score in SCORES.items()
+        },
         covered.sum(axis=1),
         inside.sum(axis=1),
         over_one.sum(axis=1),
@@ -198,14 +192,14 @@ class TotalsTally:
 
     def scores(self) -> Scores:
         """Score the totals gathered so far."""
-        from daypart.models import spread_counts
-
         every = []
         for place in range(len(self.place)):
             one = slice(place, place + 1)
-            quantiles = spread_counts.quantiles_of_draws(self.draws[place], PROBABILITIES)[None]
-            hours = self.mean[one], quantiles, self.observed[one], self.counted[one]
-            every.append(score_hours(self.draws[one], *hours))
+            quantiles = quantiles_of_draws(self.draws[place], PROBABILITIES)[None]
+            forecasts = HourForecasts(
+                self.draws[one], self.mean[one], quantiles, self.observed[one]
+            )
+            every.append(score_hours(forecasts, self.counted[one]))
         return Scores.join(every)
 
 

@@ -42,7 +42,7 @@ def test_hours_without_a_row_or_a_number_are_missing(tmp_path):
     assert block.counts_of(0).tolist() == [3, -1, -1, 5]
 
 
-def test_instants_within_an_hour_are_added_up(tmp_path):
+def test_times_within_an_hour_are_added_up(tmp_path):
     store = imported(tmp_path, "a,2025-01-06T00:10:00Z,3\na,2025-01-06T00:50:00Z,5\n")
     assert store.read_region("0000").counts_of(0).tolist() == [8]
 
@@ -80,7 +80,7 @@ def test_stamps_without_zone_are_local_time(tmp_path):
     assert local_hours(int(block.first_hours[0]), 1, block.timezones[0]).hour_of_week[0] == 0
 
 
-def test_the_zone_of_the_stamps_may_be_another(tmp_path):
+def test_stamps_may_be_in_another_zone(tmp_path):
     store = imported(
         tmp_path, "a,2025-01-06 00:00:00,3\n", timezone="America/New_York", stamps_are="UTC"
     )
@@ -97,15 +97,18 @@ def test_gzipped_csv_is_read(tmp_path):
     ("rows", "message"),
     [
         ("", "holds no rows"),
-        ("a,2025-01-06T00:00:00Z,-3\n", "column y: 1 values negative, the first in row 1"),
+        (
+            "a,2025-01-06T00:00:00Z,-3\n",
+            "column y: 1 row with a negative value.* is row 1",
+        ),
         ("a,2025-01-06T00:00:00Z,1\na,2025-01-06T01:00:00Z,NaN\n", "NaN or infinite.*row 2"),
         ("a,2025-01-06T00:00:00Z,1.5\n", "fractional"),
         ("a,2025-01-06T00:00:00Z,3e9\n", "over 2,147,483,647"),
-        ("a,2025-01-06T00:00:00Z,1\na,2025-01-06T01:00:00Z,many\n", "no numbers.*row 2"),
-        ("a,,3\n", "column ds: 1 values without an instant"),
-        (",2025-01-06T00:00:00Z,3\n", "without a key"),
+        ("a,2025-01-06T00:00:00Z,1\na,2025-01-06T01:00:00Z,many\n", "1 row with text.*row 2"),
+        ("a,,3\n", "column ds: 1 row with no time"),
+        (",2025-01-06T00:00:00Z,3\n", "with no key"),
         ("a,2025-01-06T00:00:00Z,3\na,2025-01-06T00:00:00Z,3\n", "given twice.*row 2"),
-        ("a,someday,3\n", "not readable as an instant"),
+        ("a,someday,3\n", "unreadable time"),
     ],
 )
 def test_bad_rows_are_named_and_nothing_is_written(tmp_path, rows, message):
@@ -117,12 +120,12 @@ def test_bad_rows_are_named_and_nothing_is_written(tmp_path, rows, message):
 def test_an_infinite_number_is_named(tmp_path):
     table = pa.table({"unique_id": ["a"], "ds": [datetime(2025, 1, 6, tzinfo=UTC)], "y": [np.inf]})
     pq.write_table(table, tmp_path / "long.parquet")
-    with pytest.raises(DaypartError, match="column y: 1 values NaN or infinite"):
+    with pytest.raises(DaypartError, match="column y: 1 row with a NaN or infinite value"):
         import_series(tmp_path / "long.parquet", into=tmp_path / "s")
 
 
 def test_a_local_time_that_the_clocks_skipped_is_refused(tmp_path):
-    with pytest.raises(DaypartError, match="1 values that the local clocks skipped.*--stamps-are"):
+    with pytest.raises(DaypartError, match="1 row with a time that the local.*--stamps-are"):
         imported(tmp_path, "a,2025-03-09 02:30:00,3\n", timezone="America/New_York")
 
 
@@ -176,18 +179,18 @@ def pedestrians(tmp_path_factory) -> Path:
     return path
 
 
-def test_real_counts_on_a_plain_grid_show_the_hours_that_no_clock_showed(pedestrians, tmp_path):
-    with pytest.raises(DaypartError, match="values that the local clocks skipped"):
+def test_real_counts_at_times_that_the_clocks_skipped_are_refused(pedestrians, tmp_path):
+    with pytest.raises(DaypartError, match="rows with a time that the local clocks skipped"):
         import_series(pedestrians, into=tmp_path / "s", timezone="Pacific/Auckland")
 
 
-def test_real_counts_that_are_given_twice_are_counted(pedestrians, tmp_path):
+def test_real_counts_given_twice_are_refused_with_their_number(pedestrians, tmp_path):
     """Five hours of the published file carry another hour's label, for all 21 sensors."""
-    with pytest.raises(DaypartError, match="105 instants given twice"):
+    with pytest.raises(DaypartError, match="105 times given twice"):
         import_series(pedestrians, into=tmp_path / "s", timezone="Etc/GMT-12")
 
 
-def test_real_counts_come_in_whole(pedestrians, tmp_path):
+def test_real_counts_are_imported_completely(pedestrians, tmp_path):
     clean = tmp_path / "clean.parquet"
     zone = "'Pacific/Auckland'"
     duckdb.execute(

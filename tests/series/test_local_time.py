@@ -30,13 +30,13 @@ def test_every_hour_has_the_wall_clock_of_the_zone(first_hour, hours, timezone):
     assert clock.week.tolist() == [(wall.date() - monday).days // 7 for wall in walls]
 
 
-def test_the_day_the_clocks_go_back_repeats_an_hour():
+def test_an_hour_repeats_when_the_clocks_go_back():
     midnight = datetime_to_hour(datetime(2025, 11, 2, 4, tzinfo=UTC))
     hour_of_day = local_hours(midnight, 25, "America/New_York").hour_of_week % 24
     assert hour_of_day.tolist() == [0, 1, 1, *range(2, 24)]
 
 
-def test_no_hours_are_no_hours():
+def test_a_range_of_no_hours_is_empty():
     assert len(local_hours(482_000, 0, "UTC").week) == 0
 
 

@@ -48,14 +48,14 @@ def assert_same(left, right):
 
 @given(st.lists(st.lists(st.integers(-1, 9), min_size=0, max_size=60), min_size=1, max_size=6))
 @settings(max_examples=30, deadline=None)
-def test_what_is_written_is_read_back(tmp_path_factory, series):
+def test_a_block_is_read_as_it_was_written(tmp_path_factory, series):
     folder = tmp_path_factory.mktemp("store")
     block = block_of("501", series)
     new_store(folder).replace_regions([("501", block)])
     assert_same(SeriesStore.open(folder).read_region("501"), block)
 
 
-def test_some_rows_are_read_in_the_order_asked(tmp_path):
+def test_some_rows_are_read_in_the_given_order(tmp_path):
     block = block_of("501", [[i, i + 1, -1] for i in range(1300)])
     store = new_store(tmp_path / "s").replace_regions([("501", block)])
     rows = [1299, 3, 600]
@@ -69,7 +69,7 @@ def test_missing_hours_are_null_for_other_readers(tmp_path):
     assert table.column("counts").to_pylist() == [[4, None, 6]]
 
 
-def test_a_region_is_replaced_and_the_others_stay(tmp_path):
+def test_a_region_is_replaced_and_the_others_are_kept(tmp_path):
     first = new_store(tmp_path / "s").replace_regions(
         [("501", block_of("501", [[1]])), ("803", block_of("803", [[2]]))]
     )
@@ -88,7 +88,7 @@ def test_the_block_before_an_hour_has_only_earlier_hours():
     assert len(block.before(0).counts) == 0
 
 
-def test_a_partition_hash_changes_with_its_data_alone():
+def test_a_partition_hash_depends_on_its_data_alone():
     one = block_of("501", [[1, 2], [3, 4]])
     other = block_of("501", [[1, 2], [3, 5]])
     assert partition_hash(one, 0) == partition_hash(other, 0)
@@ -137,7 +137,7 @@ def test_a_store_of_a_newer_version_is_refused_in_one_line(tmp_path):
         SeriesStore.open(store.folder)
 
 
-def test_a_folder_without_a_store_says_how_to_make_one(tmp_path):
+def test_a_folder_without_a_store_is_refused_with_a_remedy(tmp_path):
     with pytest.raises(DaypartError, match="daypart ingest"):
         SeriesStore.open(tmp_path)
 

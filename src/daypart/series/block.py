@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 MISSING = -1
 """The count of an hour without data."""
@@ -38,7 +35,7 @@ class SeriesBlock:
     counts : int32 array
         -1 marks a missing hour.
     exposures : float32 array
-        In-tab households behind the counts; 1 where there is no such thing.
+        In-tab households behind the counts; 1 for series without households.
     measures : mapping of str to float32 array
         Further hourly values, laid out as `counts`.
 
@@ -90,7 +87,13 @@ class SeriesBlock:
         return repeated[: self.hours_of(partition)]
 
     def measure_of(self, name: str, partition: int) -> NDArray[np.float32]:
-        """Return one partition's values of a further measure (a view)."""
+        """Return one partition's values of a further measure (a view).
+
+        Parameters
+        ----------
+        name : str
+        partition : int
+        """
         return self.measures[name][self.offsets[partition] : self.offsets[partition + 1]]
 
     def take(self, partitions: Sequence[int] | NDArray[np.integer]) -> SeriesBlock:
@@ -122,7 +125,7 @@ class SeriesBlock:
 
 
 def exposure_periods(hours: int) -> int:
-    """Return how many exposure values a series of so many hours has.
+    """Return the number of exposure values of a series with a number of hours.
 
     Examples
     --------
@@ -152,7 +155,7 @@ def block_from_arrays(
     counts : sequence of integer arrays
         One per partition, -1 where missing.
     exposures : sequence of float arrays, optional
-        One value for every 24 hours; 1 everywhere when left out.
+        One value for every 24 hours; 1 by default.
     measures : mapping of str to sequence of float arrays, optional
 
     Returns

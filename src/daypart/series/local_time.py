@@ -24,7 +24,7 @@ def timezone_of(name: str) -> ZoneInfo:
     Raises
     ------
     DaypartError
-        For a name that is no time zone.
+        For a name that is not a time zone.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def hour_to_datetime(hour: int) -> datetime:
 
 
 def datetime_to_hour(instant: datetime) -> int:
-    """Return the hour (whole hours since 1970, UTC) in which an instant lies.
+    """Return the hour (whole hours since 1970, UTC) that contains an instant.
 
     Examples
     --------
@@ -100,11 +100,11 @@ def local_hours(first_hour: int, hours: int, timezone: str) -> LocalHours:
     Raises
     ------
     DaypartError
-        For a name that is no time zone.
+        For a name that is not a time zone.
 
     Examples
     --------
-    The clocks of New York went forward on Sunday 2025-03-09 at 02:00, so that 02 is missing:
+    The clocks of New York went forward on Sunday 2025-03-09 at 02:00, so the hour 02 is missing:
 
     >>> midnight = datetime_to_hour(datetime(2025, 3, 9, 5, tzinfo=UTC))
     >>> (local_hours(midnight, 4, "America/New_York").hour_of_week - 144).tolist()

@@ -1,13 +1,13 @@
-"""Import of long tables: a key, an instant and a number a row become a store of partitions."""
+"""Import of long tables: rows of a key, a time and a number become a store of partitions."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 
@@ -18,11 +18,11 @@ from daypart.series.local_time import timezone_of
 from daypart.series.store import SeriesStore
 from daypart.storage.files import kept_copy, make_folder
 from daypart.storage.location import Location, PathLike, location
+from daypart.storage.sizes import parse_size
+from daypart.wording import counted
 
-if TYPE_CHECKING:
-    import duckdb
 _PARTITIONS_PER_REGION = 1000
-"""Where a key has one column, the store's files hold so many partitions each."""
+"""Partitions in a file of the store, if the key has one column."""
 
 _HOUR_SECONDS = 3600
 _LARGEST_COUNT = 2**31 - 1
@@ -30,17 +30,17 @@ _LARGEST_COUNT = 2**31 - 1
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an import did.
+    """The result of an import.
 
     Parameters
     ----------
     rows : int
-        Rows read; each is in the store.
+        Rows read; all of them are in the store.
     partitions, regions : int
     hours : int
         Hours of all partitions, from each one's first to its last.
     missing_hours : int
-        Hours among them without a number.
+        Those hours without a number.
     """
 
     rows: int
@@ -62,9 +62,9 @@ def import_series(
     memory: str = "1GB",
     progress: Progress = SILENT,
 ) -> ImportReport:
-    r"""Make a store from a table of `unique_id, ds, y`, or of key columns, instant and number.
+    r"""Make a store from a table of `unique_id, ds, y`, or of key columns, time and number.
 
-    Several instants of one partition within an hour are added up. Hours without a row, and
+    Several times of one partition within an hour are added up. Hours without a row, and
     rows without a number, become missing hours.
 
     Parameters
@@ -75,15 +75,15 @@ def import_series(
         A new folder.
     key : sequence of str, optional
         The columns that name a partition; the first one divides the store into regions.
-        Without it `unique_id` names a partition.
+        The default is `unique_id`, without regions of its own.
     time, value : str
-        The columns of the instant and of the count (whole numbers from 0).
+        The columns of the time and of the count (whole numbers from 0).
     timezone : str
-        IANA name of the local time by which hours of the week are told.
+        IANA name of the zone that defines the hours of the week.
     stamps_are : str, optional
-        IANA name of the zone of stamps that carry none; `timezone` when left out.
+        IANA name of the zone of stamps without one; `timezone` by default.
     memory : str
-        Bound on DuckDB's memory.
+        Limit of DuckDB's memory, such as `1GB`.
     progress : Progress
 
     Returns
@@ -94,7 +94,7 @@ def import_series(
     ------
     DaypartError
         For a missing file or column, an empty table, and for values that are negative,
-        fractional, infinite, without an instant, or given twice for one instant.
+        fractional, infinite, without a time, or given twice for one time.
 
     Examples
     --------
@@ -108,7 +108,7 @@ def import_series(
 
     References
     ----------
-    The long format `unique_id, ds, y` is the one of the Nixtla libraries.
+    The long format `unique_id, ds, y` is that of the Nixtla libraries.
     """
     path = location(source)
     timezone_of(timezone)
@@ -117,8 +117,10 @@ def import_series(
     store_key = tuple(key) if key else ("series",)
     store = SeriesStore.create(into, key=store_key)
     with _database(memory) as connection:
-        _open_source(connection, path, kept_copy(path), key_columns, time, value, stamps_zone)
-        rows = _check(connection, path, key_columns, time, value)
+        table = _LongTable(connection, path, key_columns, time, value)
+        _load_rows(table, stamps_zone)
+        rows = _check(table)
+        _load_hours(table)
         make_folder(store.folder)
         regions = _regions(connection, one_column=len(key_columns) == 1)
         with progress.step("importing", total=len(regions), unit="regions") as step:
@@ -140,10 +142,6 @@ def import_series(
 
 
 def _database(memory: str) -> duckdb.DuckDBPyConnection:
-    import duckdb
-
-    from daypart.storage.sizes import parse_size
-
     connection = duckdb.connect(":memory:")
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET enable_progress_bar = false")
@@ -151,42 +149,51 @@ def _database(memory: str) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _open_source(
-    connection: duckdb.DuckDBPyConnection,
-    path: Location,
-    file: Path,
-    key: Sequence[str],
-    time: str,
-    value: str,
-    stamps_zone: str,
-) -> None:
-    """Make the table `source_rows`: row, one text column a key column, instant, value."""
-    import duckdb
+@dataclass(frozen=True)
+class _LongTable:
+    """A table in DuckDB, with the names of its columns."""
 
+    connection: duckdb.DuckDBPyConnection
+    path: Location
+    key: Sequence[str]
+    time: str
+    value: str
+
+    @property
+    def key_columns(self) -> str:
+        """The key columns of the tables made from it."""
+        return ", ".join(f"key_{i}" for i in range(len(self.key)))
+
+
+def _load_rows(table: _LongTable, stamps_zone: str) -> None:
+    """Make the table `source_rows`: row, one text column per key column, instant, value."""
+    path, file = table.path, kept_copy(table.path)
     if not file.is_file():
         raise DaypartError(f"{path}: no such file")
     reader = "read_parquet" if path.suffix == ".parquet" else "read_csv"
     try:
-        table = connection.sql(f"FROM {reader}(?)", params=[str(file)])
-        types = dict(zip(table.columns, map(str, table.types), strict=True))
+        found = table.connection.sql(f"FROM {reader}(?)", params=[str(file)])
+        types = dict(zip(found.columns, map(str, found.types), strict=True))
     except duckdb.Error as error:
         raise DaypartError(f"{path}: not readable ({str(error).splitlines()[0]})") from None
-    for column in [*key, time, value]:
+    for column in [*table.key, table.time, table.value]:
         if column not in types:
             raise DaypartError(
                 f"{path}: no column {column!r}", hint=did_you_mean(column, list(types))
             )
-    keys = ", ".join(f"CAST({_quoted(name)} AS VARCHAR) AS key_{i}" for i, name in enumerate(key))
-    connection.execute(
+    keys = ", ".join(
+        f"CAST({_quoted(name)} AS VARCHAR) AS key_{i}" for i, name in enumerate(table.key)
+    )
+    time, value = _quoted(table.time), _quoted(table.value)
+    table.connection.execute(
         f"""
         CREATE TEMP TABLE source_rows AS
         SELECT row_number() OVER () AS row, {keys},
-               {_instant(_quoted(time), types[time], stamps_zone)} AS instant,
-               {_skipped(_quoted(time), types[time], stamps_zone)} AS skipped,
-               TRY_CAST({_quoted(value)} AS DOUBLE) AS value,
-               {_quoted(value)} IS NOT NULL AND TRY_CAST({_quoted(value)} AS DOUBLE) IS NULL
-                   AS value_is_text,
-               {_quoted(time)} IS NOT NULL AS has_stamp
+               {_instant(time, types[table.time], stamps_zone)} AS instant,
+               {_skipped(time, types[table.time], stamps_zone)} AS skipped,
+               TRY_CAST({value} AS DOUBLE) AS value,
+               {value} IS NOT NULL AND TRY_CAST({value} AS DOUBLE) IS NULL AS value_is_text,
+               {time} IS NOT NULL AS has_stamp
         FROM {reader}(?)
         """,
         [str(file)],
@@ -194,7 +201,7 @@ def _open_source(
 
 
 def _has_zone(column: str, column_type: str) -> str:
-    """Return the SQL that tells whether a stamp carries its zone."""
+    """Return SQL for whether a stamp has a zone."""
     if column_type == "TIMESTAMP WITH TIME ZONE":
         return "true"
     if column_type == "VARCHAR":
@@ -204,7 +211,7 @@ def _has_zone(column: str, column_type: str) -> str:
 
 
 def _instant(column: str, column_type: str, stamps_zone: str) -> str:
-    """Return the SQL that turns a stamp into an instant."""
+    """Return SQL that turns a stamp into an instant."""
     return (
         f"CASE WHEN {_has_zone(column, column_type)} THEN TRY_CAST({column} AS TIMESTAMPTZ) "
         f"ELSE timezone('{stamps_zone}', TRY_CAST({column} AS TIMESTAMP)) END"
@@ -212,73 +219,82 @@ def _instant(column: str, column_type: str, stamps_zone: str) -> str:
 
 
 def _skipped(column: str, column_type: str, stamps_zone: str) -> str:
-    """Return the SQL that tells local stamps which the clocks never showed."""
+    """Return SQL for whether a stamp is a local time that the clocks skipped."""
     local = f"TRY_CAST({column} AS TIMESTAMP)"
     there_and_back = f"timezone('{stamps_zone}', timezone('{stamps_zone}', {local}))"
     return f"NOT {_has_zone(column, column_type)} AND {there_and_back} <> {local}"
 
 
-def _check(
-    connection: duckdb.DuckDBPyConnection,
-    path: Location,
-    key: Sequence[str],
-    time: str,
-    value: str,
-) -> int:
+def _check(table: _LongTable) -> int:
     """Raise on the first kind of bad row; return the number of rows."""
-    no_key = " OR ".join(f"key_{i} IS NULL" for i in range(len(key)))
+    no_key = " OR ".join(f"key_{i} IS NULL" for i in range(len(table.key)))
+    value = table.value
     checks = [
-        (no_key, ",".join(key), "without a key", "name every row's partition"),
-        ("NOT has_stamp", time, "without an instant", "give every row one"),
-        ("instant IS NULL", time, "not readable as an instant", "write ISO 8601"),
+        (no_key, ",".join(table.key), "no key", "give every row a partition"),
+        ("NOT has_stamp", table.time, "no time", "give every row one"),
+        ("instant IS NULL", table.time, "an unreadable time", "write ISO 8601"),
         (
             "skipped",
-            time,
-            "that the local clocks skipped",
-            "name the zone of the stamps (--stamps-are), or remove the rows",
+            table.time,
+            "a time that the local clocks skipped",
+            "give the zone of the stamps (--stamps-are), or remove the rows",
         ),
-        ("value_is_text", value, "that are no numbers", "write counts"),
-        ("isnan(value) OR isinf(value)", value, "NaN or infinite", "leave the field empty"),
-        ("value < 0", value, "negative", "counts start at 0"),
-        ("value <> floor(value)", value, "fractional", "counts are whole numbers"),
-        (f"value > {_LARGEST_COUNT}", value, "over 2,147,483,647", "count in thousands"),
+        ("value_is_text", value, "text", "write whole numbers"),
+        (
+            "isnan(value) OR isinf(value)",
+            table.value,
+            "a NaN or infinite value",
+            "leave the field empty",
+        ),
+        ("value < 0", value, "a negative value", "counts start at 0"),
+        ("value <> floor(value)", value, "a fractional value", "counts are whole numbers"),
+        (
+            f"value > {_LARGEST_COUNT}",
+            table.value,
+            "a value over 2,147,483,647",
+            "count in thousands",
+        ),
     ]
     selected = ", ".join(
         f"count(*) FILTER ({test}), min(row) FILTER ({test})" for test, *_ in checks
     )
-    found = connection.sql(f"SELECT count(*), {selected} FROM source_rows").fetchall()[0]
+    found = table.connection.sql(f"SELECT count(*), {selected} FROM source_rows").fetchall()[0]
     rows = int(found[0])
     if rows == 0:
-        raise DaypartError(f"{path}: holds no rows")
+        raise DaypartError(f"{table.path}: holds no rows")
     for i, (_, column, what, remedy) in enumerate(checks):
         count, first = found[1 + 2 * i], found[2 + 2 * i]
         if count:
             raise DaypartError(
-                f"{path}: column {column}: {count:,} values {what}, the first in row {first:,}",
+                f"{table.path}: column {column}: {counted(count, 'row')} with {what}, "
+                f"the first is row {first:,}",
                 hint=remedy,
             )
-    _check_duplicates(connection, path, key)
+    _check_duplicates(table)
     return rows
 
 
-def _check_duplicates(
-    connection: duckdb.DuckDBPyConnection, path: Location, key: Sequence[str]
-) -> None:
-    columns = ", ".join(f"key_{i}" for i in range(len(key)))
-    twice = connection.execute(
+def _check_duplicates(table: _LongTable) -> None:
+    twice = table.connection.execute(
         f"""
         SELECT count(*), min(row) FROM (
-            SELECT max(row) AS row FROM source_rows GROUP BY {columns}, instant HAVING count(*) > 1
+            SELECT max(row) AS row FROM source_rows
+            GROUP BY {table.key_columns}, instant HAVING count(*) > 1
         )
         """
     ).fetchone()
     if twice and twice[0]:
         raise DaypartError(
-            f"{path}: {twice[0]:,} instants given twice for one partition, "
+            f"{table.path}: {counted(twice[0], 'time')} given twice for one partition, "
             f"the first again in row {twice[1]:,}",
             hint="add them up or remove one; times without a zone repeat when clocks go back",
         )
-    names = "concat_ws('/', " + columns + ")"
+
+
+def _load_hours(table: _LongTable) -> None:
+    """Make the tables `partitions` (number, name, key) and `hours` (partition, hour, value)."""
+    connection, columns = table.connection, table.key_columns
+    names = f"concat_ws('/', {columns})"
     connection.execute(
         f"""
         CREATE TEMP TABLE partitions AS
@@ -296,7 +312,7 @@ def _check_duplicates(
     ).fetchone()
     if same:
         raise DaypartError(
-            f"{path}: two different keys are both called {same[0]!r}",
+            f"{table.path}: two different keys are both called {same[0]!r}",
             hint="use key values without a slash",
         )
 
@@ -323,15 +339,11 @@ def _read_block(
     columns["unique_id"] = named.column("unique_id")
     hours = connection.sql(f"FROM hours WHERE {between}, hour", params=bounds).to_arrow_table()
     first_hours, counts = _dense(hours, low, high)
-    return block_from_arrays(_table(columns), [timezone] * len(counts), first_hours, counts)
-
-
-def _table(columns: dict[str, Any]) -> pa.Table:
-    return pa.table(columns)
+    return block_from_arrays(pa.table(columns), [timezone] * len(counts), first_hours, counts)
 
 
 def _dense(hours: pa.Table, low: int, high: int) -> tuple[list[int], list[np.ndarray[Any, Any]]]:
-    """Lay sparse (partition, hour, value) rows out as one array per partition."""
+    """Turn sparse (partition, hour, value) rows into one array per partition."""
     partition = hours.column("partition").to_numpy()
     hour = hours.column("hour").to_numpy().astype(np.int64)
     value = hours.column("value").fill_null(MISSING).to_numpy().astype(np.int64)

@@ -1,16 +1,18 @@
-"""The store of partitions: one Parquet file per region, and `store.json` as the commit point."""
+"""The store of partitions: one Parquet file per region, and `store.json`, which commits them."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from daypart._version import __version__
-from daypart.errors import DaypartError
+from daypart.errors import DaypartError, did_you_mean
 from daypart.series.block import MISSING, SeriesBlock
 from daypart.series.local_time import HOURS_PER_WEEK
 from daypart.storage.files import (
@@ -24,9 +26,6 @@ from daypart.storage.location import Location, PathLike, file_name_of, location
 from daypart.storage.row_groups import read_some_rows
 from daypart.storage.tables import read_table, write_table
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 SCHEMA_VERSION = 1
 STORE_FILE = "store.json"
 _KIND = "daypart-store"
@@ -36,9 +35,9 @@ _HOUR_US = 3_600_000_000
 
 @dataclass(frozen=True)
 class SeriesStore:
-    """A folder of partitions, as its `store.json` names them.
+    """A folder of partitions, as described by its `store.json`.
 
-    The value is a snapshot: after `replace_regions` use the store that it returns.
+    The object is a snapshot: after `replace_regions`, use the store that it returns.
 
     Parameters
     ----------
@@ -48,7 +47,7 @@ class SeriesStore:
     regions : mapping
         Region to its file, number of partitions, time zone and content hash.
     overlapping : mapping of str to str
-        Key columns whose values overlap, with the value that stands for all.
+        Key columns whose values overlap, with the value that includes all others.
     measures : tuple of str
         Hourly list columns beside `counts`.
     hour_groups : mapping of str to sequence of str
@@ -57,7 +56,7 @@ class SeriesStore:
     generation : int
         Counts the commits.
     extra : mapping
-        Whatever else `store.json` holds, such as `viewing`.
+        The other content of `store.json`, such as `viewing`.
     """
 
     folder: Location
@@ -79,17 +78,26 @@ class SeriesStore:
         measures: Sequence[str] = (),
         hour_groups: Mapping[str, Sequence[str]] | None = None,
     ) -> SeriesStore:
-        """Describe a new, empty store; nothing is written before `replace_regions`.
+        """Describe a new, empty store; `replace_regions` is the first to write.
+
+        Parameters
+        ----------
+        folder : path-like
+        key : sequence of str
+        overlapping : mapping of str to str, optional
+        measures : sequence of str
+        hour_groups : mapping of str to sequence of str, optional
+            As the attributes of the store.
 
         Raises
         ------
         DaypartError
-            Where the folder holds a store already, the key is empty or names a column twice, or
+            When the folder holds a store already, the key is empty or lists a column twice, or
             a group of hours has the name of a key column or not 168 hours.
         """
         path = location(folder)
         if (path / STORE_FILE).exists():
-            raise DaypartError(f"{path}: holds a store already", hint="name a new folder")
+            raise DaypartError(f"{path}: holds a store already", hint="choose a new folder")
         if not key or len(set(key)) != len(key):
             raise DaypartError(f"key {','.join(key)!r}: needs one or more different columns")
         groups = {name: list(hours) for name, hours in (hour_groups or {}).items()}
@@ -108,12 +116,12 @@ class SeriesStore:
         Raises
         ------
         DaypartError
-            Where there is none, or one of a newer schema version.
+            When there is no store, or one of a newer schema version.
         """
         path = location(folder)
         if not (path / STORE_FILE).exists():
             raise DaypartError(
-                f"{path}: no store here", hint="make one with daypart ingest or daypart import"
+                f"{path}: no store here", hint="create one with daypart ingest or daypart import"
             )
         content = read_json(path / STORE_FILE)
         version = content.pop("schema_version", None)
@@ -139,7 +147,7 @@ class SeriesStore:
 
     @property
     def partitions(self) -> int:
-        """How many partitions the store holds."""
+        """The number of partitions in the store."""
         return sum(int(region["partitions"]) for region in self.regions.values())
 
     def read_keys(self, region: str) -> pa.Table:
@@ -147,15 +155,19 @@ class SeriesStore:
         return read_table(self._file(region), [*self.key, "unique_id"])
 
     def read_hours(self, region: str) -> np.ndarray[Any, Any]:
-        """Return how many hours each of a region's partitions has, in file order."""
-        import pyarrow.compute as pc
-
+        """Return the number of hours of each of a region's partitions, in file order."""
         lengths = pc.list_value_length(read_table(self._file(region), ["counts"]).column(0))
         hours: np.ndarray[Any, Any] = lengths.to_numpy().astype(np.int64)
         return hours
 
     def read_region(self, region: str, rows: Sequence[int] | None = None) -> SeriesBlock:
-        """Read a region's partitions, all or the rows given (positions in file order).
+        """Read a region's partitions.
+
+        Parameters
+        ----------
+        region : str
+        rows : sequence of int, optional
+            Positions in file order; all by default.
 
         Raises
         ------
@@ -174,10 +186,10 @@ class SeriesStore:
         extra: Mapping[str, Any] | None = None,
         before_commit: Iterable[tuple[str, pa.Table]] = (),
     ) -> SeriesStore:
-        """Write regions anew, then commit them with one replacement of `store.json`.
+        """Write regions, then commit them by replacing `store.json` once.
 
-        Regions that are not named stay as they are. A crash before the commit leaves the
-        store as it was; one after it leaves files that the next commit removes.
+        Other regions do not change. A crash before the commit leaves the old store; a crash after
+        it leaves files that the next commit removes.
 
         Parameters
         ----------
@@ -240,8 +252,6 @@ class SeriesStore:
 
     def _file(self, region: str) -> Location:
         if region not in self.regions:
-            from daypart.errors import did_you_mean
-
             raise DaypartError(
                 f"{self.folder}: no region {region!r}", hint=did_you_mean(region, self.regions)
             )
@@ -256,7 +266,7 @@ class SeriesStore:
 
 
 def content_hash(block: SeriesBlock) -> str:
-    """Return a hash of everything that a block holds: keys, time, counts and exposure."""
+    """Return a hash of the content of a block: keys, time, counts, exposure and measures."""
     digest = hashlib.blake2b(digest_size=16)
     for name in block.keys.column_names:
         digest.update("\0".join([name, *block.keys.column(name).to_pylist()]).encode())
@@ -268,13 +278,18 @@ def content_hash(block: SeriesBlock) -> str:
 
 
 def partition_hash(block: SeriesBlock, partition: int) -> str:
-    """Return the hash of one partition's data: what its model would be fitted to."""
+    """Return the hash of one partition's data, to which its model is fitted.
+
+    Parameters
+    ----------
+    block : SeriesBlock
+    partition : int
+        Its position in the block.
+    """
     return content_hash(block.take([partition]))
 
 
 def _table_of(block: SeriesBlock, key: Sequence[str], measures: Sequence[str]) -> pa.Table:
-    import pyarrow as pa
-
     counts = pa.array(block.counts, mask=block.counts == MISSING)
     columns: dict[str, Any] = {name: block.keys.column(name) for name in [*key, "unique_id"]}
     columns["timezone"] = pa.array(block.timezones, pa.string())
@@ -287,8 +302,6 @@ def _table_of(block: SeriesBlock, key: Sequence[str], measures: Sequence[str]) -
 
 
 def _lists(offsets: np.ndarray[Any, Any], values: pa.Array) -> pa.Array:
-    import pyarrow as pa
-
     return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), values)
 
 
@@ -313,8 +326,6 @@ def _block_of(table: pa.Table, key: Sequence[str], measures: Sequence[str]) -> S
 
 def _flat(column: pa.ChunkedArray) -> tuple[np.ndarray[Any, Any], pa.Array]:
     """Return a list column's offsets (from 0) and its flat values."""
-    import pyarrow as pa
-
     if len(column) == 0:
         return np.zeros(1, np.int64), pa.array([], column.type.value_type)
     lists = column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)

@@ -1,4 +1,4 @@
-"""Errors that a user can act on: one line that names the place and what to do."""
+"""Errors that a user can act on: one line with the place, the problem and the remedy."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ EXIT_OUT_OF_MEMORY = 76
 
 
 class DaypartError(Exception):
-    """An input, a setting or a place on disk that the user can mend.
+    """An error in an input, a setting or a path, which the user can fix.
 
     Parameters
     ----------
     message : str
-        One line that names the file, column, row or setting.
+        One line with the file, column, row or setting.
     hint : str, optional
-        One line that says what to do.
+        One line with the remedy.
 
     Examples
     --------
@@ -38,26 +38,26 @@ class DaypartError(Exception):
 
 
 class Interrupted(DaypartError):  # noqa: N818 - it names a state, not a fault
-    """Work stopped on request with its progress saved; the same command goes on."""
+    """Work stopped on request with its progress saved; the same command continues it."""
 
     exit_code = EXIT_INTERRUPTED
 
 
 class OutOfMemory(DaypartError):  # noqa: N818 - it names a state, not a fault
-    """Work that needs more memory than it was given; what ended before is saved."""
+    """Work that needs more memory than it has; finished work is saved."""
 
     exit_code = EXIT_OUT_OF_MEMORY
 
 
 def did_you_mean(name: str, valid: Iterable[str]) -> str:
-    """Say which names are valid, the nearest first.
+    """Return a hint with the nearest valid name, and the valid names.
 
     Parameters
     ----------
     name : str
-        What was given.
+        The unknown name.
     valid : iterable of str
-        What would have been understood.
+        The known names.
 
     Returns
     -------

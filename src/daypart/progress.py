@@ -1,7 +1,7 @@
-"""How long work tells where it is: one small protocol, and the silent version of it.
+"""The progress of long work: a small protocol, and a silent implementation.
 
-Library code never prints. It takes a `Progress`; the command line gives one that paints
-a bar on a terminal (`daypart.cli.terminal`), everything else gives `SILENT`.
+Library code never prints. It takes a `Progress`; the command line passes one that draws a bar on
+a terminal (`daypart.cli.terminal`), everything else passes `SILENT`.
 """
 
 from __future__ import annotations
@@ -12,16 +12,21 @@ from typing import Protocol
 
 
 class Step(Protocol):
-    """One step of long work while it goes on."""
+    """One step of long work."""
 
     def advance(self, done: int = 1, failed: int = 0) -> None:
-        """Add finished (and failed) units."""
+        """Add finished (and failed) units.
+
+        Parameters
+        ----------
+        done, failed : int
+        """
 
     def expect(self, total: int) -> None:
-        """Set how many units there are, once that is known."""
+        """Set the number of units, once it is known."""
 
     def summarise(self, summary: str) -> None:
-        """Say in one line what the step did (rows, partitions)."""
+        """Set one line on the result of the step (rows, partitions)."""
 
 
 class Progress(Protocol):
@@ -30,7 +35,16 @@ class Progress(Protocol):
     def step(
         self, title: str, total: int | None = None, unit: str = ""
     ) -> AbstractContextManager[Step]:
-        """Open a step of `total` units (None: not known yet)."""
+        """Open a step.
+
+        Parameters
+        ----------
+        title : str
+        total : int, optional
+            Units; None if not known yet.
+        unit : str
+            Such as `partitions`.
+        """
 
 
 class _SilentStep:
@@ -45,7 +59,7 @@ class _SilentStep:
 
 
 class SilentProgress:
-    """Tells nothing.
+    """Shows nothing.
 
     Examples
     --------

@@ -1,16 +1,16 @@
-"""Counts with their nouns, as people write them."""
+"""Counts with their nouns."""
 
 from __future__ import annotations
 
 
 def counted(count: int, noun: str) -> str:
-    """Write a count with its noun.
+    """Return a count with its noun.
 
     Parameters
     ----------
     count : int
     noun : str
-        Of one; more of them get an `s`.
+        In the singular; the plural adds an `s`.
 
     Examples
     --------

@@ -16,7 +16,7 @@ def account():
 
 
 @pytest.mark.parametrize(
-    ("request_", "says"),
+    ("request_", "message"),
     [
         ({"arrayProperties": {"size": 1}}, "between 2 and 10000"),
         ({"arrayProperties": {"size": 10_001}}, "between 2 and 10000"),
@@ -39,8 +39,8 @@ def account():
         ({"jobDefinition": None}, "Invalid type"),
     ],
 )
-def test_a_submit_beyond_a_limit_is_refused_and_makes_no_job(account, request_, says):
-    with pytest.raises(BatchFault, match=says) as caught:
+def test_a_submit_beyond_a_limit_is_refused_without_a_job(account, request_, message):
+    with pytest.raises(BatchFault, match=message) as caught:
         account.submit(**request_)
     assert caught.value.code == "ClientException"
     assert account.service.machine.jobs == {}
@@ -53,22 +53,22 @@ def test_arrays_have_two_to_ten_thousand_children(account, size):
 
 
 @pytest.mark.parametrize(
-    ("rules", "says"),
+    ("rules", "message"),
     [
         ([{"onReason": "*", "action": "EXIT"}] * 6, "at most 5"),
         ([{"onReason": "*memory", "action": "EXIT"}], "only at the end"),
-        ([{"onReason": "Out?fMemory", "action": "EXIT"}], "no pattern"),
-        ([{"onExitCode": "7x", "action": "EXIT"}], "no pattern"),
+        ([{"onReason": "Out?fMemory", "action": "EXIT"}], "not a pattern"),
+        ([{"onExitCode": "7x", "action": "EXIT"}], "not a pattern"),
         ([{"action": "EXIT"}], "a rule needs"),
         ([{"onReason": "*", "action": "STOP"}], "RETRY or EXIT"),
     ],
 )
-def test_retry_rules_that_batch_refuses_are_refused(account, rules, says):
-    with pytest.raises(BatchFault, match=says):
+def test_retry_rules_that_batch_refuses_are_refused(account, rules, message):
+    with pytest.raises(BatchFault, match=message):
         account.submit(retryStrategy={"attempts": 2, "evaluateOnExit": rules})
 
 
-def test_calls_beyond_the_rate_are_answered_too_many_requests_and_done_not():
+def test_calls_beyond_the_rate_are_refused_and_not_carried_out():
     account = Account()
     for _ in range(50):
         account.call("DescribeJobQueues")
@@ -80,13 +80,13 @@ def test_calls_beyond_the_rate_are_answered_too_many_requests_and_done_not():
     account.submit()
 
 
-def test_describe_takes_a_hundred_ids(account):
+def test_describe_jobs_accepts_up_to_a_hundred_ids(account):
     account.call("DescribeJobs", jobs=["x"] * 100)
     with pytest.raises(BatchFault, match="at most 100"):
         account.call("DescribeJobs", jobs=["x"] * 101)
 
 
-def test_lists_come_in_pages_of_a_thousand_and_of_a_hundred_with_a_filter(account):
+def test_a_page_of_a_list_has_a_thousand_jobs_or_a_hundred_with_a_filter(account):
     parent = account.submit("big", arrayProperties={"size": 1_500}, **needs(4))
     account.wait(60.0)
     ask = {"arrayJobId": parent, "jobStatus": "RUNNING"}
@@ -111,7 +111,7 @@ def test_a_name_is_found_in_any_state_and_by_its_beginning(account):
     assert {each["jobId"]: each["status"] for each in found} == {one: "RUNNING", two: "FAILED"}
 
 
-def test_a_list_without_a_status_holds_what_runs(account):
+def test_a_list_without_a_status_contains_running_jobs(account):
     account.submit("waits", **needs(memory=90_000))
     runs = account.submit("runs", queue="daypart-on-demand")
     assert account.call("ListJobs", jobQueue="daypart-spot")["jobSummaryList"] == []
@@ -163,7 +163,7 @@ def test_an_environment_and_a_queue_have_one_architecture(account):
         account.call("CreateJobQueue", jobQueueName="q", priority=1, computeEnvironmentOrder=order)
 
 
-def test_a_queue_has_at_most_three_environments_and_amazon_linux_2_is_closed(account):
+def test_a_queue_has_up_to_three_environments_and_amazon_linux_2_is_refused(account):
     for name in "abcd":
         account.call("CreateComputeEnvironment", **environment(name))
     order = [{"order": i, "computeEnvironment": name} for i, name in enumerate("abcd")]
@@ -177,7 +177,7 @@ def test_a_queue_has_at_most_three_environments_and_amazon_linux_2_is_closed(acc
         account.call("CreateComputeEnvironment", **environment("e", ec2Configuration=old))
 
 
-def test_a_call_that_is_not_emulated_is_no_silent_success(account):
+def test_a_call_that_is_not_emulated_fails(account):
     with pytest.raises(BatchFault, match="not emulated"):
         account.call("UpdateJobQueue", jobQueue="daypart-spot")
 

@@ -58,7 +58,7 @@ def test_children_of_an_array_are_processes_with_their_index_size_attempt_and_qu
         assert (tmp_path / child).read_text() == f"{index} 3 1 daypart-spot {child}\n"
 
 
-def test_a_child_that_exits_75_is_tried_again_and_one_that_exits_1_is_not(batch):
+def test_a_child_that_exits_75_is_retried_and_one_that_exits_1_is_not(batch):
     with batch() as client:
         strategy = {"retryStrategy": {"attempts": 3, "evaluateOnExit": RETRY_RULES}}
         again = client.submit_job(
@@ -89,7 +89,7 @@ def test_terminating_sends_sigterm_and_then_sigkill(batch, tmp_path):
     assert found["attempts"][0]["container"]["exitCode"] == 137
 
 
-def test_a_child_beyond_its_memory_is_killed_and_batch_says_why(batch):
+def test_a_child_beyond_its_memory_is_killed_with_a_reason(batch):
     with batch() as client:
         job = client.submit_job(
             jobName="grows",
@@ -102,7 +102,7 @@ def test_a_child_beyond_its_memory_is_killed_and_batch_says_why(batch):
     assert found["container"] == found["container"] | {"reason": reason, "exitCode": 137}
 
 
-def test_spot_losses_come_at_the_rate_asked_for(batch):
+def test_spot_losses_occur_at_the_given_rate(batch):
     with batch(spot_losses_per_hour=36_000, stop_grace_seconds=0.1) as client:
         job = client.submit_job(
             jobName="lost", **QUEUE, retryStrategy={"attempts": 2}, **shell("sleep 60")
@@ -111,7 +111,7 @@ def test_spot_losses_come_at_the_rate_asked_for(batch):
     assert [a["statusReason"][:8] for a in found["attempts"]] == ["Host EC2", "Host EC2"]
 
 
-def test_a_command_that_is_not_there_fails_with_a_reason(batch):
+def test_a_missing_command_fails_with_a_reason(batch):
     with batch() as client:
         overrides = {"containerOverrides": {"command": ["no-such-command"]}}
         job = client.submit_job(jobName="none", **QUEUE, **overrides)["jobId"]
@@ -119,7 +119,7 @@ def test_a_command_that_is_not_there_fails_with_a_reason(batch):
     assert found["container"]["reason"].startswith("CannotStartContainerError")
 
 
-def test_faults_reach_boto3_with_their_code(batch):
+def test_boto3_raises_errors_with_their_code(batch):
     from botocore.exceptions import ClientError
 
     with batch(calls_per_second=3) as client:
@@ -134,7 +134,7 @@ def test_faults_reach_boto3_with_their_code(batch):
     assert throttled.value.response["ResponseMetadata"]["HTTPStatusCode"] == 429
 
 
-def test_an_answer_can_be_lost_after_the_job_was_made(batch):
+def test_an_answer_can_be_lost_after_the_job_was_created(batch):
     from botocore.exceptions import HTTPClientError
 
     with batch(lost_answers=0.5, seed=1, calls_per_second=1e9) as client:
@@ -168,7 +168,7 @@ def test_a_request_without_a_signature_is_refused(tmp_path):
     assert refused.value.code == 403
 
 
-def test_a_taken_port_is_told(tmp_path):
+def test_a_port_in_use_is_named(tmp_path):
     with (
         serve_batch(EmulatorSettings(), tmp_path) as (url, _),
         pytest.raises(DaypartError, match="can't be served"),
@@ -177,7 +177,7 @@ def test_a_taken_port_is_told(tmp_path):
         pass
 
 
-def test_the_verb_serves_until_its_time_is_up(tmp_path, capfd):
+def test_the_command_serves_until_its_time_ends(tmp_path, capfd):
     from daypart.cli.main import main
 
     with pytest.raises(SystemExit) as done:

@@ -37,7 +37,7 @@ def test_a_parent_is_pending_until_all_children_have_ended_and_failed_if_one_fai
     assert account.describe(f"{job}:0")["arrayProperties"]["index"] == 0
 
 
-def test_the_summary_of_a_parent_lags_and_says_of_when_it_is():
+def test_the_summary_of_a_parent_lags_and_has_a_time():
     account = Account(summary_lag_seconds=10.0)
     job = account.submit(**PAIR)
     account.end(f"{job}:0")
@@ -49,7 +49,7 @@ def test_the_summary_of_a_parent_lags_and_says_of_when_it_is():
     assert caught_up["statusSummaryLastUpdatedAt"] > lagging["statusSummaryLastUpdatedAt"]
 
 
-def test_a_job_is_not_described_in_the_first_moment_after_its_submit():
+def test_a_job_is_unknown_for_a_moment_after_its_submit():
     account = Account(describe_lag_seconds=1.0)
     job = account.submit()
     assert account.call("DescribeJobs", jobs=[job])["jobs"] == []
@@ -78,20 +78,20 @@ def test_attempts_are_counted_per_child_and_keep_its_id(account):
         ({"exit_code": 0}, "SUCCEEDED"),
     ],
 )
-def test_the_five_rules_retry_what_is_no_fault_of_the_work(account, ending, state):
+def test_the_five_rules_retry_failures_that_the_work_did_not_cause(account, ending, state):
     job = account.submit(**STRATEGY)
     account.end(job, **ending)
     assert account.state(job) == state
 
 
-def test_without_a_matching_rule_an_attempt_is_tried_again(account):
+def test_an_attempt_without_a_matching_rule_is_retried(account):
     rules = [{"onExitCode": "2", "action": "EXIT"}]
     job = account.submit(retryStrategy={"attempts": 2, "evaluateOnExit": rules})
     account.end(job, 1)
     assert account.state(job) == "RUNNING"
 
 
-def test_the_first_rule_that_matches_wins_and_all_fields_of_a_rule_must(account):
+def test_the_first_rule_with_all_fields_matching_decides(account):
     rules = [
         {"onExitCode": "1", "onReason": "Other*", "action": "EXIT"},
         {"onExitCode": "1*", "action": "RETRY"},
@@ -115,7 +115,7 @@ def test_the_strategy_of_a_submit_replaces_that_of_the_definition(account):
     assert account.state(job) == "FAILED"
 
 
-def test_a_lost_spot_host_sends_sigterm_then_sigkill_and_the_child_is_tried_again(account):
+def test_a_lost_spot_host_sends_sigterm_then_sigkill_and_the_child_is_retried(account):
     job = account.submit(**STRATEGY)
     account.lose_host_of(job)
     assert account.sent(job) == ["start", "SIGTERM"]
@@ -128,7 +128,7 @@ def test_a_lost_spot_host_sends_sigterm_then_sigkill_and_the_child_is_tried_agai
     assert "exitCode" not in attempt["container"]
 
 
-def test_a_child_that_traps_sigterm_and_exits_reads_as_an_ordinary_exit(account):
+def test_a_child_that_traps_sigterm_and_exits_has_an_ordinary_exit(account):
     job = account.submit(**STRATEGY)
     account.lose_host_of(job)
     account.end(job, 75)
@@ -161,7 +161,7 @@ def test_a_child_that_is_still_starting_is_lost_with_its_host_without_a_containe
     assert account.sent(job) == ["start"]
 
 
-def test_terminating_a_parent_ends_all_children_and_none_is_tried_again(account):
+def test_terminating_a_parent_ends_all_children_without_a_retry(account):
     job = account.submit(arrayProperties={"size": 3}, **needs(memory=6_000), **STRATEGY)
     waits = account.submit(**needs(memory=90_000))
     account.wait(1.0)
@@ -177,7 +177,7 @@ def test_terminating_a_parent_ends_all_children_and_none_is_tried_again(account)
     assert account.state(waits) == "FAILED"
 
 
-def test_cancelling_ends_what_has_not_started_and_leaves_the_rest(account):
+def test_cancelling_ends_only_children_that_have_not_started(account):
     runs = account.submit()
     waits = account.submit(**needs(memory=90_000))
     for job in (runs, waits):
@@ -185,7 +185,7 @@ def test_cancelling_ends_what_has_not_started_and_leaves_the_rest(account):
     assert (account.state(runs), account.state(waits)) == ("RUNNING", "FAILED")
 
 
-def test_an_attempt_beyond_its_timeout_is_stopped_and_never_tried_again(account):
+def test_an_attempt_beyond_its_timeout_is_stopped_without_a_retry(account):
     job = account.submit(timeout={"attemptDurationSeconds": 60}, **STRATEGY)
     account.wait(59.0)
     assert account.sent(job) == ["start"]
@@ -196,7 +196,7 @@ def test_an_attempt_beyond_its_timeout_is_stopped_and_never_tried_again(account)
     assert account.describe(job)["statusReason"] == "Job attempt duration exceeded timeout"
 
 
-def test_the_timeout_is_of_an_attempt_not_of_the_job(account):
+def test_the_timeout_applies_to_each_attempt(account):
     job = account.submit(timeout={"attemptDurationSeconds": 60}, **STRATEGY)
     account.wait(40.0)
     account.end(job, 75)
@@ -204,7 +204,7 @@ def test_the_timeout_is_of_an_attempt_not_of_the_job(account):
     assert account.sent(job) == ["start", "start"]
 
 
-def test_a_job_waits_for_those_it_depends_on_and_fails_with_them(account):
+def test_a_job_waits_for_its_dependencies_and_fails_with_them(account):
     first, other = account.submit("first"), account.submit("other")
     then = account.submit("then", dependsOn=[{"jobId": first}, {"jobId": other}])
     account.end(first)
@@ -218,7 +218,7 @@ def test_a_job_waits_for_those_it_depends_on_and_fails_with_them(account):
     assert account.describe(doomed)["statusReason"] == "Dependent Job failed"
 
 
-def test_children_depend_on_the_same_index_or_on_the_one_before(account):
+def test_children_depend_on_the_same_or_the_previous_index(account):
     first = account.submit("first", **PAIR)
     then = account.submit("then", **PAIR, dependsOn=[{"jobId": first, "type": "N_TO_N"}])
     account.end(f"{first}:1")
@@ -237,7 +237,7 @@ def test_a_failed_link_fails_a_chain_of_ten_thousand(account):
     assert account.describe(chain)["arrayProperties"]["statusSummary"]["FAILED"] == 10_000
 
 
-def test_capacity_ramps_from_zero_to_the_most_vcpus_and_back():
+def test_capacity_grows_from_zero_to_the_maximum_and_shrinks_back():
     account = Account(host_boot_seconds=60.0, vcpus_per_second=1.0, host_idle_seconds=30.0)
     job = account.submit(arrayProperties={"size": 40})
     environment = account.service.machine.environments["daypart-spot"]
@@ -256,7 +256,7 @@ def test_capacity_ramps_from_zero_to_the_most_vcpus_and_back():
     assert environment.vcpus == 0
 
 
-def test_a_container_of_all_of_a_hosts_nominal_memory_does_not_fit_and_batch_says_so(account):
+def test_a_container_with_the_nominal_memory_of_a_host_does_not_fit(account):
     job = account.submit(**needs(memory=8_193))
     assert "statusReason" not in account.describe(job)
     account.wait(60.0)
@@ -265,7 +265,7 @@ def test_a_container_of_all_of_a_hosts_nominal_memory_does_not_fit_and_batch_say
     assert found["statusReason"].startswith("MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT")
 
 
-def test_a_queue_without_capacity_says_so_at_its_head():
+def test_the_head_of_a_queue_without_capacity_shows_the_reason():
     account = Account(available_vcpus=0, calls_per_second=1e9)
     job = account.submit(**PAIR)
     account.wait(61.0)

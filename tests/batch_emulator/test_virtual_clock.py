@@ -25,7 +25,7 @@ def undisturbed(**settings):
     return EmulatorSettings.of({"spot_losses_per_hour": 0.0, **settings})
 
 
-def test_hours_of_work_take_as_long_as_their_ramp_and_their_waves():
+def test_hours_of_work_take_the_time_of_their_ramp_and_waves():
     batch = VirtualBatch(undisturbed(), SimulatedWork(lambda child: 3_600.0), max_vcpus=48)
     assert run(batch)["status"] == "SUCCEEDED"
     assert batch.usage.most_running == 48
@@ -34,7 +34,7 @@ def test_hours_of_work_take_as_long_as_their_ramp_and_their_waves():
     assert batch.usage.lost == 0
 
 
-def test_a_lost_host_costs_what_was_not_flushed():
+def test_a_lost_host_costs_the_work_that_was_not_saved():
     settings = undisturbed(spot_losses_per_hour=1.0, seed=3)
     rules = {"retryStrategy": {"attempts": 10}}
     kept = VirtualBatch(settings, SimulatedWork(lambda child: 3_600.0, flush_every_seconds=60.0))
@@ -47,7 +47,7 @@ def test_a_lost_host_costs_what_was_not_flushed():
     assert thrown.usage.lost > 5 * kept.usage.lost
 
 
-def test_a_seed_gives_the_same_run_again():
+def test_the_same_seed_gives_the_same_run():
     def once(seed):
         settings = undisturbed(spot_losses_per_hour=2.0, seed=seed)
         batch = VirtualBatch(settings, SimulatedWork(lambda child: 1_000.0))
@@ -71,7 +71,7 @@ def test_children_that_need_more_memory_than_they_have_end_out_of_memory():
     }
 
 
-def test_faults_are_those_of_boto3():
+def test_errors_are_those_of_boto3():
     from botocore.exceptions import ClientError, HTTPClientError
 
     client = VirtualBatch(undisturbed(), SimulatedWork(lambda child: 1.0)).client()

@@ -107,7 +107,7 @@ def test_cfn_lint_finds_nothing(tmp_path):
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_no_role_may_pass_roles_or_act_by_a_wildcard(parsed):
+def test_no_role_may_pass_roles_or_use_wildcard_actions(parsed):
     passing = [each for each in statements(parsed) if "iam:PassRole" in actions_of(each)]
     assert [each["Resource"] for each in passing] == [{"Fn": ["GetAtt", "JobRole.Arn"]}]
     for each in statements(parsed):
@@ -117,7 +117,7 @@ def test_no_role_may_pass_roles_or_act_by_a_wildcard(parsed):
             assert not any(action.startswith(("s3:", "iam:")) for action in actions_of(each))
 
 
-def test_objects_are_reached_below_the_prefix_and_nowhere_else(parsed):
+def test_only_objects_below_the_prefix_are_accessible(parsed):
     of_s3 = [each for each in statements(parsed) if actions_of(each)[0].startswith("s3:")]
     assert len(of_s3) == 4
     for each in of_s3:
@@ -127,14 +127,14 @@ def test_objects_are_reached_below_the_prefix_and_nowhere_else(parsed):
             assert each["Resource"] == {"Fn": ["Sub", "${Bucket.Arn}/${Prefix}/*"]}
 
 
-def test_the_bucket_is_encrypted_closed_and_tidied(parsed):
+def test_the_bucket_is_encrypted_private_and_has_a_lifecycle(parsed):
     (bucket,) = of_kind(parsed, "AWS::S3::Bucket").values()
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert "ServerSideEncryptionConfiguration" in bucket["BucketEncryption"]
     assert bucket["LifecycleConfiguration"]["Rules"][0]["AbortIncompleteMultipartUpload"]
 
 
-def test_logs_end_some_day_and_images_of_a_stack_have_a_repository_of_its_own(parsed):
+def test_logs_expire_and_a_stack_has_its_own_image_repository(parsed):
     (log,) = of_kind(parsed, "AWS::Logs::LogGroup").values()
     assert log["RetentionInDays"] == {"Fn": ["Ref", "LogDays"]}
     assert parsed["Parameters"]["LogDays"]["Default"] <= 90
@@ -188,7 +188,7 @@ def test_a_stack_is_created_and_its_outputs_are_the_executors_settings(aws):
     assert [each["state"] for each in there] == ["ENABLED"]
 
 
-def test_the_same_stack_again_is_updated_and_keeps_what_is_not_named(aws):
+def test_an_update_keeps_parameters_that_are_not_given(aws):
     daypart.deploy("aws", stack="tv", region=REGION, parameters={"MaxvCpus": 256, "LogDays": 30})
     again = daypart.deploy("aws", stack="tv", region=REGION, parameters={"MaxvCpus": 512})
     assert again.outcome == "updated"
@@ -199,7 +199,7 @@ def test_the_same_stack_again_is_updated_and_keeps_what_is_not_named(aws):
     assert values["Vpc"].startswith("vpc-")
 
 
-def test_the_verb_tells_where_to_push_and_ends_with_the_settings(aws, monkeypatch):
+def test_the_command_prints_the_repository_and_the_settings(aws, monkeypatch):
     monkeypatch.setenv("AWS_REGION", REGION)
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     shown = CliRunner().invoke(daypart_command, ["deploy", "aws", "--stack", "tv", "--quiet"])
@@ -212,22 +212,22 @@ def test_the_verb_tells_where_to_push_and_ends_with_the_settings(aws, monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("given", "says"),
+    ("given", "message"),
     [
-        ({"stack": "My stack"}, "is no name"),
+        ({"stack": "My stack"}, "is not a name for a stack"),
         ({"parameters": {"MaxVcpu": 1}}, "no parameter 'MaxVcpu'.*did you mean MaxvCpus"),
-        ({"region": "us-nowhere"}, "'us-nowhere' is no AWS region"),
+        ({"region": "us-nowhere"}, "'us-nowhere' is not an AWS region"),
         ({"vpc": "vpc-12345678"}, "no default subnets|refuses"),
         ({"subnets": ["subnet-none"]}, "refuses DescribeSubnets"),
     ],
 )
-def test_what_is_wrong_is_told_before_anything_is_created(aws, given, says):
-    with pytest.raises(DaypartError, match=says):
+def test_a_bad_argument_is_refused_before_anything_is_created(aws, given, message):
+    with pytest.raises(DaypartError, match=message):
         daypart.deploy("aws", **{"stack": "tv", "region": REGION, **given})
     assert boto3_client("cloudformation").list_stacks()["StackSummaries"] == []
 
 
-def test_missing_credentials_and_an_unknown_provider_are_told(tmp_path, monkeypatch):
+def test_missing_credentials_and_an_unknown_provider_are_named(tmp_path, monkeypatch):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -238,7 +238,7 @@ def test_missing_credentials_and_an_unknown_provider_are_told(tmp_path, monkeypa
         daypart.deploy("azure", stack="tv")
 
 
-def test_why_a_stack_failed_is_told(monkeypatch):
+def test_the_first_failed_resource_is_reported(monkeypatch):
     boto3 = pytest.importorskip("boto3")
     from botocore.stub import Stubber
 

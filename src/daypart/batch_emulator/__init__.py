@@ -1,5 +1,7 @@
-"""A Batch for trying things out: AWS Batch's calls, limits and losses, on this machine.
+"""An emulator of AWS Batch on this machine: its calls, limits, waits and losses.
 
-One state machine (`BatchMachine`) on a clock: with real processes behind an HTTP server
-(`daypart batch-emulator`), or simulated on a virtual clock, which is what `estimate` does.
+A call goes through `service` (`requests` checks it, `submission` and `resources` read it, `answers`
+describes jobs) to the state machine in `machine`, which moves `jobs` over the hosts in `capacity`.
+`server` runs the children as processes or containers (`daypart batch-emulator`); `simulation` runs
+the same machine on a virtual clock for `estimate`. Start reading with `machine`.
 """

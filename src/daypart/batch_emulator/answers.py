@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from daypart.batch_emulator.jobs import Attempt, Child, Job
+from daypart.batch_emulator.jobs import Attempt, Job, JobChild
 from daypart.batch_emulator.machine import BatchMachine
 from daypart.batch_emulator.retry import RetryStrategy
 
@@ -38,12 +38,12 @@ class JobAnswers:
     machine: BatchMachine
     region: str
 
-    def detail(self, found: Job | Child, now: float) -> dict[str, Any]:
+    def detail(self, found: Job | JobChild, now: float) -> dict[str, Any]:
         """Return the JobDetail of an array's parent, of a plain job or of a child.
 
         Parameters
         ----------
-        found : Job or Child
+        found : Job or JobChild
         now : float
             Seconds, as the machine's clock.
         """
@@ -70,12 +70,12 @@ class JobAnswers:
         reason = self.machine.status_reason(child, now)
         return detail | _ends(reason, child.started_at, child.stopped_at)
 
-    def summary(self, found: Job | Child, now: float) -> dict[str, Any]:
+    def summary(self, found: Job | JobChild, now: float) -> dict[str, Any]:
         """Return the JobSummary of an array's parent, of a plain job or of a child.
 
         Parameters
         ----------
-        found : Job or Child
+        found : Job or JobChild
         now : float
             Seconds, as the machine's clock.
         """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from daypart.batch_emulator.jobs import RUNNABLE, Child, JobRequest
+from daypart.batch_emulator.jobs import RUNNABLE, JobChild, JobRequest
 from daypart.batch_emulator.settings import EmulatorSettings
 
 
@@ -29,7 +29,7 @@ class Host:
         self.leaves_at = float("inf")
         self.free_vcpus = environment.settings.host_vcpus
         self.free_memory = environment.settings.host_memory_mib
-        self.children: set[Child] = set()
+        self.children: set[JobChild] = set()
 
     @property
     def instance(self) -> str:
@@ -40,13 +40,13 @@ class Host:
         """Return whether a child of a job fits into the free capacity."""
         return self.free_vcpus >= request.vcpus and self.free_memory >= request.memory
 
-    def add(self, child: Child) -> None:
+    def add(self, child: JobChild) -> None:
         """Reserve the capacity of a child."""
         self.free_vcpus -= child.job.request.vcpus
         self.free_memory -= child.job.request.memory
         self.children.add(child)
 
-    def remove(self, child: Child) -> None:
+    def remove(self, child: JobChild) -> None:
         """Free the capacity of a child."""
         self.free_vcpus += child.job.request.vcpus
         self.free_memory += child.job.request.memory
@@ -96,7 +96,7 @@ class Environment:
         return next((host for host in self.hosts.values() if host.fits(request)), None)
 
     def next_arrival(self, now: float) -> float:
-        """Return when a host that is requested now starts."""
+        """Return the time at which a host that is requested now starts."""
         settings = self.settings
         step = settings.host_vcpus / settings.vcpus_per_second
         boot = 0.0 if self.hosts else settings.host_boot_seconds
@@ -138,25 +138,25 @@ class Queue:
         self.environments = environments
         self.priority = int(request.get("priority", 1))
         self.enabled = request.get("state", "ENABLED") == "ENABLED"
-        self.waiting: deque[Child] = deque()
+        self.waiting: deque[JobChild] = deque()
         for environment in environments:
             environment.queues.append(self)
             environment.queues.sort(key=lambda queue: -queue.priority)
 
-    def first_waiting(self) -> Child | None:
+    def first_waiting(self) -> JobChild | None:
         """Return the first child that still waits."""
         while self.waiting and self.waiting[0].state != RUNNABLE:
             self.waiting.popleft()
         return self.waiting[0] if self.waiting else None
 
-    def why_blocked(self, child: Child, now: float) -> str:
+    def why_blocked(self, child: JobChild, now: float) -> str:
         """Return why the first child of the queue can't start, in Batch's words.
 
         Empty for every other child, before `blocked_after_seconds`, and if nothing blocks it.
 
         Parameters
         ----------
-        child : Child
+        child : JobChild
         now : float
         """
         since = child.runnable_at

@@ -1,4 +1,4 @@
-"""Children in containers: what `docker` is told, and how it tells that one ended."""
+"""Children in containers: the commands of `docker`, and how a container ended."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from daypart.batch_emulator.jobs import Child
+from daypart.batch_emulator.jobs import JobChild
 from daypart.errors import DaypartError
 
 CANNOT_PULL = "CannotPullContainerError"
@@ -16,7 +16,7 @@ PASSED_ON = (
     *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
     *("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"),
 )
-"""Of this process's environment: what a job's role would give."""
+"""Variables of this process for the containers, in place of a job's role."""
 
 _DOCKER_ITSELF_FAILED = 125
 _SECONDS = 60
@@ -31,7 +31,7 @@ class ContainerEnding:
     ----------
     exit_code : int
     reason : str
-        Docker's own; empty where there is none.
+        Docker's reason, or empty.
     out_of_memory, killed : bool
     """
 
@@ -43,7 +43,7 @@ class ContainerEnding:
 
 @dataclass(frozen=True)
 class Containers:
-    """The `docker` command, for a daemon that `DOCKER_HOST` names.
+    """The `docker` command, for the daemon in `DOCKER_HOST`.
 
     Parameters
     ----------
@@ -55,12 +55,12 @@ class Containers:
 
     @classmethod
     def found(cls) -> Containers:
-        """Find the command and a daemon that answers it.
+        """Find the command, and check that a daemon answers.
 
         Raises
         ------
         DaypartError
-            Where one of them is missing.
+            When one of them is missing.
         """
         docker = shutil.which("docker")
         if docker is None:
@@ -73,10 +73,16 @@ class Containers:
             )
         return cls(docker)
 
-    def command(self, child: Child, attempt: int, environment: Mapping[str, str]) -> list[str]:
+    def command(self, child: JobChild, attempt: int, environment: Mapping[str, str]) -> list[str]:
         """Return the command that runs an attempt's container, and ends with it.
 
-        Variables are named, not shown: their values are the command's own environment.
+        Its arguments hold the names of variables; the values are in its own environment.
+
+        Parameters
+        ----------
+        child : JobChild
+        attempt : int
+        environment : mapping of str to str
         """
         request = child.job.request
         names = sorted({*environment, *PASSED_ON})
@@ -88,26 +94,48 @@ class Containers:
             *(request.image, *request.command),
         ]
 
-    def signal(self, child: Child, attempt: int, name: str) -> None:
-        """Send a container SIGTERM or SIGKILL; one that has just ended minds neither."""
+    def signal(self, child: JobChild, attempt: int, name: str) -> None:
+        """Send a container a signal; one that has ended ignores it.
+
+        Parameters
+        ----------
+        child : JobChild
+        attempt : int
+        name : str
+            `TERM` or `KILL`.
+        """
         _run([self.docker, "kill", "--signal", name, name_of(child, attempt)])
 
-    def ending(self, child: Child, attempt: int, exit_code: int) -> ContainerEnding:
-        """Ask how a container ended, and remove it."""
+    def ending(self, child: JobChild, attempt: int, exit_code: int) -> ContainerEnding:
+        """Return how a container ended, and remove it.
+
+        Parameters
+        ----------
+        child : JobChild
+        attempt : int
+        exit_code : int
+            Of the `docker run` command.
+        """
         name = name_of(child, attempt)
-        told = _run([self.docker, "inspect", "--format", "{{json .State}}", name])
-        state = json.loads(told.stdout) if told.returncode == 0 else {}
+        inspected = _run([self.docker, "inspect", "--format", "{{json .State}}", name])
+        state = json.loads(inspected.stdout) if inspected.returncode == 0 else {}
         _run([self.docker, "rm", "--force", name])
         if exit_code == _DOCKER_ITSELF_FAILED:
-            said = state.get("Error") or f"{CANNOT_PULL}: {child.job.request.image} can't be run"
-            return ContainerEnding(exit_code, said, False, False)
+            reason = state.get("Error") or f"{CANNOT_PULL}: {child.job.request.image} can't be run"
+            return ContainerEnding(exit_code, reason, False, False)
         out_of_memory = bool(state.get("OOMKilled")) and exit_code != 0
         killed = exit_code in _KILLED_BY_SIGNAL and not out_of_memory
         return ContainerEnding(exit_code, "", out_of_memory, killed)
 
 
-def name_of(child: Child, attempt: int) -> str:
-    """Return the name of an attempt's container."""
+def name_of(child: JobChild, attempt: int) -> str:
+    """Return the name of an attempt's container.
+
+    Parameters
+    ----------
+    child : JobChild
+    attempt : int
+    """
     return f"daypart-{child.id.replace(':', '-')}-{attempt}"
 
 

@@ -1,4 +1,4 @@
-"""The errors that Batch answers."""
+"""The errors in Batch's answers."""
 
 from __future__ import annotations
 
@@ -32,4 +32,4 @@ class UnsignedFault(BatchFault):
 
 
 class LostAnswer(Exception):  # noqa: N818 - it names a state, not a fault of the request
-    """A call that was done, and whose answer never comes."""
+    """A call that was carried out, and whose answer is lost."""

@@ -59,7 +59,7 @@ class JobRequest:
     image: str = ""
 
 
-class Child:
+class JobChild:
     """A plain job, or one index of an array."""
 
     __slots__ = (
@@ -108,7 +108,7 @@ class Job:
         self.stopped_at: float | None = None
         self.is_cancelled = False
         self.is_terminated = False
-        self.children = [Child(self, index) for index in range(request.size or 1)]
+        self.children = [JobChild(self, index) for index in range(request.size or 1)]
         self.counts = dict.fromkeys(STATES, 0) | {SUBMITTED: len(self.children)}
         self.shown_counts = dict(self.counts)
         self.shown_at = now
@@ -134,12 +134,12 @@ class Job:
             return self.children[0].status_reason
         return "Array Child Job failed" if self.status == FAILED else ""
 
-    def move(self, child: Child, state: str, now: float, lag: float) -> None:
+    def move(self, child: JobChild, state: str, now: float, lag: float) -> None:
         """Move a child to a state, and update the counts.
 
         Parameters
         ----------
-        child : Child
+        child : JobChild
         state : str
         now, lag : float
             Seconds.

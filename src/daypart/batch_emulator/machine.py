@@ -1,8 +1,8 @@
 """The state machine: what becomes of every child, on a clock that the caller keeps.
 
-It starts no process and reads no clock. Time comes in with every call, in seconds; what the world
-must do (start, stop or kill a container) comes out as orders; how a container ended comes in by
-`ended`. So the same machine runs real processes on a real clock, and simulated ones on a virtual.
+It starts no process and reads no clock. Every call gives the time in seconds; the machine returns
+orders to start, stop or kill a container, and `ended` reports how a container ended. So the same
+machine runs real processes on a real clock and simulated children on a virtual one.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from daypart.batch_emulator.jobs import (
     STARTING,
     SUCCEEDED,
     Attempt,
-    Child,
     Job,
+    JobChild,
     JobRequest,
 )
 from daypart.batch_emulator.retry import Ending
@@ -41,7 +41,7 @@ _DEPENDENT_REASON = "Dependent Job failed"
 class Start:
     """Start a child's container."""
 
-    child: Child
+    child: JobChild
     attempt: int
 
 
@@ -49,7 +49,7 @@ class Start:
 class Terminate:
     """Send a container SIGTERM."""
 
-    child: Child
+    child: JobChild
     attempt: int
 
 
@@ -57,7 +57,7 @@ class Terminate:
 class Kill:
     """Send a container SIGKILL."""
 
-    child: Child
+    child: JobChild
     attempt: int
 
 
@@ -70,10 +70,10 @@ class BatchMachine:
     Attributes
     ----------
     orders : deque of Order
-        What the world must do; the caller takes them out after every call.
+        To carry out; the caller removes them after every call.
     jobs : dict of str to Job
         By id.
-    host_of : dict of Child to Host
+    host_of : dict of JobChild to Host
         Of the children that are STARTING or RUNNING.
     """
 
@@ -82,7 +82,7 @@ class BatchMachine:
         self.environments: dict[str, Environment] = {}
         self.queues: dict[str, Queue] = {}
         self.jobs: dict[str, Job] = {}
-        self.host_of: dict[Child, Host] = {}
+        self.host_of: dict[JobChild, Host] = {}
         self.orders: deque[Order] = deque()
         self._timers: list[tuple[float, int, Callable[[float], None]]] = []
         self._serial = count()
@@ -91,11 +91,11 @@ class BatchMachine:
     # The clock.
 
     def next_at(self) -> float | None:
-        """Return when something happens by itself next."""
+        """Return the time of the next event, or None."""
         return self._timers[0][0] if self._timers else None
 
     def advance(self, now: float) -> None:
-        """Let everything happen that is due."""
+        """Process all events that are due."""
         while self._timers and self._timers[0][0] <= now:
             due, _, act = heapq.heappop(self._timers)
             act(due)
@@ -103,10 +103,17 @@ class BatchMachine:
     def _at(self, when: float, act: Callable[[float], None]) -> None:
         heapq.heappush(self._timers, (when, next(self._serial), act))
 
-    # What users do.
+    # Calls of users.
 
     def submit(self, identity: str, request: JobRequest, now: float) -> Job:
-        """Take a job in."""
+        """Add a job.
+
+        Parameters
+        ----------
+        identity : str
+        request : JobRequest
+        now : float
+        """
         self._forget_old(now)
         job = Job(identity, request, now)
         self.jobs[identity] = job
@@ -116,8 +123,15 @@ class BatchMachine:
         self._at(now, lambda at: self._let_wait(job.children, at))
         return job
 
-    def terminate(self, children: Iterable[Child], reason: str, now: float) -> None:
-        """End children wherever they stand; none of them is tried again."""
+    def terminate(self, children: Iterable[JobChild], reason: str, now: float) -> None:
+        """End children in any state, without another attempt.
+
+        Parameters
+        ----------
+        children : iterable of JobChild
+        reason : str
+        now : float
+        """
         for child in list(children):
             if child.state in ENDED or child.stopping == _TERMINATED:
                 continue
@@ -130,16 +144,23 @@ class BatchMachine:
             else:
                 self._finish(child, FAILED, now)
 
-    def cancel(self, children: Iterable[Child], reason: str, now: float) -> None:
-        """End those children that have not started."""
+    def cancel(self, children: Iterable[JobChild], reason: str, now: float) -> None:
+        """End those children that have not started.
+
+        Parameters
+        ----------
+        children : iterable of JobChild
+        reason : str
+        now : float
+        """
         self.terminate((child for child in children if child.state not in ON_A_HOST), reason, now)
 
-    def status_reason(self, child: Child, now: float) -> str:
+    def status_reason(self, child: JobChild, now: float) -> str:
         """Return the reason for a child's state; for the head of a queue, why it can't start.
 
         Parameters
         ----------
-        child : Child
+        child : JobChild
         now : float
         """
         if child.state == RUNNABLE:
@@ -150,7 +171,7 @@ class BatchMachine:
 
     def ended(
         self,
-        child: Child,
+        child: JobChild,
         attempt: int,
         exit_code: int,
         now: float,
@@ -158,19 +179,19 @@ class BatchMachine:
         reason: str = "",
         killed: bool = False,
     ) -> None:
-        """Note that a container ended.
+        """Report that a container ended.
 
         Parameters
         ----------
-        child : Child
+        child : JobChild
         attempt : int
-            Of which `Start` told.
+            From the order `Start`.
         exit_code : int
         now : float
         reason : str
             The container's, such as `OutOfMemoryError: Container killed due to memory usage`.
         killed : bool
-            Whether a signal ended it, rather than it itself.
+            Whether a signal ended it.
         """
         if child.state != RUNNING or child.attempt != attempt:
             return
@@ -182,11 +203,11 @@ class BatchMachine:
 
     # How children move.
 
-    def _move(self, child: Child, state: str, now: float) -> None:
+    def _move(self, child: JobChild, state: str, now: float) -> None:
         child.job.move(child, state, now, self.settings.summary_lag_seconds)
 
-    def _let_wait(self, children: Iterable[Child], now: float) -> None:
-        """Bring children to the queue, or hold them until what they depend on has succeeded."""
+    def _let_wait(self, children: Iterable[JobChild], now: float) -> None:
+        """Queue children, or keep them PENDING until their dependencies have succeeded."""
         for child in children:
             if child.state in ENDED or child.state in ON_A_HOST or child.state == RUNNABLE:
                 continue
@@ -199,8 +220,8 @@ class BatchMachine:
             elif child.state != PENDING:
                 self._move(child, PENDING, now)
 
-    def _is_ready(self, child: Child) -> bool | None:
-        """Tell whether dependencies have succeeded; None where one failed."""
+    def _is_ready(self, child: JobChild) -> bool | None:
+        """Return whether the dependencies have succeeded; None if one failed."""
         ready: bool | None = True
         for on, kind in child.job.request.dependencies:
             state = self._state_of_dependency(child, on, kind)
@@ -209,7 +230,7 @@ class BatchMachine:
             ready = ready and state == SUCCEEDED
         return ready
 
-    def _state_of_dependency(self, child: Child, on: str, kind: str) -> str:
+    def _state_of_dependency(self, child: JobChild, on: str, kind: str) -> str:
         if kind == "SEQUENTIAL":
             siblings = child.job.children
             return siblings[child.index - 1].state if child.index else SUCCEEDED
@@ -218,7 +239,7 @@ class BatchMachine:
             return SUCCEEDED
         return job.children[child.index].state if kind == "N_TO_N" else job.status
 
-    def _make_runnable(self, child: Child, now: float) -> None:
+    def _make_runnable(self, child: JobChild, now: float) -> None:
         self._move(child, RUNNABLE, now)
         child.runnable_at, child.status_reason = now, ""
         queue = self.queues[child.job.request.queue]
@@ -232,7 +253,7 @@ class BatchMachine:
                     return
         self._ask_for_hosts(queue, now)
 
-    def _place(self, child: Child, host: Host, now: float) -> None:
+    def _place(self, child: JobChild, host: Host, now: float) -> None:
         host.add(child)
         self.host_of[child] = host
         self._move(child, STARTING, now)
@@ -240,7 +261,7 @@ class BatchMachine:
         wait = self.settings.starting_seconds
         self._at(now + wait, lambda at: self._start(child, epoch, at))
 
-    def _start(self, child: Child, epoch: int, now: float) -> None:
+    def _start(self, child: JobChild, epoch: int, now: float) -> None:
         if child.epoch != epoch:
             return
         self._move(child, RUNNING, now)
@@ -249,13 +270,13 @@ class BatchMachine:
         if child.job.request.timeout is not None:
             self._at(now + child.job.request.timeout, lambda at: self._time_out(child, epoch, at))
 
-    def _time_out(self, child: Child, epoch: int, now: float) -> None:
+    def _time_out(self, child: JobChild, epoch: int, now: float) -> None:
         if child.epoch == epoch and child.state == RUNNING:
             child.status_reason = _TIMEOUT_REASON
             self._stop(child, _TIMED_OUT, now)
 
-    def _stop(self, child: Child, why: str, now: float) -> None:
-        """Send SIGTERM, and SIGKILL after the grace; a user's cause replaces another."""
+    def _stop(self, child: JobChild, why: str, now: float) -> None:
+        """Send SIGTERM, and SIGKILL after the grace period; a user's reason replaces another."""
         first = not child.stopping
         if first or why == _TERMINATED:
             child.stopping = why
@@ -265,11 +286,11 @@ class BatchMachine:
             after = now + self.settings.stop_grace_seconds
             self._at(after, lambda _: self._kill(child, attempt, epoch))
 
-    def _kill(self, child: Child, attempt: int, epoch: int) -> None:
+    def _kill(self, child: JobChild, attempt: int, epoch: int) -> None:
         if child.epoch == epoch:
             self.orders.append(Kill(child, attempt))
 
-    def _end_attempt(self, child: Child, ending: Ending, now: float) -> None:
+    def _end_attempt(self, child: JobChild, ending: Ending, now: float) -> None:
         host, stopping = self.host_of.pop(child, None), child.stopping
         number = child.attempt
         started = child.started_at if child.state == RUNNING else None
@@ -291,24 +312,24 @@ class BatchMachine:
         if host is not None:
             self._fill(host, now)
 
-    def _finish(self, child: Child, state: str, now: float) -> None:
+    def _finish(self, child: JobChild, state: str, now: float) -> None:
         self._move(child, state, now)
         child.stopped_at = now
         job = child.job
-        following: list[Child] = []
+        following: list[JobChild] = []
         if any(kind == "SEQUENTIAL" for _, kind in job.request.dependencies):
             following += job.children[child.index + 1 : child.index + 2]
         for dependent in self._dependents.get(job.id, ()):
             same_index = dependent.children[child.index : child.index + 1]
             following += dependent.children if job.ended else same_index
         if following:
-            # By the clock, not by a call: a chain of ten thousand would be as many calls deep.
+            # As a timed event: direct calls would nest as deep as a chain of ten thousand jobs.
             self._at(now, lambda at: self._let_wait(following, at))
 
-    # How hosts come and go.
+    # How hosts start and end.
 
     def _ask_for_hosts(self, queue: Queue, now: float) -> None:
-        """Order one host, if the queue's first child could ever run on it."""
+        """Request one host, if the queue's first child could run on it."""
         child = queue.first_waiting()
         if child is None:
             return
@@ -322,8 +343,8 @@ class BatchMachine:
 
     def _bring_host(self, environment: Environment, now: float) -> None:
         environment.awaits_host = False
-        wanted = any(queue.first_waiting() is not None for queue in environment.queues)
-        if not wanted or not environment.can_grow():
+        is_needed = any(queue.first_waiting() is not None for queue in environment.queues)
+        if not is_needed or not environment.can_grow():
             return
         host = environment.add_host(now)
         if environment.spot and self.settings.spot_losses_per_hour > 0:
@@ -335,7 +356,7 @@ class BatchMachine:
             self._ask_for_hosts(queue, now)
 
     def _fill(self, host: Host, now: float) -> None:
-        """Give a host's room to those who wait, by the queues' priority."""
+        """Place waiting children on a host, by the priority of their queues."""
         environment = host.environment
         if host.number not in environment.hosts:
             return
@@ -351,12 +372,18 @@ class BatchMachine:
             self._at(leaves_at, lambda at: self._let_go_if_idle(host, at))
 
     def _let_go_if_idle(self, host: Host, now: float) -> None:
-        there = host.number in host.environment.hosts
-        if there and not host.children and host.leaves_at <= now:
+        is_present = host.number in host.environment.hosts
+        if is_present and not host.children and host.leaves_at <= now:
             host.environment.remove_host(host, now)
 
     def lose_host(self, host: Host, now: float) -> None:
-        """Let Spot take a host: its children get SIGTERM, and SIGKILL after the grace."""
+        """Lose a Spot host: its children get SIGTERM, and SIGKILL after the grace period.
+
+        Parameters
+        ----------
+        host : Host
+        now : float
+        """
         if host.number not in host.environment.hosts:
             return
         host.environment.remove_host(host, now)
@@ -366,7 +393,7 @@ class BatchMachine:
             else:
                 self._end_attempt(child, Ending(None, _host_lost(host)), now)
 
-    # What is forgotten.
+    # Old jobs.
 
     def _forget_old(self, now: float) -> None:
         before = now - self.settings.kept_seconds

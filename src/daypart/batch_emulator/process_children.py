@@ -1,4 +1,4 @@
-"""Children as real processes or containers: started, stopped and watched for their memory."""
+"""Children as real processes or containers: started, stopped, and limited in memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from daypart.batch_emulator.containers import Containers
-from daypart.batch_emulator.jobs import Child
+from daypart.batch_emulator.jobs import JobChild
 from daypart.batch_emulator.machine import BatchMachine, Kill, Order, Start, Terminate
 
 OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
@@ -24,7 +24,7 @@ _MEMORY_EVERY_SECONDS = 0.1
 
 @dataclass
 class _Running:
-    child: Child
+    child: JobChild
     attempt: int
     process: subprocess.Popen[bytes]
     log: BinaryIO
@@ -37,9 +37,9 @@ class ProcessChildren:
     Parameters
     ----------
     machine : BatchMachine
-        Told how every process ended.
+        Receives the end of every process.
     logs : Path
-        A folder for what children print, one file an attempt.
+        A folder for the output of children, one file per attempt.
     containers : Containers, optional
         Each child's process is then a `docker run` of its image.
     """
@@ -50,11 +50,11 @@ class ProcessChildren:
         self.machine = machine
         self.logs = logs
         self.containers = containers
-        self.running: dict[Child, _Running] = {}
+        self.running: dict[JobChild, _Running] = {}
         self._memory_at = 0.0
 
     def turn(self, now: float) -> None:
-        """Note who ended, let the clock move, and carry out the orders."""
+        """Report ended processes, advance the machine, and carry out its orders."""
         for each in list(self.running.values()):
             code = each.process.poll()
             if code is not None:
@@ -67,7 +67,7 @@ class ProcessChildren:
             self._obey(self.machine.orders.popleft(), now)
 
     def end_all(self) -> None:
-        """Kill what still runs."""
+        """Kill all running children."""
         for each in self.running.values():
             if self.containers:
                 self.containers.signal(each.child, each.attempt, "KILL")
@@ -95,7 +95,7 @@ class ProcessChildren:
         elif isinstance(order, Kill):
             _signal_group(each.process.pid, signal.SIGKILL)
 
-    def _start(self, child: Child, attempt: int, now: float) -> None:
+    def _start(self, child: JobChild, attempt: int, now: float) -> None:
         host = self.machine.host_of.get(child)
         own = {
             **child.job.request.environment,
@@ -142,14 +142,14 @@ class ProcessChildren:
     ) -> None:
         each.log.close()
         del self.running[each.child]
-        told = containers.ending(each.child, each.attempt, code)
-        reason = OUT_OF_MEMORY if told.out_of_memory else told.reason
+        ending = containers.ending(each.child, each.attempt, code)
+        reason = OUT_OF_MEMORY if ending.out_of_memory else ending.reason
         self.machine.ended(
-            each.child, each.attempt, told.exit_code, now, reason=reason, killed=told.killed
+            each.child, each.attempt, ending.exit_code, now, reason=reason, killed=ending.killed
         )
 
     def _watch_memory(self) -> None:
-        """Kill those whose processes together use more than was asked for; Docker does so too."""
+        """Kill children whose processes use more memory than requested, as Docker does."""
         if not self.running or self.containers:
             return
         used: dict[int, int] = {}
@@ -172,7 +172,7 @@ def _inherited_environment() -> dict[str, str]:
     return own
 
 
-def _batch_variables(child: Child, attempt: int, environment_name: str) -> dict[str, str]:
+def _batch_variables(child: JobChild, attempt: int, environment_name: str) -> dict[str, str]:
     """Return the variables that Batch itself sets."""
     batch = {
         "AWS_BATCH_JOB_ID": child.id,

@@ -1,6 +1,7 @@
-"""The API's own description: which calls there are, and whether a request keeps to it.
+"""The API's description: its calls, and checks of requests and answers.
 
-Botocore ships it, and boto3 builds its requests from it, so the emulator can't drift from Batch.
+The description is part of botocore, and boto3 builds its requests from it. So the emulator always
+agrees with Batch.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def _service_model() -> Any:
 
 @lru_cache(maxsize=1)
 def operations() -> Mapping[str, str]:
-    """Return the API's operations by the path that they are posted to.
+    """Return the API's operations by their path.
 
     Examples
     --------
@@ -42,12 +43,17 @@ def operations() -> Mapping[str, str]:
 
 
 def check_request(operation: str, request: Mapping[str, Any]) -> None:
-    """Hold a request to the API's description.
+    """Check a request against the API's description.
+
+    Parameters
+    ----------
+    operation : str
+    request : mapping
 
     Raises
     ------
     ClientFault
-        For what is missing, of a wrong type, or not known to the API.
+        For a value that is missing, of a wrong type, or unknown to the API.
     """
     problem = _problem(_service_model().operation_model(operation).input_shape, request)
     if problem:
@@ -55,12 +61,17 @@ def check_request(operation: str, request: Mapping[str, Any]) -> None:
 
 
 def check_answer(operation: str, answer: Mapping[str, Any]) -> None:
-    """Hold the emulator's own answer to the API's description.
+    """Check an answer of the emulator against the API's description.
+
+    Parameters
+    ----------
+    operation : str
+    answer : mapping
 
     Raises
     ------
     BatchFault
-        Where the emulator is wrong.
+        When the emulator is wrong.
     """
     problem = _problem(_service_model().operation_model(operation).output_shape, answer)
     if problem:

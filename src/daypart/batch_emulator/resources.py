@@ -20,12 +20,12 @@ _GRAVITON = re.compile(r"^(a1|[a-z]+\d+g[a-z]*)(\.|$)")
 
 
 class Resources:
-    """What jobs are submitted to.
+    """The job definitions, queues and compute environments of an account.
 
     Attributes
     ----------
     calls : dict of str to callable
-        The API's operations on them.
+        The API's operations on them, by name.
     """
 
     def __init__(self, machine: BatchMachine, region: str) -> None:
@@ -43,14 +43,14 @@ class Resources:
         }
 
     def queue(self, name: str) -> Queue:
-        """Find a queue by its name or its ARN."""
+        """Return a queue by its name or its ARN."""
         queue = self.machine.queues.get(_short(name))
         if queue is None:
             raise ClientFault(f"JobQueue {_short(name)} does not exist.")
         return queue
 
     def definition(self, name: str) -> dict[str, Any]:
-        """Find a definition by `name` (its newest active revision), `name:revision` or its ARN."""
+        """Return a definition by `name` (the newest active revision), `name:revision` or ARN."""
         short, _, revision = _short(name).partition(":")
         found = [
             each
@@ -106,7 +106,7 @@ class Resources:
         name = request["computeEnvironmentName"]
         resources = request.get("computeResources", {})
         if not NAME.fullmatch(name) or name in self.machine.environments:
-            raise ClientFault(f"compute environment name {name!r} is taken or no name")
+            raise ClientFault(f"compute environment name {name!r} is taken or not valid")
         if request["type"] != "MANAGED" or resources.get("type") not in {"EC2", "SPOT"}:
             raise ClientFault("the emulator has MANAGED environments of type EC2 or SPOT")
         images = [each.get("imageType", "") for each in resources.get("ec2Configuration", ())]
@@ -144,7 +144,7 @@ class Resources:
     def _create_queue(self, request: Mapping[str, Any], _now: float) -> dict[str, Any]:
         name = request["jobQueueName"]
         if not NAME.fullmatch(name) or name in self.machine.queues:
-            raise ClientFault(f"job queue name {name!r} is taken or no name")
+            raise ClientFault(f"job queue name {name!r} is taken or not valid")
         order = sorted(request.get("computeEnvironmentOrder", ()), key=lambda each: each["order"])
         if not 1 <= len(order) <= MOST_ENVIRONMENTS_A_QUEUE:
             raise ClientFault(f"a queue has 1 to {MOST_ENVIRONMENTS_A_QUEUE} compute environments")
@@ -183,7 +183,7 @@ class Resources:
 
 
 def _short(name: str) -> str:
-    """Return the name in an ARN; a name stays what it is."""
+    """Return the name in an ARN; return a plain name unchanged."""
     return name.rsplit("/", 1)[-1]
 
 

@@ -1,4 +1,4 @@
-"""evaluateOnExit: whether a failed attempt is tried again."""
+"""evaluateOnExit: whether a failed attempt is followed by another."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Ending:
     Parameters
     ----------
     exit_code : int or None
-        None where no container ended: the host went, or the container never started.
+        None if no container ended: the host was lost, or the container never started.
     status_reason : str
         Of the attempt, such as `Host EC2 (instance i-0) terminated.`
     reason : str
@@ -35,13 +35,13 @@ class Ending:
 
     @property
     def succeeded(self) -> bool:
-        """Whether the attempt did its work."""
+        """Whether the attempt succeeded."""
         return self.exit_code == 0
 
 
 @dataclass(frozen=True)
 class RetryStrategy:
-    """Attempts and the rules on which they are used.
+    """The number of attempts, and the rules for another one.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class RetryStrategy:
         Raises
         ------
         ClientFault
-            Beyond a limit, or for a pattern with a `*` elsewhere than at its end.
+            For a value beyond a limit, or a pattern with a `*` before its end.
         """
         given = request or {}
         attempts = given.get("attempts", 1)
@@ -75,9 +75,14 @@ class RetryStrategy:
         return cls(attempts, tuple(dict(rule) for rule in rules))
 
     def tries_again(self, ending: Ending, attempt: int) -> bool:
-        """Tell whether a failed attempt (from 1) is followed by another.
+        """Return whether a failed attempt (from 1) is followed by another.
 
-        The first rule of which every field matches decides; without a match it is tried again.
+        The first rule whose fields all match decides; without one there is another attempt.
+
+        Parameters
+        ----------
+        ending : Ending
+        attempt : int
 
         Examples
         --------
@@ -105,7 +110,7 @@ def _check_rule(rule: Mapping[str, str]) -> None:
     for name in fields:
         if len(rule[name]) > 512 or not _PATTERNS[name].fullmatch(rule[name]):
             raise ClientFault(
-                f"evaluateOnExit: {name} {rule[name]!r} is no pattern (a * only at the end)"
+                f"evaluateOnExit: {name} {rule[name]!r} is not a pattern (a * only at the end)"
             )
 
 

@@ -34,11 +34,11 @@ class Emulator:
     ----------
     settings : EmulatorSettings
     logs : Path
-        A folder for what children print.
+        A folder for the output of children.
     region : str
         A request signed for another region finds an empty account.
     containers : Containers, optional
-        Where children are to be containers.
+        If children are containers.
     """
 
     def __init__(
@@ -56,11 +56,19 @@ class Emulator:
         self._clock = threading.Thread(target=self._keep_turning, daemon=True)
 
     def now(self) -> float:
-        """Return the seconds since 1970, on a clock that never goes back."""
+        """Return the seconds since 1970, on a monotonic clock."""
         return self._epoch + time.monotonic()
 
     def call(self, operation: str, request: Mapping[str, Any], region: str) -> dict[str, Any]:
-        """Answer one call."""
+        """Answer one call.
+
+        Parameters
+        ----------
+        operation : str
+        request : mapping
+        region : str
+            For which the request is signed.
+        """
         with self.lock:
             if region != self.service.region:
                 empty = BatchService(self.service.settings, region)
@@ -68,11 +76,11 @@ class Emulator:
             return self.service.call(operation, request, self.now())
 
     def start(self) -> None:
-        """Let the clock move."""
+        """Start the clock."""
         self._clock.start()
 
     def stop(self) -> None:
-        """Stop the clock, and kill what runs."""
+        """Stop the clock, and kill all children."""
         self._ends.set()
         self._clock.join()
         self.children.end_all()
@@ -83,7 +91,7 @@ class Emulator:
                 self.children.turn(self.now())
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _BatchHandler(BaseHTTPRequestHandler):
     """One request."""
 
     server: _Server
@@ -91,7 +99,7 @@ class _Handler(BaseHTTPRequestHandler):
     server_version = "daypart-batch-emulator"
 
     def do_POST(self) -> None:
-        """Answer a call, or its fault in the form of the API."""
+        """Answer a call, or return its error in the form of the API."""
         try:
             answer = self._answer()
         except LostAnswer:
@@ -116,9 +124,9 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             request = json.loads(body or b"{}")
         except ValueError:
-            raise ClientFault("the request's body is no JSON") from None
+            raise ClientFault("the request's body is not JSON") from None
         if not isinstance(request, dict):
-            raise ClientFault("the request's body is no JSON object")
+            raise ClientFault("the request's body is not a JSON object")
         return self.server.emulator.call(operation, request, credential[1])
 
     def _send(self, status: int, content: Mapping[str, Any], code: str | None = None) -> None:
@@ -140,7 +148,7 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, port: int, emulator: Emulator) -> None:
         self.emulator = emulator
-        super().__init__((HOST, port), _Handler)
+        super().__init__((HOST, port), _BatchHandler)
 
 
 @contextmanager
@@ -171,7 +179,7 @@ def serve_batch(
     Raises
     ------
     DaypartError
-        Where the port is taken, boto3 is missing, or Docker is wanted and missing.
+        When the port is taken, boto3 is missing, or Docker is needed and missing.
     """
     operations()
     emulator = Emulator(settings, logs, region, Containers.found() if image else None)

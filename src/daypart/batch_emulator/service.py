@@ -1,4 +1,4 @@
-"""The API's calls: what each one asks of the state machine, and what it answers."""
+"""The API's calls: each one is checked, carried out by the state machine, and answered."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from daypart.batch_emulator.answers import JobAnswers, arn
 from daypart.batch_emulator.faults import BatchFault, ClientFault, LostAnswer, ThrottledFault
-from daypart.batch_emulator.jobs import RUNNING, STATES, Child, Job
+from daypart.batch_emulator.jobs import RUNNING, STATES, Job, JobChild
 from daypart.batch_emulator.machine import BatchMachine
 from daypart.batch_emulator.pages import page_of
 from daypart.batch_emulator.requests import check_answer, check_request
@@ -73,16 +73,16 @@ class BatchService:
         Raises
         ------
         BatchFault
-            What Batch would refuse; a call beyond the rate; a call that is not emulated.
+            For a call that Batch would refuse, beyond the rate, or that is not emulated.
         LostAnswer
-            For the share of calls whose answers are to be lost, after they were done.
+            For the share of calls whose answers are lost, after they were carried out.
         """
         self.machine.advance(now)
         self._count_call(now)
         if operation not in self._calls:
             raise BatchFault(f"{operation} is not emulated")
         if self._faults.random() < self.settings.failed_calls:
-            raise BatchFault("Internal failure, as the settings ask for")
+            raise BatchFault("Internal failure, as set by failed_calls")
         check_request(operation, request)
         answer = self._calls[operation](request, now)
         self.machine.advance(now)
@@ -138,13 +138,13 @@ class BatchService:
         details = []
         for identity in identities:
             found = self._find(identity, now)
-            job = found.job if isinstance(found, Child) else found
+            job = found.job if isinstance(found, JobChild) else found
             if found is not None and job is not None and job.created_at <= since:
                 details.append(self._answers.detail(found, now))
         return {"jobs": details}
 
-    def _find(self, identity: str, now: float) -> Job | Child | None:
-        """Find a job or a child by its id or its ARN, unless it is too long ago."""
+    def _find(self, identity: str, now: float) -> Job | JobChild | None:
+        """Return a job or a child by its id or its ARN; None if it is unknown or forgotten."""
         parent, _, index = identity.rsplit("/", 1)[-1].partition(":")
         job = self.machine.jobs.get(parent)
         if job is None or (job.stopped_at or now) < now - self.settings.kept_seconds:
@@ -160,7 +160,7 @@ class BatchService:
             raise ClientFault("ListJobs needs one of jobQueue and arrayJobId")
         status = request.get("jobStatus", RUNNING)
         if status not in STATES:
-            raise ClientFault(f"jobStatus {status!r} is none of {', '.join(STATES)}")
+            raise ClientFault(f"jobStatus {status!r} is not one of {', '.join(STATES)}")
         if by == ["arrayJobId"]:
             found = self._find(request["arrayJobId"], now)
             children = found.children if isinstance(found, Job) and found.request.size else []
@@ -200,14 +200,14 @@ class BatchService:
         return {}
 
 
-def _children(found: Job | Child | None) -> list[Child]:
+def _children(found: Job | JobChild | None) -> list[JobChild]:
     if found is None:
         raise ClientFault("Job does not exist")
-    return [found] if isinstance(found, Child) else found.children
+    return [found] if isinstance(found, JobChild) else found.children
 
 
 def _filtered(jobs: list[Job], filters: list[Mapping[str, Any]]) -> list[Job]:
-    """Keep the jobs of a name; a value may end in `*`, and case does not count."""
+    """Return the jobs of a name; a value may end in `*`, and case is ignored."""
     if len(filters) > 1 or filters[0].get("name") != "JOB_NAME":
         raise ClientFault("ListJobs: the emulator knows one filter, JOB_NAME")
     values = [value.lower() for value in filters[0].get("values", ())]

@@ -1,4 +1,4 @@
-"""What the emulator holds Batch to: its limits, and how its hosts and clocks behave."""
+"""The limits of Batch, and the behaviour of the emulated hosts and clocks."""
 
 from __future__ import annotations
 
@@ -24,45 +24,45 @@ MOST_ENVIRONMENTS_A_QUEUE = 3
 
 @dataclass(frozen=True)
 class EmulatorSettings:
-    """How the emulated account, its hosts and its clocks behave.
+    """The behaviour of the emulated account, its hosts and its clocks.
 
-    The numbers that Batch fixes are constants of this module; these are the ones that differ
-    between accounts, regions and days, or that Amazon does not publish.
+    The limits that Batch fixes are constants of this module. These settings differ between
+    accounts, regions and days, or are not published by Amazon.
 
     Parameters
     ----------
     seed : int
-        Of everything drawn: Spot losses, faults.
+        Of all random draws: Spot losses, faults.
     calls_per_second : float
-        Beyond it a call is answered 429, over all calls of the account.
+        Calls of the account beyond this rate are answered 429.
     overrides_bytes : int
-        Container overrides as JSON; documented as 8,192, reported as refused at 7,680.
+        Limit of container overrides as JSON; documented as 8,192, reported to be 7,680.
     vcpus_per_second : float
-        New capacity while jobs wait (each compute environment).
+        New capacity of each compute environment while jobs wait.
     host_vcpus, host_memory_mib : int
-        Of every host; the memory is what a container can have.
+        Of every host; the memory is that available to containers.
     host_boot_seconds : float
-        From the first waiting job until the first host.
+        From the first waiting job to the first host.
     host_idle_seconds : float
-        An idle host leaves after so long.
+        An idle host ends after this time.
     available_vcpus : int
-        What Amazon has to give to an environment, whatever its `maxvCpus`.
+        Capacity of Amazon for an environment, whatever its `maxvCpus`.
     spot_losses_per_hour : float
-        Hosts of Spot environments lost, per host and hour.
+        Rate of loss of a Spot host, per hour.
     stop_grace_seconds : float
         Between SIGTERM and SIGKILL.
     starting_seconds : float
-        From RUNNABLE with a host to RUNNING: the image's pull and the container's start.
+        From RUNNABLE with a host to RUNNING: pull of the image and start of the container.
     summary_lag_seconds : float
-        An array's `statusSummary` is renewed so often.
+        Interval at which an array's `statusSummary` is updated.
     describe_lag_seconds, list_lag_seconds : float
-        DescribeJobs (ListJobs) does not know a job for so long after its submit.
+        Time after its submit until DescribeJobs (ListJobs) knows a job.
     blocked_after_seconds : float
-        A queue whose first job waits so long for want of hosts is told why.
+        A job at the head of a queue shows after this time why it can't start.
     kept_seconds : float
-        Finished jobs are forgotten after so long.
+        Finished jobs are forgotten after this time.
     lost_answers, failed_calls : float
-        Shares of calls that are done but never answered, and that are answered 500 and not done.
+        Share of calls that are carried out without an answer, and that are answered 500 only.
     """
 
     seed: int = 0
@@ -98,12 +98,12 @@ class EmulatorSettings:
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> EmulatorSettings:
-        """Make settings of names and values.
+        """Return settings from names and values; the others have their defaults.
 
         Raises
         ------
         DaypartError
-            For a name that there is not, or a value below 0.
+            For an unknown name, or a value below 0.
 
         Examples
         --------
@@ -119,7 +119,6 @@ class EmulatorSettings:
         return cls(**given)
 
 
-#: Batch's hosts, clocks and faults made quick: for trying things out and for tests.
 QUICK = {
     "vcpus_per_second": 10_000.0,
     "host_vcpus": 4,
@@ -131,3 +130,4 @@ QUICK = {
     "spot_losses_per_hour": 0.0,
     "stop_grace_seconds": 5.0,
 }
+"""Fast hosts and clocks without losses, for trials and tests."""

@@ -1,4 +1,4 @@
-"""The same Batch on a virtual clock: SimPy moves it, and children only pretend to work."""
+"""The same Batch on a virtual clock of SimPy, with children that only take time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from daypart.batch_emulator.faults import BatchFault, LostAnswer
-from daypart.batch_emulator.jobs import Child
+from daypart.batch_emulator.jobs import JobChild
 from daypart.batch_emulator.machine import Order, Start, Terminate
 from daypart.batch_emulator.process_children import OUT_OF_MEMORY
 from daypart.batch_emulator.service import BatchService
@@ -19,40 +19,40 @@ from daypart.errors import EXIT_INTERRUPTED, DaypartError
 
 @dataclass(frozen=True)
 class SimulatedWork:
-    """What children have to do.
+    """The simulated work of children.
 
     Parameters
     ----------
     seconds : callable
-        Child to the seconds that it works when nothing disturbs it.
+        From a child to its seconds of work without interruption.
     memory : callable
-        Child to the MiB that it comes to need.
+        From a child to the MiB that it needs.
     flush_every_seconds : float
-        What was done is kept in steps of so long (a partition that is not finished is lost).
+        Finished work is saved at this interval; the rest of an interrupted attempt is lost.
     exit_code : callable
-        Child to the code that it ends with.
+        From a child to its exit code.
     """
 
-    seconds: Callable[[Child], float]
-    memory: Callable[[Child], float] = lambda child: 0.0
+    seconds: Callable[[JobChild], float]
+    memory: Callable[[JobChild], float] = lambda child: 0.0
     flush_every_seconds: float = float("inf")
-    exit_code: Callable[[Child], int] = lambda child: 0
+    exit_code: Callable[[JobChild], int] = lambda child: 0
 
 
 @dataclass
 class Usage:
-    """What a simulated account did.
+    """Resources that a simulated account used.
 
     Attributes
     ----------
     worked, lost : float
-        vCPU-seconds in containers; of these, in attempts whose work was thrown away.
+        vCPU-seconds in containers; those of work that was lost.
     interruptions : int
-        Containers that were stopped before their end.
+        Containers stopped before their work was finished.
     running, most_running : int
         vCPUs of containers.
     reached : list of (vcpus, seconds)
-        When a new most was reached.
+        The times of new maxima.
     """
 
     worked: float = 0.0
@@ -63,15 +63,15 @@ class Usage:
     reached: list[tuple[int, float]] = field(default_factory=list)
 
     def seconds_until(self, vcpus: int) -> float | None:
-        """Return when so many vCPUs were first at work; None where they never were."""
+        """Return when this number of vCPUs was first running; None if it never was."""
         return next((at for most, at in self.reached if most >= vcpus), None)
 
 
 class VirtualBatch:
-    """A Batch of one region whose hours pass in milliseconds.
+    """A Batch of one region on a virtual clock: hours pass in milliseconds.
 
     A driver that takes its clock as an argument runs on it unchanged: `now` and `sleep` are the
-    clock, `client()` stands for boto3's.
+    clock, `client()` replaces boto3's client.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class VirtualBatch:
     max_vcpus : int
         Of each compute environment.
     call_seconds : float
-        What a call takes.
+        Duration of a call.
     """
 
     def __init__(
@@ -104,8 +104,8 @@ class VirtualBatch:
         self.usage = Usage()
         self.call_seconds = call_seconds
         self.calls: list[tuple[float, str]] = []
-        self._done: dict[Child, float] = {}
-        self._began: dict[Child, float] = {}
+        self._done: dict[JobChild, float] = {}
+        self._began: dict[JobChild, float] = {}
         self._wakes: list[float] = []
 
     def now(self) -> float:
@@ -118,11 +118,17 @@ class VirtualBatch:
             self.clock.run(until=self.clock.now + seconds)
 
     def client(self) -> Any:
-        """Return what stands for `boto3.client("batch")`."""
+        """Return a replacement of `boto3.client("batch")`."""
         return _VirtualClient(self)
 
     def call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        """Answer a call, after the time that it takes."""
+        """Answer a call after its duration.
+
+        Parameters
+        ----------
+        operation : str
+        request : dict
+        """
         self.sleep(self.call_seconds)
         self.calls.append((self.now(), operation))
         try:
@@ -134,7 +140,7 @@ class VirtualBatch:
         self.clock.timeout(seconds).callbacks.append(lambda _: act())
 
     def _turn(self) -> None:
-        """Let the machine do what is due, carry out its orders, and wake up for the next."""
+        """Advance the machine, carry out its orders, and schedule the next wake-up."""
         machine = self.service.machine
         machine.advance(self.now())
         while machine.orders:
@@ -153,10 +159,10 @@ class VirtualBatch:
         if isinstance(order, Start):
             self._start(child, order.attempt)
         elif isinstance(order, Terminate):
-            # A child keeps what it flushed and ends with the code for that within the grace.
+            # A child saves its work and ends with the code for it within the grace period.
             self._after(0.0, lambda: self._end(child, order.attempt, EXIT_INTERRUPTED))
 
-    def _start(self, child: Child, attempt: int) -> None:
+    def _start(self, child: JobChild, attempt: int) -> None:
         self._began[child] = self.now()
         usage = self.usage
         usage.running += child.job.request.vcpus
@@ -169,7 +175,7 @@ class VirtualBatch:
         else:
             self._after(left, lambda: self._end(child, attempt, self.work.exit_code(child)))
 
-    def _end(self, child: Child, attempt: int, code: int) -> None:
+    def _end(self, child: JobChild, attempt: int, code: int) -> None:
         if child not in self._began or child.attempt != attempt:
             return
         elapsed = self.now() - self._began.pop(child)
@@ -188,7 +194,7 @@ class VirtualBatch:
 
 
 class _VirtualClient:
-    """boto3's Batch client, as far as it is used: keyword arguments in, a dictionary out."""
+    """The calls of boto3's Batch client: keyword arguments in, a dictionary out."""
 
     def __init__(self, batch: VirtualBatch) -> None:
         self._batch = batch

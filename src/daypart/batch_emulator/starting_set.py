@@ -1,8 +1,7 @@
-"""What an emulated account has from its start: the names that the executor looks for."""
+"""The queues and the job definition of a new emulated account, as the executor expects them."""
 
 from __future__ import annotations
 
-from daypart.batch_emulator.resources import Resources
 from daypart.batch_emulator.service import BatchService
 
 JOB_DEFINITION = "daypart"
@@ -17,8 +16,17 @@ QUEUES = {
 def create_starting_set(
     service: BatchService, max_vcpus: int = 1_000_000, image: str = "daypart"
 ) -> None:
-    """Create an environment and a queue of each kind, and the job definition `daypart`."""
-    resources: Resources = service.resources
+    """Create an environment and a queue of each kind, and the job definition `daypart`.
+
+    Parameters
+    ----------
+    service : BatchService
+    max_vcpus : int
+        Of each environment.
+    image : str
+        Of the job definition.
+    """
+    resources = service.resources
     for name, (kind, families) in QUEUES.items():
         resources.calls["CreateComputeEnvironment"](
             {

@@ -1,4 +1,4 @@
-"""SubmitJob: a request held to Batch's limits, and brought together with its job definition."""
+"""SubmitJob: a request is checked against Batch's limits and combined with its job definition."""
 
 from __future__ import annotations
 
@@ -23,19 +23,27 @@ _RESERVED = "AWS_BATCH"
 
 
 def payload_bytes(request: Mapping[str, Any]) -> int:
-    """Return how long a request is as JSON."""
+    """Return the size of a request as JSON."""
     return len(json.dumps(request, separators=(",", ":")).encode())
 
 
 def read_submission(
     request: Mapping[str, Any], definition: Mapping[str, Any], *, queue: str, overrides_bytes: int
 ) -> JobRequest:
-    """Turn a SubmitJob request into what the job asks for.
+    """Turn a SubmitJob request into a `JobRequest`.
+
+    Parameters
+    ----------
+    request, definition : mapping
+        As in the API.
+    queue : str
+    overrides_bytes : int
+        Largest container overrides as JSON.
 
     Raises
     ------
     ClientFault
-        Beyond a limit, or for a reserved name.
+        For a value beyond a limit, or a reserved name.
     """
     if payload_bytes(request) > LARGEST_SUBMIT:
         raise ClientFault(f"SubmitJob payload is over {LARGEST_SUBMIT} bytes")
@@ -66,7 +74,7 @@ def read_submission(
 
 
 def check_environment(container: Mapping[str, Any]) -> dict[str, str]:
-    """Return the environment of a definition or of overrides; Batch's own names are refused."""
+    """Return the environment of a definition or of overrides; refuse Batch's own names."""
     environment = {
         each.get("name", ""): each.get("value", "") for each in container.get("environment", ())
     }
@@ -79,7 +87,7 @@ def check_environment(container: Mapping[str, Any]) -> dict[str, str]:
 
 
 def check_timeout(timeout: Mapping[str, Any] | None) -> float | None:
-    """Return an attempt's longest duration."""
+    """Return the longest duration of an attempt, seconds."""
     if not timeout or timeout.get("attemptDurationSeconds") is None:
         return None
     seconds = timeout["attemptDurationSeconds"]
@@ -106,7 +114,7 @@ def _resources(container: Mapping[str, Any]) -> dict[str, str]:
 
 def _whole(text: str, name: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise ClientFault(f"{name} {text!r} is no whole number above 0")
+        raise ClientFault(f"{name} {text!r} is not a whole number above 0")
     return int(text)
 
 

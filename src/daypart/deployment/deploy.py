@@ -1,4 +1,4 @@
-"""Create or update the stack of AWS, and wait until it is there."""
+"""Create or update the AWS stack, and wait until it is complete."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
 _LONGEST_NAME = 60
 _POLL_SECONDS = 5.0
 _GOOD = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
-_NEVER_MADE = ("ROLLBACK_COMPLETE", "CREATE_FAILED", "ROLLBACK_FAILED", "DELETE_FAILED")
+_INCOMPLETE = ("ROLLBACK_COMPLETE", "CREATE_FAILED", "ROLLBACK_FAILED", "DELETE_FAILED")
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """A stack that is there.
+    """A complete stack.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class Deployment:
     outcome : str
         `created`, `updated` or `unchanged`.
     outputs : mapping of str to str
-        What the stack tells: the URI below which stores and runs lie, the repository, queues.
+        Of the stack: the URI for stores and runs, the repository, the queues.
     settings : str
         The executor's settings, TOML.
     """
@@ -52,7 +52,7 @@ def template(provider: str = "aws") -> str:
     Raises
     ------
     DaypartError
-        For a provider that there is not.
+        For an unknown provider.
 
     Examples
     --------
@@ -74,24 +74,24 @@ def deploy(
     parameters: Mapping[str, Any] | None = None,
     progress: Progress = SILENT,
 ) -> Deployment:
-    """Create one CloudFormation stack with all that `fit` needs on AWS Batch, or update it.
+    """Create or update one CloudFormation stack with everything that `fit` needs on AWS Batch.
 
-    Nothing in it costs money while no job runs but what the bucket and the image take.
+    While no job runs, only the storage of the bucket and the image costs money.
 
     Parameters
     ----------
     provider : str
         `aws`.
     stack : str
-        Its name, and the beginning of the names of its queues.
+        Its name, with which the names of its queues begin.
     region : str, optional
-        As boto3 finds it when left out.
+        By default the region that boto3 finds.
     vpc : str, optional
-        The network; the account's default one when left out.
+        The network; by default that of the account.
     subnets : sequence of str
-        In it; all of its default ones when left out.
+        Of the network; by default all of its default subnets.
     parameters : mapping, optional
-        The template's own, by name. An update keeps those that are left out.
+        Of the template, by name. An update keeps the others.
     progress : Progress
 
     Returns
@@ -101,24 +101,24 @@ def deploy(
     Raises
     ------
     DaypartError
-        For a bad name, an unknown parameter, missing credentials, no default network, and where
+        For a bad name, an unknown parameter, missing credentials or no default network, and when
         CloudFormation refuses or fails, with its reason.
     """
     body = template(provider)
     if not _NAME.fullmatch(stack) or len(stack) > _LONGEST_NAME:
         raise DaypartError(
-            f"stack {stack!r} is no name",
-            hint=f"up to {_LONGEST_NAME} small letters, digits and single -, a letter first",
+            f"{stack!r} is not a name for a stack",
+            hint=f"give up to {_LONGEST_NAME} small letters, digits and single -, a letter first",
         )
     cloudformation, ec2, chosen_region = _clients(region)
     given = {name: _as_text(value) for name, value in (parameters or {}).items()}
     try:
         known = _check_parameters(cloudformation, body, given)
-        before = _stack_there(cloudformation, stack)
+        before = _existing_stack(cloudformation, stack)
         if before is None or vpc or subnets:
             given |= default_network(ec2, vpc, subnets)
-        there = (before or {}).get("Parameters", [])
-        kept = {each["ParameterKey"]: each["ParameterValue"] for each in there}
+        present = (before or {}).get("Parameters", [])
+        kept = {each["ParameterKey"]: each["ParameterValue"] for each in present}
         values = {name: value for name, value in (kept | given).items() if name in known}
         request = {
             "StackName": stack,
@@ -147,7 +147,7 @@ def _clients(region: str | None) -> tuple[Any, Any, str]:
         raise DaypartError("no AWS region", hint="give --region, or set AWS_REGION")
     if not _REGION.fullmatch(session.region_name):
         raise DaypartError(
-            f"{session.region_name!r} is no AWS region", hint="give one such as us-east-1"
+            f"{session.region_name!r} is not an AWS region", hint="give one such as us-east-1"
         )
     if session.get_credentials() is None:
         raise DaypartError(
@@ -157,9 +157,9 @@ def _clients(region: str | None) -> tuple[Any, Any, str]:
 
 
 def _check_parameters(cloudformation: Any, body: str, given: Mapping[str, str]) -> list[str]:
-    """Refuse what the template does not know; return the names that it does."""
-    told = cloudformation.get_template_summary(TemplateBody=body)
-    known = [each["ParameterKey"] for each in told["Parameters"]]
+    """Refuse parameters that the template does not have; return those that it has."""
+    summary = cloudformation.get_template_summary(TemplateBody=body)
+    known = [each["ParameterKey"] for each in summary["Parameters"]]
     for name in given:
         if name not in known:
             raise DaypartError(
@@ -168,8 +168,8 @@ def _check_parameters(cloudformation: Any, body: str, given: Mapping[str, str]) 
     return known
 
 
-def _stack_there(cloudformation: Any, stack: str) -> dict[str, Any] | None:
-    """Return what is told of a stack; None where there is none."""
+def _existing_stack(cloudformation: Any, stack: str) -> dict[str, Any] | None:
+    """Return the description of a stack, or None if it does not exist."""
     from botocore.exceptions import ClientError
 
     try:
@@ -178,9 +178,9 @@ def _stack_there(cloudformation: Any, stack: str) -> dict[str, Any] | None:
         if "does not exist" in str(error):
             return None
         raise
-    if found["StackStatus"] in _NEVER_MADE:
+    if found["StackStatus"] in _INCOMPLETE:
         raise DaypartError(
-            f"stack {stack} is {found['StackStatus']}: it was never whole",
+            f"stack {stack} is {found['StackStatus']}: it was never complete",
             hint=f"aws cloudformation delete-stack --stack-name {stack}, then deploy again",
         )
     return found
@@ -202,7 +202,7 @@ def _submit(cloudformation: Any, request: dict[str, Any], *, new: bool) -> str:
 
 
 def _wait(cloudformation: Any, stack: str, step: Step) -> dict[str, str]:
-    """Wait until a stack is whole; return its outputs."""
+    """Wait until a stack is complete; return its outputs."""
     while True:
         found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
         state = found["StackStatus"]
@@ -214,7 +214,7 @@ def _wait(cloudformation: Any, stack: str, step: Step) -> dict[str, str]:
             reason = first_failure(cloudformation, stack) or found.get("StackStatusReason", state)
             raise DaypartError(
                 f"stack {stack} is {state}: {reason}",
-                hint="mend that and deploy again; a stack that was never whole must be deleted",
+                hint="correct that and deploy again; delete a stack that was never complete first",
             )
         time.sleep(_POLL_SECONDS)
 

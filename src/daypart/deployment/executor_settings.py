@@ -1,4 +1,4 @@
-"""The executor's settings that answer to a stack, as TOML."""
+"""The executor's settings for a stack, as TOML."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def settings_toml(region: str, outputs: Mapping[str, str]) -> str:
 
     Examples
     --------
-    >>> told = {"Queue": "tv-spot", "Arm64Queue": "tv-spot-arm64", "JobDefinition": "tv"}
-    >>> told |= {"JobvCpus": "4", "JobMemory": "7600", "MaxvCpus": "4096"}
-    >>> print(settings_toml("us-east-1", told).splitlines()[2])
+    >>> outputs = {"Queue": "tv-spot", "Arm64Queue": "tv-spot-arm64", "JobDefinition": "tv"}
+    >>> outputs |= {"JobvCpus": "4", "JobMemory": "7600", "MaxvCpus": "4096"}
+    >>> print(settings_toml("us-east-1", outputs).splitlines()[2])
     queue = "tv-spot"
     """
     return "\n".join(
@@ -26,7 +26,7 @@ def settings_toml(region: str, outputs: Mapping[str, str]) -> str:
             "[executor.aws-batch]",
             f'region = "{region}"',
             f'queue = "{outputs["Queue"]}"',
-            f'arm64_queue = "{outputs["Arm64Queue"]}"   # "" where the image is not of both',
+            f'arm64_queue = "{outputs["Arm64Queue"]}"   # "" if the image has one architecture',
             f'job_definition = "{outputs["JobDefinition"]}"',
             f"vcpus = {int(outputs['JobvCpus'])}",
             f"memory_mib = {int(outputs['JobMemory'])}",

@@ -1,4 +1,4 @@
-"""The network that hosts run in: one that is named, or the account's default one."""
+"""The network of the hosts: a given one, or the default of the account."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def default_network(ec2: Any, vpc: str | None, subnets: Sequence[str]) -> dict[s
     ec2 : object
         boto3's client.
     vpc : str or None
-        The account's default one when left out, or that of the subnets.
+        By default that of the subnets, or of the account.
     subnets : sequence of str
-        All default subnets of the network when left out.
+        By default all default subnets of the network.
 
     Raises
     ------
     DaypartError
-        Where there is none, or what is named does not belong together.
+        When there is none, or subnets are not of one network.
     """
     if subnets:
         found = ec2.describe_subnets(SubnetIds=list(subnets))["Subnets"]
@@ -38,10 +38,10 @@ def default_network(ec2: Any, vpc: str | None, subnets: Sequence[str]) -> dict[s
         return {"Vpc": networks.pop(), "Subnets": ",".join(subnets)}
     if vpc is None:
         default = [{"Name": "is-default", "Values": ["true"]}]
-        networks_there = ec2.describe_vpcs(Filters=default)["Vpcs"]
-        if not networks_there:
+        found_networks = ec2.describe_vpcs(Filters=default)["Vpcs"]
+        if not found_networks:
             raise DaypartError("the account has no default network here", hint=_HINT)
-        vpc = str(networks_there[0]["VpcId"])
+        vpc = str(found_networks[0]["VpcId"])
     of_vpc = [{"Name": "vpc-id", "Values": [vpc]}]
     found = ec2.describe_subnets(Filters=of_vpc)["Subnets"]
     chosen = sorted(each["SubnetId"] for each in found if each.get("DefaultForAz"))

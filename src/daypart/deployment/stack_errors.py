@@ -1,4 +1,4 @@
-"""What went wrong with a stack, in one line."""
+"""Errors of a stack, as one line with the reason."""
 
 from __future__ import annotations
 
@@ -10,13 +10,19 @@ _DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 
 
 def as_user_error(error: Exception, region: str) -> Exception:
-    """Return AWS's refusal as an error that the user can act on; others as they are."""
+    """Return an error of AWS as one that the user can act on; return others unchanged.
+
+    Parameters
+    ----------
+    error : Exception
+    region : str
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     if isinstance(error, ClientError):
-        told = error.response.get("Error", {})
-        message = told.get("Message") or told.get("Code")
-        denied = told.get("Code") in _DENIED
+        answer = error.response.get("Error", {})
+        message = answer.get("Message") or answer.get("Code")
+        denied = answer.get("Code") in _DENIED
         hint = f"allow {error.operation_name} to the role of these credentials" if denied else None
         return DaypartError(f"AWS refuses {error.operation_name}: {message}", hint=hint)
     if isinstance(error, BotoCoreError):
@@ -27,7 +33,14 @@ def as_user_error(error: Exception, region: str) -> Exception:
 
 
 def first_failure(cloudformation: Any, stack: str) -> str | None:
-    """Return the resource that failed first since the last start, and why."""
+    """Return the resource that failed first since the last start, with the reason.
+
+    Parameters
+    ----------
+    cloudformation : object
+        boto3's client.
+    stack : str
+    """
     pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack)
     reason = None
     for page in pages:
@@ -35,7 +48,7 @@ def first_failure(cloudformation: Any, stack: str) -> str | None:
             own = event["LogicalResourceId"] == stack
             if own and event["ResourceStatus"] in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"):
                 return reason
-            told = event.get("ResourceStatusReason", "")
-            if event["ResourceStatus"].endswith("_FAILED") and "cancelled" not in told:
-                reason = f"{event['LogicalResourceId']}: {told}"
+            why = event.get("ResourceStatusReason", "")
+            if event["ResourceStatus"].endswith("_FAILED") and "cancelled" not in why:
+                reason = f"{event['LogicalResourceId']}: {why}"
     return reason

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from daypart.batch_emulator.jobs import Child
+from daypart.batch_emulator.jobs import JobChild
 from daypart.batch_emulator.settings import EmulatorSettings
 from daypart.batch_emulator.simulation import SimulatedWork, Usage, VirtualBatch
 from daypart.batch_emulator.starting_set import JOB_DEFINITION
@@ -104,10 +104,10 @@ def rehearse(
         def tasks_of(name: str) -> list[int]:
             return read_array(run, name)
 
-        def task_of(child: Child) -> int:
+        def task_of(child: JobChild) -> int:
             return tasks_of(child.job.request.name)[child.index]
 
-        def seconds_of(child: Child) -> float:
+        def seconds_of(child: JobChild) -> float:
             slower = settings.arm64_seconds_ratio if child.job.request.queue == arm64 else 1.0
             return seconds[task_of(child)] * slower
 

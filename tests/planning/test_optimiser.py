@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from planning_stores import brief_of, panel_of, problem_of
 
 from daypart.planning.brief.limits import BriefLimits
-from daypart.planning.outcome.shadow_prices import tell_prices
+from daypart.planning.outcome.shadow_prices import shadow_prices
 from daypart.planning.problem.infeasible import most_spend, name_clash
 from daypart.planning.problem.problem import LinearLimit, limit_frequency
 from daypart.planning.reach.exposure import count_frequency
@@ -285,7 +285,7 @@ def test_prices_are_what_a_little_more_of_each_limit_brings():
         return planes, planes.solve(gap=1e-8)
 
     planes, found = best()
-    told = tell_prices(planes, found, panel, currency="USD")
+    told = shadow_prices(planes, found, panel, currency="USD")
     step = 0.02
     more = best(budget=40 + step)[1].value - best(budget=40 - step)[1].value
     assert told["budget"] / 1000 == pytest.approx(more / (2 * step), rel=0.02)

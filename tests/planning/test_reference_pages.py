@@ -14,7 +14,7 @@ import pytest
 
 from daypart.planning.brief.brief import Brief, read_brief
 from daypart.planning.brief.limits import DIMENSIONS, BriefLimits, CellRule, Limit, Pin
-from daypart.planning.outcome.plan_result import Plan
+from daypart.planning.outcome.plan_result import CampaignPlan
 from daypart.planning.plan import plan
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
@@ -89,7 +89,7 @@ def content(store, rate_card, tmp_path_factory):
 
 def test_the_page_of_the_plan_holds_every_field(content):
     written = [row[0].strip("`") for row in sections("plan-json.md")["The plan"]]
-    assert written == list(content) == [f.name for f in fields(Plan)]
+    assert written == list(content) == [f.name for f in fields(CampaignPlan)]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,17 @@ from daypart.planning.solve.integer import Whole
 
 @dataclass(frozen=True)
 class Campaign:
-    """Everything that was read for a plan."""
+    """Everything that is read for a plan.
+
+    Parameters
+    ----------
+    brief : Brief
+    weeks : tuple of Week
+        The flight.
+    counter : AudienceCounter
+        Of the target.
+    problem : Problem
+    """
 
     brief: Brief
     weeks: tuple[Week, ...]
@@ -25,7 +35,7 @@ class Campaign:
 
 @dataclass(frozen=True)
 class Optimum:
-    """What the optimiser found, or what was given with the bound that it is held against.
+    """What the optimiser found, or given spots with the bound that they are compared with.
 
     Parameters
     ----------
@@ -38,7 +48,7 @@ class Optimum:
     cost_bound : float, optional
         No plan that costs less reaches the goal, where cost was minimised.
     aim_percent : float, optional
-        What the model's reach had to be, so that the counted one is the goal.
+        The reach of the model at which the counted reach is the goal.
     """
 
     planes: CuttingPlanes

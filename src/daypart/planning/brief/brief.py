@@ -1,9 +1,11 @@
-"""The campaign brief: what a planner asks for, read from TOML and checked before any work."""
+"""The campaign brief, read from TOML and checked before any work."""
 
 from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -29,7 +31,7 @@ RATE_BASES = ("households", "target")
 
 @dataclass(frozen=True)
 class Brief:
-    """What a campaign shall do, for whom, when, where and for how much.
+    """The campaign to plan: target, flight, markets, money, objective and limits.
 
     Parameters
     ----------
@@ -59,7 +61,7 @@ class Brief:
     reach_goal_percent : float
         Reach 1+ to get to, in percent, for the objective `minimum_cost`.
     limits : BriefLimits
-        Everything that bounds the plan beside the budget.
+        All limits beside the budget.
     path : Location
         The file it was read from; relative paths in it start there.
 
@@ -116,7 +118,7 @@ class Brief:
         object.__setattr__(self, "rate_card", Path(self.rate_card))
 
     def _check_goal(self) -> None:
-        """Refuse a goal without the objective that serves it, and that without a goal."""
+        """Refuse a goal without the objective minimum_cost, and that objective without a goal."""
         if self.objective == "minimum_cost" and self.reach_goal_percent == 0:
             raise DaypartError(
                 "campaign.reach_goal_percent is missing, which the objective minimum_cost needs",
@@ -129,9 +131,18 @@ class Brief:
                 hint='write objective = "minimum_cost", or take the goal out',
             )
 
+    @contextmanager
+    def named_in_errors(self, setting: str = "") -> Iterator[None]:
+        """Start the message of every error with the brief's file, and the setting if given."""
+        try:
+            yield
+        except DaypartError as error:
+            place = f"{self.path}: {setting}" if setting else f"{self.path}"
+            raise DaypartError(f"{place}: {error.message}", hint=error.hint) from None
+
     @property
     def rate_card_path(self) -> Location:
-        """Where the rate card lies: beside the brief unless its path is absolute."""
+        """The rate card's path; a relative one starts at the brief's folder."""
         return resolve_location(self.rate_card.as_posix(), self.path.parent)
 
 
@@ -159,7 +170,7 @@ def read_brief(path: PathLike) -> Brief:
     Raises
     ------
     DaypartError
-        Naming the file and the setting that is missing, unknown or out of bounds.
+        Names the file and the setting that is missing, unknown or out of bounds.
 
     Examples
     --------
@@ -207,5 +218,5 @@ def _read(file: Location) -> dict[str, Any]:
             raise
         raise DaypartError(
             error.message,
-            hint="texts stand in quotes, numbers without commas, days as 2024-04-01, each key once",
+            hint="write texts in quotes, numbers without commas, days as 2024-04-01, each key once",
         ) from None

@@ -20,9 +20,9 @@ class Week:
     Parameters
     ----------
     monday : date
-        The week's name.
+        The name of the week.
     days : tuple of date
-        Its days that lie in the flight.
+        Its days in the flight.
     """
 
     monday: dt.date

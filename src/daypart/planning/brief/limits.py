@@ -45,7 +45,7 @@ class BoundedColumns:
     grp : float array [columns]
         GRP of one spot, in points of the universe that the bound refers to.
     scale : float
-        Money: the budget, where there is one.
+        Money: the budget, or the cost of one spot of each column without a budget.
     currency : str
     """
 
@@ -133,7 +133,8 @@ class Limit:
     dimension : str
         `network`, `daypart`, `market` or `week`.
     name : str
-        Which one; `every` stands for each of them. A week is named by its Monday.
+        Its name, or `every` for each one that has no bounds of its own. The name of a week is its
+        Monday.
     min_percent, max_percent : float
         Bounds on its share of the money spent, in percent.
     min_spend, max_spend : float
@@ -212,16 +213,16 @@ class Pin:
 
 @dataclass(frozen=True)
 class CellRule:
-    """How many spots some cells have on offer, whatever `max_spots_per_week` says; 0 bars them.
+    """Spots on offer in some cells, in place of `max_spots_per_week`; 0 bars the cells.
 
     Parameters
     ----------
     max_spots_per_week : int
         In each of the cells, in one broadcast week.
     market, network, daypart : str, optional
-        Which cells; what is left out stands for all.
+        Which cells; None means all.
     week : date, optional
-        A week's Monday; left out, every week of the flight.
+        A week's Monday; None means every week of the flight.
     """
 
     max_spots_per_week: int
@@ -241,7 +242,7 @@ class CellRule:
 
 @dataclass(frozen=True)
 class BriefLimits:
-    """All bounds that the brief sets beside the budget.
+    """All limits that a brief sets beside the budget.
 
     Parameters
     ----------
@@ -254,7 +255,7 @@ class BriefLimits:
     pins : tuple of Pin
         Lines that are fixed.
     cells : tuple of CellRule
-        Spots on offer in some cells; where several hold, the fewest count.
+        Spots on offer in some cells; where several apply, the lowest number counts.
     max_average_frequency : float
         Most impressions per household reached, in the target.
     """

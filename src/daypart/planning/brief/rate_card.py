@@ -43,8 +43,8 @@ def read_rate_card(path: PathLike, panel: Panel, weeks: Sequence[Week]) -> Float
     Raises
     ------
     DaypartError
-        Where the file is missing or malformed, a price is not above 0, two prices stand for one
-        day, or the flight's days are not all covered.
+        Where the file is missing or malformed, a price is not above 0, a day has two prices, or
+        a day of the flight has none.
 
     Examples
     --------

@@ -77,7 +77,7 @@ class AsRun:
 
 @dataclass(frozen=True)
 class Flight:
-    """What an airing must lie in to be measured.
+    """The flight that an airing must be in to be measured.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def read_asrun(asrun: PathLike | Iterable[Mapping[str, Any]], flight: Flight) ->
     Raises
     ------
     DaypartError
-        Where there is no such file, it is empty, or it lacks a column.
+        Where the file is missing or empty, or lacks a column.
     """
     if isinstance(asrun, str | os.PathLike):
         file = local_path(asrun)
@@ -143,8 +143,8 @@ def read_asrun(asrun: PathLike | Iterable[Mapping[str, Any]], flight: Flight) ->
                 airings.append(found)
                 continue
             found = "duplicate"
-        told = {name: "" if row.get(name) is None else str(row[name]) for name in COLUMNS}
-        aside.append({"row": number, "reason": found, **told})
+        given = {name: "" if row.get(name) is None else str(row[name]) for name in COLUMNS}
+        aside.append({"row": number, "reason": found, **given})
     return AsRun(source, len(rows), tuple(airings), tuple(aside))
 
 
@@ -158,7 +158,7 @@ class _Reader:
         self.clocks: dict[str, tuple[Ints, Ints]] = {}
 
     def read(self, row: Mapping[str, Any]) -> Airing | str:
-        """Return the airing of a row, or the reason why there is none."""
+        """Return the airing of a row, or the reason why it can't be used."""
         if any(row.get(name) in (None, "") for name in COLUMNS):
             return "missing_value"
         place = self.places.get(str(row["market"]))
@@ -211,7 +211,7 @@ def _number(value: Any) -> float:
 
 
 def _instant(value: Any) -> int | str:
-    """Return milliseconds since 1970, or why there are none."""
+    """Return milliseconds since 1970, or the reason why the value can't be used."""
     try:
         moment = value if isinstance(value, dt.datetime) else dt.datetime.fromisoformat(str(value))
     except ValueError:

@@ -21,7 +21,7 @@ class Delivery:
     first_day, last_day : str
         Of the flight.
     households, universe_estimate : int, float
-        In-tab households of the target that were measured, and how many they stand for.
+        In-tab households of the target that were measured, and the universe that they represent.
     window, crediting : str
     rows, used : int
         Rows of the as-run log, and airings measured; the others are in `set_aside` by reason.
@@ -72,28 +72,28 @@ class Delivery:
     rows_set_aside: list[dict[str, Any]]
 
     def lines(self) -> list[str]:
-        """Say the outcome in a few lines."""
+        """Return the outcome in a few lines."""
         aside = ", ".join(f"{reason} {count}" for reason, count in self.set_aside.items())
-        said = [
+        lines = [
             f"{self.campaign}: {self.used:,} of {self.rows:,} rows measured"
             + (f"; set aside: {aside}" if aside else ""),
             f"{self.spots['delivered']:,} of {self.spots['planned']:,} spots aired",
         ]
         index, one = self.impressions["index"], self.reach["1+"]
         if isinstance(index, str) or isinstance(one["delivered"], str):
-            return [*said, f"suppressed: {self.households} households"]
+            return [*lines, f"suppressed: {self.households} households"]
         seen = self.impressions
-        said.append(
+        lines.append(
             f"{seen['delivered']:,.0f} impressions (households), delivery index {index:.1f}"
         )
         if not isinstance(one["planned"], str):
-            said.append(
+            lines.append(
                 f"reach 1+ {one['delivered']:.1f} %; planned {one['planned']:.1f} % "
                 f"({one['lo_80']:.1f} to {one['hi_80']:.1f} %, 80 % interval)"
             )
         names = ", ".join(self.under_delivered)
-        said.append(f"under-delivered (index below {self.under:g}): {names or 'no market'}")
-        return said
+        lines.append(f"under-delivered (index below {self.under:g}): {names or 'no market'}")
+        return lines
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists, texts and numbers, ready for JSON."""

@@ -56,7 +56,7 @@ def measure(
     seed: int = 0,
     progress: Progress = SILENT,
 ) -> Delivery:
-    """Measure what a plan delivered: its airings, held against the viewing that happened.
+    """Measure what a plan delivered: its airings, compared with the viewing that happened.
 
     Parameters
     ----------
@@ -98,9 +98,9 @@ def measure(
         log = read_asrun(asrun, flight)
         step.summarise(f"{len(log.airings):,} of {log.rows:,} rows can be measured")
     if not log.airings:
-        told = ", ".join(f"{reason} ({count})" for reason, count in log.reasons.items())
+        reasons = ", ".join(f"{reason} ({count})" for reason, count in log.reasons.items())
         raise DaypartError(
-            f"{log.source}: no row can be measured: {told}",
+            f"{log.source}: no row can be measured: {reasons}",
             hint="ingest the events of the flight" if "no_viewing_then" in log.reasons else None,
         )
     with progress.step("measuring") as step:
@@ -119,7 +119,7 @@ def read_plan(plan: PathLike) -> dict[str, Any]:
     Raises
     ------
     DaypartError
-        Where there is none, or it lacks what a plan has.
+        Where the file is missing or is not a plan.
     """
     path = local_path(plan)
     file = path if path.is_file() else path / "plan.json"
@@ -303,7 +303,7 @@ def _by(
     shown: Mapping[str, bool],
     enough: bool,
 ) -> list[dict[str, Any]]:
-    """Hold planned against delivered by one column of the plan's lines."""
+    """Compare planned and delivered figures by one column of the plan's lines."""
     rows: dict[str, dict[str, Any]] = {}
 
     def row_of(name: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from daypart.planning.outcome.plan_result import Line, Plan
+from daypart.planning.outcome.plan_result import CampaignPlan, Line
 from daypart.storage.files import write_text
 from daypart.storage.location import PathLike
 
@@ -41,12 +41,12 @@ def csv_text(names: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
-def write_lines(plan: Plan, path: PathLike) -> None:
+def write_lines(plan: CampaignPlan, path: PathLike) -> None:
     """Write a plan's lines as CSV.
 
     Parameters
     ----------
-    plan : Plan
+    plan : CampaignPlan
     path : path-like
         The file.
     """
@@ -54,12 +54,12 @@ def write_lines(plan: Plan, path: PathLike) -> None:
     write_text(path, csv_text(names, [asdict(line) for line in plan.lines]))
 
 
-def write_reach_curve(plan: Plan, path: PathLike) -> None:
+def write_reach_curve(plan: CampaignPlan, path: PathLike) -> None:
     """Write a plan's reach curve as CSV.
 
     Parameters
     ----------
-    plan : Plan
+    plan : CampaignPlan
     path : path-like
         The file.
     """

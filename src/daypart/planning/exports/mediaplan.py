@@ -6,7 +6,7 @@ import datetime as dt
 import uuid
 from typing import Any
 
-from daypart.planning.outcome.plan_result import Line, Plan
+from daypart.planning.outcome.plan_result import CampaignPlan, Line
 from daypart.storage.files import write_json
 from daypart.storage.location import PathLike
 
@@ -14,12 +14,12 @@ SCHEMA_VERSION = "v3.0"
 _CREATED_BY = "daypart"
 
 
-def write_media_plan(plan: Plan, path: PathLike) -> None:
+def write_media_plan(plan: CampaignPlan, path: PathLike) -> None:
     """Write a plan in the MediaPlan open standard, version 3.0.
 
     Parameters
     ----------
-    plan : Plan
+    plan : CampaignPlan
     path : path-like
         The JSON file.
     """
@@ -27,22 +27,22 @@ def write_media_plan(plan: Plan, path: PathLike) -> None:
     write_json(path, media_plan(plan, created_at=created_at))
 
 
-def media_plan(plan: Plan, *, created_at: dt.datetime) -> dict[str, Any]:
+def media_plan(plan: CampaignPlan, *, created_at: dt.datetime) -> dict[str, Any]:
     """Put a plan into the MediaPlan open standard, version 3.0.
 
     A line item is a line of the plan: one network x daypart x market x broadcast week. The market
-    and the week stand in custom dimensions and GRP in a custom metric, which the standard's
-    dictionary names. A suppressed figure is left out.
+    and the week are custom dimensions and GRP is a custom metric, which the standard's dictionary
+    names. A suppressed figure is left out.
 
     Parameters
     ----------
-    plan : Plan
+    plan : CampaignPlan
     created_at : datetime
         With its zone.
 
     References
     ----------
-    Media Plan Open Data Standard, version 3.0.
+    Media CampaignPlan Open Data Standard, version 3.0.
     """
     identity = f"{plan.campaign}/{plan.brief['first_day']}/{plan.brief['last_day']}/{plan.segment}"
     name = uuid.uuid5(uuid.NAMESPACE_URL, identity).hex
@@ -70,12 +70,12 @@ def media_plan(plan: Plan, *, created_at: dt.datetime) -> dict[str, Any]:
     }
 
 
-def _campaign(plan: Plan, name: str) -> dict[str, Any]:
+def _campaign(plan: CampaignPlan, name: str) -> dict[str, Any]:
     figures = {f"Reach {level} (%)": row["percent"] for level, row in plan.reach.items()}
     figures |= {"GRP": plan.grp["mean"], "Average frequency": plan.average_frequency}
-    told = [(label, value) for label, value in figures.items() if not isinstance(value, str)][:5]
+    shown = [(label, value) for label, value in figures.items() if not isinstance(value, str)][:5]
     kpis: dict[str, Any] = {}
-    for number, (label, value) in enumerate(told, start=1):
+    for number, (label, value) in enumerate(shown, start=1):
         kpis |= {f"kpi_name{number}": label, f"kpi_value{number}": round(float(value), 4)}
     return {
         "id": f"campaign_{name}",
@@ -99,7 +99,7 @@ def _campaign(plan: Plan, name: str) -> dict[str, Any]:
     }
 
 
-def _line_item(plan: Plan, line: Line, identity: str) -> dict[str, Any]:
+def _line_item(plan: CampaignPlan, line: Line, identity: str) -> dict[str, Any]:
     monday = dt.date.fromisoformat(line.week)
     first, last = (dt.date.fromisoformat(plan.brief[key]) for key in ("first_day", "last_day"))
     item = {

@@ -8,7 +8,7 @@ from typing import Any
 
 import xlsxwriter
 
-from daypart.planning.outcome.plan_result import Plan
+from daypart.planning.outcome.plan_result import CampaignPlan
 from daypart.storage.files import atomic_path
 from daypart.storage.location import PathLike
 
@@ -38,8 +38,8 @@ _FORMATS = {
     "strong": {"bold": True, "valign": "top"},
     "total": {"bold": True, "top": 1},
     **{
-        f"total {kind}": {"bold": True, "top": 1, "num_format": look}
-        for kind, look in ((_MONEY, "#,##0"), (_WHOLE, "#,##0"), (_TENTH, "#,##0.0"))
+        f"total {kind}": {"bold": True, "top": 1, "num_format": style}
+        for kind, style in ((_MONEY, "#,##0"), (_WHOLE, "#,##0"), (_TENTH, "#,##0.0"))
     },
     f"total {_PERCENT}": {"bold": True, "top": 1, "num_format": '0.0"%"'},
     "value": {"text_wrap": True, "valign": "top", "align": "right"},
@@ -54,7 +54,7 @@ class _Book:
         self.name = name
 
         self.book = xlsxwriter.Workbook(path, {"strings_to_numbers": False})
-        self.formats = {name: self.book.add_format(look) for name, look in _FORMATS.items()}
+        self.formats = {name: self.book.add_format(style) for name, style in _FORMATS.items()}
 
     def table(
         self,
@@ -64,7 +64,20 @@ class _Book:
         fixed_columns: int = 1,
         total: dict[str, Any] | None = None,
     ) -> Any:
-        """Add a sheet of rows, and perhaps their total; columns are (key, heading, kind)."""
+        """Add a sheet with a table.
+
+        Parameters
+        ----------
+        title : str
+            Of the sheet.
+        columns : sequence of (key, heading, kind)
+            Kinds are names in `_FORMATS`.
+        rows : sequence of dict
+        fixed_columns : int
+            Columns that stay in view.
+        total : dict, optional
+            The last row.
+        """
         sheet = self.sheet(title, wide=True)
         lines = 1
         for number, (key, heading, kind) in enumerate(columns):
@@ -72,13 +85,13 @@ class _Book:
             width = min(40, max(12, longest + 2)) if kind == _TEXT else 14
             sheet.set_column(number, number, width)
             lines = max(lines, lines_of(heading, width))
-            look = "header" if kind == _TEXT else "number header"
-            sheet.write(0, number, heading, self.formats[look])
+            style = "header" if kind == _TEXT else "number header"
+            sheet.write(0, number, heading, self.formats[style])
             for line, row in enumerate(rows, start=1):
                 self.cell(sheet, line, number, row.get(key), kind)
             if total is not None and key in total:
-                look = "total" if kind == _TEXT else f"total {kind}"
-                sheet.write(len(rows) + 1, number, total[key], self.formats[look])
+                style = "total" if kind == _TEXT else f"total {kind}"
+                sheet.write(len(rows) + 1, number, total[key], self.formats[style])
         sheet.set_row(0, lines * _LINE + 3)
         sheet.repeat_rows(0)
         sheet.freeze_panes(1, fixed_columns)
@@ -87,7 +100,14 @@ class _Book:
         return sheet
 
     def sheet(self, title: str, *, wide: bool = False) -> Any:
-        """Add a sheet that prints one page wide, with the campaign and the page's number below."""
+        """Add a sheet that prints one page wide, with the campaign and the page's number below.
+
+        Parameters
+        ----------
+        title : str
+        wide : bool
+            Print it in landscape.
+        """
         sheet = self.book.add_worksheet(title)
         if wide:
             sheet.set_landscape()
@@ -97,7 +117,17 @@ class _Book:
         return sheet
 
     def cell(self, sheet: Any, row: int, column: int, value: Any, kind: str) -> None:
-        """Write one value: numbers as numbers, what is missing as an empty cell."""
+        """Write one value: a number as a number, None as an empty cell.
+
+        Parameters
+        ----------
+        sheet : worksheet
+        row, column : int
+            From 0.
+        value : str, float or None
+        kind : str
+            A name in `_FORMATS`.
+        """
         if value is None:
             sheet.write_blank(row, column, None)
         elif isinstance(value, str):
@@ -107,7 +137,14 @@ class _Book:
 
 
 def lines_of(text: str, width: float) -> int:
-    """Return how many lines a text needs in a column so many characters wide."""
+    """Return how many lines a text needs in a column.
+
+    Parameters
+    ----------
+    text : str
+    width : float
+        Of the column, in characters.
+    """
     lines, used = 1, 0
     for word in text.split():
         if used and used + 1 + len(word) > width - 1:
@@ -117,12 +154,12 @@ def lines_of(text: str, width: float) -> int:
     return lines
 
 
-def write_workbook(plan: Plan, path: PathLike) -> None:
+def write_workbook(plan: CampaignPlan, path: PathLike) -> None:
     """Write the plan's workbook: summary, flowchart, mixes, reach curve, frequency and notes.
 
     Parameters
     ----------
-    plan : Plan
+    plan : CampaignPlan
     path : path-like
         The file, ending in `.xlsx`; replaced as a whole.
     """
@@ -147,7 +184,7 @@ def write_workbook(plan: Plan, path: PathLike) -> None:
         book.book.close()
 
 
-def _summary(book: _Book, plan: Plan) -> None:
+def _summary(book: _Book, plan: CampaignPlan) -> None:
     sheet = book.sheet("Summary")
     sheet.set_column(0, 0, 44)
     sheet.set_column(1, 1, _SUMMARY_WIDTH)
@@ -191,8 +228,8 @@ def _summary(book: _Book, plan: Plan) -> None:
     sheet.freeze_panes(3, 1)
 
 
-def _reached(plan: Plan) -> list[tuple[str, Any, str]]:
-    """Write reach 1+ with its interval, and every other level that the plan tells."""
+def _reached(plan: CampaignPlan) -> list[tuple[str, Any, str]]:
+    """Write reach 1+ with its interval, and every other level of the plan."""
     rows: list[tuple[str, Any, str]] = []
     for level, reach in plan.reach.items():
         rows += [
@@ -212,7 +249,7 @@ def _percent(share: float | None) -> float | None:
     return None if share is None else 100.0 * share
 
 
-def _flowchart(book: _Book, plan: Plan) -> None:
+def _flowchart(book: _Book, plan: CampaignPlan) -> None:
     """Spots by cell (rows) and week (columns)."""
     weeks = [str(row["name"]) for row in plan.by_week]
     cells: dict[tuple[str, str, str], dict[str, Any]] = defaultdict(
@@ -237,7 +274,9 @@ def _flowchart(book: _Book, plan: Plan) -> None:
     book.table("Flowchart", columns, list(cells.values()), fixed_columns=3, total=total)
 
 
-def _mix(book: _Book, plan: Plan, title: str, rows: Sequence[dict[str, Any]], heading: str) -> None:
+def _mix(
+    book: _Book, plan: CampaignPlan, title: str, rows: Sequence[dict[str, Any]], heading: str
+) -> None:
     columns = [
         ("name", heading, _TEXT),
         ("spots", "Spots", _WHOLE),
@@ -267,7 +306,7 @@ def _mix(book: _Book, plan: Plan, title: str, rows: Sequence[dict[str, Any]], he
     book.table(title, columns, ranked, total=total)
 
 
-def _heat_map(book: _Book, plan: Plan) -> None:
+def _heat_map(book: _Book, plan: CampaignPlan) -> None:
     """Spots by network (rows) and daypart (columns), shaded by size."""
     dayparts = [str(row["name"]) for row in plan.by_daypart]
     grid: dict[str, dict[str, Any]] = {
@@ -284,7 +323,7 @@ def _heat_map(book: _Book, plan: Plan) -> None:
         sheet.conditional_format(1, 1, len(rows), len(dayparts), scale)
 
 
-def _reach_curve(book: _Book, plan: Plan) -> None:
+def _reach_curve(book: _Book, plan: CampaignPlan) -> None:
     columns = [
         ("budget", f"Budget ({plan.currency})", _MONEY),
         ("spent", f"Spent ({plan.currency})", _MONEY),
@@ -311,7 +350,7 @@ def _reach_curve(book: _Book, plan: Plan) -> None:
     sheet.insert_chart("G2", chart)
 
 
-def _notes(book: _Book, plan: Plan) -> None:
+def _notes(book: _Book, plan: CampaignPlan) -> None:
     sheet = book.sheet("Notes", wide=True)
     sheet.set_column(0, 0, _NOTES_WIDTHS[0])
     sheet.set_column(1, 1, _NOTES_WIDTHS[1])
@@ -331,8 +370,8 @@ def _notes(book: _Book, plan: Plan) -> None:
     sheet.freeze_panes(1, 0)
 
 
-def _counts_and_gaps(plan: Plan) -> list[tuple[str, str]]:
-    """Say how many raw households stand behind the figures, and how far the plan is proven."""
+def _counts_and_gaps(plan: CampaignPlan) -> list[tuple[str, str]]:
+    """Return the raw households behind the figures, and the gaps."""
     rows = [("Panel households (raw), all markets", f"{plan.panel_households:,}")]
     rows += [
         (f"Panel households (raw), {row['name']}", f"{row['panel_households']:,}")

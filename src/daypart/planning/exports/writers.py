@@ -8,14 +8,14 @@ from typing import Final
 from daypart.planning.exports.csv_tables import write_lines, write_reach_curve
 from daypart.planning.exports.mediaplan import write_media_plan
 from daypart.planning.exports.workbook import write_workbook
-from daypart.planning.outcome.plan_result import Plan
+from daypart.planning.outcome.plan_result import CampaignPlan
 from daypart.storage.files import make_folder, write_json
 from daypart.storage.location import Location, PathLike
 
-Writer = Callable[[Plan, Location], None]
+Writer = Callable[[CampaignPlan, Location], None]
 
 
-def _write_plan_json(plan: Plan, path: Location) -> None:
+def _write_plan_json(plan: CampaignPlan, path: Location) -> None:
     write_json(path, plan.to_dict())
 
 
@@ -29,12 +29,12 @@ WRITERS: Final[dict[str, Writer]] = {
 """From the name of a file to the function that writes a plan to it, in the order of writing."""
 
 
-def write_plan(plan: Plan, out: PathLike) -> None:
+def write_plan(plan: CampaignPlan, out: PathLike) -> None:
     """Write every file of `WRITERS` into a folder.
 
     Parameters
     ----------
-    plan : Plan
+    plan : CampaignPlan
     out : path-like
         The folder, which is made where it is missing.
 

@@ -13,8 +13,8 @@ from daypart.planning.campaign import Campaign, Optimum
 from daypart.planning.outcome.certificate import certify, limiting
 from daypart.planning.outcome.comparison import find_curve, measure_sampling_gap, split_evenly
 from daypart.planning.outcome.definitions import DEFINITIONS, notes_of
-from daypart.planning.outcome.plan_result import Plan, plain
-from daypart.planning.outcome.shadow_prices import tell_prices
+from daypart.planning.outcome.plan_result import CampaignPlan, plain
+from daypart.planning.outcome.shadow_prices import shadow_prices
 from daypart.planning.outcome.tables import make_lines, summarise
 from daypart.planning.panel.calibration import describe
 from daypart.planning.reach.publication import (
@@ -25,18 +25,20 @@ from daypart.planning.reach.publication import (
 )
 
 _NEXT_TO_NOTHING = 0.01
-"""The least that a spot costs: that of one that buys no impressions."""
+"""The lowest price of a spot, of one that buys no impressions."""
 
 
-def report_plan(campaign: Campaign, optimum: Optimum, *, gap: float, min_households: int) -> Plan:
-    """Count a schedule and put everything that a planner asks for into one plan.
+def report_plan(
+    campaign: Campaign, optimum: Optimum, *, gap: float, min_households: int
+) -> CampaignPlan:
+    """Count a schedule and assemble the figures of its plan.
 
     Parameters
     ----------
     campaign : Campaign
     optimum : Optimum
     gap : float
-        What was asked for.
+        The optimality gap at which the search stopped.
     min_households : int
         Raw panel households below which an audience figure is suppressed.
     """
@@ -66,14 +68,14 @@ def report_plan(campaign: Campaign, optimum: Optimum, *, gap: float, min_househo
     sums: dict[str, Any] = summarise(
         counter, campaign.weeks, spots, cost, min_households=min_households
     )
-    return Plan(
+    return CampaignPlan(
         **certify(campaign, optimum, gap, frequency, counted.reach_percent()),
         **sums,
         campaign=brief.name,
         simulated=panel.simulated,
         sampling_gap=None if sampling is None else sampling.relative,
         limited_by=limiting(campaign, optimum),
-        shadow_prices=tell_prices(
+        shadow_prices=shadow_prices(
             optimum.planes, optimum.continuous, panel, currency=brief.currency
         ),
         asked=brief.budget if math.isfinite(brief.budget) else None,

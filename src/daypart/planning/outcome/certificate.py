@@ -1,4 +1,4 @@
-"""The proof that goes with a plan: gap, what limits it, and what is larger than it seems."""
+"""The certificate of a plan: its bound and gap, the limits that it breaks or that bind."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _BINDS = 1e-6
 def certify(
     campaign: Campaign, optimum: Optimum, gap: float, frequency: float, reach_percent: float
 ) -> dict[str, Any]:
-    """Say what was reached, what can't be exceeded, and whether that is near enough.
+    """Return the objective reached, its bound, the gap, and the status that follows.
 
     Parameters
     ----------
     campaign : Campaign
     optimum : Optimum
     gap : float
-        What was asked for.
+        The optimality gap within which a plan is `optimal`.
     frequency, reach_percent : float
         The schedule's average frequency and its reach 1+, as counted.
     """
     objective = optimum.planes.objective
     broken = _broken(campaign, optimum, frequency, reach_percent) if optimum.evaluated else []
-    # What a given schedule of a cheapest plan's brief is held against is reach for its money.
+    # A given schedule of a brief for the least cost is compared by its reach for its money.
     for_its_money = optimum.evaluated and campaign.brief.objective == "minimum_cost"
     figures: dict[str, Any] = {
         "objective": optimum.whole.value,
@@ -58,7 +58,7 @@ def certify(
 
 
 def _envelope_gap(optimum: Optimum) -> float | None:
-    """Return the part of the gap that is owed to bounding reach k+ from above."""
+    """Return the part of the gap that comes from bounding reach k+ by its envelope."""
     if optimum.planes.objective.honest is None:
         return None
     above = optimum.planes.value(optimum.whole.spots)
@@ -100,9 +100,20 @@ def _barred(campaign: Campaign, by_week: Ints) -> list[str]:
 
 
 def limiting(campaign: Campaign, optimum: Optimum) -> list[dict[str, Any]]:
-    """Name the limits that bind, each with its worth in points of objective.
+    """Name the limits that bind, each with its worth in points of the objective.
 
-    For one percent more budget, one more point of a share, one GRP or one percent of the budget.
+    The worth is of one percent more budget, one more point of a share, one GRP, or one percent of
+    the budget for a bound in money.
+
+    Parameters
+    ----------
+    campaign : Campaign
+    optimum : Optimum
+
+    Returns
+    -------
+    list of dict
+        `limit`, `worth`.
     """
     problem, continuous = optimum.planes.problem, optimum.continuous
     prices = continuous.prices

@@ -1,4 +1,4 @@
-"""What a plan is held against: an even split, other budgets, and households it never saw."""
+"""What a plan is compared with: an even split, other budgets, and other households."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def find_curve(
 
 @dataclass(frozen=True)
 class SamplingGap:
-    """How much of the reach of an optimised plan is owed to the sample it was optimised on.
+    """The part of an optimised plan's reach that comes from optimising on a sample.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def measure_sampling_gap(
 ) -> SamplingGap | None:
     """Optimise on each half of the panel in turn, and count the plan's reach on both halves.
 
-    Each half is smaller than the panel, so the figure errs to the high side for the plan itself.
+    Each half is smaller than the panel, so the figure is higher than that of the plan itself.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The words of a plan, and the notes that go with its figures."""
+"""Definitions of the terms of a plan, and notes on its figures."""
 
 from __future__ import annotations
 
@@ -43,11 +43,23 @@ def notes_of(
     unwatched: Sequence[str] = (),
     aim_percent: float | None = None,
 ) -> list[str]:
-    """Write what a reader must know about this plan's figures.
+    """Write the notes on a plan's figures.
 
-    `aim_percent` is the model's reach that a goal stands for,
-    `shortened` is how many cells have their spots bounded by their minutes of history, and
-    `unwatched` names cells with spots that no panel household watches.
+    Parameters
+    ----------
+    panel : Panel
+        Of the target.
+    brief : Brief
+    sampling : SamplingGap or None
+    calibration : Calibration or None
+    min_households : int
+        Raw panel households below which a figure is suppressed.
+    shortened : int
+        Cells whose spots are bounded by their minutes of history.
+    unwatched : sequence of str
+        Cells with spots that no panel household watches.
+    aim_percent : float, optional
+        The reach of the model at which the counted reach is the goal.
     """
     notes = [
         f"Reach is counted on {panel.households:,} panel households of {brief.segment} over "

@@ -38,13 +38,13 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Plan:
+class CampaignPlan:
     """A campaign plan with the proof of how good it is; `plan.json` holds the same fields.
 
     Parameters
     ----------
     status : str
-        `optimal` (within the gap asked for), `feasible` (the gap is wider) or `evaluated`.
+        `optimal` (within the requested gap), `feasible` (the gap is wider) or `evaluated`.
     objective, bound : float or None
         The optimised figure of the surrogate and what no plan within the limits can exceed, in
         the unit of `objective_unit`.
@@ -52,8 +52,8 @@ class Plan:
         `(bound - objective) / objective`; None for an evaluated schedule that breaks limits, which
         the bound does not hold for.
     envelope_gap : float or None
-        The part of the gap owed to bounding reach k+ by its concave envelope, relative; None for
-        the other objectives, which need none.
+        The part of the gap that comes from bounding reach k+ by its concave envelope, relative;
+        None for the other objectives.
     sampling_gap : float or None
         How much less reach a plan gets on households it was not optimised on, relative.
     limited_by : list of dict
@@ -65,7 +65,7 @@ class Plan:
     broken : list of str
         Limits that an evaluated schedule does not keep.
     asked, spent : float
-        Money.
+        The budget (None without one) and the cost of the plan.
     reach : dict
         `"1+"`, `"3+"` ...: percent, households, se, lo_80, hi_80.
     lines : list of Line
@@ -108,14 +108,14 @@ class Plan:
     notes: list[str]
 
     def sentences(self) -> list[str]:
-        """Say what the plan is in a few sentences, each figure with its unit."""
+        """Return the plan in a few sentences, each figure with its unit."""
         asked = "" if self.asked is None else f" of {self.asked:,.0f} asked"
         money = f"spends {self.spent:,.0f} {self.currency}{asked}"
         spots = sum(line.spots for line in self.lines)
         one = self.reach["1+"]
-        said = [f"{self.campaign} {money} on {spots:,} spots for {self.segment}"]
+        found = [f"{self.campaign} {money} on {spots:,} spots for {self.segment}"]
         if not isinstance(one["percent"], str):
-            said.append(
+            found.append(
                 f"reach 1+ {one['percent']:.1f} % ({one['lo_80']:.1f} to {one['hi_80']:.1f} %, "
                 f"80 % interval), {self.grp['mean']:,.1f} GRP, average frequency "
                 f"{self.average_frequency:.1f}; the same money spread evenly reaches "
@@ -123,18 +123,18 @@ class Plan:
             )
         if self.gap is not None:
             held = "" if self.sampling_gap is None else f", sampling gap {self.sampling_gap:.1%}"
-            said.append(f"{self.status}: within {self.gap:.2%} of the best possible plan{held}")
+            found.append(f"{self.status}: within {self.gap:.2%} of the best possible plan{held}")
         if self.envelope_gap is not None and self.envelope_gap >= 1e-4:
-            said.append(
+            found.append(
                 f"{self.envelope_gap:.2%} of that is the bound's envelope of reach k+, not the plan"
             )
         if self.broken:
-            said.append(f"breaks {', '.join(self.broken)}")
+            found.append(f"breaks {', '.join(self.broken)}")
         limits = ", ".join(str(row["limit"]) for row in self.limited_by[:3])
         more = f" and {len(self.limited_by) - 3} more" if len(self.limited_by) > 3 else ""
         if limits:
-            said.append(f"limited by {limits}{more}")
-        return said
+            found.append(f"limited by {limits}{more}")
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as plain lists, texts and numbers; what is not finite is null."""

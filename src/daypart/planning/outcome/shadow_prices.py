@@ -1,4 +1,4 @@
-"""What one more dollar buys in each market, and what each limit costs: the optimum's prices."""
+"""Shadow prices: what more money is worth in each market, and what each limit costs."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from daypart.planning.panel.panel import Panel
 from daypart.planning.solve.cutting_planes import Continuous, CuttingPlanes
 
 MONEY = 1000.0
-"""Prices of money are told for so many of the brief's currency."""
+"""Prices of money are per this amount of the brief's currency."""
 
 _BINDS = 1e-6
 _ROOM = 0.5
-"""Spots below the most that a column must be for one more to count as being on offer."""
+"""A column counts as having another spot on offer if it is this far below its most."""
 
 
-def tell_prices(
+def shadow_prices(
     planes: CuttingPlanes, continuous: Continuous, panel: Panel, *, currency: str
 ) -> dict[str, Any]:
-    """Tell how the best continuous schedule's objective moves with money and with each limit.
+    """Return how the objective of the best continuous schedule moves with money and each limit.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Calibrating the panel to a run's forecast of the flight, with the forecast's uncertainty.
 
-The panel says who watches together; the run says how much will be watched in the flight. A
+The panel shows who watches together; the run forecasts how much is watched in the flight. A
 cell's forecast impressions are the forecast households of its hours, times the minutes that a
 credited household-hour held in the history (projected to the universe), over the cell's minutes.
 """
@@ -33,7 +33,7 @@ _SPARE_HOURS = 48
 
 @dataclass(frozen=True)
 class Calibration:
-    """A run's forecast of every cell, held against the panel.
+    """A run's forecast of every cell, relative to the panel.
 
     Parameters
     ----------
@@ -57,7 +57,14 @@ class Calibration:
         return float((impressions @ self.spread).std())
 
     def impressions_errors(self, impressions: Floats, group: Ints, groups: int) -> Floats:
-        """Return the standard deviations of impressions by group of cells [groups]."""
+        """Return the standard deviations of impressions by group of cells [groups].
+
+        Parameters
+        ----------
+        impressions : float array [cells]
+        group : int array [cells]
+        groups : int
+        """
         draws = [
             np.bincount(group, weights=impressions * factor, minlength=groups)
             for factor in self.spread.T
@@ -68,7 +75,7 @@ class Calibration:
 def calibrate(
     run: PathLike, store: PathLike, panel: Panel, weeks: Sequence[Week], *, seed: int = 0
 ) -> Calibration:
-    """Hold a panel's impressions against a run's forecast of the flight.
+    """Compare a panel's impressions with a run's forecast of the flight.
 
     Parameters
     ----------
@@ -89,7 +96,7 @@ def calibrate(
     Raises
     ------
     DaypartError
-        Where there is no run, it was fitted to something else, or to another model's version.
+        Where the run is missing, or was fitted to something else or by another version.
     """
     from daypart.runs.forecasts.fitted_run import FittedRun
     from daypart.series.store import SeriesStore
@@ -118,13 +125,13 @@ def calibrate(
             found = _by_daypart(fitted.model, state, window, daypart, len(panel.dayparts), seed)
             mean[m, networks[chosen]] = found[0] * scale
             draws[m, networks[chosen]] = found[1] * scale[:, :, None]
-    return _held_against(
+    return _relative_to_panel(
         panel, mean.ravel(), draws.reshape(panel.cells, DRAWS), str(location(run)), settings.model
     )
 
 
 def describe(calibration: Calibration | None) -> dict[str, Any]:
-    """Say in the words of `plan.json` whose forecast the impressions equal."""
+    """Return the forecast that the impressions equal, with the keys of `plan.json`."""
     if calibration is None:
         return {"run": None}
     moved = calibration.factor[calibration.factor != 1.0]
@@ -136,7 +143,9 @@ def describe(calibration: Calibration | None) -> dict[str, Any]:
     }
 
 
-def _held_against(panel: Panel, mean: Floats, draws: Floats, run: str, model: str) -> Calibration:
+def _relative_to_panel(
+    panel: Panel, mean: Floats, draws: Floats, run: str, model: str
+) -> Calibration:
     watched = panel.impressions_per_spot()
     known = np.isfinite(mean) & (mean > 0) & (watched > 0)
     factor = np.ones(panel.cells)

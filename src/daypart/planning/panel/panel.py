@@ -22,7 +22,7 @@ AXES = ("market", "network", "daypart")
 
 @dataclass(frozen=True)
 class Market:
-    """A market as the planning room needs it.
+    """A market of a viewing store's household panel.
 
     Parameters
     ----------
@@ -68,10 +68,10 @@ class Panel:
         Which households are in which segment.
     universe : mapping of (market code, segment) to float
     simulated : bool
-        Whether the store says that its events were simulated.
+        Whether the events of the store were simulated.
     history : float array [cells], optional
-        Minutes of history that `minutes` are held against once they are calibrated to a forecast
-        (see `calibrated`); `history_minutes` without it.
+        Minutes of history that `minutes` are relative to after calibration to a forecast (see
+        `calibrated`); `history_minutes` without it.
     crediting : mapping
         The store's crediting rules.
     """
@@ -135,7 +135,7 @@ class Panel:
         return ", ".join(self.cell_names(cell))
 
     def minutes_of_cell(self) -> Floats:
-        """Return T, the minutes of history that each cell's `minutes` are held against [cells]."""
+        """Return T, the minutes of history that each cell's `minutes` are relative to [cells]."""
         if self.history is not None:
             return self.history
         each = np.repeat(self.history_minutes[:, None, :], len(self.networks), axis=1)
@@ -167,7 +167,7 @@ class Panel:
         ----------
         chosen : bool array [households]
         segment : str, optional
-            The segment they stand for; the present one without it.
+            The segment that they represent; the present one without it.
 
         Raises
         ------
@@ -212,7 +212,7 @@ class Panel:
         )
 
     def calibrated(self, factor: Floats) -> Panel:
-        """Hold the minutes against another history, so that impressions are `factor` times these.
+        """Relate the minutes to another history, so that impressions are `factor` times these.
 
         The minutes stay whole counts of what was watched, which the unbiased count of reach needs;
         a cell in which more is forecast has a shorter history instead. Nobody watches more than

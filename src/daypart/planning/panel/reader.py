@@ -21,7 +21,7 @@ from daypart.viewing.dayparts import daypart_table
 
 
 def read_panel(
-    store: PathLike, markets: Sequence[str] = (ALL,), *, asked_in: str = "markets"
+    store: PathLike, markets: Sequence[str] = (ALL,), *, setting: str = "markets"
 ) -> Panel:
     """Read the household panel of a viewing store.
 
@@ -31,8 +31,8 @@ def read_panel(
         The store's folder.
     markets : sequence of str
         Names or codes; `all` is every market with a panel.
-    asked_in : str
-        Where the markets were asked for, for messages.
+    setting : str
+        The setting that names the markets, for messages.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def read_panel(
     """
     folder = location(store)
     viewing = _viewing(folder)
-    places = _choose_markets(viewing, markets, asked_in)
+    places = _choose_markets(viewing, markets, setting)
     clock = DaypartClock.of(daypart_table(viewing["dayparts"]))
     files = viewing["files"]
     households = read_table(
@@ -168,7 +168,7 @@ def _markets_of(viewing: Mapping[str, Any]) -> dict[str, Market]:
 
 
 def _choose_markets(
-    viewing: Mapping[str, Any], wanted: Sequence[str], asked_in: str
+    viewing: Mapping[str, Any], wanted: Sequence[str], setting: str
 ) -> tuple[Market, ...]:
     places = _markets_of(viewing)
     if tuple(wanted) == (ALL,):
@@ -179,7 +179,7 @@ def _choose_markets(
         code = name if name in places else by_name.get(name)
         if code is None:
             raise DaypartError(
-                f"{asked_in}: unknown market {name!r}", hint=did_you_mean(name, [*by_name, *places])
+                f"{setting}: unknown market {name!r}", hint=did_you_mean(name, [*by_name, *places])
             )
         codes.append(code)
     return tuple(places[code] for code in dict.fromkeys(codes))

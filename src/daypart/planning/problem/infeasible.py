@@ -1,4 +1,4 @@
-"""Which limits clash, and which ones keep a budget from being spent: named as the brief does."""
+"""Limits that clash, that keep a budget from being spent or that a schedule breaks, by name."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def most_spend(problem: Problem) -> tuple[float, tuple[str, ...]] | None:
     Returns
     -------
     spend : float
-        In the brief's currency, in fractions of spots; the budget itself is set aside.
+        In the brief's currency, in fractions of spots; the budget is ignored.
     limited_by : tuple of str
         The settings that bind.
 
@@ -74,8 +74,8 @@ def name_clash(
     ----------
     problem : Problem
     feasible : callable, optional
-        Tells whether a problem whose linear limits can be kept can be solved, where it has a limit
-        that is not linear.
+        Whether a problem whose linear limits can be kept can be solved; needed with a limit that
+        is not linear.
     whole : bool
         Whether spots must be whole.
 
@@ -119,7 +119,7 @@ def _smallest(
 ) -> tuple[str, ...]:
     """Find a smallest set of names for which `violated` answers None.
 
-    `violated` tells of a set to keep which others it leaves broken; None if it can't be kept.
+    Given a set to keep, `violated` returns the others that it breaks; None if it can't be kept.
     """
     given_up: list[set[int]] = []
     chosen: set[int] = set()
@@ -146,7 +146,7 @@ def _hit_all(sets: Sequence[set[int]], count: int) -> set[int]:
     highs = open_highs()
     highs.addVars(count, np.zeros(count), np.ones(count))
     everything = np.arange(count, dtype=np.int32)
-    # A hair more for what comes later makes the answer one and the same each time.
+    # A slightly higher cost for later names makes the answer unique.
     highs.changeColsCost(count, everything, 1.0 + np.arange(count) / (10.0 * count**2))
     highs.changeColsIntegrality(count, everything, np.ones(count, dtype=np.uint8))
     for members in sets:
@@ -203,7 +203,7 @@ class _Elastic:
         self.highs.addRow(lower, upper, len(used), used, values)
 
     def enforce(self, kept: set[int]) -> None:
-        """Let all other lines give way."""
+        """Enforce some lines; all others may be broken."""
         problem, rows = self.problem, len(self.given)
         most = problem.most if self.on_offer in kept else np.full(problem.columns, _INFINITE)
         least = problem.least if self.pins in kept else np.zeros(problem.columns)
@@ -241,7 +241,14 @@ class _Elastic:
         return broken - kept
 
     def relaxed(self, problem: Problem, kept: set[int]) -> Problem:
-        """Return the problem with only some of its limits."""
+        """Return the problem with only some of its limits.
+
+        Parameters
+        ----------
+        problem : Problem
+        kept : set of int
+            Numbers of the lines to keep.
+        """
         lines = self.line_of_row.tolist()
         held = [row for row, line in zip(self.given, lines, strict=True) if line in kept]
         limits = tuple(row for row in held if row.setting != BUDGET)

@@ -1,4 +1,4 @@
-"""Fixed lines of a brief: their place in the problem, and why one can't be kept."""
+"""Pins, the fixed lines of a brief: their cells and weeks, and which of them can't be bought."""
 
 from __future__ import annotations
 
@@ -28,10 +28,17 @@ class PlacedPin:
 def place_pins(brief: Brief, panel: Panel, names: Names) -> tuple[PlacedPin, ...]:
     """Find each pin's cell and week.
 
+    Parameters
+    ----------
+    brief : Brief
+    panel : Panel
+    names : dict
+        See `name_numbers`.
+
     Raises
     ------
     DaypartError
-        For a name or a week that is not there, and for two pins on one cell and week.
+        For an unknown name or week, and for two pins on one cell and week.
     """
     placed: dict[tuple[int, int], PlacedPin] = {}
     for number, pin in enumerate(brief.limits.pins, start=1):
@@ -53,7 +60,7 @@ def place_pins(brief: Brief, panel: Panel, names: Names) -> tuple[PlacedPin, ...
 def shorten_offer(
     available: Ints, pins: Sequence[PlacedPin], panel: Panel, given: Ints | None
 ) -> None:
-    """Take off the offer what pins of no spots bar, and what history is too short to count.
+    """Remove from the offer what pins of 0 spots bar, and spots that history is too short to count.
 
     Parameters
     ----------
@@ -105,7 +112,7 @@ def check_pins(
     available: Ints,
     sold: Bools,
 ) -> None:
-    """Refuse a pin on a cell that can't be bought in its week, and say what bars it.
+    """Refuse a pin on a cell that can't be bought in its week, and name what bars it.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The planning problem as numbers: columns to buy, what they cost, and every limit by name."""
+"""The planning problem: columns to buy, their cost, and the limits by name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from daypart.planning.brief.brief import Brief
 from daypart.planning.solve.objective import Objective, reach_objective
 
 _LARGE = 2000
-"""Columns above which solvers look at some of them, and tell markets apart only."""
+"""Columns above which solvers use a part of them, and one epigraph variable per market."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,11 @@ class LinearLimit:
     coefficients : float array [columns]
     lower, upper : float
     unit : str
-        What the limit is loosened by to tell its price.
+        What its shadow price is per.
     loosened : float
         By how much that moves the bound.
     asked_as : str
-        The brief's line that it comes from, where that stands for several limits.
+        The brief's line that it comes from, if that sets several limits.
     """
 
     setting: str
@@ -70,7 +70,7 @@ class AverageFrequency:
     grp: Floats
     setting: str
 
-    def room(self, spots: Floats, by_cell: Floats) -> float:
+    def spare_grp(self, spots: Floats, by_cell: Floats) -> float:
         """Return how many GRP more the reach of a schedule could bear.
 
         Parameters
@@ -82,8 +82,17 @@ class AverageFrequency:
         return self.most * self.reach.value(by_cell) - float(self.grp @ spots)
 
     def keeps(self, spots: Floats, by_cell: Floats, tolerance: float = 1e-6) -> bool:
-        """Tell whether a schedule keeps the limit."""
-        return self.room(spots, by_cell) >= -tolerance * max(1.0, float(self.grp @ spots))
+        """Return whether a schedule keeps the limit.
+
+        Parameters
+        ----------
+        spots : float array [columns]
+        by_cell : float array [cells]
+            The same spots.
+        tolerance : float
+            Relative.
+        """
+        return self.spare_grp(spots, by_cell) >= -tolerance * max(1.0, float(self.grp @ spots))
 
 
 @dataclass(frozen=True)
@@ -91,7 +100,7 @@ class Problem:
     """What can be bought, at which price, within which limits.
 
     A column is a cell in a period; a period is a run of weeks with the same prices and
-    limits, between which the optimiser need not tell.
+    limits, which the optimiser treats as one.
 
     Parameters
     ----------
@@ -137,7 +146,7 @@ class Problem:
 
     @property
     def is_large(self) -> bool:
-        """Whether it has so many columns that solvers look at some of them only."""
+        """Whether it has so many columns that solvers use a part of them."""
         return self.columns > _LARGE
 
     @property
@@ -164,7 +173,16 @@ class Problem:
         budget: float | None = None,
         tolerance: float = 1e-6,
     ) -> bool:
-        """Tell whether spots keep the budget (or another one) and every limit."""
+        """Return whether spots keep the budget (or another one) and every limit.
+
+        Parameters
+        ----------
+        spots : array [columns]
+        budget : float, optional
+            In place of the problem's.
+        tolerance : float
+            Relative.
+        """
         money = self.budget if budget is None else budget
         if self.spent(spots) > money * (1 + tolerance):
             return False
@@ -196,7 +214,16 @@ class Problem:
 
 
 def weeks_of_columns(periods: tuple[tuple[int, ...], ...], period: Ints, weeks: int) -> Ints:
-    """Return 1 in the weeks of each column's period, else 0 [columns, weeks]."""
+    """Return 1 in the weeks of each column's period, else 0 [columns, weeks].
+
+    Parameters
+    ----------
+    periods : tuple of tuple of int
+        Weeks of each period.
+    period : int array [columns]
+    weeks : int
+        Of the flight.
+    """
     member = np.zeros((len(periods), weeks), dtype=np.int64)
     for number, members in enumerate(periods):
         member[number, list(members)] = 1

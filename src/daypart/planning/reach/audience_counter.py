@@ -1,4 +1,4 @@
-"""Counting a schedule's audience, with the panel's and the forecast's uncertainty together."""
+"""The audience of a schedule, with the uncertainty of the panel and of the forecast."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class AudienceCounter:
     Parameters
     ----------
     panel : Panel
-        Of the target, calibrated where there is a calibration.
+        Of the target; calibrated, if there is a calibration.
     impressions : float array [cells]
         Of one spot, in households of the target.
     surrogate : Surrogate
@@ -40,9 +40,16 @@ class AudienceCounter:
     def count(self, spots: Ints, *, every_level: bool = False, unbiased: bool = True) -> Frequency:
         """Count reach and frequency of spots by cell, or take them from the surrogate.
 
-        The standard errors hold the sampling of households (jackknife) and the spread of reach
-        over the forecast's draws, taken as independent; the latter for reach 1+ alone unless
-        `every_level` is asked for, which takes longer.
+        The standard errors combine the sampling of households (jackknife) and the spread of reach
+        over the forecast's draws, which are taken as independent.
+
+        Parameters
+        ----------
+        spots : int array [cells]
+        every_level : bool
+            Add the forecast's spread to every level of reach and not to reach 1+ only. Slower.
+        unbiased : bool
+            Count on the panel; False takes the surrogate's reach.
         """
         if unbiased:
             counted = count_frequency(self.panel, spots, seed=self.seed)

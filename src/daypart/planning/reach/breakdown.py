@@ -1,4 +1,4 @@
-"""Reach by network, daypart, market and week: alone, lost without it, added, and shared."""
+"""Reach by network, daypart and market: alone, lost without it, added, and shared by pairs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,16 @@ class Misses:
     def count(
         cls, counter: AudienceCounter, spots: Ints, group: Ints, groups: int, *, unbiased: bool
     ) -> Misses:
-        """Count them on the panel, or take them from the optimiser's model."""
+        """Count them on the panel, or take them from the optimiser's model.
+
+        Parameters
+        ----------
+        counter : AudienceCounter
+        spots, group : int array [cells]
+        groups : int
+        unbiased : bool
+            Whether to count them on the panel.
+        """
         if unbiased:
             parts = misses_by_group(counter.panel, spots, group, groups)
             return cls(counter, spots, group, groups, lambda chosen: parts[:, chosen].prod(axis=1))
@@ -121,7 +130,7 @@ def _exactly_once(missed: Floats) -> Floats:
 
 
 def reach_by_group(misses: Misses, names: Sequence[str]) -> list[dict[str, Any]]:
-    """Tell what each network (or daypart) of a schedule does for its reach.
+    """Return what each network (or daypart) of a schedule adds to its reach.
 
     Parameters
     ----------
@@ -167,7 +176,13 @@ def reach_by_group(misses: Misses, names: Sequence[str]) -> list[dict[str, Any]]
 
 
 def duplication(misses: Misses, names: Sequence[str]) -> list[dict[str, Any]]:
-    """Tell what the networks of each pair reach in common: R_i + R_j - R_ij.
+    """Return what the networks of each pair reach in common: R_i + R_j - R_ij.
+
+    Parameters
+    ----------
+    misses : Misses
+    names : sequence of str
+        Of the groups.
 
     Returns
     -------
@@ -189,7 +204,7 @@ def duplication(misses: Misses, names: Sequence[str]) -> list[dict[str, Any]]:
 def reach_by_market(
     counter: AudienceCounter, spots: Ints, missed: Floats, min_households: int
 ) -> list[dict[str, Any]]:
-    """Tell each market's spots, impressions, GRP and reach, each against its own universe.
+    """Return each market's spots, impressions, GRP and reach, in terms of its own universe.
 
     Parameters
     ----------
@@ -198,8 +213,8 @@ def reach_by_market(
     missed : float array [households]
         Chance to miss all spots.
     min_households : int
-        Markets with fewer raw panel households are suppressed, and where that is a single one,
-        the smallest of the others with it.
+        Markets with fewer raw panel households are suppressed. A single such market is
+        suppressed together with the smallest of the others.
     """
     panel = counter.panel
     may_show = markets_shown(panel.raw_households(), min_households)
@@ -209,7 +224,7 @@ def reach_by_market(
         here = panel.market == m
         reached = float(panel.weight[here] @ (1.0 - missed[here]))
 
-        def say(value: float, shown: bool = bool(may_show[m])) -> Published:
+        def published(value: float, shown: bool = bool(may_show[m])) -> Published:
             return value if shown else SUPPRESSED
 
         universe = float(panel.universe_estimate[m])
@@ -219,9 +234,9 @@ def reach_by_market(
                 "code": place.code,
                 "panel_households": int(here.sum()),
                 "spots": int(spots.reshape(len(panel.markets), -1)[m].sum()),
-                "impressions": say(float(seen[m])),
-                "grp": say(100.0 * float(seen[m]) / universe),
-                "reach_percent": say(100.0 * reached / universe),
+                "impressions": published(float(seen[m])),
+                "grp": published(100.0 * float(seen[m]) / universe),
+                "reach_percent": published(100.0 * reached / universe),
             }
         )
     return rows

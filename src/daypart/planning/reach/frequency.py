@@ -30,7 +30,7 @@ class Sample(Protocol):
 
     @property
     def universe_estimate(self) -> Floats:
-        """Households that each market stands for [markets]."""
+        """Households of the universe in each market [markets]."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,12 @@ class Frequency:
     probability : float array [households, 11]
         Chance of 0, 1, ... 9 and of 10 or more exposures, per raw panel household.
     households : float array [11]
-        Projected households with so many exposures.
+        Projected households with 0, 1, ... 9 and with 10 or more exposures.
     standard_error : float array [11]
         Of the projected households with k or more exposures (0 at k = 0).
     universe_estimate : float
     raw : float array [11]
-        Expected raw panel households with so many exposures.
+        Expected raw panel households with 0, 1, ... 9 and with 10 or more exposures.
     """
 
     probability: Floats
@@ -112,7 +112,7 @@ def jackknife_error(panel: Sample, values: Floats, *, seed: int = 0) -> Floats:
     Returns
     -------
     float array [columns]
-        NaN where a market has a single household, and so no error can be told.
+        NaN where a market has a single household, which gives no error.
 
     References
     ----------

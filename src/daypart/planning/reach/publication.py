@@ -1,4 +1,4 @@
-"""What may be published, and how it is rounded: suppression, folding, shares that sum to 100."""
+"""What is published of a count: suppression, folding of small bins, shares that sum to 100."""
 
 from __future__ import annotations
 
@@ -17,16 +17,33 @@ Published = float | str
 
 
 def interval_80(mean: float, error: float, most: float = np.inf) -> tuple[float, float]:
-    """Return an 80 % interval around an estimate, kept within 0 and `most`."""
+    """Return an 80 % interval around an estimate, cut to 0 and `most`.
+
+    Parameters
+    ----------
+    mean, error : float
+        The estimate and its standard error; the interval has no width where that is NaN.
+    most : float
+        The highest possible value.
+    """
     width = 0.0 if np.isnan(error) else Z_80 * error
     return max(0.0, mean - width), min(most, mean + width)
 
 
 def markets_shown(raw_households: Ints, min_households: int) -> Bools:
-    """Tell which markets' audience figures may be published beside their total.
+    """Return which markets' audience figures may be published beside their total.
 
-    A single market below the threshold could be told from the total less the others, so the
+    A single market below the threshold would follow from the total and the other markets, so the
     smallest of the others is suppressed with it.
+
+    Parameters
+    ----------
+    raw_households : int array [markets]
+    min_households : int
+
+    Returns
+    -------
+    bool array [markets]
 
     Examples
     --------
@@ -49,11 +66,20 @@ def publish_reach(
     min_households: int,
     levels: Sequence[int] = (),
 ) -> dict[str, Any]:
-    """Put reach k+ into the words of `plan.json`, or say that it is suppressed.
+    """Return reach k+ with the keys of `plan.json`, or the text `suppressed` for each.
 
-    Two levels of reach tell the households between them, so a level is published only where a
-    published bin of the frequency distribution begins: where `levels` ask for one, and elsewhere
-    as folding small bins into the next lower one leaves them. Reach 1+ tells no bin from another.
+    Two levels of reach give away the households between them. A level is therefore published only
+    where a published bin of the frequency distribution begins: at each of `levels` that has enough
+    households, and where folding small bins into the next lower one leaves a bin.
+
+    Parameters
+    ----------
+    frequency : Frequency
+    k : int
+    raw_households, min_households : int
+        Panel households behind the figure, and the fewest that it may be published with.
+    levels : sequence of int
+        Levels at which a bin should begin.
 
     Examples
     --------
@@ -76,9 +102,15 @@ def publish_distribution(
 ) -> list[dict[str, Any]]:
     """Publish the frequency distribution from 1 up, small bins folded into the next lower one.
 
-    A bin begins at each of `levels`, if enough households are exposed so often.
+    A bin begins at each of `levels` that has enough households. Exposures below the lowest bin are
+    folded into it, so that the bins add up to reach 1+.
 
-    What is left below the lowest bin is folded into that, so that the bins add up to reach 1+.
+    Parameters
+    ----------
+    frequency : Frequency
+    raw_households, min_households : int
+        As in `publish_reach`; fewer raw households suppress the whole distribution.
+    levels : sequence of int
 
     Examples
     --------

@@ -27,7 +27,7 @@ from daypart.planning.reach.publication import (
     publish_distribution,
     publish_reach,
 )
-from daypart.planning.reach.schedule import NO_WEEK, Rows, Schedule, read_schedule
+from daypart.planning.reach.schedule import NO_WEEK, Schedule, ScheduleRows, read_schedule
 from daypart.planning.solve.surrogate_fit import fit_surrogate
 from daypart.progress import SILENT, Progress
 from daypart.storage.location import PathLike
@@ -37,7 +37,7 @@ METHODS = ("unbiased", "surrogate")
 
 @dataclass(frozen=True)
 class Reach:
-    """Reach and frequency of a schedule. What too few raw households stand behind is suppressed.
+    """Reach and frequency of a schedule. Figures of too few raw households are suppressed.
 
     Parameters
     ----------
@@ -47,13 +47,13 @@ class Reach:
     method : str
         `unbiased` (counted on the panel) or `surrogate` (the optimiser's model).
     spots, spots_elsewhere : int
-        Those counted, and those of the schedule in other markets than the ones asked for.
+        Those counted, and those of the schedule in other markets.
     universe_estimate : float
         Households of the segment in the markets.
     panel_households : int
         Raw.
     weeks_of_history : int
-        What the count stands on.
+        Weeks of viewing that the count uses.
     unit, window, crediting : str
         What is counted: households, of live viewing, by which crediting rule.
     calibration : dict
@@ -99,17 +99,17 @@ class Reach:
     duplication: list[dict[str, Any]]
 
     def lines(self) -> list[str]:
-        """Say the main figures in a few lines, each with its unit."""
+        """Return the main figures in a few lines, each with its unit."""
         where = f"{len(self.markets)} market" + ("s" if len(self.markets) > 1 else "")
         one = self.reach["1+"]
         if isinstance(one["percent"], str):
             return [f"{self.segment} in {where}: suppressed, {self.panel_households} households"]
-        told = {k: self.reach[f"{k}+"]["percent"] for k in (1, 2, 3, 5, 10)}
+        percent = {k: self.reach[f"{k}+"]["percent"] for k in (1, 2, 3, 5, 10)}
         levels = (
             f"{k}+ {value}" if isinstance(value, str) else f"{k}+ {value:.1f} %"
-            for k, value in told.items()
+            for k, value in percent.items()
         )
-        said = [
+        lines = [
             f"{self.segment} in {where}: {self.universe_estimate:,.0f} households, "
             f"{self.panel_households:,} of them in the panel",
             f"reach {', '.join(levels)}",
@@ -119,14 +119,14 @@ class Reach:
         ]
         if self.by_network:
             top = max(self.by_network, key=lambda row: row["incremental_percent"])
-            said.append(
+            lines.append(
                 f"most would be lost without {top['name']}: {top['incremental_percent']:.1f} points"
             )
         if self.calibration["run"]:
-            said.append(f"impressions as {self.calibration['run']} forecasts them for these weeks")
+            lines.append(f"impressions as {self.calibration['run']} forecasts them for these weeks")
         if self.spots_elsewhere:
-            said.append(f"{self.spots_elsewhere:,} spots in other markets are not counted")
-        return said
+            lines.append(f"{self.spots_elsewhere:,} spots in other markets are not counted")
+        return lines
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists, texts and numbers, ready for JSON."""
@@ -136,7 +136,7 @@ class Reach:
 def reach(
     store: PathLike,
     *,
-    schedule: PathLike | Rows,
+    schedule: PathLike | ScheduleRows,
     segment: str = ALL,
     markets: Sequence[str] | None = None,
     run: PathLike | None = None,
@@ -157,10 +157,10 @@ def reach(
         Whose reach.
     markets : sequence of str, optional
         Names or codes of the markets that the figures refer to; those of the schedule without it.
-        Spots elsewhere are told and not counted.
+        Spots elsewhere are reported and not counted.
     run : path-like, optional
         A run fitted to the store: each cell's impressions equal its forecast's mean for the weeks
-        of the schedule, and the intervals hold the forecast's uncertainty, too.
+        of the schedule, and the intervals include the forecast's uncertainty.
     method : str
         `unbiased` (the U-statistic) or `surrogate` (the optimiser's smooth model, for schedules of
         more spots than minutes of history).
@@ -188,14 +188,14 @@ def reach(
     """
     if method not in METHODS:
         raise DaypartError(f"method is {method!r}", hint=did_you_mean(method, METHODS))
-    asked = read_schedule(schedule)
+    planned = read_schedule(schedule)
     with progress.step("reading the panel") as step:
-        panel, counted, elsewhere = _read(store, asked, segment, markets)
+        panel, counted, elsewhere = _read(store, planned, segment, markets)
         step.summarise(f"{panel.households:,} panel households of {segment}")
-    counter = _counter(store, panel, asked, run, seed, progress)
+    counter = _counter(store, panel, planned, run, seed, progress)
     with progress.step("counting reach") as step:
-        spots = counted.spots_by_cell(counter.panel, asked.mondays)
-        told = _tell(counter, asked.mondays, spots, method == "unbiased", min_households)
+        spots = counted.spots_by_cell(counter.panel, planned.mondays)
+        figures = _figures(counter, planned.mondays, spots, method == "unbiased", min_households)
         step.summarise(f"{spots.sum():,} spots")
     return Reach(
         segment=segment,
@@ -210,42 +210,42 @@ def reach(
         window="live",
         crediting=crediting_text(panel.crediting) if panel.crediting else "not known",
         calibration=describe(counter.calibration),
-        **told,
+        **figures,
     )
 
 
 def _read(
-    store: PathLike, asked: Schedule, segment: str, markets: Sequence[str] | None
+    store: PathLike, planned: Schedule, segment: str, markets: Sequence[str] | None
 ) -> tuple[Panel, Schedule, int]:
-    """Read the panel of the markets asked for, and split the schedule's spots by whether in it."""
+    """Read the panel of the requested markets; return it, their spots, and the number elsewhere."""
     if markets is None:
-        panel = read_panel(store, asked.markets, asked_in=asked.source).of_segment(segment)
-        return panel, asked, 0
+        panel = read_panel(store, planned.markets, setting=planned.source).of_segment(segment)
+        return panel, planned, 0
     panel = read_panel(store, tuple(markets)).of_segment(segment)
     here = {name for place in panel.markets for name in (place.code, place.name)}
     others = {name for place in read_markets(store) for name in (place.code, place.name)} - here
-    inside = Schedule(asked.source, tuple(row for row in asked.rows if row[0] not in others))
-    return panel, inside, asked.spots - inside.spots
+    inside = Schedule(planned.source, tuple(row for row in planned.rows if row[0] not in others))
+    return panel, inside, planned.spots - inside.spots
 
 
 def _counter(
     store: PathLike,
     panel: Panel,
-    asked: Schedule,
+    planned: Schedule,
     run: PathLike | None,
     seed: int,
     progress: Progress,
 ) -> AudienceCounter:
     calibration = None
     if run is not None:
-        if NO_WEEK in asked.mondays:
+        if NO_WEEK in planned.mondays:
             raise DaypartError(
-                f"{asked.source}: no column 'week', so there is nothing to forecast",
+                f"{planned.source}: no column 'week', so there is nothing to forecast",
                 hint="name the weeks of the spots, or leave out --run",
             )
         weeks = [
             week
-            for monday in asked.mondays
+            for monday in planned.mondays
             for week in broadcast_weeks(monday, monday + dt.timedelta(6))
         ]
         with progress.step("calibrating to the forecast") as step:
@@ -257,14 +257,14 @@ def _counter(
     )
 
 
-def _tell(
+def _figures(
     counter: AudienceCounter,
     mondays: Sequence[dt.date],
     spots: Ints,
     unbiased: bool,
     min_households: int,
 ) -> dict[str, Any]:
-    """Work out all figures of spots by cell and week, in the words of `Reach`."""
+    """Return all figures of spots by cell and week, with the names of the fields of `Reach`."""
     panel, total = counter.panel, spots.sum(axis=1)
     counted = counter.count(total, every_level=True, unbiased=unbiased)
     limits: dict[str, Any] = {"raw_households": panel.households, "min_households": min_households}
@@ -274,8 +274,8 @@ def _tell(
     universe = float(panel.universe_estimate.sum())
 
     def figure(factor: float) -> dict[str, Published]:
-        said = [factor * end if shown else SUPPRESSED for end in ends]
-        return dict(zip(("mean", "lo_80", "hi_80"), said, strict=True))
+        values = [factor * end if shown else SUPPRESSED for end in ends]
+        return dict(zip(("mean", "lo_80", "hi_80"), values, strict=True))
 
     _, n, d = np.unravel_index(np.arange(panel.cells), panel.shape)
     networks, dayparts = (
@@ -307,13 +307,13 @@ def _by_week(
         seen = float(counter.impressions @ spots[:, w])
         so_far = counter.count(spots[:, : w + 1].sum(axis=1), unbiased=unbiased)
         lo, hi = interval_80(so_far.reach_percent(), so_far.error_percent(), 100.0)
-        figures = {
+        figures: dict[str, Published] = {
             "impressions": seen,
             "grp": 100.0 * seen / universe,
             "cumulative_reach_percent": so_far.reach_percent(),
             "lo_80": lo,
             "hi_80": hi,
         }
-        said = figures if shown else dict.fromkeys(figures, SUPPRESSED)
-        rows.append({"name": str(monday), "spots": int(spots[:, w].sum()), **said})
+        figures = figures if shown else dict.fromkeys(figures, SUPPRESSED)
+        rows.append({"name": str(monday), "spots": int(spots[:, w].sum()), **figures})
     return rows

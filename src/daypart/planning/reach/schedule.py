@@ -1,4 +1,4 @@
-"""Schedules that somebody wrote down: rows of market, network, daypart, week and spots."""
+"""Schedules from outside: rows of market, network, daypart, week and spots."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from daypart.storage.tables import read_table
 COLUMNS = ("market", "network", "daypart", "week", "spots")
 
 NO_WEEK = dt.date.min
-"""Stands for the whole flight, in a schedule without weeks."""
+"""The week of spots that a schedule gives for the whole flight."""
 
-Rows = Iterable[Mapping[str, Any]]
+ScheduleRows = Iterable[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Schedule:
     Parameters
     ----------
     source : str
-        Where it came from, for messages.
+        Its file, or `schedule`; for messages.
     rows : tuple of (market, network, daypart, Monday, spots)
     """
 
@@ -41,12 +41,12 @@ class Schedule:
 
     @property
     def markets(self) -> tuple[str, ...]:
-        """The markets it names, each once."""
+        """Its markets, each once."""
         return tuple(dict.fromkeys(row[0] for row in self.rows))
 
     @property
     def mondays(self) -> tuple[dt.date, ...]:
-        """The broadcast weeks it names, in order of time."""
+        """Its broadcast weeks, in order of time."""
         return tuple(sorted({row[3] for row in self.rows}))
 
     @property
@@ -57,6 +57,13 @@ class Schedule:
     def spots_by_cell(self, panel: Panel, mondays: Sequence[dt.date]) -> Ints:
         """Sum spots by cell and week.
 
+        Parameters
+        ----------
+        panel : Panel
+            Numbers the cells.
+        mondays : sequence of date
+            The broadcast weeks.
+
         Returns
         -------
         int array [cells, weeks]
@@ -64,7 +71,7 @@ class Schedule:
         Raises
         ------
         DaypartError
-            For a market, network, daypart or week that is not there.
+            For an unknown market, network, daypart or week.
         """
         names = panel.numbers() | {"week": {str(monday): w for w, monday in enumerate(mondays)}}
         spots = np.zeros((panel.cells, len(mondays)), dtype=np.int64)
@@ -81,7 +88,7 @@ class Schedule:
         return spots
 
 
-def read_schedule(schedule: PathLike | Rows) -> Schedule:
+def read_schedule(schedule: PathLike | ScheduleRows) -> Schedule:
     """Read a schedule from a CSV, a Parquet file, a `plan.json`, or rows at hand.
 
     Parameters
@@ -93,7 +100,7 @@ def read_schedule(schedule: PathLike | Rows) -> Schedule:
     Raises
     ------
     DaypartError
-        Where a column is missing, a week is no day or spots are no whole number from 0 up.
+        Where a column is missing, a week is not a day, or spots are not a whole number from 0 up.
 
     Examples
     --------
@@ -134,7 +141,7 @@ def read_rows(file: Location) -> list[Mapping[str, Any]]:
     Raises
     ------
     DaypartError
-        Where there is no such file or it is not readable.
+        Where the file is missing or not readable.
     """
     if file.suffix == ".json":
         lines = read_json(file).get("lines")

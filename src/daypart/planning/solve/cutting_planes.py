@@ -23,7 +23,7 @@ _STEPS = (0.3, 0.7)
 _WARM_ROUNDS = 3
 """Rounds on the cuts of earlier solves before a new climb."""
 _FINER = 0.2
-"""How much finer than the gap asked for a climb ends, so that its cut proves it."""
+"""The gap of a climb, relative to the requested one, so that its cut proves that."""
 _HALVINGS = 30
 _CLIMBS = 6
 _GREEDY_ROUNDS = 16
@@ -103,7 +103,7 @@ class CuttingPlanes:
         return self.objective.value(self.problem.by_cell(spots))
 
     def honest_value(self, spots: Numbers) -> float:
-        """Return the figure that the objective stands for, of spots per column, in percent."""
+        """Return the figure that the objective bounds, of spots per column, in percent."""
         return self.objective.honest_value(self.problem.by_cell(spots))
 
     def solve(self, *, gap: float = 1e-3, budget: float | None = None) -> Continuous | None:
@@ -206,7 +206,7 @@ class CuttingPlanes:
         return needed
 
     def _add_candidates(self, best: Floats, prices: Floats) -> bool:
-        """Add columns that the master's prices make worth buying; tell whether there are any."""
+        """Add columns that the master's prices make worth buying; return whether there are any."""
         if self._candidates is None:
             return False
         problem = self.problem
@@ -241,7 +241,13 @@ class CuttingPlanes:
         return self.slopes_of(self.objective, spots)
 
     def slopes_of(self, objective: Objective, spots: Numbers) -> Floats:
-        """Return what one more spot adds to some objective, to first order [columns]."""
+        """Return what one more spot adds to an objective, to first order [columns].
+
+        Parameters
+        ----------
+        objective : Objective
+        spots : array [columns]
+        """
         _, slopes, _ = tangent(self.problem, objective, np.asarray(spots, dtype=np.float64))
         return slopes
 
@@ -253,7 +259,7 @@ class CuttingPlanes:
         return float(reached.sum())
 
     def _grouped(self, values: Floats) -> Floats:
-        """Sum values of clusters by what the master tells apart [groups, ...]."""
+        """Sum values of clusters over the groups of the master [groups, ...]."""
         if not self._large:
             return values
         sums = np.zeros((int(self._group[-1]) + 1, *values.shape[1:]))

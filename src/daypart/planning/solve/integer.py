@@ -27,7 +27,7 @@ class Whole:
     ----------
     spots : int array [columns]
     value : float
-        The figure that its objective stands for, in percent of the universe estimate.
+        The figure that its objective bounds, in percent of the universe estimate.
     bound : float
         No whole-spot schedule within the limits has more.
     """
@@ -65,11 +65,11 @@ def find_whole_spots(
     gap : float
         Relative; 0 asks for the proven optimum.
     rounds : int, optional
-        Most mixed-integer masters to solve; fewer of a large problem's unless told.
+        Most mixed-integer masters to solve; by default 16, and 4 of a large problem's.
     budget : float, optional
         Instead of the problem's.
     enough : float, optional
-        A value of the objective that is looked for: the search ends with the first schedule that
+        A value of the objective to reach: the search ends with the first schedule that
         has it, or once the bound shows that none has.
 
     Returns
@@ -125,14 +125,14 @@ def some_whole_spots(
     spots = round_spots(planes.problem, planes.objective, continuous.spots, budget=budget)
     if spots is not None:
         return spots
-    # Any schedule can be far from the best where limits leave little room: take a good one of few.
+    # Where limits are tight, any schedule can be far from the best: ask for a good one.
     gap = _ANY if planes.problem.is_large else _GOOD
     found = find_whole_spots(planes, continuous, gap=gap, budget=budget)
     return None if found is None else found.spots
 
 
 def spread_over_weeks(problem: Problem, spots: Ints) -> Ints:
-    """Deal each column's spots evenly over its weeks, the odd ones where least was spent so far.
+    """Spread each column's spots evenly over its weeks, odd ones where least is spent so far.
 
     Parameters
     ----------
@@ -153,14 +153,14 @@ def spread_over_weeks(problem: Problem, spots: Ints) -> Ints:
             dealt[j] = problem.pinned[j]
         left = int(spots[j] - dealt[j].sum())
         while left > 0:
-            room = np.flatnonzero(dealt[j] < most)
-            share = left // len(room)
+            open_ = np.flatnonzero(dealt[j] < most)
+            share = left // len(open_)
             if share:
-                dealt[j, room] = np.minimum(dealt[j, room] + share, most[room])
+                dealt[j, open_] = np.minimum(dealt[j, open_] + share, most[open_])
             else:
-                level = dealt[j, room] / most[room]
-                order = np.lexsort((spent[room], np.floor(level * 8)))
-                dealt[j, room[order[:left]]] += 1
+                level = dealt[j, open_] / most[open_]
+                order = np.lexsort((spent[open_], np.floor(level * 8)))
+                dealt[j, open_[order[:left]]] += 1
             left = int(spots[j] - dealt[j].sum())
         spent += dealt[j] * problem.cost[j]
     return dealt

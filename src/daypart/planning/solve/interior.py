@@ -2,7 +2,7 @@
 
 Mehrotra's predictor-corrector on the concave objective itself: every step solves one Newton
 system whose Hessian falls apart by market, with the limits that hold over markets coupled through
-a small Schur complement. It proves nothing; it tells the cutting planes where to cut.
+a small Schur complement. It proves nothing; it gives the cutting planes the point at which to cut.
 """
 
 from __future__ import annotations
@@ -165,6 +165,12 @@ class _Climb:
 def tangent(problem: Problem, objective: Objective, spots: Floats) -> tuple[float, Floats, Floats]:
     """Return an objective, its slope in each column, and its curvature in households' exposures.
 
+    Parameters
+    ----------
+    problem : Problem
+    objective : Objective
+    spots : float array [columns]
+
     Returns
     -------
     value : float
@@ -287,7 +293,19 @@ def _longest(values: Any, moves: Any) -> float:
 
 
 def one_sided(problem: Problem, budget: float) -> tuple[Floats, Floats]:
-    """Write the budget and every limit as rows . spots <= bounds."""
+    """Write the budget and every limit as rows . spots <= bounds.
+
+    Parameters
+    ----------
+    problem : Problem
+    budget : float
+        Infinite without a budget.
+
+    Returns
+    -------
+    rows : float array [rows, columns]
+    bounds : float array [rows]
+    """
     rows, bounds = [problem.cost], [budget]
     for limit in problem.limits:
         if np.isfinite(limit.upper):

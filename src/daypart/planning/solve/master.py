@@ -41,7 +41,7 @@ class MasterSolution:
 
 
 def open_highs() -> Any:
-    """Open HiGHS on one thread, without a word on the screen."""
+    """Open HiGHS on one thread, without output."""
     import highspy
 
     class QuietHighs(highspy.Highs):  # type: ignore[misc]
@@ -98,13 +98,23 @@ class Master:
         self._idle = np.zeros(0, dtype=np.int64)
 
     def set_budget(self, budget: float) -> None:
-        """Change the money there is."""
+        """Change the budget."""
         self._highs.changeRowBounds(0, -_INFINITE, min(budget / self._scale, _INFINITE))
 
     def add_cuts(
         self, cluster: Ints, columns: list[Ints], slopes: list[Floats], at: Floats
     ) -> None:
-        """Add `reached[g] <= slopes . spots[columns] + at` for each named cluster."""
+        """Add the cut `reached[g] <= slopes . spots[columns] + at` for each cluster g given.
+
+        Parameters
+        ----------
+        cluster : int array [cuts]
+        columns : list of int arrays
+            The columns of each cut.
+        slopes : list of float arrays
+            Their coefficients.
+        at : float array [cuts]
+        """
         starts, indices, values = [], [], []
         count = 0
         for g, where, slope in zip(cluster, columns, slopes, strict=True):

@@ -36,7 +36,7 @@ class Cheapest:
 
 
 def find_cheapest(planes: CuttingPlanes, goal: float, *, gap: float = 2e-3) -> Cheapest | None:
-    """Find the least money that reaches a goal, by halving the interval that it must lie in.
+    """Find the least money that reaches a goal, by halving the interval that contains it.
 
     A budget is too small when even the bound of its best plan misses the goal; it is enough when
     a whole-spot plan that keeps it reaches the goal.
@@ -58,10 +58,10 @@ def find_cheapest(planes: CuttingPlanes, goal: float, *, gap: float = 2e-3) -> C
     DaypartError
         Where the goal is out of reach within the limits.
     """
-    room = most_spend(planes.problem)
-    if room is None:
+    spendable = most_spend(planes.problem)
+    if spendable is None:
         return None
-    high = min(room[0], planes.problem.budget)
+    high = min(spendable[0], planes.problem.budget)
     best = _try(planes, goal, high, gap)
     if best is None:
         top = planes.solve(gap=gap, budget=high)

@@ -59,7 +59,7 @@ class Objective:
 
     @property
     def is_reach(self) -> bool:
-        """Tell whether the objective is reach 1+."""
+        """Whether the objective is reach 1+."""
         return self.curve is _reach
 
     @property
@@ -69,7 +69,7 @@ class Objective:
 
     @property
     def bends(self) -> bool:
-        """Tell whether the curve is anything but a straight line."""
+        """Whether the curve is anything but a straight line."""
         return self.bend is not _straight
 
     def ceiling(self) -> Floats:
@@ -82,7 +82,7 @@ class Objective:
         return float(self.surrogate.weight @ worth) * self.percent
 
     def honest_value(self, spots: Floats) -> float:
-        """Return the figure that the objective stands for, in percent."""
+        """Return the figure that the objective bounds from above, in percent."""
         curve = self.honest or self.curve
         worth, _ = curve(self.surrogate.exposures(spots), self.surrogate.shape)
         return float(self.surrogate.weight @ worth) * self.percent

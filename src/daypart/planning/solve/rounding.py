@@ -13,12 +13,12 @@ from daypart.planning.solve.objective import Objective
 _ROUNDS = 6
 _MOVES = 20_000
 _BEST = 100
-"""Of a large problem, only so many unused columns of each market are looked at."""
+"""Unused columns of each market that the search tries in a large problem."""
 _TOLL = 100.0
-"""What mending one overdrawn spot's worth of a limit is worth, in best slopes."""
+"""The worth of reducing a broken row by one spot's worth, in best slopes."""
 _TOLERANCE = 1e-9
 _MARGIN = 2e-5
-"""How far inside the limit on average frequency to stay, since its row underrates it."""
+"""Distance from the limit on average frequency, whose row is an approximation."""
 
 
 def round_spots(
@@ -28,7 +28,7 @@ def round_spots(
 
     Adds, drops and trades single spots while the quadratic model of the objective rises, and then
     takes the model anew where that ended. Limits that the rounding breaks come first; where single
-    steps from the nearest whole spots can't mend them, they start from those below.
+    steps from the nearest whole spots can't restore them, they start from those below.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def _improve(
         whole = _search(problem, objective, whole, anchor, budget)
         anchor = whole.astype(np.float64)
         if not problem.keeps_limits(whole, budget=budget):
-            # The row that stands for average frequency fits where it was taken: take it anew.
+            # The row of average frequency is exact where it was taken: take it anew.
             if best is None and problem.frequency is not None:
                 continue
             break
@@ -119,14 +119,14 @@ def _frequency_row(
     """Return the limit as a row . spots <= bound that touches it at the anchor, a little inside."""
     _, slopes, _ = tangent(problem, limit.reach, anchor)
     row = limit.grp - limit.most * slopes
-    room = limit.room(anchor, problem.by_cell(anchor))
+    room = limit.spare_grp(anchor, problem.by_cell(anchor))
     inside = _MARGIN * float(limit.grp @ anchor)
     return row, float(row @ anchor) + room - inside
 
 
 @numba.njit(cache=True)
 def _excess(room: Floats, rows: Floats, add: int, drop: int) -> float:
-    """Return by how much the rows are overdrawn after a move (-1 stands for no spot)."""
+    """Return by how much the rows are overdrawn after a move (-1 means no spot)."""
     total = 0.0
     for r in range(len(room)):
         left = room[r]
@@ -170,19 +170,42 @@ def improve(
     toll: float,
     moves: int,
 ) -> int:
-    """Make the best move while there is one that helps; return how many were made.
+    """Make the best move while one helps: add a spot, drop one, or exchange one for another.
 
-    The objective is quadratic: `slope` in each column and `bend` [cells, cells], minus its second
-    derivative. `rows` [columns, rows] use up `room` [rows]. While they are overdrawn, moves
-    that overdraw them less are made at any price: `toll` is what one unit less, or all of the last
-    one, is worth when they are compared. `spots`, `slope` and `room` are changed in place.
+    The objective is quadratic. Adding a spot in column j gains `slope[j] - bend[j, j] / 2` and
+    lowers the slope of column i by `bend[i, j]`. While rows are overdrawn, a move that overdraws
+    them less is made at any price. `spots`, `slope` and `room` are changed in place.
+
+    Parameters
+    ----------
+    spots, least, most : int array [columns]
+        Whole spots and their bounds.
+    slope : float array [columns]
+        First derivative of the objective, points a spot.
+    bend : float array [cells, cells]
+        Minus its second derivative.
+    cell : int array [columns]
+        Row of `bend` that a column refers to.
+    rows : float array [columns, rows]
+        What a spot uses of each limit.
+    room : float array [rows]
+        What each limit still allows; below 0 where it is overdrawn.
+    toll : float
+        Worth of one unit less overdrawn, or of all of the last one.
+    moves : int
+        Most moves.
+
+    Returns
+    -------
+    int
+        Moves made.
     """
     columns = len(spots)
     for made in range(moves):
         excess = _excess(room, rows, -1, -1)
-        mending = excess > 0.0
-        worth = toll / min(excess, 1.0) if mending else 0.0
-        best, best_add, best_drop = -np.inf if mending else 1e-9, -1, -1
+        repairing = excess > 0.0
+        worth = toll / min(excess, 1.0) if repairing else 0.0
+        best, best_add, best_drop = -np.inf if repairing else 1e-9, -1, -1
         for drop in range(-1, columns):
             gain_out = 0.0
             if drop >= 0:
@@ -191,7 +214,7 @@ def improve(
                 gain_out = -slope[drop] - 0.5 * bend[cell[drop], cell[drop]]
                 after = _excess(room, rows, -1, drop)
                 gain = gain_out + worth * (excess - after)
-                if gain > best and (after < excess or (not mending and after == 0.0)):
+                if gain > best and (after < excess or (not repairing and after == 0.0)):
                     best, best_add, best_drop = gain, -1, drop
             for add in range(columns):
                 if add == drop or spots[add] >= most[add]:
@@ -199,11 +222,11 @@ def improve(
                 gain = gain_out + slope[add] - 0.5 * bend[cell[add], cell[add]]
                 if drop >= 0:
                     gain += bend[cell[add], cell[drop]]
-                if not mending and gain <= best:
+                if not repairing and gain <= best:
                     continue
                 after = _excess(room, rows, add, drop)
                 gain += worth * (excess - after)
-                if gain > best and (after < excess or (not mending and after == 0.0)):
+                if gain > best and (after < excess or (not repairing and after == 0.0)):
                     best, best_add, best_drop = gain, add, drop
         if best_add < 0 and best_drop < 0:
             return made

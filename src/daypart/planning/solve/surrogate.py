@@ -1,4 +1,4 @@
-"""The concave stand-in for reach that the optimiser climbs: a two-level Gamma-Poisson model.
+"""The surrogate: a concave model of reach for the optimiser, two-level Gamma-Poisson.
 
 Upper level: a household's appetite (minutes a week) is Gamma distributed within its market, and
 is shrunk as a whole, by the counts' own overdispersion. Lower level: how the appetite spreads over

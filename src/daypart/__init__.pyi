@@ -13,7 +13,7 @@ from daypart.engine.logs import logs as logs
 from daypart.engine.results.compaction import compact as compact
 from daypart.engine.status import status as status
 from daypart.errors import DaypartError as DaypartError
-from daypart.insights.publication import insights as insights
+from daypart.insights.insights import insights as insights
 from daypart.planning.delivery.measure import measure as measure
 from daypart.planning.plan import plan as plan
 from daypart.planning.reach.reach import reach as reach

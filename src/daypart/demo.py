@@ -208,7 +208,7 @@ def _fit_and_forecast(folder: Path, seed: int, progress: Progress) -> None:
 
 
 def _decide(folder: Path, seed: int, progress: Progress) -> list[str]:
-    from daypart.insights.publication import insights
+    from daypart.insights.insights import insights
     from daypart.planning.brief.example import write_example_brief
     from daypart.planning.plan import plan
     from daypart.report.report import report

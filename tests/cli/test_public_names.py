@@ -32,7 +32,7 @@ def test_a_function_is_not_hidden_by_the_submodule_of_the_same_name(name):
 
 
 def test_a_function_is_not_hidden_in_a_process_that_imports_the_submodule_first():
-    script = "import daypart.insights.publication, daypart; print(callable(daypart.insights))"
+    script = "import daypart.insights.insights, daypart; print(callable(daypart.insights))"
     shown = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
     assert shown.stdout.strip() == b"True"
 

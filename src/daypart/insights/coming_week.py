@@ -1,4 +1,4 @@
-"""How sure the ratings are: the model's distribution of one coming week."""
+"""The model's distribution of the average audience in one coming week."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def coming_week_audience(
 ) -> NDArray[np.float64]:
     """Draw the average audience of the week after each partition's data.
 
-    A path of hourly counts becomes an average audience by the projected viewing minutes that a
-    credited household-hour stood for in that cell. Totals over markets are added up path by
+    A path of hourly counts becomes an average audience by the projected viewing minutes per
+    credited household-hour of that cell. Totals over markets are added up path by
     path, so that their intervals are those of the total.
 
     Parameters
@@ -31,6 +31,7 @@ def coming_week_audience(
     audience : Audience
     run : FittedRun
     seed : int
+        Of the draws.
     progress : Progress
 
     Returns
@@ -40,7 +41,7 @@ def coming_week_audience(
         together. NaN where a partition has no posterior, and in the totals that it belongs to.
     """
     shape = audience.viewing_minutes.shape
-    told = np.full((3, shape[0] + 1, *shape[1:]), np.nan)
+    result = np.full((3, shape[0] + 1, *shape[1:]), np.nan)
     everywhere = np.zeros((_DRAWS, *shape[1:]))
     fitted = run.ok()
     market_of = run.results.rows.column("market").take(fitted)
@@ -51,11 +52,11 @@ def coming_week_audience(
 
     with progress.step("drawing a coming week", total=shape[0], unit="markets") as step:
         for market, drawn in enumerate(in_order(draw, range(shape[0]))):
-            told[:, market] = _mean_and_interval(drawn)
+            result[:, market] = _mean_and_interval(drawn)
             everywhere += drawn
             step.advance()
-    told[:, -1] = _mean_and_interval(everywhere)
-    return told
+    result[:, -1] = _mean_and_interval(everywhere)
+    return result
 
 
 def _draw_market(
@@ -84,7 +85,7 @@ def _draw_market(
 
 
 def _mean_over_daypart(audience: Audience, hour_of_week: NDArray[np.int16]) -> NDArray[np.float64]:
-    """Return what takes hourly counts to their mean by daypart, shape (hours, dayparts)."""
+    """Return the matrix that averages hourly counts by daypart, shape (hours, dayparts)."""
     owner = audience.hour_of_week_daypart[hour_of_week]
     belongs = owner[:, None] == np.arange(len(audience.dayparts))
     belongs[:, -1] = True

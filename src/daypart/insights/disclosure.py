@@ -1,4 +1,4 @@
-"""What sums and differences of published cells give away."""
+"""What sums and differences of published cells disclose, by linear algebra."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _ZERO = 1e-8
 
 @dataclass(frozen=True)
 class Disclosed:
-    """A secret that published cells add up to.
+    """A secret that is a combination of published cells.
 
     Parameters
     ----------
     cells : sequence of (market, segment)
-        Published cells that take part; without them it stays a secret, or needs others. The
+        Published cells in the combination; without them it needs others. The
         market after the last is the total over markets.
     """
 
@@ -34,12 +34,12 @@ def find_disclosed(
     allowed: NDArray[np.bool_],
     secrets: Sequence[Numbers],
 ) -> Disclosed | None:
-    """Find a secret that published cells add up to, each times a number.
+    """Find a secret that is a linear combination of published cells.
 
-    A cell is a row of ones over the kinds of households that it counts; a secret is found where
-    its row is a combination of published rows. Rows of one market know nothing of the others
-    but through the totals over markets, so totals enter with numbers that cancel in every other
-    market. That splits the one large problem into small ones, a market each.
+    A cell is a row of ones over the kinds of households that it counts; a secret is disclosed
+    where its row is a combination of published rows. Rows of different markets are connected only
+    by the totals over markets, so totals enter with coefficients that cancel in every other
+    market. That splits the one large problem into a small one per market.
 
     Parameters
     ----------
@@ -49,7 +49,8 @@ def find_disclosed(
     allowed : bool array, shape (markets + 1, segments)
         Published cells; the last row is the total over markets.
     secrets : sequence of float64 array, shape (secrets, segments)
-        For each market and the total: what must not be found, as numbers of its segments.
+        For each market and the total: combinations that must not be found, as coefficients of
+        its segments.
 
     Returns
     -------
@@ -99,19 +100,19 @@ def _in_market(
     markets: int,
     totals: NDArray[np.int64],
 ) -> Disclosed:
-    """Name the market's cells that give the secret; where they alone don't, the totals."""
+    """Return the market's cells that disclose the secret; where they alone do not, the totals."""
     published = np.flatnonzero(allowed)
     if len(published):
-        numbers = np.linalg.lstsq(rows[published].T, secret @ rows, rcond=None)[0]
-        if np.abs(rows[published].T @ numbers - secret @ rows).max(initial=0.0) < _ZERO:
-            return Disclosed([(market, int(s)) for s in published[np.abs(numbers) > _ZERO]])
+        coefficients = np.linalg.lstsq(rows[published].T, secret @ rows, rcond=None)[0]
+        if np.abs(rows[published].T @ coefficients - secret @ rows).max(initial=0.0) < _ZERO:
+            return Disclosed([(market, int(s)) for s in published[np.abs(coefficients) > _ZERO]])
     return Disclosed([(markets, int(s)) for s in totals])
 
 
 def _in_total(
     allowed: NDArray[np.bool_], secret: Numbers, markets: int, totals: NDArray[np.int64]
 ) -> Disclosed:
-    """Name the cells that give a secret of the total: totals, or else markets of its segments."""
+    """Return the cells that disclose a secret of the total: totals, or markets of its segments."""
     if len(totals):
         return Disclosed([(markets, int(s)) for s in totals])
     wanted = np.argwhere(allowed[:markets] & (secret != 0))
@@ -128,6 +129,6 @@ def _orthonormal(rows: Numbers) -> Numbers:
 
 
 def _null_space(gram: Numbers) -> Numbers:
-    """Return an orthonormal basis, in columns, of what a Gram matrix takes to 0."""
+    """Return an orthonormal basis, in columns, of the null space of a Gram matrix."""
     sizes, vectors = np.linalg.eigh(gram)
     return np.asarray(vectors[:, sizes < _ZERO])

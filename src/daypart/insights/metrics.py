@@ -1,7 +1,7 @@
-"""Audience metrics as formulas: plain numbers or arrays in, the same out.
+"""Audience metrics as formulas of numbers or arrays.
 
-The unit is households; a universe estimate is a number of households too. Where a metric's
-base is 0 it is not defined, and the result is NaN.
+The unit is households; a universe estimate is a number of households too. Where the base of a
+metric is 0, the result is NaN.
 
 References
 ----------
@@ -30,6 +30,12 @@ def _ratio(numerator: ArrayLike, denominator: ArrayLike) -> Any:
 def average_audience(viewing_minutes: ArrayLike, window_minutes: ArrayLike) -> Any:
     """Return households watching in the average minute: viewing minutes / minutes.
 
+    Parameters
+    ----------
+    viewing_minutes : array
+        Household-minutes.
+    window_minutes : array
+
     Examples
     --------
     >>> average_audience(90_000, 60)
@@ -40,6 +46,11 @@ def average_audience(viewing_minutes: ArrayLike, window_minutes: ArrayLike) -> A
 
 def rating(audience: ArrayLike, universe_estimate: ArrayLike) -> Any:
     """Return the rating in percent: 100 x average audience / universe estimate.
+
+    Parameters
+    ----------
+    audience, universe_estimate : array
+        Households.
 
     Examples
     --------
@@ -52,6 +63,11 @@ def rating(audience: ArrayLike, universe_estimate: ArrayLike) -> Any:
 def share(rating_percent: ArrayLike, hut_percent: ArrayLike) -> Any:
     """Return the share in percent: 100 x rating / HUT, the households using television.
 
+    Parameters
+    ----------
+    rating_percent, hut_percent : array
+        Percent of the universe estimate.
+
     Examples
     --------
     >>> round(share(2.63, 61.2), 1)
@@ -61,7 +77,12 @@ def share(rating_percent: ArrayLike, hut_percent: ArrayLike) -> Any:
 
 
 def rating_of_share(share_percent: ArrayLike, hut_percent: ArrayLike) -> Any:
-    """Return the rating that a share of HUT amounts to.
+    """Return the rating of a share of HUT: share x HUT / 100, all in percent.
+
+    Parameters
+    ----------
+    share_percent, hut_percent : array
+        Percent.
 
     Examples
     --------
@@ -75,6 +96,11 @@ def rating_of_share(share_percent: ArrayLike, hut_percent: ArrayLike) -> Any:
 def index(rating_in_target: ArrayLike, rating_in_base: ArrayLike) -> Any:
     """Return the index: 100 x rating in the target / rating in the base; 100 is par.
 
+    Parameters
+    ----------
+    rating_in_target, rating_in_base : array
+        Percent.
+
     Examples
     --------
     >>> round(index(3.0, 2.0), 1)
@@ -86,6 +112,11 @@ def index(rating_in_target: ArrayLike, rating_in_base: ArrayLike) -> Any:
 def grp(impressions: ArrayLike, universe_estimate: ArrayLike) -> Any:
     """Return gross rating points: 100 x impressions / universe estimate.
 
+    Parameters
+    ----------
+    impressions, universe_estimate : array
+        Households.
+
     Examples
     --------
     >>> grp(300_000, 100_000)
@@ -95,7 +126,12 @@ def grp(impressions: ArrayLike, universe_estimate: ArrayLike) -> Any:
 
 
 def average_frequency(impressions: ArrayLike, households_reached: ArrayLike) -> Any:
-    """Return exposures of the average household reached.
+    """Return the mean number of exposures of a household reached.
+
+    Parameters
+    ----------
+    impressions, households_reached : array
+        Households.
 
     Examples
     --------
@@ -108,6 +144,13 @@ def average_frequency(impressions: ArrayLike, households_reached: ArrayLike) -> 
 def cpm(cost: ArrayLike, impressions: ArrayLike) -> Any:
     """Return the cost of a thousand impressions.
 
+    Parameters
+    ----------
+    cost : array
+        Of all impressions.
+    impressions : array
+        Households.
+
     Examples
     --------
     >>> round(cpm(1_500_000, 85_000_000), 1)
@@ -119,6 +162,13 @@ def cpm(cost: ArrayLike, impressions: ArrayLike) -> Any:
 def cpp(cost: ArrayLike, points: ArrayLike) -> Any:
     """Return the cost of a rating point.
 
+    Parameters
+    ----------
+    cost : array
+        Of all points.
+    points : array
+        Gross rating points.
+
     Examples
     --------
     >>> cpp(50_000, 100)
@@ -129,6 +179,11 @@ def cpp(cost: ArrayLike, points: ArrayLike) -> Any:
 
 def delivery_index(delivered: ArrayLike, ordered: ArrayLike) -> Any:
     """Return 100 x delivered / ordered.
+
+    Parameters
+    ----------
+    delivered, ordered : array
+        In one unit.
 
     Examples
     --------
@@ -154,7 +209,12 @@ def viewing_minutes(weights: ArrayLike, credited_minutes: ArrayLike) -> float:
 
 
 def incremental_reach(reach_with: ArrayLike, reach_without: ArrayLike) -> Any:
-    """Return what a network (or any part) adds to a schedule's reach, in the unit given.
+    """Return what a network (or any part) adds to a schedule's reach, in the unit of both.
+
+    Parameters
+    ----------
+    reach_with, reach_without : array
+        Of the schedule with the part and without it.
 
     Examples
     --------
@@ -166,7 +226,11 @@ def incremental_reach(reach_with: ArrayLike, reach_without: ArrayLike) -> Any:
 
 
 def duplication(reach_one: ArrayLike, reach_other: ArrayLike, reach_of_both: ArrayLike) -> Any:
-    """Return the audience that two schedules share: R1 + R2 - R(1 or 2), in the unit given.
+    """Return the audience that two schedules share: R1 + R2 - R(1 or 2), in the unit of all three.
+
+    Parameters
+    ----------
+    reach_one, reach_other, reach_of_both : array
 
     Examples
     --------
@@ -180,6 +244,11 @@ def duplication(reach_one: ArrayLike, reach_other: ArrayLike, reach_of_both: Arr
 
 def cost_per_reach_point(cost: ArrayLike, reach_percent: ArrayLike) -> Any:
     """Return the cost of one percent of reach.
+
+    Parameters
+    ----------
+    cost : array
+    reach_percent : array
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Which cells may be published: enough households, and none found from the others."""
+"""Which cells may be published: those of enough households that no others disclose."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from daypart.insights.disclosure import Disclosed, find_disclosed
 
 SUPPRESSED = "suppressed"
-"""What a figure reads that may not be published; never 0."""
+"""In place of a figure that may not be published; never 0."""
 
 
 @dataclass(frozen=True)
 class Memberships:
-    """How many households of each market belong to which segments.
+    """Numbers of households by market and by combination of segments.
 
     Parameters
     ----------
@@ -63,15 +63,15 @@ class Memberships:
 def publishable(
     memberships: Memberships, min_households: int, *, base: int = 0
 ) -> NDArray[np.bool_]:
-    """Tell which markets x segments may be published, and which totals over markets.
+    """Return which markets x segments may be published, and which totals over markets.
 
-    A cell needs `min_households` raw in-tab households. Three subtractions are closed as well:
+    A cell needs `min_households` raw in-tab households. Three subtractions are prevented as well:
 
     - Of two segments of which one holds the other (all households hold every segment), the
       smaller is suppressed where their difference has some, but fewer than `min_households`.
     - Where the total over markets and all other markets are published, a lone suppressed market
       would be their difference. So the smallest published markets of the segment are
-      suppressed too, until those suppressed together are two or more of `min_households`.
+      suppressed too, until the suppressed ones are two or more with `min_households` in all.
     - Where any sums and differences of published cells give too few households, as all
       households less the other segments of a partition may, the smallest segment among them is
       suppressed, until none do.
@@ -120,15 +120,15 @@ def publishable(
         allowed[place, pairs[:, 0]] = False
         unit = np.eye(len(sizes))
         secrets.append(np.concatenate([unit[small], unit[pairs[:, 1]] - unit[pairs[:, 0]]]))
-    _close_markets(allowed, households, min_households)
+    _protect_markets(allowed, households, min_households)
     while found := find_disclosed(memberships.patterns, memberships.households, allowed, secrets):
         _suppress_one_more(allowed, households, found, base)
-        _close_markets(allowed, households, min_households)
+        _protect_markets(allowed, households, min_households)
     return allowed
 
 
 def _small_differences(memberships: Memberships, min_households: int) -> NDArray[np.bool_]:
-    """Tell where a segment (first axis after markets) lies in another with few households more."""
+    """Return where a segment (first axis after markets) is in another with few households more."""
     of_market, patterns = memberships.with_total(), memberships.patterns
     segments = patterns.shape[1]
     small = np.zeros((len(of_market), segments, segments), bool)
@@ -143,23 +143,23 @@ def _small_differences(memberships: Memberships, min_households: int) -> NDArray
     return small
 
 
-def _close_markets(
+def _protect_markets(
     allowed: NDArray[np.bool_], households: NDArray[np.int64], min_households: int
 ) -> None:
-    """Suppress the smallest markets of a segment until those hidden can't be told apart."""
+    """Suppress the smallest markets of a segment until a total discloses none of those hidden."""
     markets = len(allowed) - 1
     for segment in np.flatnonzero(allowed[markets]):
         shown, sizes = allowed[:markets, segment], households[:markets, segment]
         for market in np.argsort(sizes, kind="stable"):
-            if not _told_apart(shown, sizes, min_households):
+            if not _is_disclosed(shown, sizes, min_households):
                 break
             shown[market] = False
-        if _told_apart(shown, sizes, min_households):
+        if _is_disclosed(shown, sizes, min_households):
             allowed[markets, segment] = False
 
 
-def _told_apart(shown: NDArray[np.bool_], sizes: NDArray[np.int64], min_households: int) -> bool:
-    """Tell whether a published total would give the hidden markets away: one, or too few."""
+def _is_disclosed(shown: NDArray[np.bool_], sizes: NDArray[np.int64], min_households: int) -> bool:
+    """Return whether a published total discloses the hidden markets: one, or too few."""
     hidden = ~shown & (sizes > 0)
     few = hidden.sum() < 2 or sizes[hidden].sum() < min_households
     return bool(hidden.any() and few)
@@ -168,7 +168,7 @@ def _told_apart(shown: NDArray[np.bool_], sizes: NDArray[np.int64], min_househol
 def _suppress_one_more(
     allowed: NDArray[np.bool_], households: NDArray[np.int64], found: Disclosed, base: int
 ) -> None:
-    """Suppress the smallest of the cells that give a secret away; all households go last."""
+    """Suppress the smallest of the cells that disclose a secret; all households go last."""
     market, segment = min(
         found.cells,
         key=lambda cell: (cell[1] == base, households[cell[0], cell[1]], cell),

@@ -52,7 +52,7 @@ def ratings_table(
     allowed: NDArray[np.bool_],
     crediting: str,
 ) -> pa.Table:
-    """Work out every metric of every cell.
+    """Compute every metric of every cell.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def ratings_table(
     Returns
     -------
     pyarrow.Table
-        Rows by market (the last is `all`), network, daypart and segment, but for networks that
+        Rows by market (the last is `all`), network, daypart and segment, without networks that
         a market does not carry.
     """
     universe = _with_total(audience.universe_estimate)
@@ -103,14 +103,14 @@ def ratings_table(
         "index_hi_80": index * np.exp(_NORMAL_90 * error.log_index),
     }
     carried = np.concatenate([audience.carried, audience.carried.any(axis=0, keepdims=True)])
-    told = np.flatnonzero(np.broadcast_to(carried[:, :, None, None], rating.shape).ravel())
+    rows_kept = np.flatnonzero(np.broadcast_to(carried[:, :, None, None], rating.shape).ravel())
 
     def column(values: NDArray[Any]) -> NDArray[Any]:
-        return np.asarray(np.broadcast_to(values, rating.shape).ravel()[told])
+        return np.asarray(np.broadcast_to(values, rating.shape).ravel()[rows_kept])
 
     shown = column(allowed[:, None, None, :])
-    columns: dict[str, Any] = _labels(audience, rating.shape, told)
-    rows = len(told)
+    columns: dict[str, Any] = _labels(audience, rating.shape, rows_kept)
+    rows = len(rows_kept)
     columns |= {"unit": [UNIT] * rows, "window": [WINDOW] * rows, "crediting": [crediting] * rows}
     in_tab = _with_total(audience.in_tab_households)[:, None, None, :]
     columns["in_tab_households"] = pa.array(column(in_tab), mask=~shown)
@@ -123,6 +123,11 @@ def ratings_table(
 
 def top_networks(ratings: pa.Table) -> list[dict[str, Any]]:
     """Return the networks of each segment by rating, over all markets and the whole week.
+
+    Parameters
+    ----------
+    ratings : pyarrow.Table
+        As `ratings_table` returns it.
 
     Returns
     -------
@@ -139,11 +144,11 @@ def top_networks(ratings: pa.Table) -> list[dict[str, Any]]:
     for segment in dict.fromkeys(whole.column("segment").to_pylist()):
         rows = whole.filter(pc.field("segment") == segment).select(names).to_pylist()
         by_index, by_rating = _ranks(rows, "index"), _ranks(rows, "rating")
-        told = [
+        listed = [
             {"segment": segment, "rank": place, "rank_by_index": by_index[i]} | rows[i]
             for i, place in enumerate(by_rating)
         ]
-        ranked += sorted(told, key=lambda row: (row["rank"] is None, row["rank"], row["network"]))
+        ranked += sorted(listed, key=lambda row: (row["rank"] is None, row["rank"], row["network"]))
     return ranked
 
 
@@ -159,6 +164,12 @@ def heat_map(audience: Audience, allowed: NDArray[np.bool_]) -> list[dict[str, A
     """Return the rating of every hour of the week, of any network (HUT) and of each.
 
     Over all markets, each in its local time.
+
+    Parameters
+    ----------
+    audience : Audience
+    allowed : bool array, shape (markets + 1, segments)
+        As `ratings_table` takes it.
 
     Returns
     -------
@@ -190,7 +201,7 @@ def heat_map(audience: Audience, allowed: NDArray[np.bool_]) -> list[dict[str, A
 
 
 def readable(table: pa.Table) -> pa.Table:
-    """Turn figures into text for CSV: rounded, and `suppressed` where they are.
+    """Return figures as text for CSV: rounded, or `suppressed`.
 
     Parameters
     ----------
@@ -216,7 +227,7 @@ def readable(table: pa.Table) -> pa.Table:
     return table
 
 
-def _labels(audience: Audience, shape: tuple[int, ...], told: NDArray[np.int64]) -> dict[str, Any]:
+def _labels(audience: Audience, shape: tuple[int, ...], rows: NDArray[np.int64]) -> dict[str, Any]:
     markets = [*audience.markets, ALL_MARKETS]
     names = [*audience.market_names, "All markets"]
     levels = {
@@ -226,7 +237,7 @@ def _labels(audience: Audience, shape: tuple[int, ...], told: NDArray[np.int64])
         "daypart": (2, audience.dayparts),
         "segment": (3, audience.segments),
     }
-    positions = np.unravel_index(told, shape)
+    positions = np.unravel_index(rows, shape)
     return {
         name: pa.array(list(values), pa.string()).take(pa.array(positions[axis]))
         for name, (axis, values) in levels.items()

@@ -1,4 +1,4 @@
-"""How sure an observed rating and index are: households are a sample of the universe."""
+"""Standard errors of ratings and indexes: households are a sample of the universe."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from daypart.storage.tables import read_table
 
 @dataclass(frozen=True)
 class SamplingError:
-    """Standard errors that come from measuring some households instead of all.
+    """Standard errors from measuring a sample of households.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def sampling_error(store: SeriesStore, audience: Audience) -> SamplingError:
     ratio of projected viewing to projected households. With x the household's projected average
     viewing, w its weight, r = sum x / sum w and e = x - r w, the variance of r is
     n / (n - 1) sum e^2 / (sum w)^2, and two ratings of the same households have the covariance
-    n / (n - 1) sum e1 e2 / (sum w1 sum w2). The panel stands for all in-tab households: its
+    n / (n - 1) sum e1 e2 / (sum w1 sum w2). The panel represents all in-tab households: its
     sums of squares are scaled to theirs. Markets are independent strata.
 
     Parameters
@@ -65,7 +65,7 @@ def sampling_error(store: SeriesStore, audience: Audience) -> SamplingError:
         found = _market_variances(audience, position, households, panel)
         variance[position], covariance[position] = found
     if viewing.get("event_segments"):
-        # The panel does not tell which of a household's minutes belong to which segment.
+        # The panel has no segments of events: it holds minutes by household.
         variance[..., 1:] = covariance[..., 1:] = np.nan
     variance[-1], covariance[-1] = variance[:-1].sum(axis=0), covariance[:-1].sum(axis=0)
     return SamplingError(np.sqrt(variance), _log_index_error(audience, variance, covariance))

@@ -1,4 +1,4 @@
-"""What stands out, in sentences, and what the metrics mean."""
+"""Headlines in sentences, and definitions of the metrics."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ DEFINITIONS: Mapping[str, str] = {
 }
 
 _LEAST_RATING = 0.1
-"""Networks below this rating among a segment are not worth a sentence about their index."""
+"""Smallest rating of a network in a segment for a headline on its index."""
 
 
 def headlines_of(
     tops: Sequence[Mapping[str, Any]], hours: Sequence[Mapping[str, Any]]
 ) -> list[str]:
-    """Say which networks lead, where segments differ most surely, and when television peaks.
+    """Return sentences: which network leads, which index is surest above par, and the peak hour.
 
     Parameters
     ----------

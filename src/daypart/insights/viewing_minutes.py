@@ -1,4 +1,4 @@
-"""What was watched: viewing minutes of every market, network, daypart and segment."""
+"""Viewing minutes of every market, network, daypart and segment."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ALL_HOUSEHOLDS = "all"
 
 @dataclass(frozen=True)
 class Audience:
-    """What a viewing store tells of its window; the last daypart is the whole week.
+    """Sums of a viewing store over its window; the last daypart is the whole week.
 
     Parameters
     ----------
@@ -36,12 +36,12 @@ class Audience:
     hour_of_week_daypart : int8 array, shape (168,)
         Position in `dayparts`.
     carried : bool array, shape (markets, networks)
-        Whether the network can be seen in the market; a local one can in its own alone.
+        Whether the market carries the network; a local one is in its own market only.
     in_tab_households : int64 array, shape (markets, segments)
     universe_estimate : float64 array, shape (markets, segments)
     viewing_minutes : float64 array, shape (markets, networks, dayparts, segments)
-        Household-minutes, projected to the universe: where households go out of tab, those in
-        tab on a day stand for all.
+        Household-minutes, projected to the universe: the households in tab on a day represent
+        all.
     counts : float64 array, same shape
         Household-hours credited, raw, as the models see them.
     any_network_minutes : float64 array, shape (markets, dayparts, segments)
@@ -79,7 +79,7 @@ def read_audience(store: SeriesStore, progress: Progress = SILENT) -> Audience:
     Parameters
     ----------
     store : SeriesStore
-        With what `daypart ingest` adds.
+        Written by `daypart ingest`.
     progress : Progress
 
     Returns
@@ -89,7 +89,7 @@ def read_audience(store: SeriesStore, progress: Progress = SILENT) -> Audience:
     Raises
     ------
     DaypartError
-        For a store of other series, which has no viewing.
+        For a store of other series, without viewing.
     """
     viewing = store.extra.get("viewing")
     if not isinstance(viewing, dict):
@@ -167,7 +167,7 @@ def _add_market(audience: Audience, market: int, block: SeriesBlock) -> NDArray[
 def _in_tab_share(
     audience: Audience, market: int, block: SeriesBlock, segment: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Return which part of the sample's households is in tab, shape (segments, hours)."""
+    """Return the share of the sample's households in tab, shape (segments, hours)."""
     share = np.ones((len(audience.segments), block.hours_of(0)))
     for number in np.unique(segment):
         first = int(np.flatnonzero(segment == number)[0])
@@ -178,7 +178,7 @@ def _in_tab_share(
 
 
 def _to_universe(minutes: NDArray[Any], in_tab: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Let the households in tab stand for all; nothing is known of an hour without any."""
+    """Project the households in tab to all; an hour without any has 0 minutes."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(in_tab > 0, minutes.astype(np.float64) / in_tab, 0.0)
 
@@ -199,7 +199,7 @@ def _add_any_network(
 
 
 def _by_daypart(audience: Audience, hour_of_week: NDArray[np.int16]) -> NDArray[np.float64]:
-    """Return which daypart each hour counts for, shape (hours, dayparts), the week as the last."""
+    """Return the daypart of each hour as indicators, shape (hours, dayparts), the week last."""
     owner = audience.hour_of_week_daypart[hour_of_week]
     one_of_them = _one_hot(owner, len(audience.dayparts) - 1)
     return np.concatenate([one_of_them, np.ones((len(owner), 1))], axis=1)
@@ -210,7 +210,16 @@ def _one_hot(values: NDArray[np.integer], size: int) -> NDArray[np.float64]:
 
 
 def positions_of(names: Sequence[str], values: pa.ChunkedArray) -> NDArray[np.int64]:
-    """Return where each value of a column stands among the names.
+    """Return the position of each value of a column among the names.
+
+    Parameters
+    ----------
+    names : sequence of str
+    values : pyarrow.ChunkedArray
+
+    Returns
+    -------
+    int64 array
 
     Examples
     --------

@@ -100,6 +100,20 @@ def crediting_rules(content: Mapping[str, Any]) -> CreditingRules:
     return CreditingRules(**content)
 
 
+def crediting_text(rules: Mapping[str, Any]) -> str:
+    """Return the main crediting rules in a line.
+
+    Examples
+    --------
+    >>> crediting_text({"minimum_tune_seconds": 60.0, "multi_set": "once"})
+    'minimum tune 60 s, multi-set once'
+    """
+    text = f"minimum tune {rules['minimum_tune_seconds']:g} s, multi-set {rules['multi_set']}"
+    if rules.get("quarter_hour") == "quarter_hour":
+        text += ", quarter hours"
+    return text
+
+
 def _choice(name: str, value: object, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise DaypartError(

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daypart.errors import DaypartError
-from daypart.insights.publication import crediting_text
 from daypart.planning.brief.flight import DaypartClock
 from daypart.planning.delivery.asrun import COLUMNS, AsRun, Flight, read_asrun, simulate_asrun
 from daypart.planning.delivery.delivered import Delivery, write_delivery
@@ -30,6 +29,7 @@ from daypart.planning.reach.publication import (
 from daypart.progress import SILENT, Progress
 from daypart.storage.files import read_json, write_text
 from daypart.storage.location import PathLike, local_path
+from daypart.viewing.crediting import crediting_text
 from daypart.viewing.dayparts import daypart_table
 
 UNDER = 95.0

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from daypart.errors import DaypartError, did_you_mean
-from daypart.insights.publication import crediting_text
 from daypart.planning.arrays import Ints
 from daypart.planning.brief.flight import broadcast_weeks
 from daypart.planning.panel.calibration import calibrate, describe
@@ -31,6 +30,7 @@ from daypart.planning.reach.schedule import NO_WEEK, Schedule, ScheduleRows, rea
 from daypart.planning.solve.surrogate_fit import fit_surrogate
 from daypart.progress import SILENT, Progress
 from daypart.storage.location import PathLike
+from daypart.viewing.crediting import crediting_text
 
 METHODS = ("unbiased", "surrogate")
 

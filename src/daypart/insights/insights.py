@@ -1,4 +1,4 @@
-"""`insights`: audience metrics of a run, with their uncertainty, as files to read on."""
+"""`insights`: audience metrics of a run with their uncertainty, as files."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ from daypart.progress import SILENT, Progress
 from daypart.runs.forecasts.fitted_run import FittedRun
 from daypart.runs.run.settings import read_settings, store_of
 from daypart.series.store import SeriesStore
-from daypart.storage.files import atomic_path, make_folder, write_json
+from daypart.storage.files import make_folder, write_json
 from daypart.storage.location import Location, PathLike
-from daypart.storage.tables import read_table, write_table
+from daypart.storage.tables import read_table, write_csv, write_table
+from daypart.viewing.crediting import crediting_text
 
 MIN_HOUSEHOLDS = 50
 
 
 @dataclass(frozen=True)
 class Insights:
-    """What `insights` wrote.
+    """The files and figures of one call of `insights`.
 
     Parameters
     ----------
@@ -40,7 +41,7 @@ class Insights:
     cells, suppressed_cells : int
         Rows of the ratings, and those of them that read `suppressed`.
     headlines : sequence of str
-        What stands out.
+        Sentences on the most notable figures.
     """
 
     folder: Location
@@ -57,10 +58,10 @@ def insights(
     seed: int = 0,
     progress: Progress = SILENT,
 ) -> Insights:
-    """Work out ratings, HUT, share, impressions and index of every audience of a run.
+    """Compute ratings, HUT, share, impressions and index of every audience of a run.
 
     Ratings are those of the store's window, each with the 80 % interval of the sampling of
-    households; beside them stands what the run's model expects of a coming week. Cells of fewer
+    households, beside the rating that the run's model expects in a coming week. Cells of fewer
     than `min_households` raw in-tab households, and those that could be found from others by
     subtraction, read `suppressed`.
 
@@ -70,9 +71,10 @@ def insights(
         A run fitted to a viewing store.
     out : path
         A folder.
-    min_households : int
-    seed : int
-        Of the draws behind the intervals.
+    min_households : int, default 50
+        Raw in-tab households below which a cell is suppressed.
+    seed : int, default 0
+        Of the draws for the intervals of the coming week.
     progress : Progress
 
     Returns
@@ -139,20 +141,6 @@ def _memberships(store: SeriesStore, audience: Audience) -> Memberships:
     )
 
 
-def crediting_text(rules: Mapping[str, Any]) -> str:
-    """Say a crediting rule in a line.
-
-    Examples
-    --------
-    >>> crediting_text({"minimum_tune_seconds": 60.0, "multi_set": "once"})
-    'minimum tune 60 s, multi-set once'
-    """
-    text = f"minimum tune {rules['minimum_tune_seconds']:g} s, multi-set {rules['multi_set']}"
-    if rules.get("quarter_hour") == "quarter_hour":
-        text += ", quarter hours"
-    return text
-
-
 def _write(
     folder: Location,
     ratings: pa.Table,
@@ -160,13 +148,6 @@ def _write(
     hours: Sequence[Mapping[str, Any]],
 ) -> None:
     write_table(folder / "ratings.parquet", ratings)
-    _write_csv(folder / "ratings.csv", readable(ratings))
-    _write_csv(folder / "top_networks.csv", readable(pa.Table.from_pylist(list(tops))))
-    _write_csv(folder / "heat_map.csv", readable(pa.Table.from_pylist(list(hours))))
-
-
-def _write_csv(path: Location, table: pa.Table) -> None:
-    from pyarrow import csv
-
-    with atomic_path(path) as temporary:
-        csv.write_csv(table, temporary, csv.WriteOptions(quoting_style="needed"))
+    write_csv(folder / "ratings.csv", readable(ratings))
+    for name, rows in (("top_networks", tops), ("heat_map", hours)):
+        write_csv(folder / f"{name}.csv", readable(pa.Table.from_pylist(list(rows))))

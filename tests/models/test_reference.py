@@ -61,9 +61,9 @@ def fit(
         large_total=len(large),
     )
     scratch = make_scratch(len(counts), 1, 7, 1, len(large))
-    theta = make_theta(3, scratch.dense.shape[1], len(counts))
+    theta = make_theta(3, len(scratch.newton.rhs.dense), len(counts))
     theta.search.trial[:] = np.cbrt(CROSSED.start)
-    room = scratch, theta, make_draws(scratch.node.shape[1], wanted=False)
+    room = scratch, theta, make_draws(len(scratch.newton.pivot), wanted=False)
     nodes, sums = np.zeros((len(rule), 4)), np.zeros((SUM_ROWS, 168))
     steps = np.zeros(2, np.int64)
     limits = skewness_limits(CROSSED, inference)[0 if sparse else 1]

@@ -91,7 +91,7 @@ def make_buffers(
     """Allocate for partitions of up to so many weeks, hours, effects and pairs of event hours."""
     d = len(structure.hyper_scales)
     scratch = make_scratch(weeks, effects, len(structure.parents), d - 2, hours + 1)
-    draws = make_draws(scratch.node.shape[1], wanted=khat)
+    draws = make_draws(len(scratch.newton.pivot), wanted=khat)
     table = (weeks, 168)
     return Buffers(
         counts=np.zeros(table),
@@ -104,7 +104,7 @@ def make_buffers(
         sums=np.zeros((SUM_ROWS, max(168, weeks + effects))),
         transforms=np.zeros(max(168, PIT_HOURS)),
         scratch=scratch,
-        theta=make_theta(d, scratch.dense.shape[1], weeks if fitted else 0),
+        theta=make_theta(d, len(scratch.newton.rhs.dense), weeks if fitted else 0),
         draws=draws,
     )
 

@@ -31,15 +31,9 @@ from daypart.models.jit.types import F1, FloatMatrix, FloatVector, unsigned
 from daypart.models.jit.vector_math import exp_of
 from daypart.models.negbin.checks.pit import sort
 from daypart.models.negbin.field.structure import (
-    KEEP,
-    MEAN,
-    OWN,
-    PIVOT,
     SCRATCH,
     SERIES,
-    SHRINK,
     STRUCTURE,
-    WEIGHT,
     Scratch,
     Series,
     Structure,
@@ -174,7 +168,7 @@ def hours_khat(structure: Structure, t: Series, s: Scratch, draws: Draws, r: flo
     r : float
         1 / size.
     """
-    keep, pivot, weight, own = s.node[KEEP], s.node[PIVOT], s.node[WEIGHT], s.node[OWN]
+    keep, pivot, weight, own = s.newton.keep, s.newton.pivot, s.newton.weight, s.covariance.own
     bend, pull, spread = draws.room[0], draws.room[1], draws.room[2]
     path, scale, grown, centre = draws.room[3], draws.room[4], draws.room[5], draws.room[6]
     width, segments = unsigned(structure.width), len(structure.parents)
@@ -182,7 +176,7 @@ def hours_khat(structure: Structure, t: Series, s: Scratch, draws: Draws, r: flo
     for c in range(168):
         bend[c] = 0.0
     for k in range(t.weeks):
-        mean, shrink, count = s.table[MEAN, k], s.table[SHRINK, k], t.counts[k]
+        mean, shrink, count = s.newton.mean[k], s.newton.shrink[k], t.counts[k]
         for c in range(168):
             q = shrink[c]
             bend[c] += (1.0 + r * count[c]) * mean[c] * q * q * (2.0 * q - 1.0)

@@ -21,22 +21,9 @@ from daypart.models.jit.types import F1, F2, FloatMatrix, FloatVector, unsigned
 from daypart.models.jit.vector_math import exp_of, log_of
 from daypart.models.negbin.field.dense import factorise_dense
 from daypart.models.negbin.field.structure import (
-    CROSS,
-    INVERSE_DIAGONAL,
-    MEAN,
-    PATH,
-    POINT,
-    RESIDUAL,
-    RHS,
-    SCHUR,
     SCRATCH,
     SERIES,
-    SHRINK,
-    STEP,
-    STEP_PATH,
     STRUCTURE,
-    WEEK_WEIGHT,
-    WEIGHT,
     Scratch,
     Series,
     Structure,
@@ -58,16 +45,16 @@ def evaluate_field(t: Series, s: Scratch, r: float) -> None:
     Sums of residuals by cell, week and event go to RHS, those of curvatures by cell and week to
     WEIGHT and WEEK_WEIGHT, so that the tables are read but once.
     """
-    path, dense, factors = s.node[PATH], s.dense[POINT], s.line[0]
-    weight, slope = s.node[WEIGHT], s.node[RHS]
+    path, dense, factors = s.newton.point.path, s.newton.point.dense, s.values
+    weight, slope = s.newton.weight, s.newton.rhs.tree
     exp_of(path, factors, 168)
     for c in range(168):
         weight[c] = 0.0
         slope[c] = 0.0
     for k in range(t.weeks):
         factor = math.exp(dense[k])
-        exposure, mean, count = t.exposure[k], s.table[MEAN, k], t.counts[k]
-        shrink, residual, curvature = s.table[SHRINK, k], s.table[RESIDUAL, k], s.load[CROSS, k]
+        exposure, mean, count = t.exposure[k], s.newton.mean[k], t.counts[k]
+        shrink, residual, curvature = s.newton.shrink[k], s.newton.residual[k], s.newton.cross[k]
         residuals = 0.0
         curvatures = 0.0
         for c in range(168):
@@ -84,8 +71,8 @@ def evaluate_field(t: Series, s: Scratch, r: float) -> None:
             weight[c] += bend
             residuals += left
             curvatures += bend
-        s.dense[RHS, k] = residuals
-        s.dense[WEEK_WEIGHT, k] = curvatures
+        s.newton.rhs.dense[k] = residuals
+        s.newton.week_weight[k] = curvatures
     if t.events > 0:
         evaluate_events(t, s, r)
 
@@ -93,24 +80,24 @@ def evaluate_field(t: Series, s: Scratch, r: float) -> None:
 @kernel(numba.void, SERIES, SCRATCH, numba.float64)
 def evaluate_events(t: Series, s: Scratch, r: float) -> None:
     """Put right what `evaluate_field` made of the cells with events, one after the other."""
-    dense, residuals, curvatures = s.dense[POINT], s.table[RESIDUAL], s.load[CROSS]
-    slope, week_slope = s.node[RHS], s.dense[RHS]
+    dense, residuals, curvatures = s.newton.point.dense, s.newton.residual, s.newton.cross
+    slope, week_slope = s.newton.rhs.tree, s.newton.rhs.dense
     for j in range(t.weeks, t.weeks + t.effects):
         week_slope[j] = 0.0
     for e in range(t.events):
         k, c = t.event[0, e], t.event[1, e]
-        s.table[MEAN, k, c] *= math.exp(dense[t.weeks + t.event[2, e]])
+        s.newton.mean[k, c] *= math.exp(dense[t.weeks + t.event[2, e]])
         if e + 1 < t.events and t.event[0, e + 1] == k and t.event[1, e + 1] == c:
             continue  # until all events of the cell are in its mean
-        mu, y = s.table[MEAN, k, c], t.counts[k, c]
+        mu, y = s.newton.mean[k, c], t.counts[k, c]
         q = 1.0 / (1.0 + r * mu)
         left = (y - mu) * q
         bend = (1.0 + r * y) * mu * q * q
         slope[c] += left - residuals[k, c]
         week_slope[k] += left - residuals[k, c]
-        s.node[WEIGHT, c] += bend - curvatures[k, c]
-        s.dense[WEEK_WEIGHT, k] += bend - curvatures[k, c]
-        s.table[SHRINK, k, c] = q
+        s.newton.weight[c] += bend - curvatures[k, c]
+        s.newton.week_weight[k] += bend - curvatures[k, c]
+        s.newton.shrink[k, c] = q
         residuals[k, c] = left
         curvatures[k, c] = bend
     for e in range(t.events):
@@ -163,17 +150,17 @@ def sum_cells(structure: Structure, tree: FloatVector) -> None:
 @kernel(numba.boolean, STRUCTURE, SERIES, SCRATCH)
 def factorise(structure: Structure, t: Series, s: Scratch) -> bool:
     """Factorise the Hessian from the curvature that `evaluate_field` left."""
-    cross, schur = s.load[CROSS], s.square[SCHUR]
+    cross, schur = s.newton.cross, s.newton.schur
     weeks = t.weeks
     m = weeks + t.effects
-    week_precision = s.scales[0, s.scales.shape[1] - 1]
+    week_precision = s.newton.precisions[len(s.newton.precisions) - 1]
     width = unsigned(m + -m % 8)
     for i in range(m):
         row = schur[i]
         for j in range(width):
             row[j] = 0.0
     for k in range(weeks):
-        schur[k, k] = s.dense[WEEK_WEIGHT, k] + week_precision
+        schur[k, k] = s.newton.week_weight[k] + week_precision
         if structure.walk == 1 and k + 1 < weeks:
             schur[k, k] += week_precision
     if structure.walk == 1:
@@ -196,15 +183,15 @@ def factorise(structure: Structure, t: Series, s: Scratch) -> bool:
             schur[min(i, j), max(i, j)] += curvature
             other -= 1
     reduce_tree(structure, s, m)
-    return factorise_dense(schur, s.dense[INVERSE_DIAGONAL], m)
+    return factorise_dense(schur, s.newton.inverse_diagonal, m)
 
 
 @kernel(numba.void, STRUCTURE, SERIES, SCRATCH)
 def subtract_prior_slope(structure: Structure, t: Series, s: Scratch) -> None:
     """Subtract from RHS the slope of the prior's energy at the current point."""
-    tree, dense = s.node[POINT], s.dense[POINT]
-    rhs_tree, rhs_dense = s.node[RHS], s.dense[RHS]
-    precisions = s.scales[0]
+    tree, dense = s.newton.point.tree, s.newton.point.dense
+    rhs_tree, rhs_dense = s.newton.rhs.tree, s.newton.rhs.dense
+    precisions = s.newton.precisions
     width, segments = unsigned(structure.width), len(structure.parents)
     root = 24 * segments
     for segment in range(segments):
@@ -229,7 +216,7 @@ def subtract_prior_slope(structure: Structure, t: Series, s: Scratch) -> None:
 @kernel(numba.float64, STRUCTURE, SERIES, SCRATCH)
 def prior_energy(structure: Structure, t: Series, s: Scratch) -> float:
     """Return the fixed priors' energy; `scales[1]` receives each scale's sum of squares."""
-    tree, dense, squares = s.node[POINT], s.dense[POINT], s.scales[1]
+    tree, dense, squares = s.newton.point.tree, s.newton.point.dense, s.newton.squares
     width, segments = unsigned(structure.width), len(structure.parents)
     root = 24 * segments
     for i in range(len(squares)):
@@ -258,9 +245,9 @@ def log_likelihood(t: Series, s: Scratch, r: float) -> tuple[float, float]:
 
     Without the terms of y and r alone (`count_terms`), and with log mu without log exposure.
     """
-    path, dense = s.node[PATH], s.dense[POINT]
-    means, shrinks = s.table[MEAN], s.table[SHRINK]
-    grown, logs = s.line[0], s.line[1]
+    path, dense = s.newton.point.path, s.newton.point.dense
+    means, shrinks = s.newton.mean, s.newton.shrink
+    grown, logs = s.values, s.logs
     total = 0.0
     slope = 0.0
     phi = 1.0 / r
@@ -281,8 +268,8 @@ def log_likelihood(t: Series, s: Scratch, r: float) -> tuple[float, float]:
 @kernel(numba.void, SCRATCH, numba.int64, numba.float64)
 def move(s: Scratch, m: int, length: float) -> None:
     """Go `length` times the step, from the current point."""
-    tree, path, dense = s.node[POINT], s.node[PATH], s.dense[POINT]
-    step_tree, step_path, step_dense = s.node[STEP], s.node[STEP_PATH], s.dense[STEP]
+    tree, path, dense = s.newton.point.tree, s.newton.point.path, s.newton.point.dense
+    step_tree, step_path, step_dense = s.newton.step.tree, s.newton.step.path, s.newton.step.dense
     for n in range(len(tree)):
         tree[n] += length * step_tree[n]
         path[n] += length * step_path[n]
@@ -323,8 +310,8 @@ def find_mode(structure: Structure, t: Series, s: Scratch, r: float) -> int:
     int
         Newton steps, negative where the search did not end (or the Hessian was not positive).
     """
-    step_tree, step_path, step_dense = s.node[STEP], s.node[STEP_PATH], s.dense[STEP]
-    rhs_tree, rhs_dense = s.node[RHS], s.dense[RHS]
+    step_tree, step_path, step_dense = s.newton.step.tree, s.newton.step.path, s.newton.step.dense
+    rhs_tree, rhs_dense = s.newton.rhs.tree, s.newton.rhs.dense
     m = t.weeks + t.effects
     best = np.inf
     length = 1.0
@@ -332,8 +319,8 @@ def find_mode(structure: Structure, t: Series, s: Scratch, r: float) -> int:
         evaluate_field(t, s, r)
         if iteration >= 12:
             height = prior_energy(structure, t, s) - log_likelihood(t, s, r)[0]
-            for i in range(s.scales.shape[1]):
-                height += 0.5 * s.scales[0, i] * s.scales[1, i]
+            for i in range(len(s.newton.precisions)):
+                height += 0.5 * s.newton.precisions[i] * s.newton.squares[i]
             if not height <= best + 1e-9 * abs(best) and length > 1e-6:
                 move(s, m, -0.5 * length)
                 length *= 0.5

@@ -8,19 +8,9 @@ from daypart.models.jit.compile import kernel
 from daypart.models.jit.types import F1, FloatVector, unsigned
 from daypart.models.negbin.field.mode import move, sum_table
 from daypart.models.negbin.field.structure import (
-    MEAN,
-    PATH,
-    POINT,
-    RESIDUAL,
-    RHS,
     SCRATCH,
     SERIES,
-    SHRINK,
-    START,
-    STEP,
-    STEP_PATH,
     STRUCTURE,
-    THIRD,
     Scratch,
     Series,
     Structure,
@@ -47,16 +37,16 @@ def implicit_derivative(
     A prior of precision p pulls an effect x by -p x, and d p / d theta = -6 p / theta; so the
     mode answers by H^-1 (6 p x / theta).
     """
-    point, point_dense = s.node[POINT], s.dense[POINT]
-    rhs, rhs_dense = s.node[RHS], s.dense[RHS]
-    precisions = s.scales[0]
+    point, point_dense = s.newton.point.tree, s.newton.point.dense
+    rhs, rhs_dense = s.newton.rhs.tree, s.newton.rhs.dense
+    precisions = s.newton.precisions
     last = len(precisions)
     r = theta[last] ** 6
     m = t.weeks + t.effects
     factor = 6.0 * direction[last] / theta[last]
     if factor != 0.0:
-        residuals, means, shrinks = s.table[RESIDUAL], s.table[MEAN], s.table[SHRINK]
-        thirds = s.table[THIRD]
+        residuals, means, shrinks = s.newton.residual, s.newton.mean, s.newton.shrink
+        thirds = s.adjoint.third
         for k in range(t.weeks):
             for c in range(168):
                 thirds[k, c] = -factor * r * residuals[k, c] * means[k, c] * shrinks[k, c]
@@ -86,12 +76,12 @@ def implicit_derivative(
 @kernel(numba.void, STRUCTURE, SERIES, SCRATCH, F1)
 def differentiate_mode(structure: Structure, t: Series, s: Scratch, theta: FloatVector) -> None:
     """Fill `response` at the current mode (its Hessian factorised), and keep the point in START."""
-    for n in range(s.node.shape[1]):
-        s.node[START, n] = s.node[POINT, n]
+    for n in range(len(s.newton.pivot)):
+        s.derivative.mode.tree[n] = s.newton.point.tree[n]
     for i in range(t.weeks + t.effects):
-        s.dense[START, i] = s.dense[POINT, i]
+        s.derivative.mode.dense[i] = s.newton.point.dense[i]
     d = len(theta)
-    direction = s.line[1, :d]
+    direction = s.logs[:d]
     for j in range(d):
         for i in range(d):
             direction[i] = 1.0 if i == j else 0.0
@@ -101,9 +91,9 @@ def differentiate_mode(structure: Structure, t: Series, s: Scratch, theta: Float
             s,
             theta,
             direction,
-            s.response[j],
-            s.response_dense[j],
-            s.response[d + j],
+            s.derivative.tree[j],
+            s.derivative.dense[j],
+            s.derivative.path[j],
         )
 
 
@@ -116,11 +106,13 @@ def predict_mode(
     No effect is moved by more than `FARTHEST`: far away the first order says little.
     """
     d = len(theta)
-    direction = s.line[1, :d]
+    direction = s.logs[:d]
     for i in range(d):
         direction[i] = to[i] - theta[i]
-    path = s.node[STEP_PATH]
-    implicit_derivative(structure, t, s, theta, direction, s.node[STEP], s.dense[STEP], path)
+    path = s.newton.step.path
+    implicit_derivative(
+        structure, t, s, theta, direction, s.newton.step.tree, s.newton.step.dense, path
+    )
     longest = 1e-300
     for n in range(len(path)):
         longest = max(longest, abs(path[n]))
@@ -132,14 +124,14 @@ def warm_start(
     structure: Structure, t: Series, s: Scratch, theta: FloatVector, centre: FloatVector
 ) -> None:
     """Put the point where the mode at `theta` should be, seen from that at `centre`."""
-    tree, path, dense = s.node[POINT], s.node[PATH], s.dense[POINT]
+    tree, path, dense = s.newton.point.tree, s.newton.point.path, s.newton.point.dense
     for n in range(len(tree)):
-        tree[n] = s.node[START, n]
+        tree[n] = s.derivative.mode.tree[n]
     for i in range(t.weeks + t.effects):
-        dense[i] = s.dense[START, i]
+        dense[i] = s.derivative.mode.dense[i]
     for j in range(len(theta)):
         distance = theta[j] - centre[j]
-        effects, slopes = s.response[j], s.response_dense[j]
+        effects, slopes = s.derivative.tree[j], s.derivative.dense[j]
         for n in range(len(tree)):
             tree[n] += distance * effects[n]
         for i in range(t.weeks + t.effects):

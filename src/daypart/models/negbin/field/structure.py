@@ -27,7 +27,6 @@ from daypart.models.jit.types import (
     F2,
     I1,
     I2,
-    FloatCube,
     FloatMatrix,
     FloatVector,
     IntMatrix,
@@ -83,41 +82,81 @@ class Series(NamedTuple):
     large_total: int
 
 
-# Rows of the scratch's arrays. A point of the field is its tree effects, their path sums, and
-# the dense coordinates; STEP, LAMBDA and RHS are such points too.
-POINT, STEP, LAMBDA, RHS, START = 0, 1, 2, 3, 4
-INVERSE_DIAGONAL, WEEK_WEIGHT = 5, 6
-PATH, STEP_PATH, LAMBDA_PATH, WEIGHT, PIVOT, KEEP, OWN, CARRY, VARIANCE = range(5, 14)
-INVERSE, SHARED, ACROSS = range(14, 17)
-NODE_ROWS = 17
-MEAN, SHRINK, RESIDUAL, TABLE_VARIANCE, THIRD = range(5)
-CROSS, SCALED, LOAD, SPREAD = range(4)
-SCHUR, WORK, COV = range(3)
+class Field(NamedTuple):
+    """A vector of the field: a point, a step, or a slope."""
+
+    tree: FloatVector  # [N] effects of the tree's nodes
+    path: FloatVector  # [N] sums of these from the root down to each node
+    dense: FloatVector  # [m] weeks, then events
+
+
+class Newton(NamedTuple):
+    """One Newton step: the energy's slope and Hessian at the point, and its factorisation."""
+
+    point: Field
+    step: Field
+    rhs: Field
+    mean: FloatMatrix  # [weeks, cells] mu
+    shrink: FloatMatrix  # [weeks, cells] q = 1 / (1 + r mu)
+    residual: FloatMatrix  # [weeks, cells] slope of the log likelihood in log mu
+    weight: FloatVector  # [N] R: curvature summed over weeks, then over what is below a node
+    week_weight: FloatVector  # [m] curvature summed over a week's cells
+    pivot: FloatVector  # [N] D = R + prior precision
+    inverse: FloatVector  # [N] 1 / D
+    keep: FloatVector  # [N] f = 1 - R / D
+    carry: FloatVector  # [N] what a solution takes up the tree
+    cross: FloatMatrix  # [m, N] V: Hessian between dense coordinates and nodes
+    scaled: FloatMatrix  # [m, N] V / D
+    schur: FloatMatrix  # [m, m] the dense part less V V' / D, then its Cholesky factor
+    inverse_diagonal: FloatVector  # [m] 1 / the factor's diagonal
+    precisions: FloatVector  # [levels + 1] of the effects at each level of the tree, and of weeks
+    squares: FloatVector  # [levels + 1] sums of squares of the same
+
+
+class FieldCovariance(NamedTuple):
+    """Covariances of the field at its mode, given theta: path = -load' x + N(0, own)."""
+
+    own: FloatVector  # [N] variance of a path given the dense coordinates x
+    shared: FloatVector  # [N] variance that these add to a path
+    across: FloatVector  # [N] their part of a path's covariance with its parent's path
+    effect: FloatVector  # [N] variance of a node's effect
+    load: FloatMatrix  # [m, N] minus the slope of a path in the dense coordinates
+    spread: FloatMatrix  # [m, N] dense load
+    dense: FloatMatrix  # [m, m] covariance of the dense coordinates
+    work: FloatMatrix  # [m, m]
+    cell: FloatMatrix  # [weeks, cells] variance of log mu
+
+
+class Adjoint(NamedTuple):
+    """The adjoint solve: lambda = H^-1 Z' third."""
+
+    solution: Field
+    third: FloatMatrix  # [weeks, cells] derivative of the curvature in log mu, times variance
+
+
+class ModeDerivative(NamedTuple):
+    """The field's mode at theta's mode, and its implicit derivative in each coordinate of theta."""
+
+    mode: Field
+    tree: FloatMatrix  # [d, N]
+    path: FloatMatrix  # [d, N]
+    dense: FloatMatrix  # [d, m]
 
 
 class Scratch(NamedTuple):
-    """Everything that a fit writes to, for N tree nodes (padded) and m dense coordinates.
+    """Everything that the kernels of the field write to, by the step that owns it.
 
-    Rows are named above: WEIGHT is R, PIVOT D, INVERSE 1 / D and KEEP f of `elimination`; OWN the
-    variance of a path given the dense coordinates, SHARED what these add to it, ACROSS their part
-    of its covariance with the parent's path, VARIANCE that of a node's effect; MEAN is mu, SHRINK
-    1 / (1 + mu / phi), RESIDUAL the slope of the log likelihood in log mu; CROSS the Hessian
-    between dense coordinates and nodes, SCALED that over D, LOAD minus the slope of a path in
-    the dense coordinates, SPREAD their covariance times LOAD; SCHUR what the elimination leaves of
-    the Hessian, and then its factor, INVERSE_DIAGONAL 1 / that one's diagonal; WEEK_WEIGHT the
-    curvature of each week.
+    N is the number of tree nodes and m that of dense coordinates, both padded to a multiple of 8.
     """
 
-    node: FloatMatrix  # [NODE_ROWS, N]
-    dense: FloatMatrix  # [7, m], rows as the first five of `node`, and the two above
-    table: FloatCube  # [5, weeks, 168]
-    load: FloatCube  # [4, m, N]
-    square: FloatCube  # [3, m, m]
-    line: FloatMatrix  # [2, max(N, m)]
-    large: FloatMatrix  # [2, large counts]
-    scales: FloatMatrix  # [2, levels + 1]: precisions of the levels and weeks; sums of squares
-    response: FloatMatrix  # [2 d, N]: slopes in theta of the mode's tree effects, then of paths
-    response_dense: FloatMatrix  # [d, m]
+    newton: Newton
+    covariance: FieldCovariance
+    adjoint: Adjoint
+    derivative: ModeDerivative
+    values: FloatVector  # [max(N, m)] numbers whose logarithms are taken
+    logs: FloatVector
+    large_values: FloatVector  # [large counts] the same for counts beyond the histogram
+    large_logs: FloatVector
 
 
 def padded_nodes(segments: int) -> int:
@@ -131,17 +170,27 @@ def make_scratch(weeks: int, effects: int, segments: int, levels: int, large: in
     m = weeks + effects
     m += -m % 8  # kernels take four rows at a time, and eight columns
     nodes = padded_nodes(segments)
+    node, dense, line = (nodes,), (m,), max(nodes, m)
+    table, load, square = (weeks, HOURS), (m, nodes), (m, m)
+
+    def arrays(*shapes: tuple[int, ...]) -> list[FloatMatrix]:
+        return [np.zeros(shape) for shape in shapes]
+
+    def field() -> Field:
+        return Field(*arrays(node, node, dense))
+
     return Scratch(
-        node=np.zeros((NODE_ROWS, nodes)),
-        dense=np.zeros((7, m)),
-        table=np.zeros((5, weeks, HOURS)),
-        load=np.zeros((4, m, nodes)),
-        square=np.zeros((3, m, m)),
-        line=np.zeros((2, max(nodes, m))),
-        large=np.zeros((2, max(large, 1))),
-        scales=np.zeros((2, levels + 1)),
-        response=np.zeros((2 * d, nodes)),
-        response_dense=np.zeros((d, m)),
+        Newton(
+            field(),
+            field(),
+            field(),
+            *arrays(table, table, table, node, dense, node, node, node, node),
+            *arrays(load, load, square, dense, (levels + 1,), (levels + 1,)),
+        ),
+        FieldCovariance(*arrays(node, node, node, node, load, load, square, square, table)),
+        Adjoint(field(), *arrays(table)),
+        ModeDerivative(field(), *arrays((d, nodes), (d, nodes), (d, m))),
+        *arrays((line,), (line,), (max(large, 1),), (max(large, 1),)),
     )
 
 
@@ -165,7 +214,7 @@ def start_field(structure: Structure, t: Series, s: Scratch) -> None:
             exposure += t.exposure[k, c]
     root = 24 * len(structure.parents)
     level = math.log(total / exposure)
-    tree, path, dense = s.node[POINT], s.node[PATH], s.dense[POINT]
+    tree, path, dense = s.newton.point.tree, s.newton.point.path, s.newton.point.dense
     for n in range(len(tree)):
         tree[n] = level if n == root else 0.0
         path[n] = level

@@ -21,25 +21,8 @@ from daypart.models.jit.types import F1, F2, FloatMatrix, FloatVector, unsigned
 from daypart.models.jit.vector_math import log_of
 from daypart.models.negbin.field.dense import invert_dense, solve_dense
 from daypart.models.negbin.field.structure import (
-    ACROSS,
-    CARRY,
-    COV,
-    CROSS,
-    INVERSE,
-    INVERSE_DIAGONAL,
-    KEEP,
-    LOAD,
-    OWN,
-    PIVOT,
-    SCALED,
-    SCHUR,
     SCRATCH,
-    SHARED,
-    SPREAD,
     STRUCTURE,
-    VARIANCE,
-    WEIGHT,
-    WORK,
     Scratch,
     Structure,
 )
@@ -79,15 +62,15 @@ def subtract_products(cross: FloatMatrix, scaled: FloatMatrix, schur: FloatMatri
 @kernel(numba.void, STRUCTURE, SCRATCH)
 def eliminate_weights(structure: Structure, s: Scratch) -> None:
     """Fill PIVOT, INVERSE, KEEP and the upper levels of WEIGHT."""
-    weight, keep = s.node[WEIGHT], s.node[KEEP]
-    pivot, inverse = s.node[PIVOT], s.node[INVERSE]
+    weight, keep = s.newton.weight, s.newton.keep
+    pivot, inverse = s.newton.pivot, s.newton.inverse
     width, segments = unsigned(structure.width), len(structure.parents)
     root, nodes = unsigned(24 * segments), unsigned(len(weight))
     for n in range(unsigned(168), nodes):
         weight[n] = 0.0
     for segment in range(segments):
         first = unsigned(24 * segment)
-        precision = s.scales[0, structure.levels[segment]]
+        precision = s.newton.precisions[structure.levels[segment]]
         for n in range(first, first + width):
             inverse[n] = 1.0 / (weight[n] + precision)
         for n in range(first, first + width):
@@ -115,8 +98,8 @@ def eliminate_weights(structure: Structure, s: Scratch) -> None:
 def reduce_tree(structure: Structure, s: Scratch, m: int) -> None:
     """Eliminate the tree from CROSS, WEIGHT (filled for the cells) and SCHUR."""
     eliminate_weights(structure, s)
-    keep, inverse = s.node[KEEP], s.node[INVERSE]
-    cross, scaled = s.load[CROSS], s.load[SCALED]
+    keep, inverse = s.newton.keep, s.newton.inverse
+    cross, scaled = s.newton.cross, s.newton.scaled
     width, segments = unsigned(structure.width), len(structure.parents)
     root, nodes = unsigned(24 * segments), unsigned(len(keep))
     for i in range(m):
@@ -143,13 +126,13 @@ def reduce_tree(structure: Structure, s: Scratch, m: int) -> None:
     for i in range(m, m + -m % 4):
         for n in range(nodes):
             scaled[i, n] = 0.0
-    subtract_products(cross, scaled, s.square[SCHUR], m)
+    subtract_products(cross, scaled, s.newton.schur, m)
 
 
 @kernel(numba.float64, SCRATCH, numba.int64)
 def log_determinant(s: Scratch, m: int) -> float:
     """Return the log determinant of the factorised Hessian."""
-    pivot, logs, inverse = s.node[PIVOT], s.line[0], s.dense[INVERSE_DIAGONAL]
+    pivot, logs, inverse = s.newton.pivot, s.values, s.newton.inverse_diagonal
     total = 0.0
     log_of(inverse, logs, m)
     for i in range(m):
@@ -172,8 +155,8 @@ def solve(
     m: int,
 ) -> None:
     """Solve H z = rhs; `tree` and `dense` receive z, `path` the sums of z from the root."""
-    carry, keep, inverse = s.node[CARRY], s.node[KEEP], s.node[INVERSE]
-    scaled = s.load[SCALED]
+    carry, keep, inverse = s.newton.carry, s.newton.keep, s.newton.inverse
+    scaled = s.newton.scaled
     width, segments = unsigned(structure.width), len(structure.parents)
     root, nodes = unsigned(24 * segments), unsigned(len(carry))
     for n in range(nodes):
@@ -208,7 +191,7 @@ def solve(
         dense[i + 1] = rhs_dense[i + 1] - along_b
         dense[i + 2] = rhs_dense[i + 2] - along_c
         dense[i + 3] = rhs_dense[i + 3] - along_d
-    solve_dense(s.square[SCHUR], s.dense[INVERSE_DIAGONAL], dense, m)
+    solve_dense(s.newton.schur, s.newton.inverse_diagonal, dense, m)
     for n in range(nodes):
         tree[n] *= inverse[n]
     for i in range(0, m, 4):
@@ -237,9 +220,9 @@ def solve(
 @kernel(numba.void, STRUCTURE, SCRATCH, numba.int64)
 def path_loads(structure: Structure, s: Scratch, m: int) -> None:
     """Fill LOAD, OWN and each node's own part of VARIANCE from the root down."""
-    keep, inverse, own = s.node[KEEP], s.node[INVERSE], s.node[OWN]
-    variance = s.node[VARIANCE]
-    scaled, load = s.load[SCALED], s.load[LOAD]
+    keep, inverse, own = s.newton.keep, s.newton.inverse, s.covariance.own
+    variance = s.covariance.effect
+    scaled, load = s.newton.scaled, s.covariance.load
     width, segments = unsigned(structure.width), len(structure.parents)
     root, nodes = unsigned(24 * segments), unsigned(len(keep))
     for n in range(root, nodes):
@@ -298,9 +281,9 @@ def path_covariances(structure: Structure, s: Scratch, m: int) -> None:
 
     Afterwards path[n] = -LOAD[:, n] x + N(0, OWN[n]) with x ~ N(0, COV). SCALED stays as it is.
     """
-    load, spread, cov = s.load[LOAD], s.load[SPREAD], s.square[COV]
+    load, spread, cov = s.covariance.load, s.covariance.spread, s.covariance.dense
     nodes = unsigned(load.shape[1])
-    invert_dense(s.square[SCHUR], s.dense[INVERSE_DIAGONAL], s.square[WORK], cov, m)
+    invert_dense(s.newton.schur, s.newton.inverse_diagonal, s.covariance.work, cov, m)
     path_loads(structure, s, m)
     padded = m + -m % 4
     for i in range(m, padded):
@@ -322,8 +305,8 @@ def path_covariances(structure: Structure, s: Scratch, m: int) -> None:
 @kernel(numba.void, STRUCTURE, SCRATCH, numba.int64)
 def add_dense_variances(structure: Structure, s: Scratch, padded: int) -> None:
     """Fill SHARED and ACROSS, and add what they make of each effect's variance to VARIANCE."""
-    variance, shared, across = s.node[VARIANCE], s.node[SHARED], s.node[ACROSS]
-    load, spread = s.load[LOAD], s.load[SPREAD]
+    variance, shared, across = s.covariance.effect, s.covariance.shared, s.covariance.across
+    load, spread = s.covariance.load, s.covariance.spread
     width, segments = unsigned(structure.width), len(structure.parents)
     root, nodes = unsigned(24 * segments), unsigned(len(variance))
     for n in range(nodes):

@@ -32,25 +32,9 @@ from daypart.models.negbin.field.mode import (
     sum_table,
 )
 from daypart.models.negbin.field.structure import (
-    COV,
-    LAMBDA,
-    LAMBDA_PATH,
-    MEAN,
-    OWN,
-    POINT,
-    RESIDUAL,
-    RHS,
     SCRATCH,
     SERIES,
-    SHARED,
-    SHRINK,
-    SPREAD,
-    STEP,
-    STEP_PATH,
     STRUCTURE,
-    TABLE_VARIANCE,
-    THIRD,
-    VARIANCE,
     Scratch,
     Series,
     Structure,
@@ -79,7 +63,7 @@ def count_terms(t: Series, s: Scratch, r: float) -> tuple[float, float]:
     That is the sum over i < y of log(1 + i r). Counts below the length of `over` come from its
     histogram, the rest of larger ones from Stirling's series.
     """
-    grown, logs = s.line[0], s.line[1]
+    grown, logs = s.values, s.logs
     value = 0.0
     slope = 0.0
     bins = 0
@@ -92,7 +76,7 @@ def count_terms(t: Series, s: Scratch, r: float) -> tuple[float, float]:
         slope += t.over[i] * i / grown[i]
     if t.large_total == 0:
         return value, slope
-    large, large_log = s.large[0], s.large[1]
+    large, large_log = s.large_values, s.large_logs
     phi = 1.0 / r
     base = bins + phi
     stirling = (base - 0.5) * math.log(base) - base + 1.0 / (12.0 * base)
@@ -114,11 +98,16 @@ def count_terms(t: Series, s: Scratch, r: float) -> tuple[float, float]:
 @kernel(numba.void, SERIES, SCRATCH)
 def table_variances(t: Series, s: Scratch) -> None:
     """Fill TABLE_VARIANCE: that of log mu in every cell, at given scales."""
-    own, shared, spreads, cov = s.node[OWN], s.node[SHARED], s.load[SPREAD], s.square[COV]
-    path_variance = s.line[0]
+    own, shared, spreads, cov = (
+        s.covariance.own,
+        s.covariance.shared,
+        s.covariance.spread,
+        s.covariance.dense,
+    )
+    path_variance = s.values
     for c in range(168):
         path_variance[c] = own[c] + shared[c]
-    variances = s.table[TABLE_VARIANCE]
+    variances = s.covariance.cell
     for k in range(t.weeks):
         spread, variance = spreads[k], variances[k]
         week = cov[k, k]
@@ -140,10 +129,10 @@ def adjoint(structure: Structure, t: Series, s: Scratch, r: float) -> float:
     The tables are those of a point one small STEP before the mode; what that step adds to the
     slope of the log likelihood is returned, too.
     """
-    means, shrinks, residuals = s.table[MEAN], s.table[SHRINK], s.table[RESIDUAL]
-    variances, thirds = s.table[TABLE_VARIANCE], s.table[THIRD]
-    lambda_path, lambda_dense = s.node[LAMBDA_PATH], s.dense[LAMBDA]
-    rhs_tree, rhs_dense = s.node[RHS], s.dense[RHS]
+    means, shrinks, residuals = s.newton.mean, s.newton.shrink, s.newton.residual
+    variances, thirds = s.covariance.cell, s.adjoint.third
+    lambda_path, lambda_dense = s.adjoint.solution.path, s.adjoint.solution.dense
+    rhs_tree, rhs_dense = s.newton.rhs.tree, s.newton.rhs.dense
     direct = 0.0
     for k in range(t.weeks):
         mean, shrink, count = means[k], shrinks[k], t.counts[k]
@@ -156,9 +145,9 @@ def adjoint(structure: Structure, t: Series, s: Scratch, r: float) -> float:
             direct += variance[c] * bend * (count[c] - 2.0 * grown * mean[c] * q)
     sum_table(structure, t, thirds, rhs_tree, rhs_dense)
     m = t.weeks + t.effects
-    solve(structure, s, rhs_tree, rhs_dense, s.node[LAMBDA], lambda_dense, lambda_path, m)
+    solve(structure, s, rhs_tree, rhs_dense, s.adjoint.solution.tree, lambda_dense, lambda_path, m)
     through_mode = 0.0
-    moved, step_path, step_dense = s.line[0], s.node[STEP_PATH], s.dense[STEP]
+    moved, step_path, step_dense = s.values, s.newton.step.path, s.newton.step.dense
     for c in range(168):
         moved[c] = 0.5 * lambda_path[c] - step_path[c]
     for k in range(t.weeks):
@@ -176,9 +165,9 @@ def adjoint(structure: Structure, t: Series, s: Scratch, r: float) -> float:
 @kernel(numba.void, STRUCTURE, SERIES, SCRATCH, F1)
 def scale_slopes(structure: Structure, t: Series, s: Scratch, slopes: FloatVector) -> None:
     """Write the slope of the log marginal in the log of each scale of the tree and the weeks."""
-    tree, lam, variance = s.node[POINT], s.node[LAMBDA], s.node[VARIANCE]
-    dense, lam_dense, cov = s.dense[POINT], s.dense[LAMBDA], s.square[COV]
-    precisions = s.scales[0]
+    tree, lam, variance = s.newton.point.tree, s.adjoint.solution.tree, s.covariance.effect
+    dense, lam_dense, cov = s.newton.point.dense, s.adjoint.solution.dense, s.covariance.dense
+    precisions = s.newton.precisions
     width, segments = unsigned(structure.width), len(structure.parents)
     last = len(precisions) - 1
     for i in range(last + 1):
@@ -204,8 +193,8 @@ def scale_slopes(structure: Structure, t: Series, s: Scratch, slopes: FloatVecto
 @kernel(numba.float64, SCRATCH, numba.int64)
 def gain_of_last_step(s: Scratch, m: int) -> float:
     """Return what the log density gains by the step not yet taken: half of its squared length."""
-    tree = inner(s.node[RHS], s.node[STEP], s.node.shape[1])
-    return 0.5 * (tree + inner(s.dense[RHS], s.dense[STEP], m))
+    tree = inner(s.newton.rhs.tree, s.newton.step.tree, len(s.newton.pivot))
+    return 0.5 * (tree + inner(s.newton.rhs.dense, s.newton.step.dense, m))
 
 
 @kernel(numba.float64, STRUCTURE, SERIES, SCRATCH, F1, F1, I1, from_python=True)
@@ -226,7 +215,7 @@ def log_posterior(
     """
     m = t.weeks + t.effects
     last = len(theta) - 1
-    precisions, squares = s.scales[0], s.scales[1]
+    precisions, squares = s.newton.precisions, s.newton.squares
     for i in range(last):
         precisions[i] = theta[i] ** -6
     r = theta[last] ** 6
@@ -248,8 +237,8 @@ def log_posterior(
     path_covariances(structure, s, m)
     table_variances(t, s)
     r_slope = likelihood_slope + counts_slope + adjoint(structure, t, s, r)
-    value -= 0.5 * inner(s.node[RHS], s.node[STEP], s.node.shape[1])
-    value -= 0.5 * inner(s.dense[RHS], s.dense[STEP], m)
+    value -= 0.5 * inner(s.newton.rhs.tree, s.newton.step.tree, len(s.newton.pivot))
+    value -= 0.5 * inner(s.newton.rhs.dense, s.newton.step.dense, m)
     move(s, m, 1.0)
     scale_slopes(structure, t, s, slope[:last])
     slope[last] = 2.0 * r * r_slope
@@ -267,14 +256,14 @@ def hour_covariances(t: Series, s: Scratch, shared: FloatVector, own: FloatVecto
 
     `own` receives the sum of variances over weeks.
     """
-    cov, spreads, variances = s.square[COV], s.load[SPREAD], s.table[TABLE_VARIANCE]
+    cov, spreads, variances = s.covariance.dense, s.covariance.spread, s.covariance.cell
     weeks = t.weeks
     between = 0.0
     for k in range(weeks):
         for other in range(weeks):
             between += cov[k, other]
     for c in range(168):
-        shared[c] = weeks * weeks * (s.node[OWN, c] + s.node[SHARED, c]) + between
+        shared[c] = weeks * weeks * (s.covariance.own[c] + s.covariance.shared[c]) + between
         own[c] = 0.0
     for k in range(weeks):
         spread, variance = spreads[k], variances[k]
@@ -297,12 +286,12 @@ def second_order(t: Series, s: Scratch, r: float) -> float:
     The first is what `adjoint` solved. The second is taken over pairs in one hour of the week,
     with the mean covariance of such pairs; the others' cubes are negligible.
     """
-    means, shrinks, variances = s.table[MEAN], s.table[SHRINK], s.table[TABLE_VARIANCE]
-    shared, thirds = s.line[0], s.line[1]
+    means, shrinks, variances = s.newton.mean, s.newton.shrink, s.covariance.cell
+    shared, thirds = s.values, s.logs
     hour_covariances(t, s, shared, thirds)
     total = 0.0
-    total += 0.125 * inner(s.node[RHS], s.node[LAMBDA], s.node.shape[1])
-    total += 0.125 * inner(s.dense[RHS], s.dense[LAMBDA], t.weeks + t.effects)
+    total += 0.125 * inner(s.newton.rhs.tree, s.adjoint.solution.tree, len(s.newton.pivot))
+    total += 0.125 * inner(s.newton.rhs.dense, s.adjoint.solution.dense, t.weeks + t.effects)
     for c in range(168):
         thirds[c] = 0.0
     for k in range(t.weeks):

@@ -12,22 +12,9 @@ import numba
 from daypart.models.jit.compile import kernel
 from daypart.models.jit.types import F2, F3, FloatCube, FloatMatrix
 from daypart.models.negbin.field.structure import (
-    CARRY,
-    COV,
-    KEEP,
-    LAMBDA,
-    LAMBDA_PATH,
-    LOAD,
-    OWN,
-    PATH,
-    PIVOT,
-    POINT,
     SCRATCH,
     SERIES,
-    SHARED,
-    SPREAD,
     STRUCTURE,
-    TABLE_VARIANCE,
     Scratch,
     Series,
     Structure,
@@ -51,8 +38,8 @@ LEVEL_COLUMN, DENSE_COLUMN = 168, 169
 @kernel(numba.float64, STRUCTURE, SERIES, SCRATCH)
 def level_variance(structure: Structure, t: Series, s: Scratch) -> float:
     """Return the variance of the mean over hours of log mu at the forecast's origin."""
-    carry, keep, pivot = s.node[CARRY], s.node[KEEP], s.node[PIVOT]
-    loads, cov, factors = s.load[LOAD], s.square[COV], s.line[0]
+    carry, keep, pivot = s.newton.carry, s.newton.keep, s.newton.pivot
+    loads, cov, factors = s.covariance.load, s.covariance.dense, s.values
     segments = len(structure.parents)
     root = 24 * segments
     m = t.weeks + t.effects
@@ -93,9 +80,9 @@ def keep_moments(structure: Structure, t: Series, s: Scratch, points: Points, sl
     m = t.weeks + t.effects
     last = t.weeks - 1
     mean, variance = points.moment[slot, 0], points.moment[slot, 1]
-    path, path_shift, own = s.node[PATH], s.node[LAMBDA_PATH], s.node[OWN]
-    dense, shift = s.dense[POINT], s.dense[LAMBDA]
-    shared, spreads, cov = s.node[SHARED], s.load[SPREAD], s.square[COV]
+    path, path_shift, own = s.newton.point.path, s.adjoint.solution.path, s.covariance.own
+    dense, shift = s.newton.point.dense, s.adjoint.solution.dense
+    shared, spreads, cov = s.covariance.shared, s.covariance.spread, s.covariance.dense
     for c in range(168):
         mean[c] = path[c] - 0.5 * path_shift[c]
         variance[c] = own[c] + shared[c]
@@ -120,8 +107,8 @@ def keep_moments(structure: Structure, t: Series, s: Scratch, points: Points, sl
 @kernel(numba.void, SERIES, SCRATCH, POINTS, numba.int64)
 def keep_cells(t: Series, s: Scratch, points: Points, slot: int) -> None:
     """Keep mean and variance of log mu (per unit of exposure) in every cell."""
-    path, path_shift, variances = s.node[PATH], s.node[LAMBDA_PATH], s.table[TABLE_VARIANCE]
-    dense, shift = s.dense[POINT], s.dense[LAMBDA]
+    path, path_shift, variances = s.newton.point.path, s.adjoint.solution.path, s.covariance.cell
+    dense, shift = s.newton.point.dense, s.adjoint.solution.dense
     for k in range(t.weeks):
         week = dense[k] - 0.5 * shift[k]
         for c in range(168):
@@ -158,7 +145,7 @@ def derivative_along(structure: Structure, t: Series, s: Scratch, theta: Theta, 
             points.moment[2 + 2 * axis, row, x] = 0.0
     for j in range(axis, d):
         factor = theta.covariance.root[j, axis] * length
-        effects, dense = s.response[d + j], s.response_dense[j]
+        effects, dense = s.derivative.path[j], s.derivative.dense[j]
         origin = dense[t.weeks - 1] if structure.walk == 1 else 0.0
         for c in range(168):
             slope[c] += factor * (effects[c] + origin)

@@ -14,12 +14,8 @@ import numba
 from daypart.models.jit.compile import kernel
 from daypart.models.jit.types import F1, FloatVector
 from daypart.models.negbin.field.structure import (
-    PATH,
-    POINT,
-    RHS,
     SCRATCH,
     SERIES,
-    START,
     STRUCTURE,
     Scratch,
     Series,
@@ -56,8 +52,8 @@ def relative_variance(
 @kernel(numba.float64, SERIES, SCRATCH, numba.float64)
 def residual_variance(t: Series, s: Scratch, rate: float) -> float:
     """Return sum((y - m)^2 - y) / sum(m^2) around m, the product of hour and week shares."""
-    hours, hour_exposures, share = s.node[RHS], s.node[START], s.line[0]
-    weeks, week_exposures = s.dense[RHS], s.dense[START]
+    hours, hour_exposures, share = s.newton.rhs.tree, s.derivative.mode.tree, s.values
+    weeks, week_exposures = s.newton.rhs.dense, s.derivative.mode.dense
     for c in range(168):
         share[c] = hours[c] / max(hour_exposures[c], 1e-300)
     above = 0.0
@@ -78,9 +74,9 @@ def start_at_shares(structure: Structure, t: Series, s: Scratch, rate: float) ->
 
     One count more and one count more expected keep hours and weeks with few counts near the rest.
     """
-    tree, path, dense = s.node[POINT], s.node[PATH], s.dense[POINT]
-    hours, hour_exposures = s.node[RHS], s.node[START]
-    weeks, week_exposures = s.dense[RHS], s.dense[START]
+    tree, path, dense = s.newton.point.tree, s.newton.point.path, s.newton.point.dense
+    hours, hour_exposures = s.newton.rhs.tree, s.derivative.mode.tree
+    weeks, week_exposures = s.newton.rhs.dense, s.derivative.mode.dense
     start_field(structure, t, s)
     for c in range(168):
         effect = math.log((hours[c] + 1.0) / (rate * hour_exposures[c] + 1.0))
@@ -96,8 +92,8 @@ def guess_theta(structure: Structure, t: Series, s: Scratch, search: Search) -> 
 
     The expected theta is weighed in by its precision. The field starts at moments, too.
     """
-    hours, hour_exposures = s.node[RHS], s.node[START]
-    weeks, week_exposures = s.dense[RHS], s.dense[START]
+    hours, hour_exposures = s.newton.rhs.tree, s.derivative.mode.tree
+    weeks, week_exposures = s.newton.rhs.dense, s.derivative.mode.dense
     for c in range(168):
         hours[c] = 0.0
         hour_exposures[c] = 0.0

@@ -106,7 +106,7 @@ def measure(
     with progress.step("measuring") as step:
         segment = str(planned.get("segment", ALL))
         seen = count_exposures(store, log.airings, sorted(flight.planned), segment)
-        result = _tell(planned, log, flight, viewing, seen, under, min_households, seed)
+        result = _delivery(planned, log, flight, viewing, seen, under, min_households, seed)
         step.summarise(f"{seen.households:,} households")
     if out is not None:
         write_delivery(result, out)
@@ -175,7 +175,7 @@ def _flight(store: PathLike, planned: Mapping[str, Any]) -> tuple[Flight, dict[s
     )
 
 
-def _tell(
+def _delivery(
     planned: Mapping[str, Any],
     log: AsRun,
     flight: Flight,
@@ -185,40 +185,12 @@ def _tell(
     min_households: int,
     seed: int,
 ) -> Delivery:
-    universe = float(seen.universe_estimate.sum())
-    counted = project(seen, seen.chances(np.ones(len(log.airings), dtype=np.bool_)), seed=seed)
+    """Compare the plan with the airings that were measured."""
     enough = seen.households >= min_households
-    levels = [int(level.rstrip("+")) for level in planned["reach"]]
-    limits: dict[str, Any] = {
-        "raw_households": seen.households,
-        "min_households": min_households,
-        "levels": levels,
-    }
-    total = float(seen.impressions.sum())
-    frequency = total / max(counted.reach(), 1e-12)
-    shown = markets_shown(seen.raw_households(), min_households)
-    place_of = {place.code: place.name for place in flight.markets}
-    market_shown = {place_of[code]: bool(shown[m]) for m, code in enumerate(seen.codes)}
-    columns = {
-        "by_network": ("network", [a.network for a in log.airings]),
-        "by_market": ("market_name", [place_of[a.market] for a in log.airings]),
-        "by_week": ("week", [str(a.week) for a in log.airings]),
-        "by_daypart": ("daypart", [a.daypart for a in log.airings]),
-    }
-    groups = {}
-    for name, (column, of_airing) in columns.items():
-        may_show = market_shown if name == "by_market" else {}
-        rows = _by(planned["lines"], column, of_airing, log, seen, may_show, enough)
-        of_plan = {str(row["name"]): row for row in planned.get(name, ())}
-        for row in rows:
-            _hold_against(row, of_plan.get(row["name"], {}))
-        groups[name] = rows
-    universe_of = dict(zip(market_shown, seen.universe_estimate, strict=True))
-    for name, (_, of_airing) in columns.items():
-        base = universe_of if name == "by_market" else {}
-        _add_reach(groups[name], np.array(of_airing), seen, base)
-    _add_weeks(groups["by_week"], planned, log, seen, enough)
-    index = _index(total if enough else SUPPRESSED, planned["impressions"]["mean"])
+    groups = _groups(planned, log, flight, seen, min_households)
+    total, universe = float(seen.impressions.sum()), float(seen.universe_estimate.sum())
+    seen_in_all: Published = total if enough else SUPPRESSED
+    grp: Published = 100.0 * total / universe if enough else SUPPRESSED
     return Delivery(
         campaign=str(planned.get("campaign", "")),
         simulated=bool(planned.get("simulated")),
@@ -241,18 +213,10 @@ def _tell(
             "planned": planned["spent"],
             "delivered": round(sum(a.cost for a in log.airings), 2),
         },
-        impressions=_held(planned["impressions"], total if enough else SUPPRESSED)
-        | {"index": index},
-        grp=_held(planned["grp"], 100.0 * total / universe if enough else SUPPRESSED),
-        average_frequency={
-            "planned": planned["average_frequency"],
-            "delivered": frequency if enough else SUPPRESSED,
-        },
-        reach={
-            f"{k}+": _reach(planned["reach"][f"{k}+"], publish_reach(counted, k, **limits))
-            for k in levels
-        },
-        frequency_distribution=publish_distribution(counted, **limits),
+        impressions=_both("mean", planned["impressions"], seen_in_all)
+        | {"index": _index(seen_in_all, planned["impressions"]["mean"])},
+        grp=_both("mean", planned["grp"], grp),
+        **_reach(planned, log, seen, min_households, seed),
         under=under,
         under_delivered=[
             str(row["name"])
@@ -265,26 +229,78 @@ def _tell(
     )
 
 
-def _held(figure: Mapping[str, Any], delivered: Published) -> dict[str, Any]:
+def _groups(
+    planned: Mapping[str, Any],
+    log: AsRun,
+    flight: Flight,
+    seen: Exposures,
+    min_households: int,
+) -> dict[str, Any]:
+    """Compare planned and delivered figures by network, market, week and daypart."""
+    enough = seen.households >= min_households
+    name_of = {place.code: place.name for place in flight.markets}
+    names = [name_of[code] for code in seen.codes]
+    may_show = markets_shown(seen.raw_households(), min_households).tolist()
+    columns = {
+        "by_network": ("network", [a.network for a in log.airings]),
+        "by_market": ("market_name", [name_of[a.market] for a in log.airings]),
+        "by_week": ("week", [str(a.week) for a in log.airings]),
+        "by_daypart": ("daypart", [a.daypart for a in log.airings]),
+    }
+    groups = {}
+    for by, (column, of_airing) in columns.items():
+        shown, base = {}, {}
+        if by == "by_market":
+            shown = dict(zip(names, may_show, strict=True))
+            base = dict(zip(names, seen.universe_estimate, strict=True))
+        rows = _by(planned["lines"], column, of_airing, log, seen, shown, enough)
+        of_plan = {str(row["name"]): row for row in planned.get(by, ())}
+        for row in rows:
+            _compare(row, of_plan.get(row["name"], {}))
+        _add_reach(rows, np.array(of_airing), seen, base)
+        groups[by] = rows
+    _add_weeks(groups["by_week"], planned, log, seen, enough)
+    return groups
+
+
+def _reach(
+    planned: Mapping[str, Any], log: AsRun, seen: Exposures, min_households: int, seed: int
+) -> dict[str, Any]:
+    """Return reach at the plan's levels, the frequency distribution and average frequency."""
+    everything = np.ones(len(log.airings), dtype=np.bool_)
+    counted = project(seen, seen.chances(everything), seed=seed)
+    levels = [int(level.rstrip("+")) for level in planned["reach"]]
+    limits: dict[str, Any] = {
+        "raw_households": seen.households,
+        "min_households": min_households,
+        "levels": levels,
+    }
+    reach = {}
+    for k in levels:
+        figure, delivered = planned["reach"][f"{k}+"], publish_reach(counted, k, **limits)
+        row = _both("percent", figure, delivered["percent"])
+        row |= {"se": delivered["se"], "inside": None}
+        if not any(isinstance(x, str) for x in (row["lo_80"], row["delivered"])):
+            row["inside"] = row["lo_80"] <= row["delivered"] <= row["hi_80"]
+        reach[f"{k}+"] = row
+    frequency = float(seen.impressions.sum()) / max(counted.reach(), 1e-12)
     return {
-        "planned": figure["mean"],
-        "lo_80": figure["lo_80"],
-        "hi_80": figure["hi_80"],
-        "delivered": delivered,
+        "reach": reach,
+        "frequency_distribution": publish_distribution(counted, **limits),
+        "average_frequency": {
+            "planned": planned["average_frequency"],
+            "delivered": frequency if seen.households >= min_households else SUPPRESSED,
+        },
     }
 
 
-def _reach(figure: Mapping[str, Any], delivered: Mapping[str, Any]) -> dict[str, Any]:
-    inside = None
-    if not any(isinstance(x, str) for x in (figure["lo_80"], delivered["percent"])):
-        inside = figure["lo_80"] <= delivered["percent"] <= figure["hi_80"]
+def _both(key: str, figure: Mapping[str, Any], delivered: Published) -> dict[str, Any]:
+    """Return a planned figure, which is under a key, with its interval and as delivered."""
     return {
-        "planned": figure["percent"],
+        "planned": figure[key],
         "lo_80": figure["lo_80"],
         "hi_80": figure["hi_80"],
-        "delivered": delivered["percent"],
-        "se": delivered["se"],
-        "inside": inside,
+        "delivered": delivered,
     }
 
 
@@ -329,7 +345,7 @@ def _by(
     return [rows[name] for name in sorted(rows)]
 
 
-def _hold_against(row: dict[str, Any], expected: Mapping[str, Any]) -> None:
+def _compare(row: dict[str, Any], expected: Mapping[str, Any]) -> None:
     """Put the plan's interval of a group's impressions beside what was delivered."""
     row["lo_80"], row["hi_80"] = (expected.get(f"impressions_{end}_80") for end in ("lo", "hi"))
     row["inside"] = None

@@ -77,7 +77,17 @@ def name_rows(rows: ChartRows, name: str) -> tuple[list[dict[str, Any]], alt.Y]:
 
 
 def rows_height(count: int, least: int, row: int = ROW) -> int:
-    """Return the height in pixels of a chart of `count` named rows, at least `least`."""
+    """Return the height of a chart of named rows, in pixels.
+
+    Parameters
+    ----------
+    count : int
+        The number of rows.
+    least : int
+        The smallest height, in pixels.
+    row : int
+        Height of a row, in pixels.
+    """
     return max(least, row * count + 40)
 
 

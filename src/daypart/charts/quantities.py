@@ -65,6 +65,10 @@ class Quantity:
     def interval(self, low: Any, high: Any) -> str:
         """Write an interval with its unit.
 
+        Parameters
+        ----------
+        low, high : float, or text such as `suppressed`
+
         Examples
         --------
         >>> PERCENT.interval(69.66, 71.92)

@@ -80,7 +80,7 @@ def set_option(text: str, *declarations: str) -> Callable[[Command], Command]:
 
 def seed_option(default: int = 0) -> Callable[[Command], Command]:
     """Return `--seed`, with which the result is the same each time."""
-    return click.option("--seed", default=default, show_default=True, help="Seed of random draws.")
+    return click.option("--seed", default=default, help="Seed of random draws.")
 
 
 def model_options(command: Command) -> Command:
@@ -94,9 +94,7 @@ def model_options(command: Command) -> Command:
         ),
         set_option("Set one parameter of the model"),
         click.option("--parameters", type=PATH, help="Model parameters as TOML, also by market."),
-        click.option(
-            "--model", default="negbin", show_default=True, help="Name, or package.module:name."
-        ),
+        click.option("--model", default="negbin", help="Name, or package.module:name."),
     ):
         command = option(command)
     return command
@@ -126,7 +124,6 @@ def execution_options(
             "--executor",
             "executor",
             default="local",
-            show_default=True,
             help="Executor: local, inline, slurm, aws-batch.",
         ),
         click.option("--memory", help="Memory limit of a worker's fits, such as 2GB."),
@@ -139,6 +136,5 @@ def execution_options(
 MIN_HOUSEHOLDS = click.option(
     "--min-households",
     default=50,
-    show_default=True,
     help="Suppress cells of fewer households.",
 )

@@ -64,7 +64,16 @@ class LogProgress:
 
     @contextmanager
     def step(self, title: str, total: int | None = None, unit: str = "") -> Iterator[Step]:
-        """Open a step."""
+        """Open a step.
+
+        Parameters
+        ----------
+        title : str
+        total : int, optional
+            The number of units, if known.
+        unit : str
+            Of what is counted, in the plural.
+        """
         tally = _Tally(title, total, unit)
         ended = threading.Event()
 
@@ -125,7 +134,16 @@ class BarProgress:
 
     @contextmanager
     def step(self, title: str, total: int | None = None, unit: str = "") -> Iterator[Step]:
-        """Open a step."""
+        """Open a step.
+
+        Parameters
+        ----------
+        title : str
+        total : int, optional
+            The number of units, if known.
+        unit : str
+            Of what is counted, in the plural.
+        """
         tally = _Tally(title, total, unit)
         task = self._bars.add_task(title, total=total, unit=unit, failed="", rate="")
         try:

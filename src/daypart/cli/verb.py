@@ -82,7 +82,11 @@ def verb(name: str, *, group: str, example: str) -> Callable[[Callable[..., Outc
                     click.echo(line)
             return outcome.exit_code
 
-        command = click.command(name, cls=Verb, epilog=f"Example: {example}")(run)
+        shown = {"show_default": True}
+        decorated = click.command(
+            name, cls=Verb, epilog=f"Example: {example}", context_settings=shown
+        )
+        command = decorated(run)
         command.group = group
         command.params += [
             click.Option(["--json", "as_json"], is_flag=True, help="Print the result as JSON."),

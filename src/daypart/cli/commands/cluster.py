@@ -88,7 +88,11 @@ def _estimate_lines(found: Estimate) -> list[str]:
 @click.option("--region", help="AWS region (default: AWS_REGION, or us-east-1).")
 @click.option("--refresh", is_flag=True, help="Get the prices from Amazon and keep them.")
 @click.option(
-    "--families", type=names, default="", help="With --refresh: families, as c7i,c7g,m7g."
+    "--families",
+    type=names,
+    default="",
+    show_default=False,
+    help="With --refresh: families, as c7i,c7g,m7g.",
 )
 def prices_command(progress: Progress, **options: Any) -> Outcome:
     """Show the AWS prices that daypart uses.
@@ -128,7 +132,11 @@ def prices_command(progress: Progress, **options: Any) -> Outcome:
 @click.option("--region", help="AWS region (default: that of the AWS tools).")
 @click.option("--vpc", help="VPC (default: the account's default VPC).")
 @click.option(
-    "--subnets", type=names, default="", help="Subnets of the VPC (default: its default ones)."
+    "--subnets",
+    type=names,
+    default="",
+    show_default=False,
+    help="Subnets of the VPC (default: its default ones).",
 )
 @set_option("A template parameter, as MaxvCpus=1024", "--set", "parameters")
 @click.option("--print", "only_print", is_flag=True, help="Print the template, and exit.")
@@ -167,10 +175,8 @@ def deploy_command(
     group="Cluster",
     example="daypart batch-emulator --port 5055 --quick --set spot_losses_per_hour=5",
 )
-@click.option(
-    "--port", default=5055, show_default=True, help="Port on 127.0.0.1; 0 for a free one."
-)
-@click.option("--region", default="us-east-1", show_default=True, help="AWS region to report.")
+@click.option("--port", default=5055, help="Port on 127.0.0.1; 0 for a free one.")
+@click.option("--region", default="us-east-1", help="AWS region to report.")
 @click.option("--quick", is_flag=True, help="Shorten start-up times and delays, for trials.")
 @set_option("A setting of the emulator")
 @click.option("--image", help="Run children as containers of this image (default: processes).")

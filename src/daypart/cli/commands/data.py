@@ -25,14 +25,14 @@ _DAY = click.DateTime(["%Y-%m-%d"])
     example="daypart simulate market --markets 3 --households 2000 --weeks 6",
 )
 @click.argument("out", type=PATH)
-@click.option("--markets", default=6, show_default=True, help="The N largest of 210 markets.")
-@click.option("--networks", default=24, show_default=True, help="The N most popular of 165.")
-@click.option("--households", default=20_000, show_default=True, help="Sample of all markets.")
-@click.option("--weeks", default=13, show_default=True, help="Length of the data, weeks.")
-@click.option("--segments", default=6, show_default=True, help="Number of segments, with `all`.")
+@click.option("--markets", default=6, help="The N largest of 210 markets.")
+@click.option("--networks", default=24, help="The N most popular of 165.")
+@click.option("--households", default=20_000, help="Sample of all markets.")
+@click.option("--weeks", default=13, help="Length of the data, weeks.")
+@click.option("--segments", default=6, help="Number of segments, with `all`.")
 @click.option("--start", help="First local day, YYYY-MM-DD, a Monday.")
 @seed_option(7)
-@click.option("--dirty-share", default=0.005, show_default=True, help="Share of dirty rows.")
+@click.option("--dirty-share", default=0.005, help="Share of dirty rows.")
 def simulate_command(
     progress: Progress, out: str, markets: int, networks: int, weeks: int, **options: Any
 ) -> Outcome:
@@ -62,10 +62,10 @@ def simulate_command(
     example="daypart simulate-counts grid --markets 10 --networks 20",
 )
 @click.argument("out", type=PATH)
-@click.option("--markets", default=210, show_default=True, help="Number of markets.")
-@click.option("--networks", default=165, show_default=True, help="Number of networks.")
-@click.option("--segments", default=6, show_default=True, help="Number of segments, with `all`.")
-@click.option("--weeks", default=13, show_default=True, help="Length of the data, weeks.")
+@click.option("--markets", default=210, help="Number of markets.")
+@click.option("--networks", default=165, help="Number of networks.")
+@click.option("--segments", default=6, help="Number of segments, with `all`.")
+@click.option("--weeks", default=13, help="Length of the data, weeks.")
 @seed_option(7)
 def simulate_counts_command(progress: Progress, out: str, **options: Any) -> Outcome:
     """Simulate the hourly counts of a whole grid.
@@ -96,9 +96,9 @@ def simulate_counts_command(progress: Progress, out: str, **options: Any) -> Out
 @set_option("A crediting rule, such as multi_set=split", "--rule", "rules")
 @click.option("--dayparts", type=PATH, help="TOML: name, version, rows.")
 @click.option("--key-file", "key", type=PATH, help="Key of the hash of household ids.")
-@click.option("--memory", default="1GB", show_default=True, help="Memory limit of DuckDB.")
+@click.option("--memory", default="1GB", help="Memory limit of DuckDB.")
 @click.option("--threads", type=int, help="Threads (default: one per core).")
-@click.option("--panel-households", default=2000, show_default=True, help="Maximum per market.")
+@click.option("--panel-households", default=2000, help="Maximum per market.")
 @click.option("--first-day", type=_DAY, help="First local day to credit.")
 @click.option("--last-day", type=_DAY, help="Last local day to credit.")
 @click.option("--on", "executor", help="Run a task per market: local, slurm, aws-batch.")
@@ -171,11 +171,11 @@ def _ingest_lines(report: IngestReport) -> list[str]:
 @click.argument("table", type=PATH)
 @click.option("--into", required=True, type=PATH, help="Folder of the store, new.")
 @click.option("--key", type=names, help="Columns of the key (default: unique_id).")
-@click.option("--time", default="ds", show_default=True, help="Column of the time.")
-@click.option("--value", default="y", show_default=True, help="Column of the count.")
-@click.option("--timezone", default="UTC", show_default=True, help="Zone of the local week.")
+@click.option("--time", default="ds", help="Column of the time.")
+@click.option("--value", default="y", help="Column of the count.")
+@click.option("--timezone", default="UTC", help="Zone of the local week.")
 @click.option("--stamps-are", help="Zone of times without one (default: --timezone).")
-@click.option("--memory", default="1GB", show_default=True, help="Memory limit of DuckDB.")
+@click.option("--memory", default="1GB", help="Memory limit of DuckDB.")
 def import_command(
     progress: Progress, table: str, into: str, key: tuple[str, ...] | None, **options: Any
 ) -> Outcome:

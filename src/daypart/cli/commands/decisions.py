@@ -37,10 +37,10 @@ def insights_command(progress: Progress, run: str, out: str, min_households: int
 )
 @click.argument("store", type=PATH)
 @click.option("--schedule", required=True, type=PATH, help="plan.csv, or the same columns.")
-@click.option("--segment", default="all", show_default=True, help="Target segment.")
+@click.option("--segment", default="all", help="Target segment.")
 @click.option("--markets", type=names, help="Markets (default: those of the schedule).")
 @_CALIBRATE
-@click.option("--method", default="unbiased", show_default=True, help="unbiased or surrogate.")
+@click.option("--method", default="unbiased", help="unbiased or surrogate.")
 @MIN_HOUSEHOLDS
 def reach_command(
     progress: Progress, store: str, markets: tuple[str, ...] | None, **options: Any
@@ -91,9 +91,7 @@ def plan_command(progress: Progress, store: str, out: str, **options: Any) -> Ou
 @click.option("--plan", required=True, type=PATH, help="Folder written by daypart plan.")
 @click.option("--asrun", required=True, type=PATH, help="As-run log, CSV or Parquet.")
 @click.option("--out", type=PATH, help="Folder to write.")
-@click.option(
-    "--under", default=95.0, show_default=True, help="Delivery index below which to warn."
-)
+@click.option("--under", default=95.0, help="Delivery index below which to warn.")
 @MIN_HOUSEHOLDS
 def measure_command(progress: Progress, store: str, out: str | None, **options: Any) -> Outcome:
     """Measure what a plan delivered, from an as-run log.
@@ -121,8 +119,8 @@ def measure_command(progress: Progress, store: str, out: str | None, **options: 
 @click.option("--backtest", type=PATH, help="Folder written by daypart backtest.")
 @click.option("--forecast", type=PATH, help="File written by daypart predict --by market.")
 @click.option("--truth", type=PATH, help="truth.parquet of a simulated market.")
-@click.option("--title", default="Audience report", show_default=True, help="Title of the page.")
-@click.option("--currency", default="$", show_default=True, help="Sign or code of the currency.")
+@click.option("--title", default="Audience report", help="Title of the page.")
+@click.option("--currency", default="$", help="Sign or code of the currency.")
 @click.option("--logo", type=PATH, help="PNG, SVG or JPEG of up to 200,000 bytes.")
 def report_command(progress: Progress, out: str, **options: Any) -> Outcome:
     """Write a report as one HTML file that works offline."""
@@ -134,7 +132,7 @@ def report_command(progress: Progress, out: str, **options: Any) -> Outcome:
 
 @verb("serve", group="Decide", example="daypart serve daypart-demo")
 @click.argument("folder", type=PATH)
-@click.option("--port", default=8765, show_default=True, help="Port; 0 for a free one.")
+@click.option("--port", default=8765, help="Port; 0 for a free one.")
 def serve_command(progress: Progress, folder: str, port: int) -> Outcome:
     """Show a folder's report and runs in a browser.
 

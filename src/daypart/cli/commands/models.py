@@ -101,13 +101,13 @@ def posterior_command(progress: Progress, run: str, **options: Any) -> Outcome:
 )
 @click.argument("run", type=PATH)
 @click.option("--out", required=True, type=PATH, help="File to write, .parquet or .csv.")
-@click.option("--weeks", default=4, show_default=True, help="Horizon, weeks.")
+@click.option("--weeks", default=4, help="Horizon, weeks.")
 @click.option(
     "--level", "levels", multiple=True, type=float, help="Interval, % (default: 50, 80 and 95)."
 )
 @click.option("--by", type=names, help="Key columns of totals, such as market,daypart.")
-@click.option("--per", default="hour", show_default=True, help="hour, day, week or total.")
-@click.option("--draws", default=400, show_default=True, help="Sample paths for totals.")
+@click.option("--per", default="hour", help="hour, day, week or total.")
+@click.option("--draws", default=400, help="Sample paths for totals.")
 @seed_option()
 def predict_command(
     progress: Progress, run: str, out: str, levels: tuple[float, ...], **options: Any
@@ -126,12 +126,11 @@ def predict_command(
 @verb("backtest", group="Model", example="daypart backtest store --weeks 2 --out backtest")
 @click.argument("store", type=PATH)
 @click.option("--out", required=True, type=PATH, help="Folder for the scores and runs.")
-@click.option("--weeks", default=2, show_default=True, help="Held-out weeks at the end.")
+@click.option("--weeks", default=2, help="Held-out weeks at the end.")
 @click.option(
     "--against",
     type=names,
     default="seasonal_naive",
-    show_default=True,
     help="Models to compare with: four_week_mean, auto_ets, mstl ...",
 )
 @click.option("--sample", type=int, help="Score N partitions only (default: all).")
@@ -163,8 +162,8 @@ def backtest_command(
     example="daypart audit run --sample 20 --draws 500 --out audit.csv",
 )
 @click.argument("run", type=PATH)
-@click.option("--sample", default=200, show_default=True, help="Number of partitions.")
-@click.option("--draws", default=1000, show_default=True, help="Draws of each of four chains.")
+@click.option("--sample", default=200, help="Number of partitions.")
+@click.option("--draws", default=1000, help="Draws of each of four chains.")
 @seed_option()
 @click.option("--out", type=PATH, help="File of all comparisons, .parquet or .csv.")
 def audit_command(progress: Progress, run: str, **options: Any) -> Outcome:

@@ -11,13 +11,10 @@ from daypart.progress import Progress
 
 
 @verb("demo", group="Start", example="daypart demo --out my-demo")
-@click.option(
-    "--out", default="daypart-demo", show_default=True, type=PATH, help="Folder to write."
-)
+@click.option("--out", default="daypart-demo", type=PATH, help="Folder to write.")
 @click.option(
     "--size",
     default="small",
-    show_default=True,
     type=click.Choice(["small", "medium", "large"]),
     help="Size of the market.",
 )

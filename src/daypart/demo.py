@@ -217,12 +217,7 @@ def _decide(folder: Path, seed: int, progress: Progress) -> list[str]:
     brief = folder / "brief.toml"
     write_example_brief(brief, folder / "store", rate_card=folder / "market" / "rate_card.parquet")
     made = plan(
-        folder / "store",
-        brief=brief,
-        run=folder / "run",
-        out=folder,
-        seed=seed,
-        progress=progress,
+        folder / "store", brief=brief, run=folder / "run", out=folder, seed=seed, progress=progress
     )
     report(
         folder / "report.html",

@@ -35,11 +35,7 @@ _ADDED_ROW = 22
 
 
 def reach_curve(
-    rows: ChartRows,
-    points: Iterable[Mapping[str, Any]],
-    *,
-    currency: str,
-    height: int = 260,
+    rows: ChartRows, points: Iterable[Mapping[str, Any]], *, currency: str, height: int = 260
 ) -> Chart:
     """Draw the best reach for each budget, with plans on it.
 
@@ -63,9 +59,7 @@ def reach_curve(
 
     def across(field: str) -> alt.Y:
         return alt.Y(
-            field,
-            scale=alt.Scale(zero=True),
-            axis=alt.Axis(title="reach 1+ (% of the target)"),
+            field, scale=alt.Scale(zero=True), axis=alt.Axis(title="reach 1+ (% of the target)")
         )
 
     drawn, named = rows_of(rows), rows_of(points)

@@ -39,11 +39,7 @@ def delivered_reach(rows: ChartRows, *, height: int = 240) -> Chart:
     plain = rows_of(rows)
     names = ("planned, with its 80 % interval", "delivered")
     base = alt.Chart(data_of(plain)).encode(
-        x=alt.X(
-            "week:O",
-            sort=[row["week"] for row in plain],
-            axis=weeks_axis(len(plain)),
-        ),
+        x=alt.X("week:O", sort=[row["week"] for row in plain], axis=weeks_axis(len(plain))),
         tooltip=[
             alt.Tooltip("week:O"),
             *interval_tooltips("planned", "planned (%)", PERCENT),

@@ -143,10 +143,7 @@ def finish(chart: Chart, height: int) -> Chart:
     return (
         chart.properties(width="container", height=height, background="white")
         .configure(
-            font=FONT,
-            aria=False,
-            padding=4,
-            autosize={"type": "fit-x", "contains": "padding"},
+            font=FONT, aria=False, padding=4, autosize={"type": "fit-x", "contains": "padding"}
         )
         .configure_view(stroke=None)
         .configure_axis(

@@ -11,17 +11,7 @@ from typing import Any
 
 from daypart._version import __version__
 
-_PARTS = (
-    "altair",
-    "click",
-    "duckdb",
-    "highspy",
-    "numba",
-    "numpy",
-    "pyarrow",
-    "rich",
-    "xlsxwriter",
-)
+_PARTS = ("altair", "click", "duckdb", "highspy", "numba", "numpy", "pyarrow", "rich", "xlsxwriter")
 _CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "credentials from AWS_ACCESS_KEY_ID",
     "AWS_PROFILE": "credentials from AWS_PROFILE",

@@ -114,10 +114,7 @@ def execution_options(
     """
     for option in (
         click.option(
-            *settings,
-            "executor_settings",
-            type=PATH,
-            help="TOML: [executor.local] workers = 2",
+            *settings, "executor_settings", type=PATH, help="TOML: [executor.local] workers = 2"
         ),
         click.option(
             "--on",
@@ -134,7 +131,5 @@ def execution_options(
 
 
 MIN_HOUSEHOLDS = click.option(
-    "--min-households",
-    default=50,
-    help="Suppress cells of fewer households.",
+    "--min-households", default=50, help="Suppress cells of fewer households."
 )

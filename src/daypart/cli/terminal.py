@@ -5,25 +5,30 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from daypart.progress import SILENT, Progress, Step
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichBars
-    from rich.progress import TaskID
 
 _LOG_EVERY_SECONDS = 30.0
 
 
 class _Tally:
-    """The counters of one step."""
+    """The counters of one step; `changed` is called with them after every change."""
 
-    def __init__(self, title: str, total: int | None, unit: str) -> None:
+    def __init__(
+        self,
+        title: str,
+        total: int | None,
+        unit: str,
+        changed: Callable[[_Tally], None] = lambda tally: None,
+    ) -> None:
         self.title, self.total, self.unit = title, total, unit
+        self._changed = changed
         self.done = self.failed = 0
         self.summary = ""
         self.started = time.monotonic()
@@ -31,9 +36,11 @@ class _Tally:
     def advance(self, done: int = 1, failed: int = 0) -> None:
         self.done += done
         self.failed += failed
+        self._changed(self)
 
     def expect(self, total: int) -> None:
         self.total = total
+        self._changed(self)
 
     def summarise(self, summary: str) -> None:
         self.summary = summary
@@ -107,7 +114,7 @@ class BarProgress:
         from rich.progress import Progress as RichBars
 
         self._console = Console(stderr=True)
-        self._bars: RichBars = RichBars(
+        self.bars: RichBars = RichBars(
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(bar_width=30),
@@ -119,18 +126,6 @@ class BarProgress:
             console=self._console,
             transient=True,
         )
-
-    def __enter__(self) -> BarProgress:
-        self._bars.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bars.stop()
 
     @contextmanager
     def step(self, title: str, total: int | None = None, unit: str = "") -> Iterator[Step]:
@@ -144,36 +139,24 @@ class BarProgress:
         unit : str
             Of what is counted, in the plural.
         """
-        tally = _Tally(title, total, unit)
-        task = self._bars.add_task(title, total=total, unit=unit, failed="", rate="")
+        task = self.bars.add_task(title, total=total, unit=unit, failed="", rate="")
+
+        def update_bar(tally: _Tally) -> None:
+            rate = tally.done / max(time.monotonic() - tally.started, 1e-9)
+            self.bars.update(
+                task,
+                total=tally.total,
+                completed=tally.done,
+                failed=f", {tally.failed:,} failed" if tally.failed else "",
+                rate=f", {rate:,.0f}/s" if tally.done else "",
+            )
+
+        tally = _Tally(title, total, unit, update_bar)
         try:
-            yield _BarStep(tally, self._bars, task)
+            yield tally
             self._console.print(f"  {tally.ended()}", highlight=False, markup=False)
         finally:
-            self._bars.remove_task(task)
-
-
-class _BarStep:
-    def __init__(self, tally: _Tally, bars: RichBars, task: TaskID) -> None:
-        self._tally, self._bars, self._task = tally, bars, task
-
-    def advance(self, done: int = 1, failed: int = 0) -> None:
-        self._tally.advance(done, failed)
-        tally = self._tally
-        seconds = max(time.monotonic() - tally.started, 1e-9)
-        self._bars.update(
-            self._task,
-            completed=tally.done,
-            failed=f", {tally.failed:,} failed" if tally.failed else "",
-            rate=f", {tally.done / seconds:,.0f}/s",
-        )
-
-    def expect(self, total: int) -> None:
-        self._tally.expect(total)
-        self._bars.update(self._task, total=total)
-
-    def summarise(self, summary: str) -> None:
-        self._tally.summarise(summary)
+            self.bars.remove_task(task)
 
 
 @contextmanager
@@ -182,7 +165,8 @@ def progress_for(quiet: bool) -> Iterator[Progress]:
     if quiet:
         yield SILENT
     elif sys.stderr.isatty():
-        with BarProgress() as bars:
-            yield bars
+        progress = BarProgress()
+        with progress.bars:
+            yield progress
     else:
         yield LogProgress()

@@ -248,10 +248,7 @@ def table_of(
 
 
 def charts_section(
-    name: str,
-    title: str,
-    charts: Iterable[ChartPanel | None],
-    sentences: Sequence[str] = (),
+    name: str, title: str, charts: Iterable[ChartPanel | None], sentences: Sequence[str] = ()
 ) -> Section | None:
     """Make a section of the charts that are not None; return None without any.
 

@@ -35,11 +35,7 @@ if TYPE_CHECKING:
 @click.option("--earlier", type=PATH, help="Use this run's times instead of a pilot.")
 @seed_option()
 def estimate_command(
-    progress: Progress,
-    store: str,
-    parameters: str | None,
-    settings: dict[str, Any],
-    **options: Any,
+    progress: Progress, store: str, parameters: str | None, settings: dict[str, Any], **options: Any
 ) -> Outcome:
     """Estimate the time and cost of a fit.
 

@@ -164,9 +164,7 @@ def _ingest_lines(report: IngestReport) -> list[str]:
 
 
 @verb(
-    "import",
-    group="Data",
-    example="daypart import sales.parquet --into store --key region,product",
+    "import", group="Data", example="daypart import sales.parquet --into store --key region,product"
 )
 @click.argument("table", type=PATH)
 @click.option("--into", required=True, type=PATH, help="Folder of the store, new.")

@@ -56,11 +56,7 @@ def reach_command(
     return Outcome(found.lines(), found)
 
 
-@verb(
-    "plan",
-    group="Decide",
-    example="daypart plan store --run run --brief brief.toml --out plan",
-)
+@verb("plan", group="Decide", example="daypart plan store --run run --brief brief.toml --out plan")
 @click.argument("store", type=PATH)
 @click.option("--brief", required=True, type=PATH, help="TOML: target, flight, budget, limits.")
 @click.option("--out", required=True, type=PATH, help="Folder to write.")

@@ -95,9 +95,7 @@ def posterior_command(progress: Progress, run: str, **options: Any) -> Outcome:
 
 
 @verb(
-    "predict",
-    group="Model",
-    example="daypart predict run --weeks 4 --by market --out forecast.csv",
+    "predict", group="Model", example="daypart predict run --weeks 4 --by market --out forecast.csv"
 )
 @click.argument("run", type=PATH)
 @click.option("--out", required=True, type=PATH, help="File to write, .parquet or .csv.")
@@ -156,11 +154,7 @@ def backtest_command(
     return Outcome([*scores.lines(), f"scores: {out}"], scores)
 
 
-@verb(
-    "audit",
-    group="Model",
-    example="daypart audit run --sample 20 --draws 500 --out audit.csv",
-)
+@verb("audit", group="Model", example="daypart audit run --sample 20 --draws 500 --out audit.csv")
 @click.argument("run", type=PATH)
 @click.option("--sample", default=200, help="Number of partitions.")
 @click.option("--draws", default=1000, help="Draws of each of four chains.")

@@ -1,4 +1,4 @@
-"""Ingest by tasks of any executor makes the store that one process makes, to the bit."""
+"""Ingest in tasks of any executor gives the same store as one process, to the bit."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def first_and_rest(market):
 
 @pytest.fixture(scope="module")
 def stores(first_and_rest, arguments, tmp_path_factory):
-    """A new store, and one that has grown, as one process makes them."""
+    """A new store and an extended one, written by one process."""
     folder = tmp_path_factory.mktemp("here") / "store"
     made = []
     for files in first_and_rest:
@@ -68,7 +68,7 @@ def content_of(folder):
         for name in MAKERS
     ],
 )
-def test_every_executor_makes_the_same_files(
+def test_every_executor_writes_the_same_files(
     name, request, first_and_rest, arguments, stores, tmp_path
 ):
     with MAKERS[name](tmp_path, request.getfixturevalue) as executor:
@@ -79,9 +79,7 @@ def test_every_executor_makes_the_same_files(
         assert content_of(tmp_path / "store") == stores[0]
 
 
-def test_a_store_that_is_there_grows_as_it_does_in_one_process(
-    first_and_rest, arguments, stores, tmp_path
-):
+def test_an_existing_store_grows_as_in_one_process(first_and_rest, arguments, stores, tmp_path):
     for files, expected in zip(first_and_rest, stores, strict=True):
         on = OnExecutor("inline")
         ingest(files, into=tmp_path / "store", key=KEY, on=on, **arguments)
@@ -115,7 +113,7 @@ main(sys.argv[1:])
 
 
 @pytest.mark.parametrize("parts", [1, 5])
-def test_an_ingest_that_was_killed_goes_on_after_what_was_done(
+def test_a_killed_ingest_continues_after_its_finished_tasks(
     market, first_and_rest, arguments, tmp_path, parts
 ):
     key_file = tmp_path / "key"
@@ -139,7 +137,7 @@ def test_an_ingest_that_was_killed_goes_on_after_what_was_done(
     assert content_of(tmp_path / "store") == content_of(tmp_path / "here")
 
 
-def test_what_a_task_can_not_read_is_told_and_nothing_is_left_behind(market, arguments, tmp_path):
+def test_a_file_that_a_task_can_not_read_is_named_and_nothing_remains(market, arguments, tmp_path):
     bad = tmp_path / "bad.csv"
     bad.write_text("household_id,market,network,start,end\n" + 'x,"501,ESPN\n' * 3)
     with pytest.raises(DaypartError, match=r"bad\.csv: not a readable CSV file"):
@@ -150,7 +148,7 @@ def test_what_a_task_can_not_read_is_told_and_nothing_is_left_behind(market, arg
     assert not list(tmp_path.glob("store/**/*"))
 
 
-def test_a_task_without_the_household_key_says_so(market, arguments, tmp_path, monkeypatch):
+def test_a_task_without_the_household_key_is_reported(market, arguments, tmp_path, monkeypatch):
     key_file = tmp_path / "key"
     key_file.write_bytes(KEY)
 
@@ -162,7 +160,7 @@ def test_a_task_without_the_household_key_says_so(market, arguments, tmp_path, m
 
     execute = InlineExecutor.execute
     monkeypatch.setattr(InlineExecutor, "execute", take_the_key_away)
-    with pytest.raises(DaypartError, match="household key where the task runs is another one"):
+    with pytest.raises(DaypartError, match="household key where the task runs differs"):
         ingest(
             market.events, into=tmp_path / "store", key=key_file, on=OnExecutor("inline"),
             **arguments,

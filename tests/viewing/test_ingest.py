@@ -1,4 +1,4 @@
-"""Ingest: what it reads, what it makes of it, and what a second one does."""
+"""Ingest: its inputs, the store that it writes, and a second ingest into a store."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def arguments(tmp_path):
     return {**ingest_arguments(tmp_path / "beside"), "into": tmp_path / "store"}
 
 
-def test_the_store_knows_the_daypart_of_each_hour_of_the_week(arguments, tmp_path):
+def test_the_store_has_a_daypart_for_each_hour_of_the_week(arguments, tmp_path):
     tune = Tune("H1", "CNN", at("2025-03-04T01:00:00+00:00"), at("2025-03-04T02:30:00+00:00"))
     write_events(tmp_path / "events.parquet", [tune])
     ingest(tmp_path / "events.parquet", **arguments)
@@ -64,7 +64,7 @@ def test_the_store_knows_the_daypart_of_each_hour_of_the_week(arguments, tmp_pat
     assert (names[6 * 24 + 19], names[0], names[12]) == ("Prime", "Late Fringe", "Daytime")
 
 
-def test_the_same_rows_make_the_same_store_from_parquet_csv_gzip_globs_and_folders(tmp_path):
+def test_the_same_rows_give_the_same_store_from_parquet_csv_gzip_globs_and_folders(tmp_path):
     rows = [
         "H1,501,CNN,2025-03-03T20:00:00-05:00,2025-03-03T21:30:00-05:00",
         "H3,803,ESPN,2025-03-04T04:00:00Z,2025-03-04T04:45:30Z",
@@ -130,7 +130,7 @@ def test_a_set_that_retunes_ends_its_earlier_session(tmp_path, arguments):
     assert minutes == {"CNN": 20_000, "ESPN": 20_000}
 
 
-def test_two_sets_on_one_network_count_once_a_minute_and_split_when_asked(tmp_path, arguments):
+def test_two_sets_on_one_network_count_once_a_minute_or_split_it(tmp_path, arguments):
     tunes = [minutes_after(MONDAY, 0, 30, device="a"), minutes_after(MONDAY, 10, 40, device="b")]
     tunes.append(minutes_after(MONDAY, 10, 40, network="ESPN", device="c"))
     file = write_events(tmp_path / "e.parquet", tunes)
@@ -165,7 +165,7 @@ def test_a_set_left_on_is_capped_and_counted(tmp_path, arguments):
     assert sum(minutes for _, minutes in hours.values()) == (90 + 60) * 1000
 
 
-def test_silent_households_leave_the_tab_and_come_back(tmp_path, arguments):
+def test_silent_households_leave_the_tab_and_return(tmp_path, arguments):
     days = [0, 1, 5, 9]
     tunes = [minutes_after(MONDAY, 1440 * day, 1440 * day + 10) for day in days]
     rules = CreditingRules(out_of_tab_silent_days=2)
@@ -176,7 +176,7 @@ def test_silent_households_leave_the_tab_and_come_back(tmp_path, arguments):
     assert of_all == [2, 2, 1, 1, 0, 1, 1, 1, 0, 1]
 
 
-def test_each_row_that_is_not_credited_lies_in_quarantine_with_one_reason(tmp_path, arguments):
+def test_each_row_that_is_not_credited_is_in_quarantine_with_one_reason(tmp_path, arguments):
     good = "H1,501,CNN,2025-03-03T20:00:00Z,2025-03-03T21:00:00Z"
     rows = {
         "missing_value": ",501,CNN,2025-03-03T20:00:00Z,2025-03-03T21:00:00Z",
@@ -224,7 +224,7 @@ def test_no_household_or_device_id_is_written_anywhere_in_the_store(tmp_path, ar
     assert not (store / ".ingest").exists()
 
 
-def test_stamps_without_a_zone_are_read_in_the_zone_that_the_mapping_says(tmp_path, arguments):
+def test_stamps_without_a_zone_are_read_in_the_zone_of_the_mapping(tmp_path, arguments):
     file = tmp_path / "events.csv"
     lines = [HEADER, "H1,501,CNN,2025-03-03 20:00:00,2025-03-03 20:30:00"]
     file.write_text("\n".join([*lines, "H3,803,CNN,2025-03-03 20:00:00,2025-03-03 20:30:00"]))
@@ -275,7 +275,7 @@ def test_the_same_file_twice_changes_nothing(tmp_path, arguments):
     assert {p: p.read_bytes() for p in sorted(store.rglob("*")) if p.is_file()} == before
 
 
-def test_new_days_networks_and_markets_extend_a_store_and_keep_what_it_held(tmp_path, arguments):
+def test_new_days_networks_and_markets_extend_a_store_and_keep_its_data(tmp_path, arguments):
     first = write_events(tmp_path / "e.parquet", [minutes_after(MONDAY, 0, 30)])
     ingest(first, **arguments)
     held = stored_cells(arguments["into"])
@@ -292,7 +292,7 @@ def test_new_days_networks_and_markets_extend_a_store_and_keep_what_it_held(tmp_
     assert report.rows_in_store.read == 3
 
 
-def test_minutes_after_the_last_day_wait_for_the_next_ingest(tmp_path, arguments):
+def test_minutes_after_the_last_day_are_added_by_the_next_ingest(tmp_path, arguments):
     late = "2025-03-03T23:30:00-05:00"
     first = write_events(tmp_path / "e.parquet", [minutes_after(late, 0, 60)])
     report = ingest(first, **arguments)
@@ -304,7 +304,7 @@ def test_minutes_after_the_last_day_wait_for_the_next_ingest(tmp_path, arguments
     assert sum(m for _, m in stored_cells(arguments["into"]).values()) == 90_000
 
 
-def test_the_panel_holds_the_smallest_hashes_of_each_market(tmp_path, arguments):
+def test_the_panel_has_the_smallest_hashes_of_each_market(tmp_path, arguments):
     tunes = [minutes_after(MONDAY, 0, 90, household=h) for h in ("H1", "H2", "H3", "H4")]
     file = write_events(tmp_path / "e.parquet", tunes)
     ingest(file, **arguments, panel_households=1)
@@ -322,7 +322,7 @@ def test_the_panel_holds_the_smallest_hashes_of_each_market(tmp_path, arguments)
     assert eastern["daypart"].to_pylist() == ["Prime"]
 
 
-def test_new_weights_and_households_are_taken_over_with_the_next_ingest(tmp_path, arguments):
+def test_new_weights_and_households_are_used_from_the_next_ingest(tmp_path, arguments):
     first = write_events(tmp_path / "e.parquet", [minutes_after(MONDAY, 0, 30)])
     second = write_events(tmp_path / "f.parquet", [minutes_after(MONDAY, 0, 30, household="H2")])
     ingest(first, **arguments)
@@ -344,7 +344,7 @@ def test_new_weights_and_households_are_taken_over_with_the_next_ingest(tmp_path
         ({"markets": None, "timezone": "UTC", "first_day": None}, None),
     ],
 )
-def test_a_second_ingest_agrees_with_the_first_or_is_refused(tmp_path, arguments, change, problem):
+def test_a_second_ingest_with_other_settings_is_refused(tmp_path, arguments, change, problem):
     ingest(write_events(tmp_path / "e.parquet", [minutes_after(MONDAY, 0, 30)]), **arguments)
     second = write_events(tmp_path / "f.parquet", [minutes_after(MONDAY, 60, 90)])
     before = (arguments["into"] / "store.json").read_bytes()
@@ -356,7 +356,7 @@ def test_a_second_ingest_agrees_with_the_first_or_is_refused(tmp_path, arguments
     assert (arguments["into"] / "store.json").read_bytes() == before
 
 
-def test_events_alone_make_households_and_segments(tmp_path):
+def test_households_and_segments_can_come_from_the_events(tmp_path):
     file = tmp_path / "trips.csv"
     file.write_text(
         "bike,station,kind,from,seconds\n"
@@ -398,7 +398,7 @@ def test_the_simulators_mark_is_kept(tmp_path, arguments):
     assert viewing_of(arguments["into"])["simulated"] is True
 
 
-def test_the_store_is_the_same_to_the_bit_whatever_the_number_of_threads(tmp_path, arguments):
+def test_the_store_is_the_same_to_the_bit_for_any_number_of_threads(tmp_path, arguments):
     rng = np.random.default_rng(7)
     starts, lengths = rng.integers(0, 30_000, 20_000), rng.exponential(30, 20_000)
     names = rng.choice(["CNN", "ESPN", "FOOD"], 20_000)

@@ -1,4 +1,4 @@
-"""Crediting held against plain Python, and the ways in which it must not matter."""
+"""Crediting compared with plain Python, and inputs that must give the same store."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def has_a_valid_row(chosen: list[Tune]) -> bool:
 
 
 def everything(store: Path) -> dict:
-    """All that a store says, but for what tells how often it was written."""
+    """The content of a store, without the number of its writes."""
     opened = SeriesStore.open(store)
     viewing = opened.extra["viewing"]
     kept = ("rows", "networks", "segments", "window", "markets", "households")
@@ -108,7 +108,7 @@ def test_counts_and_minutes_equal_crediting_in_plain_python(chosen, limits):
     st.data(),
     st.sampled_from([None, 1]),
 )
-def test_ingesting_in_parts_makes_the_store_that_ingesting_at_once_makes(chosen, data, silent_days):
+def test_ingesting_in_parts_gives_the_same_store_as_at_once(chosen, data, silent_days):
     rules = CreditingRules(out_of_tab_silent_days=silent_days, idle_cap_minutes=300)
     part = data.draw(st.lists(st.booleans(), min_size=len(chosen), max_size=len(chosen)))
     first = [tune for tune, is_first in zip(chosen, part, strict=True) if is_first]
@@ -154,7 +154,7 @@ def test_minutes_are_conserved_over_hours_zones_and_daylight_saving(chosen):
 
 @quick
 @given(events.filter(has_a_valid_row))
-def test_split_sets_share_a_households_minutes_and_add_up_to_its_time_before_any_screen(chosen):
+def test_split_minutes_of_sets_add_up_to_the_viewing_time_of_the_household(chosen):
     with_devices = [tune for tune in chosen if tune.device is not None]
     if not has_a_valid_row(with_devices):
         return

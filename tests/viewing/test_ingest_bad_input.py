@@ -1,4 +1,4 @@
-"""Input that can't be used: one line that says where and what to do, and nothing written."""
+"""Input that can't be used is refused in one line with a remedy, and nothing is written."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def refused(events, arguments: dict, problem: str) -> None:
     assert not Path(arguments["into"]).exists()
 
 
-def test_names_that_stand_for_no_file_are_refused(tmp_path, arguments):
+def test_paths_without_a_file_are_refused(tmp_path, arguments):
     refused(tmp_path / "none.parquet", arguments, r"none\.parquet: no such file")
     refused(f"{tmp_path}/*.csv.gz", arguments, "no such file")
-    refused([], arguments, "no events are named")
+    refused([], arguments, "no events are given")
     (tmp_path / "folder").mkdir()
     refused(tmp_path / "folder", arguments, "no Parquet or CSV file in this folder")
     (tmp_path / "notes.txt").write_text("x")
@@ -89,14 +89,12 @@ def test_a_csv_row_with_too_many_fields_is_refused_with_its_line(tmp_path, argum
         ("household_id,market,network,start,until", "no column 'end'.*or give duration_s"),
     ],
 )
-def test_a_missing_column_is_named_with_the_nearest_that_is_there(
-    tmp_path, arguments, header, problem
-):
+def test_a_missing_column_is_named_with_the_nearest_one(tmp_path, arguments, header, problem):
     (tmp_path / "events.csv").write_text(header + "\n" + ROW)
     refused(tmp_path / "events.csv", arguments, problem)
 
 
-def test_a_mapped_column_that_is_not_there_is_refused(tmp_path, arguments, good_file):
+def test_a_missing_mapped_column_is_refused(tmp_path, arguments, good_file):
     refused(good_file, {**arguments, "mapping": "start=begin"}, "no column 'begin'")
     refused(good_file, {**arguments, "mapping": "device_id=box"}, "no column 'box'")
     refused(good_file, {**arguments, "mapping": "segment=network"}, "from-events")
@@ -111,7 +109,9 @@ def test_a_mapped_column_that_is_not_there_is_refused(tmp_path, arguments, good_
         ("H1,501,CNN,2025-03-03T20:00:00Z,2025-03-03T19:00:00Z\n", "end_before_start in 2 of 2"),
     ],
 )
-def test_events_without_one_valid_row_are_refused_with_the_first(tmp_path, arguments, row, problem):
+def test_events_without_a_valid_row_are_refused_with_the_first_row(
+    tmp_path, arguments, row, problem
+):
     (tmp_path / "events.csv").write_text(HEADER + row + row)
     refused(tmp_path / "events.csv", arguments, rf"events\.csv: no row can be credited: {problem}")
 
@@ -124,7 +124,7 @@ def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path, arguments, good
         ingest(good_file, **{**arguments, "into": "/proc/daypart-store"})
 
 
-def test_stores_of_a_newer_version_or_another_kind_are_left_alone(tmp_path, arguments, good_file):
+def test_stores_of_a_newer_version_or_another_kind_are_refused(tmp_path, arguments, good_file):
     store = tmp_path / "store"
     store.mkdir()
     newer = json.dumps({"kind": "daypart-store", "schema_version": 99, "key": ["a"], "regions": {}})
@@ -143,10 +143,10 @@ def test_stores_of_a_newer_version_or_another_kind_are_left_alone(tmp_path, argu
     ("columns", "problem"),
     [
         ({"household_id": ["H1"]}, "no column 'market'"),
-        ({"household_id": ["H1", "H1"], "market": ["501", "501"]}, "named twice.*'H1'"),
+        ({"household_id": ["H1", "H1"], "market": ["501", "501"]}, "given twice.*'H1'"),
         (
             {"household_id": ["H1", None], "market": ["501", "501"]},
-            "1 of 2 rows lack.*household_id",
+            "1 of 2 rows have no household_id",
         ),
         ({"household_id": ["H1"], "market": ["501"], "weight": [-1.0]}, "weight: 1 of 1"),
         (
@@ -167,7 +167,7 @@ def test_households_that_cannot_be_used_are_refused(
     refused(good_file, {**arguments, **change}, problem)
 
 
-def test_a_value_that_no_household_has_is_answered_with_the_nearest(tmp_path, arguments, good_file):
+def test_a_value_that_no_household_has_is_refused_with_the_nearest(tmp_path, arguments, good_file):
     table = pa.table({"household_id": ["H1"], "market": ["501"], "sex": ["female"]})
     pq.write_table(table, tmp_path / "hh.parquet")
     change = {"households": tmp_path / "hh.parquet", "segments": {"women": {"sex": "femal"}}}
@@ -189,14 +189,14 @@ def test_markets_that_cannot_be_used_are_refused(tmp_path, arguments, good_file,
 
 
 def test_settings_that_cannot_be_used_are_refused(arguments, good_file):
-    refused(good_file, {**arguments, "markets": None}, "time zones are not known")
+    refused(good_file, {**arguments, "markets": None}, "time zones of the markets are not known")
     refused(good_file, {**arguments, "memory": "plenty"}, "'plenty' is not a size")
     refused(good_file, {**arguments, "threads": 0}, "threads is 0")
     refused(good_file, {**arguments, "key": b"short"}, "a key of 5 bytes")
     refused(good_file, {**arguments, "households": "from-events"}, "segments need a table")
 
 
-def test_a_stray_stamp_that_would_stretch_the_store_over_decades_is_refused(tmp_path, arguments):
+def test_a_stamp_decades_away_from_the_others_is_refused(tmp_path, arguments):
     stray = "H1,501,CNN,1999-03-03T20:00:00Z,1999-03-03T21:00:00Z\n"
     (tmp_path / "events.csv").write_text(HEADER + ROW + stray)
     refused(tmp_path / "events.csv", arguments, "1999-03-03 to 2025-03-03, the earliest in row 2")

@@ -19,7 +19,7 @@ class Crash(BaseException):
 
 
 class CrashingDisk:
-    """Lets so many changes to the disk through and then fails each further one."""
+    """Allows a number of changes to the disk and then fails each further one."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, changes: int, inside: Path) -> None:
         self.left, self.inside = changes, inside
@@ -55,7 +55,7 @@ def tunes(day: str) -> list[Tune]:
 
 
 def read_all(store: Path):
-    """What the store says, or None for no store; every file that it names must be there."""
+    """The content of the store, or None without one; every file that it names must exist."""
     if not (store / "store.json").exists():
         return None
     opened = SeriesStore.open(store)
@@ -66,7 +66,7 @@ def read_all(store: Path):
 
 
 @pytest.mark.parametrize("new", [True, False], ids=["a new store", "a store that grows"])
-def test_a_crash_between_any_two_writes_leaves_the_store_as_it_was(tmp_path, monkeypatch, new):
+def test_a_crash_between_any_two_writes_leaves_the_old_store(tmp_path, monkeypatch, new):
     arguments = ingest_arguments(tmp_path / "beside")
     first = write_events(tmp_path / "first.parquet", tunes("2025-03-08"))
     second = write_events(tmp_path / "second.parquet", tunes("2025-03-10"))

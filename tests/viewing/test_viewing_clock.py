@@ -46,7 +46,7 @@ def test_a_broadcast_month_ends_on_the_last_sunday_of_its_calendar_month(day):
 
 
 @given(st.integers(2000, 2050))
-def test_the_weeks_of_a_broadcast_year_are_as_many_as_its_sundays(year):
+def test_a_broadcast_year_has_as_many_weeks_as_sundays(year):
     sundays = [dt.date(year, 1, 1) + dt.timedelta(n) for n in range(-10, 380)]
     in_year = [d for d in sundays if d.weekday() == 6 and broadcast_year(d) == year]
     assert len(in_year) == weeks_in_broadcast_year(year)
@@ -62,14 +62,14 @@ def test_local_days_follow_each_other_without_gap(day, zone):
     assert local_day_of_hour(first - 1, zone) == number - 1
 
 
-def test_days_have_23_and_25_hours_where_the_clock_changes():
+def test_days_have_23_and_25_hours_when_the_clock_changes():
     hours = [
         hours_of_day(dt.date(2025, *day), "America/Chicago") for day in [(3, 9), (7, 1), (11, 2)]
     ]
     assert hours == [23, 24, 25]
 
 
-def test_broadcast_weeks_begin_at_six_and_the_first_week_takes_the_hours_before():
+def test_broadcast_weeks_begin_at_six_and_earlier_hours_count_with_the_first_week():
     monday = day_number(dt.date(2025, 6, 2))
     hours = market_hours(LocalDays(monday, monday + 13), "America/New_York", 6)
     weeks, counts = np.unique(hours.week, return_counts=True)
@@ -99,7 +99,7 @@ def test_the_standard_dayparts_cover_each_hour_of_the_week_once():
         (0, "Late Fringe"),
     ],
 )
-def test_hours_of_the_week_lie_in_their_dayparts(hour_of_week, daypart):
+def test_hours_of_the_week_are_in_their_dayparts(hour_of_week, daypart):
     index = STANDARD_DAYPARTS.hour_of_week_dayparts()
     assert STANDARD_DAYPARTS.names[index[hour_of_week]] == daypart
 
@@ -124,7 +124,7 @@ def test_a_table_with_a_gap_an_overlap_or_an_unknown_day_is_refused(rows, proble
         DaypartTable("mine", 1, tuple(rows))
 
 
-def test_a_daypart_table_comes_back_from_json_and_reads_plain_days_and_hours():
+def test_a_daypart_table_is_read_from_its_json_and_from_plain_days_and_hours():
     assert daypart_table(STANDARD_DAYPARTS.as_json()) == STANDARD_DAYPARTS
     rows = [{"name": "all day", "days": list(EVERY_DAY), "start": 0, "end": 24}]
     assert daypart_table({"name": "one", "version": 2, "rows": rows}).names == ("all day",)

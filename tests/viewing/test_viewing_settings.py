@@ -1,4 +1,4 @@
-"""Rules, mappings, segments and keys: what is read, and what is refused."""
+"""Rules, mappings, segments and keys: valid ones are read, others refused."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_mapping_is_read_from_text_toml_and_dictionary(tmp_path):
     ("text", "problem"),
     [
         ("strat=start_date", "did you mean start"),
-        ("start", "is no pair"),
+        ("start", "is not a pair"),
         ("stamps_are=Mars/Olympus", "not a time zone"),
         ("nowhere.toml", "no such file"),
     ],
@@ -70,7 +70,7 @@ def test_a_mapping_that_cannot_be_read_is_refused(text, problem):
         read_mapping(text)
 
 
-def test_all_households_come_first_whatever_the_file_says(tmp_path):
+def test_all_households_are_always_the_first_segment(tmp_path):
     toml = tmp_path / "segments.toml"
     toml.write_text('[segments.b]\nsize = 2\n[segments.a]\nsex = ["f"]\n[segments.all]\n')
     assert list(read_segments(toml)) == ["all", "b", "a"]
@@ -115,7 +115,7 @@ def test_ids_are_hashed_with_hmac_sha256():
     assert hashed_id("H1", key) == int.from_bytes(digest[:8], "big") % 2**63
 
 
-def test_without_a_key_a_private_one_is_made_once_outside_any_store(tmp_path, monkeypatch):
+def test_without_a_key_a_private_one_is_created_once_outside_any_store(tmp_path, monkeypatch):
     monkeypatch.delenv("DAYPART_HOUSEHOLD_KEY", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     key = household_key()
@@ -125,7 +125,7 @@ def test_without_a_key_a_private_one_is_made_once_outside_any_store(tmp_path, mo
     assert len(key) >= 32
 
 
-def test_the_environment_and_a_file_come_before_the_own_key(tmp_path, monkeypatch):
+def test_the_environment_and_a_file_take_precedence_over_the_own_key(tmp_path, monkeypatch):
     monkeypatch.setenv("DAYPART_HOUSEHOLD_KEY", "from the environment")
     file = tmp_path / "key"
     file.write_bytes(b"from a file of its own\n")

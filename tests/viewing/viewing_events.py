@@ -96,7 +96,7 @@ def segments_of(household: str) -> list[str]:
 
 
 def judged(tunes: list[Tune], rules: CreditingRules) -> tuple[dict[str, int], list[Tune]]:
-    """Count rows by what becomes of them, and return the credited tunes as cut and capped."""
+    """Count rows by outcome, and return the credited tunes as cut and capped."""
     counts: dict[str, int] = defaultdict(int)
     by_device = defaultdict(list)
     seen = set()
@@ -157,7 +157,7 @@ def expected_cells(
 
 
 def stored_cells(folder: Path) -> dict[tuple[str, str, str, int], tuple[int, float]]:
-    """The same of a store, without the hours in which nobody watched."""
+    """The same of a store, without hours of no viewing."""
     store = SeriesStore.open(folder)
     cells = {}
     for region in store.regions:

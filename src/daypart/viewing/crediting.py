@@ -11,20 +11,20 @@ from daypart.errors import DaypartError, did_you_mean
 
 @dataclass(frozen=True)
 class CreditingRules:
-    """Every parameter on which published lexicons conflict.
+    """The rules of crediting on which published definitions differ.
 
     Parameters
     ----------
     minimum_tune_seconds : float
-        A tune that lasts less, once cut and capped, is not credited.
+        A tune that is shorter, after cut and cap, is not credited.
     multi_set : {"once", "split"}
-        A household with several sets on: counted once a minute per network, or its minute split
-        evenly over its sets.
+        A household with several active sets counts once per minute and network, or each minute
+        is split evenly over its sets.
     idle_cap_minutes : float
-        A tune is cut after so many minutes: the box is on, the television probably off.
+        A tune is cut after this time, when the television is probably off.
     out_of_tab_silent_days : int or None
-        A household leaves the tab after so many 24-hour blocks without a credited minute, and
-        comes back with the next one; None keeps it in tab.
+        A household leaves the tab after this number of 24-hour blocks without a credited minute,
+        and returns with the next one; None keeps it in tab.
     quarter_hour : {"average_minute", "quarter_hour"}
         Credit the minutes themselves, or 15 minutes for each quarter hour with 5 of them.
     broadcast_day_start_hour : int
@@ -76,12 +76,12 @@ class CreditingRules:
         return round(self.idle_cap_minutes * 60_000)
 
     def as_json(self) -> dict[str, Any]:
-        """Return the rules as JSON can hold them."""
+        """Return the rules for JSON."""
         return asdict(self)
 
 
 def crediting_rules(content: Mapping[str, Any]) -> CreditingRules:
-    """Read crediting rules from JSON or TOML content; what is not named has its default.
+    """Read crediting rules from JSON or TOML content; missing rules have their defaults.
 
     Raises
     ------

@@ -22,12 +22,12 @@ class Daypart:
     Parameters
     ----------
     name : str
-        Rows of the same name make one daypart.
+        Rows of the same name form one daypart.
     days : tuple of str
         Of Mo, Tu, We, Th, Fr, Sa, Su.
     start, end : int
-        Whole hours of the local clock, 0 to 24. Where `end` is not after `start` the row runs
-        over midnight, and its later hours belong to the day on which it began.
+        Whole hours of the local clock, 0 to 24. If `end` is not after `start`, the row continues
+        after midnight, and its later hours belong to the day on which it began.
     """
 
     name: str
@@ -84,7 +84,7 @@ class DaypartTable:
         if gaps:
             raise DaypartError(
                 f"dayparts {self.name!r}: no daypart covers {_hour_text(gaps[0])} "
-                f"({len(gaps)} hours of the week are free)",
+                f"({len(gaps)} hours of the week have none)",
                 hint="cover the whole week",
             )
 
@@ -118,7 +118,7 @@ class DaypartTable:
         return [self.names[index] for index in self.hour_of_week_dayparts()]
 
     def as_json(self) -> dict[str, Any]:
-        """Return the table as JSON can hold it: days count from Monday, 0; times are HH:MM."""
+        """Return the table for JSON: days are numbers from Monday, 0; times are HH:MM."""
         rows = [
             {
                 "name": row.name,
@@ -139,7 +139,7 @@ def daypart_table(content: Mapping[str, Any]) -> DaypartTable:
     Raises
     ------
     DaypartError
-        Where a field is missing or the rows don't cover the week.
+        When a field is missing or the rows don't cover the week.
 
     Examples
     --------
@@ -183,7 +183,7 @@ def _check_row(table: str, row: Daypart) -> None:
     for day in row.days:
         if day not in DAYS:
             raise DaypartError(
-                f"dayparts {table!r}: {row.name!r} names the day {day!r}",
+                f"dayparts {table!r}: {row.name!r} has the unknown day {day!r}",
                 hint=did_you_mean(day, DAYS),
             )
     if not (0 <= row.start < _HOURS_PER_DAY and 0 <= row.end <= _HOURS_PER_DAY):
@@ -222,4 +222,4 @@ STANDARD_DAYPARTS = DaypartTable(
         ]
     ),
 )
-"""The dayparts of US television as daypart uses them, local time."""
+"""The default dayparts of US television, local time."""

@@ -1,4 +1,4 @@
-"""An ingest whose files and markets are read and credited by tasks of an executor."""
+"""An ingest whose files are read and markets credited by tasks of an executor."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ _BYTES_A_TASK = 256 << 20
 
 @dataclass(frozen=True)
 class OnExecutor:
-    """Has the files of an ingest read, and its markets credited, by tasks of an executor.
+    """Reads the files of an ingest and credits its markets in tasks of an executor.
 
-    Files and store must be where the executor's tasks see them, and so must the household key:
-    a key file that they can read, or the environment.
+    The tasks must be able to read the files, the store and the household key (a key file or the
+    environment).
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class OnExecutor:
     settings: Mapping[str, Any] | PathLike | None = None
 
     def __post_init__(self) -> None:
-        self.executor  # noqa: B018 - a wrong name or setting is told before anything is read
+        self.executor  # noqa: B018 - a wrong name or setting is reported before anything is read
 
     @property
     def executor(self) -> Executor:
@@ -79,7 +79,13 @@ class OnExecutor:
     ) -> Iterator[IngestTasks]:
         """Open an ingest's folder of tasks.
 
-        It is removed at the end, unless the same command may go on with it.
+        It is removed at the end, unless the same command can continue with it.
+
+        Parameters
+        ----------
+        batch : Batch
+        given : WorkerInputs
+        progress : Progress
         """
         folder = batch.store.folder / _FOLDER
         try:
@@ -96,8 +102,8 @@ class OnExecutor:
 class IngestTasks:
     """The tasks of one ingest; an `IngestWorkers`.
 
-    They are planned below the store's folder, under names that their inputs make: the same
-    command goes on after what is done there.
+    They are planned below the store's folder, under a digest of their inputs, so that the same
+    command continues after the finished tasks.
 
     Parameters
     ----------
@@ -117,7 +123,7 @@ class IngestTasks:
     staged: list[tuple[int, str]] = field(default_factory=list)
 
     def stage(self, rules: StagingRules) -> None:
-        """Have every file read; see `IngestWorkers`."""
+        """Read every file; see `IngestWorkers`."""
         batch, given = self.batch, self.given
         households = None if given.households is None else location(given.households).resolve()
         mapping = rules.mapping
@@ -155,7 +161,7 @@ class IngestTasks:
         changed: Sequence[str],
         segments: Mapping[str, Any],
     ) -> Iterator[tuple[str, MarketUpdate | None]]:
-        """Have every market credited; see `IngestWorkers`."""
+        """Credit every market; see `IngestWorkers`."""
         batch = self.batch
         numbers = {code: number for number, code in enumerate(batch.reference.markets)}
         part = {code: f"part={numbers[code]}" for code in active}
@@ -213,7 +219,7 @@ class IngestTasks:
         members: Any = None,
     ) -> tuple[Location, dict[str, dict[str, Any]]]:
         """Plan items where the same ones were planned before, and run their tasks."""
-        # Generations make the digest of an ingest into a store that has grown another one.
+        # The generation changes the digest after every ingest into the store.
         described = json.dumps([self.batch.generation, kind, content], sort_keys=True)
         digest = hashlib.blake2b(described.encode(), digest_size=8).hexdigest()
         folder = self.folder / f"{kind}-{digest}"
@@ -230,7 +236,7 @@ class IngestTasks:
 
 
 def _known(batch: Batch) -> dict[str, Any]:
-    """Return what every task knows beside the events, as JSON can hold it."""
+    """Return the tables and settings that every task needs, for JSON."""
     settings, reference = batch.settings, batch.reference
     networks = reference.networks
     return {

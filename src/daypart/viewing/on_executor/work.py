@@ -1,6 +1,6 @@
-"""What the tasks of an ingest do: read one file of events, or credit one market.
+"""The tasks of an ingest: read one file of events, or credit one market.
 
-Everything that a task needs stands in its folder's `run.json`; the household key does not.
+A task's folder has all its inputs in `run.json`, except for the household key.
 """
 
 from __future__ import annotations
@@ -66,27 +66,27 @@ def crediting_work(folder: RunFolder) -> ItemWork:
     return ItemWork(folder, _credit_market)
 
 
-def _stage_file(folder: Location, told: Mapping[str, Any], row: int) -> list[str]:
+def _stage_file(folder: Location, content: Mapping[str, Any], row: int) -> list[str]:
     """Read one file of events into rows by market; return the files made, in the folder."""
-    file = told["files"][row]
+    file = content["files"][row]
     path = location(file["path"])
     if file_digest(path) != file["digest"]:
         raise DaypartError(f"{path}: changed while it was ingested", hint="ingest it again")
-    with _workspace(told, _key_of(told)) as workspace:
+    with _workspace(content, _key_of(content)) as workspace:
         reference = load_reference(
             workspace,
-            households=told["households"],
-            segments=told["segments"],
+            households=content["households"],
+            segments=content["segments"],
             markets=None,
             timezone=None,
-            networks=told["networks"],
-            known_markets=markets_of_json(told["markets"]),
+            networks=content["networks"],
+            known_markets=markets_of_json(content["markets"]),
         )
-        days = (told[name] and date.fromisoformat(told[name]) for name in _DAYS)
+        days = (content[name] and date.fromisoformat(content[name]) for name in _DAYS)
         load_market_table(workspace, reference.markets, *days)
-        rules = StagingRules(ColumnMapping(**told["mapping"]), **told["rules"])
+        rules = StagingRules(ColumnMapping(**content["mapping"]), **content["rules"])
         stage_file(workspace, open_source(workspace.connection, path), row, rules)
-        # Two attempts may overlap, so that each writes files of its own; a row names them.
+        # Two attempts may overlap, so each writes its own files; its result row names them.
         own = f"staged/{row}-{secrets.token_hex(4)}"
         return [
             _keep(made, folder, f"{own}/{made.parent.name}/{made.name}")
@@ -94,22 +94,22 @@ def _stage_file(folder: Location, told: Mapping[str, Any], row: int) -> list[str
         ]
 
 
-def _credit_market(folder: Location, told: Mapping[str, Any], row: int) -> Any:
+def _credit_market(folder: Location, content: Mapping[str, Any], row: int) -> Any:
     """Credit one market; return what `update_of_outcome` reads.
 
-    Its files are written into the store, where nothing names them yet.
+    Its files are written into the store, where `store.json` does not name them yet.
     """
-    own = told["markets"][row]
-    with _workspace(told, _NO_KEY) as workspace:
+    own = content["markets"][row]
+    with _workspace(content, _NO_KEY) as workspace:
         members = read_table(folder / "members.parquet")
         workspace.connection.register("given_members", members)
         workspace.run("CREATE TEMP TABLE members AS SELECT * FROM given_members")
         workspace.connection.unregister("given_members")
-        number_names(workspace, told["networks"], told["segments"])
+        number_names(workspace, content["networks"], content["segments"])
         open_quarantine(workspace)
-        bring_staged(workspace, location(told["staged_in"]), own["files"])
+        bring_staged(workspace, location(content["staged_in"]), own["files"])
         done = update_market(
-            _update_of(workspace, told),
+            _update_of(workspace, content),
             markets_of_json({own["code"]: own["about"]})[own["code"]],
             StagedMarket(*own["staged"]) if own["staged"] else None,
             staged_rows_sql(workspace, own["number"]) if own["staged"] else None,
@@ -135,16 +135,27 @@ def _credit_market(folder: Location, told: Mapping[str, Any], row: int) -> Any:
 _DAYS = ("first_day", "last_day")
 
 
-def _workspace(told: Mapping[str, Any], key: bytes) -> AbstractContextManager[Workspace]:
-    """Open a workspace of this machine's own."""
-    threads = told["threads"] or usable_cores()
-    return open_task_workspace(memory=told["memory"], threads=threads, key=key)
+def _workspace(content: Mapping[str, Any], key: bytes) -> AbstractContextManager[Workspace]:
+    """Open a workspace on this machine."""
+    threads = content["threads"] or usable_cores()
+    return open_task_workspace(memory=content["memory"], threads=threads, key=key)
 
 
 def update_of_outcome(
     workspace: Workspace, folder: Location, code: str, outcome: Any
 ) -> MarketUpdate | None:
-    """Read what crediting a market came to, and add its rows set aside to the workspace's."""
+    """Read the outcome of crediting a market; add its rows set aside to the workspace.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    folder : Location
+        Of the tasks.
+    code : str
+        Of the market.
+    outcome : object
+        Returned by the task.
+    """
     if outcome is None:
         return None
     place = folder / outcome["place"]
@@ -162,7 +173,16 @@ def update_of_outcome(
 
 
 def bring_staged(workspace: Workspace, folder: Location, files: Sequence[tuple[int, str]]) -> None:
-    """Place staged files where a workspace looks for them: links, or copies of what is on S3."""
+    """Link staged files (copies of objects on S3) into the folder of a workspace.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    folder : Location
+        Of the tasks that staged them.
+    files : sequence of (int, str)
+        Number of the source file, and path relative to the folder.
+    """
     for number, relative in files:
         place = Path(relative)
         target = staged_folder(workspace) / f"file={number}" / place.parent.name
@@ -170,44 +190,44 @@ def bring_staged(workspace: Workspace, folder: Location, files: Sequence[tuple[i
         (target / place.name).symlink_to(kept_copy(folder / relative).resolve())
 
 
-def _update_of(workspace: Workspace, told: Mapping[str, Any]) -> Update:
-    place, dayparts = location(told["store"]), daypart_table(told["dayparts"])
-    if told["window_before"] is None:
+def _update_of(workspace: Workspace, content: Mapping[str, Any]) -> Update:
+    place, dayparts = location(content["store"]), daypart_table(content["dayparts"])
+    if content["window_before"] is None:
         store = SeriesStore.create(place, key=KEY_COLUMNS, measures=[MEASURE])
     else:
         store = SeriesStore.open(place)
-    if store.generation + 1 != told["generation"]:
+    if store.generation + 1 != content["generation"]:
         raise DaypartError(f"{place}: another ingest changed it", hint="ingest again")
-    before = told["window_before"]
+    before = content["window_before"]
     return Update(
         workspace,
         store,
-        told["generation"],
-        LocalDays(*told["window"]),
+        content["generation"],
+        LocalDays(*content["window"]),
         None if before is None else LocalDays(*before),
-        tuple(told["networks"]),
-        tuple(told["segments"]),
-        told["network_markets"],
-        told["names_changed"],
-        crediting_rules(told["crediting"]),
+        tuple(content["networks"]),
+        tuple(content["segments"]),
+        content["network_markets"],
+        content["names_changed"],
+        crediting_rules(content["crediting"]),
         dayparts,
-        told["event_segments"],
-        told["files"],
+        content["event_segments"],
+        content["files"],
     )
 
 
-def _key_of(told: Mapping[str, Any]) -> bytes:
+def _key_of(content: Mapping[str, Any]) -> bytes:
     """Return the household key of this machine, which must be the driver's."""
-    given = told["key_file"]
+    given = content["key_file"]
     if given is None and not os.environ.get(KEY_VARIABLE) and not own_key_file().exists():
         raise DaypartError(
             "no household key where the task runs",
             hint=f"give --key-file in a shared folder, or set {KEY_VARIABLE} there",
         )
     key = household_key(given)
-    if key_fingerprint(key) != told["key_fingerprint"]:
+    if key_fingerprint(key) != content["key_fingerprint"]:
         raise DaypartError(
-            "the household key where the task runs is another one",
+            "the household key where the task runs differs from that of the ingest",
             hint=f"give --key-file in a shared folder, or set {KEY_VARIABLE} there",
         )
     return key
@@ -222,7 +242,7 @@ def _keep(made: Path, folder: Location, relative: str) -> str:
 
 @contextmanager
 def key_in_environment(key: bytes | None) -> Iterator[None]:
-    """Hand a key that is in no file to the tasks, by the environment that they inherit."""
+    """Pass a key that is not in a file to the tasks through the environment."""
     if key is None:
         yield
         return

@@ -1,4 +1,4 @@
-"""The key under which household ids are hashed; it never lies with the data."""
+"""The key with which household ids are hashed; it is never stored with the data."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _ID_BITS = 63
 def household_key(key: bytes | PathLike | None = None) -> bytes:
     """Return the key: as given, from a file, the environment, or the user's own key file.
 
-    Without any of them a random key is made once, in `household.key` under
+    Without any of them, a random key is created once, in `household.key` under
     `$XDG_CONFIG_HOME/daypart` (or `~/.config/daypart`), readable by its owner alone.
 
     Parameters
     ----------
     key : bytes or path, optional
-        The key itself, or a file that holds it.
+        The key itself, or a file with it.
 
     Returns
     -------
@@ -53,13 +53,13 @@ def household_key(key: bytes | PathLike | None = None) -> bytes:
 
 
 def own_key_file() -> Path:
-    """Return where the user's own key lies: outside every store."""
+    """Return the path of the user's own key, outside every store."""
     folder = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
     return Path(folder) / "daypart" / "household.key"
 
 
 def key_fingerprint(key: bytes) -> str:
-    """Return what a store remembers of its key: enough to tell another one, nothing to hash with.
+    """Return the fingerprint of a key, by which a store recognises it but can't hash.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def key_fingerprint(key: bytes) -> str:
 
 
 def hashed_id(household_id: str, key: bytes) -> int:
-    """Return the keyed hash of one id: the first 63 bits that HMAC-SHA256 leaves of 64.
+    """Return the keyed hash of one id: the lower 63 of the first 64 bits of HMAC-SHA256.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def hash_macro_sql() -> str:
 
 
 def key_pads(key: bytes) -> tuple[bytes, bytes]:
-    """Return HMAC's inner and outer pad of a key (64 bytes each)."""
+    """Return the inner and outer pad of HMAC for a key (64 bytes each)."""
     block = hashlib.sha256(key).digest() if len(key) > _BLOCK_BYTES else key
     block = block.ljust(_BLOCK_BYTES, b"\0")
     return bytes(byte ^ 0x36 for byte in block), bytes(byte ^ 0x5C for byte in block)

@@ -1,4 +1,4 @@
-"""The households in tab: hashed ids, weights, segments, and the choice of the panel."""
+"""The households in tab: hashed ids, weights, segments, and the panel."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 from daypart.errors import DaypartError, did_you_mean
 from daypart.storage.location import PathLike
 from daypart.viewing.reading.segments import segment_condition
-from daypart.viewing.reading.sources import Source, open_source
+from daypart.viewing.reading.sources import Source, name_literal, open_source
 from daypart.viewing.reading.workspace import Workspace
 
 WEIGHT_UNIT = 1_000_000
@@ -32,20 +32,20 @@ def load_households(
     ----------
     workspace : Workspace
     source : path
-        Parquet or CSV with `household_id`, `market`, perhaps `weight`, and attributes.
+        Parquet or CSV with `household_id`, `market`, optionally `weight`, and attributes.
     segments : mapping
         As `read_segments` returns them.
 
     Returns
     -------
     list of str
-        Notes on what was assumed.
+        Notes on assumptions.
 
     Raises
     ------
     DaypartError
-        For a missing column, an id that is missing or named twice, a weight that is no number
-        from 0 to a million, and for segments that the columns don't know.
+        For a missing column, an id that is missing or given twice, a weight that is not a number
+        from 0 to a million, and segments that the columns can't express.
     """
     file = open_source(workspace.connection, source, typed=True)
     for column in _TEXT_COLUMNS:
@@ -94,23 +94,23 @@ def _check(workspace: Workspace, file: Source) -> None:
         """
     )[0]
     if rows == 0:
-        raise DaypartError(f"{file.path}: holds no household")
+        raise DaypartError(f"{file.path}: has no household")
     for count, what in ((no_id, "household_id"), (no_market, "market")):
         if count:
-            raise DaypartError(f"{file.path}: {count:,} of {rows:,} rows lack their {what}")
+            raise DaypartError(f"{file.path}: {count:,} of {rows:,} rows have no {what}")
     if bad_weight:
         raise DaypartError(
             f"{file.path}: column weight: {bad_weight:,} of {rows:,} are missing, negative or over "
             f"{_LARGEST_WEIGHT:,}",
-            hint="give each household how many it stands for",
+            hint="give each household the number of households that it represents",
         )
     twice = workspace.rows(
         "SELECT household_text FROM members GROUP BY ALL HAVING count(*) > 1 ORDER BY ALL"
     )
     if twice:
         raise DaypartError(
-            f"{file.path}: {len(twice):,} households are named twice, the first is {twice[0][0]!r}",
-            hint="keep one row a household",
+            f"{file.path}: {len(twice):,} households are given twice, the first is {twice[0][0]!r}",
+            hint="keep one row per household",
         )
 
 
@@ -136,7 +136,7 @@ def _nearest_value(workspace: Workspace, file: Source, predicate: Mapping[str, A
         values = condition if isinstance(condition, list) else [condition]
         if not all(isinstance(value, str) for value in values):
             continue
-        quoted = '"' + column.replace('"', '""') + '"'
+        quoted = name_literal(column)
         found = workspace.rows(
             f"SELECT DISTINCT {quoted} FROM {file.rows_sql(_TEXT_COLUMNS)} "
             f"WHERE {quoted} IS NOT NULL LIMIT 1000"
@@ -149,7 +149,7 @@ def _nearest_value(workspace: Workspace, file: Source, predicate: Mapping[str, A
 
 
 def keep_absent_households(workspace: Workspace, stored: pa.Table | None, bits: str) -> None:
-    """Add to `members` the households of the store that the new table does not name.
+    """Add to `members` the households of the store that the new table does not contain.
 
     Parameters
     ----------
@@ -181,7 +181,14 @@ def keep_absent_households(workspace: Workspace, stored: pa.Table | None, bits: 
 
 
 def choose_panel(workspace: Workspace, panel_households: int) -> None:
-    """Mark the panel in `members`: of each market the households with the smallest hashes."""
+    """Mark the panel in `members`: the households of each market with the smallest hashes.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    panel_households : int
+        The largest number in a market.
+    """
     workspace.run(
         f"""
         CREATE OR REPLACE TEMP TABLE members AS
@@ -193,7 +200,7 @@ def choose_panel(workspace: Workspace, panel_households: int) -> None:
 
 
 def changed_markets(workspace: Workspace) -> list[str]:
-    """Return the markets whose households are not those of the store."""
+    """Return the markets whose households differ from the store's."""
     columns = "household, market, weight, segments, in_panel"
     rows = workspace.rows(
         f"""

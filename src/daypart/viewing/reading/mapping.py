@@ -1,4 +1,4 @@
-"""Which column of the events is what: a mapping from daypart's names to the table's."""
+"""The columns of the events: a mapping from daypart's names to the table's."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EVENT_COLUMNS = (
     "device_id",
     "segment",
 )
-"""What ingest reads of an event; `market`, `device_id` and `segment` may be missing."""
+"""The columns of an event; `market`, `device_id` and `segment` may be missing."""
 
 STAMPS_ARE = "stamps_are"
 STAMPS_IN_MARKET_TIME = "market"
@@ -30,22 +30,22 @@ EPOCH_STAMPS = {"epoch_s": 1000.0, "epoch_ms": 1.0}
 
 @dataclass(frozen=True)
 class ColumnMapping:
-    """How the columns of an events table are read.
+    """The columns of an events table.
 
     Parameters
     ----------
     columns : mapping of str to str
-        daypart's name to the table's; a name that is left out is its own.
+        daypart's name to the table's; by default both are the same.
     constants : mapping of str to str
-        daypart's name to a value that holds in every row.
+        daypart's name to a value for every row.
     stamps_are : str or None
-        The zone of stamps that carry none: an IANA name, `market` for each market's own clock,
+        The zone of stamps without one: an IANA name, `market` for the clock of each market,
         `epoch_s` or `epoch_ms` for numbers. None sets rows without a zone aside.
 
     Raises
     ------
     DaypartError
-        For a name that is no column of an event, or an unknown zone.
+        For a name that is not a column of an event, or an unknown zone.
 
     Examples
     --------
@@ -62,14 +62,14 @@ class ColumnMapping:
         for name in [*self.columns, *self.constants]:
             if name not in EVENT_COLUMNS:
                 raise DaypartError(
-                    f"mapping: {name!r} is no column of an event",
+                    f"mapping: {name!r} is not a column of an event",
                     hint=did_you_mean(name, [*EVENT_COLUMNS, STAMPS_ARE]),
                 )
         if self.stamps_are not in (None, STAMPS_IN_MARKET_TIME, *EPOCH_STAMPS):
             timezone_of(str(self.stamps_are))
 
     def column_of(self, name: str) -> str:
-        """Return the table's name of one of daypart's columns."""
+        """Return the table's name of a column."""
         return self.columns.get(name, name)
 
 
@@ -80,8 +80,8 @@ def read_mapping(source: PathLike | Mapping[str, str] | ColumnMapping | None) ->
     ----------
     source : str, path or mapping, optional
         `start=start_date,network=station` (the command line's `--map`), the path of a TOML file
-        with a table `[columns]`, or the pairs themselves. A quoted value is a constant. The name
-        `stamps_are` gives the zone of stamps without one.
+        with a table `[columns]`, or the pairs themselves. A quoted value is a constant.
+        `stamps_are` is the zone of stamps without one.
 
     Returns
     -------
@@ -116,7 +116,7 @@ def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name.strip() or not value.strip():
         raise DaypartError(
-            f"mapping: {text.strip()!r} is no pair", hint="write name=column,name=column"
+            f"mapping: {text.strip()!r} is not a pair", hint="write name=column,name=column"
         )
     return name.strip(), value.strip()
 

@@ -1,4 +1,4 @@
-"""The tables beside the events, brought into the workspace: households, markets, networks."""
+"""The tables beside the events, loaded into the workspace: households, markets, networks."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from daypart.viewing.reading.workspace import Workspace
 
 @dataclass(frozen=True)
 class Reference:
-    """What is known beside the events.
+    """The content of the tables beside the events.
 
     Parameters
     ----------
     markets : mapping of str to Market
-        Every market that an event may name; its place in the mapping is its number.
+        Every market that an event may have; its position in the mapping is its number.
     networks : mapping of str to (str or None), or None
-        The networks that count with their markets; None lets every one count.
+        The networks to credit, with their markets; None credits every network.
     notes : tuple of str
     """
 
@@ -46,23 +46,23 @@ def load_reference(
     known_markets: Mapping[str, Market],
     more_markets: Iterable[str] = (),
 ) -> Reference:
-    """Read the tables beside the events; `members` and `listed_networks` are made.
+    """Read the tables beside the events; make the tables `members` and `listed_networks`.
 
     Parameters
     ----------
     workspace : Workspace
     households : path or None
-        None where households come from the events.
+        None if households come from the events.
     segments : mapping
         As `read_segments` returns them.
     markets : path or None
     timezone : str or None
-        The zone of every market where there is no table of them.
+        The zone of every market, without a table of markets.
     networks : path, names, mapping, or None
     known_markets : mapping of str to Market
-        Of the store.
+        Of the store before the ingest.
     more_markets : iterable of str
-        Codes that are known from elsewhere.
+        Codes of further markets.
 
     Raises
     ------
@@ -93,7 +93,14 @@ def load_reference(
 def markets_in_events(
     workspace: Workspace, sources: Iterable[Source], rules: StagingRules
 ) -> set[str]:
-    """Return the markets that the events themselves name."""
+    """Return the markets in the events.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    sources : iterable of Source
+    rules : StagingRules
+    """
     column = rules.mapping.column_of("market")
     if "market" in rules.mapping.constants:
         return {rules.mapping.constants["market"]}
@@ -115,7 +122,15 @@ def load_market_table(
     first_day: date | None,
     last_day: date | None,
 ) -> None:
-    """Make the table `market_table`: market, number, timezone, and the starts that count."""
+    """Make the table `market_table`: market, number, timezone, and the range of valid starts.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    markets : mapping of str to Market
+    first_day, last_day : date or None
+        Local days.
+    """
     workspace.run(
         "CREATE OR REPLACE TEMP TABLE market_table (market VARCHAR, number INTEGER, "
         "timezone VARCHAR, from_ms BIGINT, until_ms BIGINT)"
@@ -154,7 +169,7 @@ def _markets(
     new = sorted(set(codes) - set(known))
     if timezone is None and (new or not known):
         raise DaypartError(
-            "the markets' time zones are not known",
+            "the time zones of the markets are not known",
             hint="give a markets file (market, timezone), or one time zone for all",
         )
     return {**known, **(markets_in_one_zone(new, timezone) if timezone else {})}
@@ -171,8 +186,7 @@ def _agreeing(found: dict[str, Market], known: Mapping[str, Market]) -> dict[str
     for code, market in known.items():
         if code in found and found[code].timezone != market.timezone:
             raise DaypartError(
-                f"market {code!r} lies in {found[code].timezone}, in the store in "
-                f"{market.timezone}",
+                f"market {code!r} is in {found[code].timezone}, in the store in {market.timezone}",
                 hint="make a new store",
             )
     merged = {**known, **found}

@@ -1,4 +1,4 @@
-"""Files that ingest reads: finding them, and asking DuckDB what is in them."""
+"""The files that ingest reads, and their columns as DuckDB sees them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,13 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import duckdb
 
 from daypart.errors import DaypartError, did_you_mean
 from daypart.storage.files import is_temporary, kept_copy
 from daypart.storage.location import Location, PathLike, location
 from daypart.storage.s3_path import S3Path
-
-if TYPE_CHECKING:
-    import duckdb
 
 _ENDINGS = (".parquet", ".csv", ".csv.gz")
 _DELIMITERS = (",", ";", "\t", "|")
@@ -32,11 +30,11 @@ class Source:
     Parameters
     ----------
     path : Location
-        What it is called.
+        As the user knows it.
     types : mapping of str to str
-        Column to DuckDB's type; every column of a CSV file is text unless it was read typed.
+        Column to DuckDB's type; every column of a CSV file is text unless opened as `typed`.
     file : Path
-        Where it is read: itself, or a copy of what lies on S3.
+        The local file: itself, or a copy of an object on S3.
     """
 
     path: Location
@@ -49,7 +47,14 @@ class Source:
         return self.path.name.endswith(".parquet")
 
     def require(self, column: str, *, hint: str = "") -> None:
-        """Raise unless the file has a column."""
+        """Raise unless the file has a column.
+
+        Parameters
+        ----------
+        column : str
+        hint : str
+            Added to the names of similar columns.
+        """
         if column not in self.types:
             raise DaypartError(
                 f"{self.path}: no column {column!r}",
@@ -57,7 +62,7 @@ class Source:
             )
 
     def numbered_rows_sql(self) -> str:
-        """Return SQL for the rows with `source_row`, which counts the data rows from 1."""
+        """Return SQL for the rows with `source_row`, the number of the data row from 1."""
         if self.is_parquet:
             return (
                 "(SELECT file_row_number + 1 AS source_row, * EXCLUDE (file_row_number) "
@@ -73,7 +78,7 @@ class Source:
         return f"read_csv({_csv_options(self.file)}, auto_detect = false, columns = {{{columns}}})"
 
     def rows_sql(self, text_columns: Sequence[str] = ()) -> str:
-        """Return SQL for the rows, each column in its own type but for those read as text."""
+        """Return SQL for the rows with typed columns, except for those read as text."""
         if self.is_parquet:
             return f"read_parquet({text_literal(str(self.file))})"
         texts = [f"{text_literal(name)}: 'VARCHAR'" for name in text_columns if name in self.types]
@@ -81,12 +86,12 @@ class Source:
 
 
 def find_files(events: PathLike | Sequence[PathLike]) -> list[Location]:
-    """Return the Parquet and CSV files that paths, globs and folders name, each once.
+    """Return the Parquet and CSV files of paths, globs and folders, each once.
 
     Parameters
     ----------
     events : path or sequence of paths
-        A folder stands for all such files in it, at any depth.
+        A folder contributes all such files in it, at any depth.
 
     Returns
     -------
@@ -96,7 +101,7 @@ def find_files(events: PathLike | Sequence[PathLike]) -> list[Location]:
     Raises
     ------
     DaypartError
-        Where a name stands for no file, or a file is of another kind or empty.
+        When a path has no file, or a file is of another kind or empty.
 
     Examples
     --------
@@ -107,17 +112,12 @@ def find_files(events: PathLike | Sequence[PathLike]) -> list[Location]:
     """
     named = [events] if isinstance(events, str | os.PathLike) else list(events)
     if not named:
-        raise DaypartError("no events are named", hint="name files, globs or folders")
+        raise DaypartError("no events are given", hint="give files, globs or folders")
     found: dict[Location, None] = {}
     for name in named:
         found.update(dict.fromkeys(_files_of(location(name))))
     for path in found:
-        if not path.name.endswith(_ENDINGS):
-            raise DaypartError(
-                f"{path}: neither Parquet nor CSV", hint=f"give {', '.join(_ENDINGS)}"
-            )
-        if path.stat().st_size == 0:
-            raise DaypartError(f"{path}: is empty")
+        _check_kind(path)
     return list(found)
 
 
@@ -141,7 +141,7 @@ def _is_whole(file: Location) -> bool:
 
 
 def _matched_by(pattern: Location) -> list[Location]:
-    """Return what a glob matches; on S3 it may stand in the last part of the key."""
+    """Return the matches of a glob; on S3 only the last part of the key may be one."""
     if isinstance(pattern, S3Path):
         return list(pattern.parent.glob(pattern.name))
     found = glob.glob(str(pattern), recursive=True)  # noqa: PTH207 - the pattern is absolute
@@ -151,29 +151,24 @@ def _matched_by(pattern: Location) -> list[Location]:
 def open_source(
     connection: duckdb.DuckDBPyConnection, path: PathLike, *, typed: bool = False
 ) -> Source:
-    """Read what columns a file has.
+    """Open a file and read its columns.
 
     Parameters
     ----------
     connection : duckdb.DuckDBPyConnection
     path : path
     typed : bool
-        Let DuckDB find the types of a CSV file's columns; all are text otherwise.
+        Let DuckDB detect the types of a CSV file's columns; otherwise all are text.
 
     Raises
     ------
     DaypartError
         For a missing, empty or unreadable file.
     """
-    import duckdb
-
     place = location(path)
     if not place.is_file():
         raise DaypartError(f"{place}: no such file")
-    if place.stat().st_size == 0:
-        raise DaypartError(f"{place}: is empty")
-    if not place.name.endswith(_ENDINGS):
-        raise DaypartError(f"{place}: neither Parquet nor CSV", hint=f"give {', '.join(_ENDINGS)}")
+    _check_kind(place)
     source = Source(place, {}, kept_copy(place))
     reader = source.rows_sql() if typed else source.rows_as_text_sql()
     try:
@@ -183,8 +178,23 @@ def open_source(
     return replace(source, types={str(row[0]): str(row[1]) for row in described})
 
 
+def _check_kind(path: Location) -> None:
+    if not path.name.endswith(_ENDINGS):
+        raise DaypartError(
+            f"{path}: is neither Parquet nor CSV", hint=f"give {', '.join(_ENDINGS)}"
+        )
+    if path.stat().st_size == 0:
+        raise DaypartError(f"{path}: is empty")
+
+
 def unreadable(path: Location, error: Exception) -> DaypartError:
-    """Return the error for a file that DuckDB can't read."""
+    """Return the error for a file that DuckDB can't read.
+
+    Parameters
+    ----------
+    path : Location
+    error : Exception
+    """
     kind = "Parquet" if path.name.endswith(".parquet") else "CSV"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if kind == "CSV" and (line := re.search(r"Line: (\d+)", str(error))):
@@ -216,7 +226,7 @@ def name_literal(name: str) -> str:
 
 
 def _csv_options(path: Path) -> str:
-    """Return the options that every reading of a CSV file has: header, quotes, its delimiter."""
+    """Return the options for reading a CSV file: header, quotes, delimiter."""
     return (
         f"{text_literal(str(path))}, header = true, quote = '\"', escape = '\"', "
         f"delim = {text_literal(_csv_header(path)[0])}"
@@ -234,5 +244,5 @@ def _csv_header(path: Path) -> tuple[str, list[str]]:
     delimiter = max(_DELIMITERS, key=line.count)
     names = [name.strip() for name in next(csv.reader([line], delimiter=delimiter), [])]
     if len({name.lower() for name in names}) < len(names):
-        raise DaypartError(f"{path}: names a column twice", hint=f"its header is {line.strip()}")
+        raise DaypartError(f"{path}: has a column twice", hint=f"its header is {line.strip()}")
     return delimiter, names

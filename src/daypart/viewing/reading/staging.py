@@ -1,10 +1,12 @@
-"""Reading events: each row is valid and staged by market, or set aside with one reason."""
+"""Reading events: each row is staged by market, or set aside with one reason."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import duckdb
 
 from daypart.errors import DaypartError
 from daypart.viewing.reading.mapping import (
@@ -29,7 +31,7 @@ REASONS = (
     "duplicate",
     "overlapping",
 )
-"""Why a row is set aside; the first that applies is the row's reason."""
+"""Reasons to set a row aside; a row has the first that applies."""
 
 SET_ASIDE = -1
 """The part of the staged rows that were set aside; the others are numbers of markets."""
@@ -38,7 +40,7 @@ _HAS_ZONE = r":\d\d(\.\d+)?\s*([Zz]|UTC|GMT|[+-]\d\d(:?\d\d)?|[A-Za-z]+/[A-Za-z_
 _IS_ISO = r"^\d{4}-\d\d-\d\d([T ]|$)"
 _EARLIEST, _LATEST = "TIMESTAMPTZ '1970-01-02 00:00:00+00'", "TIMESTAMPTZ '2100-01-01 00:00:00+00'"
 _REMEDIES = {
-    "stamp_without_zone": f"say which zone they are in: --map {STAMPS_ARE}=UTC, a zone's name, "
+    "stamp_without_zone": f"give their zone: --map {STAMPS_ARE}=UTC, another zone's name, "
     f"or {STAMPS_IN_MARKET_TIME}",
     "unparsable_stamp": "write stamps as 2025-01-31T20:00:00Z",
     "unknown_household": "is it the households file of these events?",
@@ -49,13 +51,13 @@ _REMEDIES = {
 
 @dataclass(frozen=True)
 class StagingRules:
-    """What staging asks of a row.
+    """The requirements on a row.
 
     Parameters
     ----------
     mapping : ColumnMapping
     households_known : bool
-        Whether `members` lists the households; otherwise every id is one.
+        Whether `members` lists the households; otherwise every id is a household.
     networks_known : bool
         Whether `listed_networks` lists the networks.
     event_segments : bool
@@ -78,12 +80,17 @@ class StagedMarket:
 
 
 def check_columns(source: Source, rules: StagingRules) -> None:
-    """Raise unless a file has the columns that an event needs, in types that can be read.
+    """Raise unless a file has the columns of an event, in types that can be read.
+
+    Parameters
+    ----------
+    source : Source
+    rules : StagingRules
 
     Raises
     ------
     DaypartError
-        For a missing column, or numbers as stamps that nothing explains.
+        For a missing column, or numbers as stamps without their unit.
     """
     required = ["household_id", "network", "start"]
     if rules.event_segments:
@@ -108,7 +115,7 @@ def check_columns(source: Source, rules: StagingRules) -> None:
         if not timely and rules.mapping.stamps_are not in EPOCH_STAMPS:
             raise DaypartError(
                 f"{source.path}: column {column!r} holds {kind}, not stamps",
-                hint=f"say --map {STAMPS_ARE}=epoch_s or epoch_ms if they count from 1970",
+                hint=f"give --map {STAMPS_ARE}=epoch_s or epoch_ms if they count from 1970",
             )
 
 
@@ -127,10 +134,8 @@ def stage_file(workspace: Workspace, source: Source, number: int, rules: Staging
     Raises
     ------
     DaypartError
-        Where the file can't be read to its end.
+        When the file can't be read to its end.
     """
-    import duckdb
-
     folder = staged_folder(workspace) / f"file={number}"
     folder.mkdir(parents=True)
     workspace.run(f"SET preserve_insertion_order = {str(not source.is_parquet).lower()}")
@@ -156,7 +161,14 @@ def staged_folder(workspace: Workspace) -> Path:
 
 
 def staged_rows_sql(workspace: Workspace, part: int | None = None) -> str | None:
-    """Return SQL for the staged rows of a part (None: of every market), if there are any."""
+    """Return SQL for the staged rows of a part, or None if it has no rows.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    part : int, optional
+        The number of a market, or `SET_ASIDE`; every market by default.
+    """
     pattern = f"file=*/part={part}" if part is not None else "file=*/part=[0-9]*"
     folder = staged_folder(workspace)
     if not any(folder.glob(pattern)):
@@ -166,7 +178,7 @@ def staged_rows_sql(workspace: Workspace, part: int | None = None) -> str | None
 
 
 def rows_by_file(workspace: Workspace) -> dict[int, int]:
-    """Return how many rows each file had."""
+    """Return the number of rows of each file."""
     found: dict[int, int] = {}
     for rows_sql in (staged_rows_sql(workspace), staged_rows_sql(workspace, SET_ASIDE)):
         if rows_sql:
@@ -189,7 +201,13 @@ def staged_markets(workspace: Workspace) -> dict[int, StagedMarket]:
 
 
 def staged_names(workspace: Workspace, column: str) -> set[str]:
-    """Return the values of `network` or `segment` in the valid rows."""
+    """Return the values of `network` or `segment` in the valid rows.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    column : str
+    """
     rows_sql = staged_rows_sql(workspace)
     if rows_sql is None:
         return set()
@@ -197,7 +215,7 @@ def staged_names(workspace: Workspace, column: str) -> set[str]:
 
 
 def reasons_of_rows_set_aside(workspace: Workspace) -> dict[str, int]:
-    """Return how many rows staging set aside, by reason."""
+    """Return the number of rows that staging set aside, by reason."""
     rows_sql = staged_rows_sql(workspace, SET_ASIDE)
     if rows_sql is None:
         return {}
@@ -207,7 +225,13 @@ def reasons_of_rows_set_aside(workspace: Workspace) -> dict[str, int]:
 
 
 def nothing_valid(workspace: Workspace, sources: Sequence[Source]) -> DaypartError:
-    """Return the error for events of which not one row is valid."""
+    """Return the error for events without a valid row.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    sources : sequence of Source
+    """
     reasons = reasons_of_rows_set_aside(workspace)
     if not reasons:
         return DaypartError(f"{sources[0].path}: holds no rows")
@@ -294,7 +318,7 @@ def _staged_sql(source: Source, number: int, rules: StagingRules) -> str:
 
 
 def _hash_ids(workspace: Workspace, source: Source, rules: StagingRules) -> None:
-    """Make the table `event_ids`: each id of a file that `members` does not hold, hashed once."""
+    """Make the table `event_ids`: each id of a file that is not in `members`, hashed once."""
     texts = [_text(source, rules.mapping, "device_id")]
     if not rules.households_known:
         texts.append(_text(source, rules.mapping, "household_id"))
@@ -343,7 +367,7 @@ def _reason(rules: StagingRules) -> str:
 
 @dataclass(frozen=True)
 class _Stamp:
-    """SQL for an instant, and for what is wrong with a stamp ('zone' or NULL)."""
+    """SQL for an instant, and for the problem of a stamp ('zone' or NULL)."""
 
     instant: str
     problem: str

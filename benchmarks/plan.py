@@ -44,12 +44,13 @@ FLIGHT_WEEKS = 4
 
 @dataclass(frozen=True)
 class Sizes:
-    """Households and networks of `sides` and `slsqp`, markets of `national`, a time limit."""
+    """Households and networks of `sides` and `slsqp`, markets of `national`, and limits of both."""
 
     households: int
     networks: int
     markets: int
     slsqp_seconds: float
+    whole_gap: float
 
 
 def draw_panel(
@@ -166,7 +167,7 @@ def measure_sides(sizes: Sizes) -> dict[str, Any]:
         assert (problem.columns, len(problem.limits)) == (8 * sizes.networks, 47)
         planes = CuttingPlanes(problem, objective)
         found, seconds = _timed(lambda p=planes: p.solve(gap=1e-4))
-        whole, more = _timed(lambda p=planes, f=found: find_whole_spots(p, f, gap=3e-3))
+        whole, more = _timed(lambda p=planes, f=found: find_whole_spots(p, f, gap=sizes.whole_gap))
         assert problem.keeps_limits(whole.spots)
         figures |= {
             f"reach_at_{grp}": found.value,
@@ -285,10 +286,13 @@ def main() -> None:
     parser.add_argument("--networks", type=int, default=120, help="of sides and slsqp, 41 or more")
     parser.add_argument("--markets", type=int, default=210, help="of national")
     parser.add_argument("--slsqp-seconds", type=float, default=180.0, help="before it is stopped")
+    parser.add_argument("--whole-gap", type=float, default=3e-3, help="of sides in whole spots")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--here", choices=CASES, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    sizes = Sizes(given.households, given.networks, given.markets, given.slsqp_seconds)
+    sizes = Sizes(
+        given.households, given.networks, given.markets, given.slsqp_seconds, given.whole_gap
+    )
     if given.here:
         figures = CASES[given.here](sizes)
         print(json.dumps(figures | {"peak_mb": _peak_mb()}))

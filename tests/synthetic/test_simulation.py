@@ -251,7 +251,7 @@ def test_a_simulation_that_was_cut_short_can_be_made_again(tmp_path, monkeypatch
 def test_files_of_others_are_never_removed(tmp_path):
     (tmp_path / "events").mkdir()
     (tmp_path / "events" / "mine.parquet").write_text("precious")
-    with pytest.raises(DaypartError, match=r"mine.parquet: is not of a simulation"):
+    with pytest.raises(DaypartError, match=r"mine.parquet: does not belong to a simulation"):
         simulate(tmp_path, **SMALL)
     assert (tmp_path / "events" / "mine.parquet").read_text() == "precious"
 
@@ -262,7 +262,7 @@ def test_a_description_that_was_tampered_with_removes_nothing_outside(tmp_path):
     made = simulate(tmp_path / "out", **SMALL)
     description = read_json(made.description)
     write_json(made.description, {**description, "files": ["../precious.txt", str(precious)]})
-    with pytest.raises(DaypartError, match="is not of a simulation"):
+    with pytest.raises(DaypartError, match="does not belong to a simulation"):
         simulate(tmp_path / "out", **SMALL)
     assert precious.read_text() == "mine"
 

@@ -16,15 +16,21 @@ from daypart.series.block import SeriesBlock, exposure_periods
 from daypart.series.local_time import HOURS_PER_WEEK
 from daypart.series.store import SeriesStore
 from daypart.storage.location import PathLike
-from daypart.synthetic.demand import Window, random_stream, window_of
+from daypart.synthetic.demand import SimulatedHours, random_stream, window_of
 from daypart.synthetic.event_files import SIMULATED
 from daypart.synthetic.holidays import us_holidays
 from daypart.synthetic.households import SEGMENTS
-from daypart.synthetic.reference import MARKETS, NETWORKS, Market, read_markets, read_networks
+from daypart.synthetic.reference import (
+    MARKETS,
+    NETWORKS,
+    TvMarket,
+    read_markets,
+    read_networks,
+)
 from daypart.synthetic.simulation_plan import DEFAULT_START, LARGEST_SEED, MOST_WEEKS, check_range
 
 TRUTH_FILE = "truth/hyperparameters.parquet"
-"""Where a simulated store keeps the parameters that its counts were drawn from."""
+"""File in a simulated store: the parameters of its partitions."""
 
 _EPOCH = date(1970, 1, 1)
 _LOWEST_MEAN, _HIGHEST_MEAN = 0.02, 5000.0
@@ -35,7 +41,7 @@ _SMOOTH_SHARE = 0.8
 
 @dataclass(frozen=True)
 class CountParameters:
-    """The parameters of one region's partitions, arrays of shape (partitions,) but for two.
+    """The parameters of one region's partitions; all but two arrays have shape (partitions,).
 
     `counts ~ NegBin2(exp(level + hour[c] + week[k] + holiday z), size)`, whose variance is
     `mu + mu**2 / size`.
@@ -43,7 +49,7 @@ class CountParameters:
     Parameters
     ----------
     mean : float64 array
-        Mean count an hour over the window, holidays apart.
+        Mean count an hour over the window, without holidays.
     level, size, sigma_hour, sigma_week, holiday : float64 array
     hour : float64 array, shape (partitions, 168)
         Hour-of-week effects; mean 0.
@@ -75,14 +81,14 @@ def simulate_counts(
 
     For benchmarks: partitions are independent of each other (the segments of a market do not
     add up), with means from 0.02 to 5,000 an hour and exposure 1. Works market by market.
-    `truth/hyperparameters.parquet` in the store holds what each partition was drawn from.
+    `truth/hyperparameters.parquet` in the store holds the parameters of each partition.
 
     Parameters
     ----------
     out : path
         Folder of a store that does not exist yet.
     markets, networks, segments : int
-        The largest, the most popular, the first; up to 210, 165 and 6.
+        Numbers of the largest, the most popular, the first: up to 210, 165 and 6.
     weeks : int
         1 to 104.
     seed : int
@@ -140,7 +146,7 @@ def simulate_counts(
 
 
 def _regions(
-    markets: Sequence[Market],
+    markets: Sequence[TvMarket],
     names: Sequence[tuple[str, str]],
     weeks: int,
     seed: int,
@@ -205,14 +211,14 @@ def _smooth_week(partitions: int, rng: np.random.Generator) -> NDArray[np.float6
 
 
 def draw_counts(
-    parameters: CountParameters, window: Window, rng: np.random.Generator
+    parameters: CountParameters, window: SimulatedHours, rng: np.random.Generator
 ) -> NDArray[np.int32]:
     """Draw the hourly counts of some partitions.
 
     Parameters
     ----------
     parameters : CountParameters
-    window : Window
+    window : SimulatedHours
     rng : numpy.random.Generator
 
     Returns
@@ -231,7 +237,7 @@ def draw_counts(
     return rng.poisson(mu).astype(np.int32)
 
 
-def _keys(market: Market, names: Sequence[tuple[str, str]]) -> pa.Table:
+def _keys(market: TvMarket, names: Sequence[tuple[str, str]]) -> pa.Table:
     return pa.table(
         {
             "market": [market.code] * len(names),
@@ -243,7 +249,7 @@ def _keys(market: Market, names: Sequence[tuple[str, str]]) -> pa.Table:
 
 
 def _block(
-    market: Market, keys: pa.Table, window: Window, counts: NDArray[np.int32]
+    market: TvMarket, keys: pa.Table, window: SimulatedHours, counts: NDArray[np.int32]
 ) -> SeriesBlock:
     partitions, hours = counts.shape
     periods = exposure_periods(hours)

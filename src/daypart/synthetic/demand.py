@@ -1,4 +1,4 @@
-"""What draws households to networks hour by hour: availability, habit, season, live sports."""
+"""The rates at which sessions start, by hour: availability, habit, season, live sports."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from daypart.synthetic.households import CHRONOTYPE_SHIFTS, GROUPS
 from daypart.synthetic.reference import (
     DAY_TYPES,
     DEMOGRAPHICS,
-    Market,
     Network,
     SportsSlot,
+    TvMarket,
     genre_hours,
     read_sports_calendar,
     sports_interest,
@@ -40,7 +40,7 @@ _SEASON = 0.08
 
 
 @dataclass(frozen=True)
-class Window:
+class SimulatedHours:
     """The hours simulated in one market: whole local days, as UTC hours since 1970."""
 
     first_hour: int
@@ -59,28 +59,43 @@ class Demand:
 
     Parameters
     ----------
-    window : Window
+    window : SimulatedHours
     availability : float64 array, shape (groups, hours)
         Sessions an hour of a household of mean appetite.
     pull : float64 array, shape (networks, hours)
-        How strongly a network draws; 1 is neutral.
+        Factor of a network; 1 is neutral.
     late : int64 array, shape (hours,)
         1 where a set may be left on all night.
     """
 
-    window: Window
+    window: SimulatedHours
     availability: NDArray[np.float64]
     pull: NDArray[np.float64]
     late: NDArray[np.int64]
 
 
 def random_stream(seed: int, purpose: str, number: int = 0) -> np.random.Generator:
-    """Return the generator of one purpose, independent of every other and of their order."""
+    """Return the random generator of one purpose, independent of the others and of their order.
+
+    Parameters
+    ----------
+    seed : int
+    purpose : str
+    number : int, default 0
+        Of a market, for a purpose of each.
+    """
     return np.random.default_rng([seed, zlib.crc32(purpose.encode()), number])
 
 
-def window_of(timezone: str, start: date, weeks: int) -> Window:
+def window_of(timezone: str, start: date, weeks: int) -> SimulatedHours:
     """Return the hours of whole weeks from a local midnight on.
+
+    Parameters
+    ----------
+    timezone : str
+        IANA name.
+    start : datetime.date
+    weeks : int
 
     Examples
     --------
@@ -95,11 +110,11 @@ def window_of(timezone: str, start: date, weeks: int) -> Window:
         datetime_to_hour(datetime.combine(day, time(), zone).astimezone(UTC))
         for day in (start, start + timedelta(weeks=weeks))
     )
-    return Window(first, last - first, local_hours(first, last - first, timezone))
+    return SimulatedHours(first, last - first, local_hours(first, last - first, timezone))
 
 
 def demand_of(
-    market: Market,
+    market: TvMarket,
     networks: tuple[Network, ...],
     start: date,
     weeks: int,
@@ -110,13 +125,13 @@ def demand_of(
 
     Parameters
     ----------
-    market : Market
+    market : TvMarket
     networks : tuple of Network
     start : datetime.date
     weeks : int
     seed : int
     mean_session_minutes : float
-        Turns minutes of viewing into sessions.
+        By which minutes of viewing are divided to get sessions.
 
     Returns
     -------
@@ -138,7 +153,7 @@ def demand_of(
     )
 
 
-def _day_types(window: Window) -> NDArray[np.int64]:
+def _day_types(window: SimulatedHours) -> NDArray[np.int64]:
     """Return 0 (weekday), 1 (Saturday) or 2 (Sunday and holidays) for each hour."""
     weekday = window.local.hour_of_week.astype(np.int64) // 24
     day_type = np.maximum(weekday - _SATURDAY + 1, 0)
@@ -162,7 +177,7 @@ def _sessions_by_group(state: str) -> NDArray[np.float64]:
     return shifted.reshape(GROUPS, len(DAY_TYPES), 24) * SET_MINUTES_PER_PERSON_MINUTE
 
 
-def _weekly_effects(market: Market, networks: int, weeks: int, seed: int) -> NDArray[np.float64]:
+def _weekly_effects(market: TvMarket, networks: int, weeks: int, seed: int) -> NDArray[np.float64]:
     """Return factors by network and week: a random walk and shocks, and the market's weather."""
     shared = random_stream(seed, "network weeks").standard_normal((networks, weeks, 2))
     walk = _NETWORK_STEP * np.cumsum(shared[:, :, 0], axis=1) + _NETWORK_WEEK * shared[:, :, 1]
@@ -170,12 +185,12 @@ def _weekly_effects(market: Market, networks: int, weeks: int, seed: int) -> NDA
     return np.asarray(np.exp(walk + _MARKET_WEEK * weather), dtype=np.float64)
 
 
-def _season(window: Window) -> NDArray[np.float64]:
+def _season(window: SimulatedHours) -> NDArray[np.float64]:
     return np.asarray(np.exp(_SEASON * np.cos(2 * np.pi * (window.local.day - 15) / 365.25)))
 
 
 def _sports_lift(
-    market: Market, networks: tuple[Network, ...], window: Window, seed: int
+    market: TvMarket, networks: tuple[Network, ...], window: SimulatedHours, seed: int
 ) -> NDArray[np.float64]:
     """Return what live sports add to each network's pull, hour by hour, in this market."""
     lift = np.zeros((len(networks), window.hours))

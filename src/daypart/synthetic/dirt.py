@@ -1,4 +1,4 @@
-"""Dirty rows of a simulated market: additions, so that the truth of the clean rows stays right."""
+"""Dirty rows of a simulated market: they are added, so that the truth of the clean rows holds."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ DIRT = (
 """Kinds of dirty row; those without a zone go to a text file beside the events."""
 
 _LONG_ENOUGH = 300
-"""Seconds of the sessions that are soiled: a third of it is still above the minimum tune."""
+"""Shortest session, in seconds, that is made dirty: a third of it is above the minimum tune."""
 UNKNOWN_NAMES = 100
-"""How many different unknown households and networks there are."""
+"""Number of different unknown households, and of unknown networks."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class SoiledSessions:
     Parameters
     ----------
     rows : Sessions
-        The clean rows that stay in the Parquet file, then the dirty ones. A household at or
-        beyond the number of known ones, or a network so, is unknown.
+        The clean rows of the Parquet file, then the dirty ones. A household or a network whose
+        number is not below that of the known ones is unknown.
     late_rows : Sessions
         The rows of the text file.
     late_has_zone : bool array
@@ -49,7 +49,13 @@ class SoiledSessions:
 
 
 def dirty_rows_of_each_kind(clean_rows: int, dirty_share: float) -> int:
-    """Return how many rows of each kind make up a share of all rows.
+    """Return the number of rows of each kind that makes up a share of all rows.
+
+    Parameters
+    ----------
+    clean_rows : int
+    dirty_share : float
+        Of all rows, in [0, 1).
 
     Examples
     --------
@@ -68,9 +74,9 @@ def soil(
     ----------
     sessions : Sessions
     of_each : int
-        Lowered to what the sessions allow: each of them is soiled once at most.
+        Reduced where there are too few sessions: each is made dirty at most once.
     known : tuple of int
-        The numbers of households and of networks that there are.
+        Numbers of known households and networks.
     rng : numpy.random.Generator
 
     Returns
@@ -110,13 +116,7 @@ def soil(
 
 
 def _take(sessions: Sessions, rows: NDArray[np.int64]) -> Sessions:
-    return Sessions(
-        sessions.household[rows],
-        sessions.network[rows],
-        sessions.device[rows],
-        sessions.start[rows],
-        sessions.end[rows],
-    )
+    return Sessions(**{name: values[rows] for name, values in vars(sessions).items()})
 
 
 def _with(sessions: Sessions, **columns: NDArray[np.integer]) -> Sessions:
@@ -124,10 +124,5 @@ def _with(sessions: Sessions, **columns: NDArray[np.integer]) -> Sessions:
 
 
 def _joined(parts: list[Sessions]) -> Sessions:
-    return Sessions(
-        np.concatenate([part.household for part in parts]),
-        np.concatenate([part.network for part in parts]),
-        np.concatenate([part.device for part in parts]),
-        np.concatenate([part.start for part in parts]),
-        np.concatenate([part.end for part in parts]),
-    )
+    columns = [vars(part) for part in parts]
+    return Sessions(**{name: np.concatenate([c[name] for c in columns]) for name in columns[0]})

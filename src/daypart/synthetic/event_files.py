@@ -16,7 +16,7 @@ from daypart.synthetic.reference import Network
 from daypart.synthetic.sessions import SECONDS_PER_HOUR, Sessions
 
 SIMULATED = {b"daypart.simulated": b"true"}
-"""Parquet metadata of everything that the simulator makes."""
+"""Parquet metadata of every file of the simulator."""
 COLUMNS = ("household_id", "device_id", "market", "network", "start", "end")
 
 
@@ -30,7 +30,7 @@ class EventWriter:
     households : Households
     networks : tuple of Network
     first_hour : int
-        Where seconds count from: whole hours since 1970, UTC.
+        Hour from which seconds count: whole hours since 1970, UTC.
 
     Attributes
     ----------
@@ -69,7 +69,14 @@ class EventWriter:
         self._writer.close()
 
     def write(self, soiled: SoiledSessions, chunk: slice) -> None:
-        """Write the sessions of the households `chunk`."""
+        """Write the sessions of some households.
+
+        Parameters
+        ----------
+        soiled : SoiledSessions
+        chunk : slice
+            Positions of the households.
+        """
         names = self._names_of(chunk)
         self._writer.write_table(self._table(soiled.rows, names))
         self.parquet_rows += len(soiled.rows)
@@ -85,14 +92,16 @@ class EventWriter:
 
     def _table(self, rows: Sessions, names: NDArray[np.str_]) -> pa.Table:
         schema = _schema()
-        boxes = int(rows.device.max(initial=0)) + 1
-        box = rows.household.astype(np.int64) * boxes + rows.device
-        used = np.bincount(box, minlength=len(names) * boxes) > 0
-        box_names = [f"{names[code // boxes]}-{code % boxes + 1}" for code in np.flatnonzero(used)]
-        box_position = np.cumsum(used) - 1
+        devices = int(rows.device.max(initial=0)) + 1
+        device = rows.household.astype(np.int64) * devices + rows.device
+        used = np.bincount(device, minlength=len(names) * devices) > 0
+        device_names = [
+            f"{names[code // devices]}-{code % devices + 1}" for code in np.flatnonzero(used)
+        ]
+        device_position = np.cumsum(used) - 1
         arrays = [
             _coded(rows.household, names),
-            _coded(box_position[box], box_names),
+            _coded(device_position[device], device_names),
             _coded(np.zeros(len(rows), np.int32), [self._market]),
             _coded(rows.network, self._networks),
             *(
@@ -122,7 +131,7 @@ class EventWriter:
 
 
 def _schema() -> pa.Schema:
-    """Return the columns as they are handed to the writer; the file holds plain strings."""
+    """Return the columns as the writer takes them; the file holds plain strings."""
     name, stamp = pa.dictionary(pa.int32(), pa.string()), pa.timestamp("us", tz="UTC")
     return pa.schema(list(zip(COLUMNS, [name] * 4 + [stamp] * 2, strict=True)))
 

@@ -1,4 +1,4 @@
-"""Simulated households: who they are, what they weigh, which segments they belong to."""
+"""Simulated households: demographics, weights, tastes and segments."""
 
 from __future__ import annotations
 
@@ -9,11 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from daypart.synthetic.reference import AGE_GROUPS, DEMOGRAPHICS, SEXES, Market, Network
+from daypart.synthetic.reference import (
+    AGE_GROUPS,
+    DEMOGRAPHICS,
+    SEXES,
+    Network,
+    TvMarket,
+    genre_tastes,
+)
 
 INCOMES = ("low", "middle", "high")
 CHRONOTYPE_SHIFTS = (-1, 0, 1)
-"""Hours by which early birds, the middle and night owls live before or after the rest."""
+"""Hours by which early birds, the middle and night owls are earlier or later."""
 GROUPS = len(DEMOGRAPHICS) * len(CHRONOTYPE_SHIFTS)
 """Availability groups: demographic x chronotype."""
 
@@ -65,7 +72,7 @@ class Households:
     market : str
     ids : list of str
     weight : float64 array
-        Households of the market for which it stands.
+        Households of the market that it represents.
     size, tv_sets : int64 arrays
     demographic, income : int64 arrays
         Positions in `DEMOGRAPHICS` and `INCOMES`.
@@ -103,7 +110,13 @@ class Households:
 
 
 def split_over_markets(households: int, tv_homes: list[int]) -> list[int]:
-    """Split the sample over markets: a floor each, the rest by the root of their TV homes.
+    """Split the sample over markets: a minimum each, the rest by the root of their TV homes.
+
+    Parameters
+    ----------
+    households : int
+    tv_homes : list of int
+        Of each market.
 
     Examples
     --------
@@ -120,13 +133,16 @@ def split_over_markets(households: int, tv_homes: list[int]) -> list[int]:
 
 
 def sample_households(
-    market: Market, networks: tuple[Network, ...], households: int, rng: np.random.Generator
+    market: TvMarket,
+    networks: tuple[Network, ...],
+    households: int,
+    rng: np.random.Generator,
 ) -> Households:
     """Draw the households of a market.
 
     Parameters
     ----------
-    market : Market
+    market : TvMarket
     networks : tuple of Network
     households : int
     rng : numpy.random.Generator
@@ -172,8 +188,6 @@ def _network_shares(
     networks: tuple[Network, ...], demographic: NDArray[np.int64], rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """Return each household's share of viewing by network (rows sum to 1)."""
-    from daypart.synthetic.reference import genre_tastes
-
     genres = sorted({network.genre for network in networks})
     genre_of = np.array([genres.index(network.genre) for network in networks])
     popularity = np.array([network.popularity for network in networks])

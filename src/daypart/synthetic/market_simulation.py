@@ -15,21 +15,21 @@ from daypart.synthetic.dirt import DIRT, dirty_rows_of_each_kind, soil
 from daypart.synthetic.event_files import COLUMNS, EventWriter
 from daypart.synthetic.households import SEGMENTS, Households, in_segments
 from daypart.synthetic.market_tables import truth_table
-from daypart.synthetic.reference import Market
+from daypart.synthetic.reference import TvMarket
 from daypart.synthetic.sessions import draw_sessions
 from daypart.synthetic.simulation_plan import SimulationPlan
 from daypart.synthetic.truth import expected_households, touching_sessions
 
 _CHUNK_CELLS = 4_000_000
-"""Household-hours that one chunk of sessions covers at most."""
+"""Most household-hours of one chunk of sessions."""
 _TRUTH_CELLS = 500_000
-"""Rows of the truth that are worked out at a time."""
+"""Most rows of the truth that are computed at a time."""
 
 
 def simulate_market(
     folder: Path,
     plan: SimulationPlan,
-    market: Market,
+    market: TvMarket,
     households: Households,
     durations: NDArray[np.int32],
     truth_file: pq.ParquetWriter,
@@ -41,7 +41,7 @@ def simulate_market(
     folder : Path
         Of the simulation; its `events` folder exists.
     plan : SimulationPlan
-    market : Market
+    market : TvMarket
     households : Households
         Of that market.
     durations : int32 array, shape (2, 65536)
@@ -114,7 +114,7 @@ def _write_events(
 def _write_truth(
     truth_file: pq.ParquetWriter,
     plan: SimulationPlan,
-    market: Market,
+    market: TvMarket,
     households: Households,
     demand: Demand,
     durations: NDArray[np.int32],

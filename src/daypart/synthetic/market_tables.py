@@ -17,14 +17,20 @@ from daypart.storage.files import atomic_path
 from daypart.storage.tables import write_table
 from daypart.synthetic.event_files import SIMULATED
 from daypart.synthetic.households import SEGMENTS
-from daypart.synthetic.reference import Market, Network
+from daypart.synthetic.reference import Network, TvMarket
 
 _HOUR_US = 3_600_000_000
 
 
 @contextmanager
 def parquet_writer(target: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
-    """Open a Parquet file that appears whole when the block ends without an error."""
+    """Open a Parquet file that appears, complete, when the block ends without an error.
+
+    Parameters
+    ----------
+    target : Path
+    schema : pyarrow.Schema
+    """
     coded = [name for name in schema.names if name != "expected_households"]
     with (
         atomic_path(target) as path,
@@ -44,31 +50,29 @@ def household_schema() -> pa.Schema:
 
 
 def truth_schema() -> pa.Schema:
-    """Return the columns of `truth.parquet` as handed to the writer (names read as strings)."""
+    """Return the columns of `truth.parquet` as the writer takes them (the file holds strings)."""
     name = pa.dictionary(pa.int32(), pa.string())
     return pa.schema(
-        [
-            ("market", name),
-            ("network", name),
-            ("segment", name),
-            ("hour", pa.timestamp("us", tz="UTC")),
-            ("expected_households", pa.float64()),
-        ]
+        {
+            **dict.fromkeys(("market", "network", "segment"), name),
+            "hour": pa.timestamp("us", tz="UTC"),
+            "expected_households": pa.float64(),
+        }
     )
 
 
 def truth_table(
-    market: Market,
+    market: TvMarket,
     networks: Sequence[Network],
     segments: Sequence[str],
     first_hour: int,
     expected: NDArray[np.float64],
 ) -> pa.Table:
-    """Lay the expected households of a market out as rows.
+    """Return the expected households of a market as rows.
 
     Parameters
     ----------
-    market : Market
+    market : TvMarket
     networks : sequence of Network
     segments : sequence of str
     first_hour : int
@@ -101,46 +105,52 @@ def truth_table(
 
 
 def write_market_tables(
-    folder: Path, markets: Sequence[Market], networks: Sequence[Network]
+    folder: Path, markets: Sequence[TvMarket], networks: Sequence[Network]
 ) -> None:
-    """Write `markets.parquet` and `networks.parquet`."""
-    _write_rows(
-        folder / "markets.parquet",
-        [
-            {
-                "market": market.code,
-                "name": market.name,
-                "timezone": market.timezone,
-                "tv_homes": market.tv_homes,
-            }
-            for market in markets
-        ],
-    )
-    _write_rows(
-        folder / "networks.parquet",
-        [{"network": network.name, "genre": network.genre} for network in networks],
-    )
+    """Write `markets.parquet` and `networks.parquet`.
+
+    Parameters
+    ----------
+    folder : Path
+    markets : sequence of TvMarket
+    networks : sequence of Network
+    """
+    tables = {
+        "markets": {
+            "market": [market.code for market in markets],
+            "name": [market.name for market in markets],
+            "timezone": [market.timezone for market in markets],
+            "tv_homes": [market.tv_homes for market in markets],
+        },
+        "networks": {
+            "network": [network.name for network in networks],
+            "genre": [network.genre for network in networks],
+        },
+    }
+    for name, columns in tables.items():
+        table = pa.table(columns).replace_schema_metadata(SIMULATED)
+        write_table(folder / f"{name}.parquet", table)
 
 
 def write_rate_card(target: Path, rows: list[dict[str, Any]]) -> None:
-    """Write `rate_card.parquet`."""
+    """Write `rate_card.parquet`.
+
+    Parameters
+    ----------
+    target : Path
+    rows : list of dict
+        As `rate_card_rows` returns them.
+    """
     names = pa.string()
     schema = pa.schema(
-        [
-            ("market", names),
-            ("network", names),
-            ("daypart", names),
-            ("cpm", pa.float64()),
-            ("first_day", pa.date32()),
-            ("last_day", pa.date32()),
-        ],
+        {
+            **dict.fromkeys(("market", "network", "daypart"), names),
+            "cpm": pa.float64(),
+            **dict.fromkeys(("first_day", "last_day"), pa.date32()),
+        },
         metadata=SIMULATED,
     )
     write_table(target, pa.Table.from_pylist(rows, schema=schema))
-
-
-def _write_rows(target: Path, rows: list[dict[str, Any]]) -> None:
-    write_table(target, pa.Table.from_pylist(rows).replace_schema_metadata(SIMULATED))
 
 
 def segments_toml(count: int) -> str:

@@ -1,4 +1,4 @@
-"""The rate card of a simulated market: what a thousand impressions cost."""
+"""The rate card of a simulated market: the cost of a thousand impressions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from daypart.synthetic.demand import random_stream
-from daypart.synthetic.reference import Market, Network, spot_cpm
+from daypart.synthetic.reference import Network, TvMarket, spot_cpm
 
 _LARGE_MARKETS = 10
 _GENRE_CPM = {
@@ -40,18 +40,18 @@ _DAYPART_SOURCES = {
 
 
 def rate_card_rows(
-    market: Market,
+    market: TvMarket,
     rank: int,
     networks: tuple[Network, ...],
     dayparts: tuple[str, ...],
     flight: tuple[date, date],
     seed: int,
 ) -> list[dict[str, Any]]:
-    """Price every daypart of the networks that sell spots.
+    """Return a price for every daypart of the networks that sell spots.
 
     Parameters
     ----------
-    market : Market
+    market : TvMarket
     rank : int
         0 is the largest market; the first ten pay more in prime.
     networks : tuple of Network

@@ -1,6 +1,6 @@
 """The small tables of real figures from which the market is simulated.
 
-`data/SOURCES.md` tells where each comes from.
+`data/SOURCES.md` names the source and licence of each.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ MARKETS = 210
 NETWORKS = 165
 
 _SMALL_SAMPLE = 30.0
-"""Respondents that a nation-wide mean counts for when a state's own cell is thin."""
+"""Weight of the nation-wide mean, in respondents, beside a state's own cell."""
 _DAY_TYPE_NAMES = {"weekday": "weekday", "saturday": "sat", "sunday": "sun"}
 _GENRE_HOUR_EDGES = (0, 6, 9, 12, 16, 18, 20, 23, 24)
 
 
 @dataclass(frozen=True)
-class Market:
+class TvMarket:
     """A television market: Nielsen code, name, main state, time zone and TV homes."""
 
     code: str
@@ -69,7 +69,7 @@ def _rows(name: str) -> list[dict[str, str]]:
 
 
 @functools.cache
-def read_markets() -> tuple[Market, ...]:
+def read_markets() -> tuple[TvMarket, ...]:
     """Return the 210 US television markets, the largest first.
 
     Examples
@@ -79,7 +79,7 @@ def read_markets() -> tuple[Market, ...]:
     (210, '501', 'New York', 'America/New_York')
     """
     markets = [
-        Market(row["market"], row["name"], row["state"], row["timezone"], int(row["tv_homes"]))
+        TvMarket(row["market"], row["name"], row["state"], row["timezone"], int(row["tv_homes"]))
         for row in _rows("markets.csv")
     ]
     return tuple(sorted(markets, key=lambda market: (-market.tv_homes, market.code)))
@@ -120,7 +120,7 @@ def read_sports_calendar() -> tuple[SportsSlot, ...]:
 
 @functools.cache
 def sports_interest(market: str) -> dict[str, float]:
-    """Return how much a market cares for each league; 1 is the mean of all markets.
+    """Return a market's interest in each league; 1 is the mean of all markets.
 
     Examples
     --------
@@ -169,7 +169,7 @@ def weekday_profile(region: str) -> NDArray[np.float64]:
 def viewing_minutes(state: str) -> tuple[str, NDArray[np.float64]]:
     """Return a state's region and its mean viewing minutes a day and person.
 
-    Cells of few respondents are drawn towards the nation's mean.
+    Cells of few respondents are shrunk towards the nation's mean.
 
     Returns
     -------
@@ -196,7 +196,7 @@ def viewing_minutes(state: str) -> tuple[str, NDArray[np.float64]]:
 
 @functools.cache
 def genre_hours(genre: str) -> NDArray[np.float64]:
-    """Return how much a genre is sought at each hour; 1 is neutral (an assumption).
+    """Return a genre's appeal at each hour; 1 is neutral (an assumption).
 
     Returns
     -------

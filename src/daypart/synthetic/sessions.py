@@ -1,9 +1,9 @@
-"""Simulated tuning sessions: how long they last, and the Poisson process that starts them.
+"""Simulated tuning sessions: their lengths, and the Poisson process of their starts.
 
 A household is an M/G/infinity station. Its sessions on a network start as a Poisson process
 whose rate is constant within an hour, and their lengths do not depend on each other. By
 Poisson splitting the number of its sessions that are long enough and touch a given hour is
-Poisson, with a mean that `touch_probabilities` and the rates give exactly.
+Poisson; its mean is an exact function of `touch_probabilities` and the rates.
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ class Sessions:
 
 
 def duration_tables() -> NDArray[np.int32]:
-    """Return equally likely session lengths: the distribution is these tables.
+    """Return tables of equally likely session lengths, which define their distribution.
 
     Zaps of 2 to 60 seconds, a log-normal body around 25 minutes, a log-normal tail of films
     and evenings; among starts in the late evening a few sets stay on all night. Whole seconds,
-    capped at 12 hours.
+    at most 12 hours.
 
     Returns
     -------
@@ -104,7 +104,7 @@ def _normal_quantiles(probabilities: NDArray[np.float64]) -> NDArray[np.float64]
 
 
 def touch_probabilities(durations: NDArray[np.int32]) -> NDArray[np.float64]:
-    """Return how likely a session that starts in an hour earns credit in each later one.
+    """Return the probability that a session is credited in its first hour and in each later one.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def _next(state: Any) -> Any:
 
 @numba.njit(cache=True)  # type: ignore[misc, unused-ignore]
 def _unit(bits: Any) -> Any:
-    """Turn 64 random bits into a number strictly between 0 and 1."""
+    """Return a number strictly between 0 and 1 from 64 random bits."""
     return (np.float64(bits >> np.uint64(11)) + 0.5) * (1.0 / 9007199254740992.0)
 
 
@@ -196,15 +196,15 @@ def _draw(
                 state, bits = _next(state)
                 length = durations[late[t], np.int64(bits >> np.uint64(48))]
                 finish = min(begin + length, last_second)
-                box = 0
-                while box < _MOST_DEVICES and free_at[box] > begin:
-                    box += 1
-                if made == capacity or box == _MOST_DEVICES:
+                free = 0
+                while free < _MOST_DEVICES and free_at[free] > begin:
+                    free += 1
+                if made == capacity or free == _MOST_DEVICES:
                     return household, network, device, start, end, -1
-                free_at[box] = finish
+                free_at[free] = finish
                 household[made] = h
                 network[made] = chosen
-                device[made] = box
+                device[made] = free
                 start[made] = begin
                 end[made] = finish
                 made += 1

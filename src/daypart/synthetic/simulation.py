@@ -1,4 +1,4 @@
-"""`simulate`: a television market that nobody watched, with the truth about it."""
+"""`simulate`: a simulated television market with its true expected audiences."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _KIND = "daypart-simulation"
 
 @dataclass(frozen=True)
 class Simulation:
-    """What a simulated market consists of: paths and counts.
+    """The files of a simulated market, and their numbers of rows.
 
     Parameters
     ----------
@@ -85,9 +85,9 @@ def simulate(
 ) -> Simulation:
     """Simulate tune events, households, a rate card and the truth about a television market.
 
-    Names, codes, TV homes and time zones of markets are real; everything that is watched is
-    simulated, and every file says so. Works market by market: memory is bounded by the
-    largest one. The same arguments make the same rows, whatever the order of the work.
+    Names, codes, TV homes and time zones of markets are real; all viewing is simulated, and
+    every file says so. Memory is bounded by the largest market. The same arguments make the
+    same rows.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def simulate(
     networks : int
         The most popular of 165 networks.
     households : int
-        Over all markets; at least 2 for each.
+        In all markets; at least 2 for each.
     weeks : int
         1 to 104, from local midnight of `start` in each market.
     seed : int
@@ -128,33 +128,24 @@ def simulate(
     >>> made.households_made, made.rows == made.sessions + sum(made.dirty.values())
     (20, True)
     """
-    plan = simulation_plan(
-        markets=markets,
-        networks=networks,
-        households=households,
-        weeks=weeks,
-        seed=seed,
-        start=start,
-        segments=segments,
-        dirty_share=dirty_share,
-    )
-    files = _planned_files(plan)
-    folder = _cleared_folder(out, files)
-    arguments = {
+    arguments: dict[str, Any] = {
         "markets": markets,
         "networks": networks,
         "households": households,
         "weeks": weeks,
         "seed": seed,
-        "start": plan.start.isoformat(),
+        "start": start,
         "segments": segments,
         "dirty_share": dirty_share,
     }
+    plan = simulation_plan(**arguments)
+    files = _planned_files(plan)
+    folder = _cleared_folder(out, files)
     head = {
         "kind": _KIND,
         "daypart.simulated": True,
         "created_by": f"daypart {__version__}",
-        "arguments": arguments,
+        "arguments": {**arguments, "start": plan.start.isoformat()},
     }
     write_json(folder / _DESCRIPTION, {**head, "complete": False, "files": files})
     write_market_tables(folder, plan.markets, plan.networks)
@@ -199,7 +190,7 @@ def _planned_files(plan: SimulationPlan) -> list[str]:
 
 
 def _cleared_folder(out: PathLike, files: Iterable[str]) -> Path:
-    """Make the folder, and remove the files of an earlier simulation from it, no others."""
+    """Make the folder, and remove the files of an earlier simulation from it and no others."""
     folder = local_path(out)
     make_folder(folder / "events")
     remove_unfinished(folder)
@@ -216,7 +207,7 @@ def _cleared_folder(out: PathLike, files: Iterable[str]) -> Path:
     strangers = [*(folder / "events").iterdir(), *(folder / name for name in files)]
     for path in strangers:
         if path.exists():
-            raise DaypartError(f"{path}: is not of a simulation", hint="name a new folder")
+            raise DaypartError(f"{path}: does not belong to a simulation", hint="name a new folder")
     return folder
 
 

@@ -1,4 +1,4 @@
-"""What is to be simulated: arguments checked, markets and networks chosen."""
+"""The plan of a simulation: its arguments, checked, and its markets and networks."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from daypart.synthetic.households import SEGMENTS, split_over_markets
 from daypart.synthetic.reference import (
     MARKETS,
     NETWORKS,
-    Market,
     Network,
+    TvMarket,
     read_markets,
     read_networks,
 )
@@ -28,11 +28,11 @@ _MOST_DIRTY_SHARE = 0.2
 
 @dataclass(frozen=True)
 class SimulationPlan:
-    """Arguments of `simulate` that were found good.
+    """The checked arguments of `simulate`.
 
     Parameters
     ----------
-    markets : tuple of Market
+    markets : tuple of TvMarket
     samples : tuple of int
         Households of each market.
     networks : tuple of Network
@@ -42,7 +42,7 @@ class SimulationPlan:
     dirty_share : float
     """
 
-    markets: tuple[Market, ...]
+    markets: tuple[TvMarket, ...]
     samples: tuple[int, ...]
     networks: tuple[Network, ...]
     start: date
@@ -63,12 +63,17 @@ def simulation_plan(
     segments: int,
     dirty_share: float,
 ) -> SimulationPlan:
-    """Check the arguments of `simulate`, which says what they mean.
+    """Check the arguments of `simulate`.
+
+    Parameters
+    ----------
+    markets, networks, households, weeks, seed, start, segments, dirty_share
+        As `simulate` takes them.
 
     Raises
     ------
     DaypartError
-        Naming the argument that is out of its range.
+        With the name of the argument that is out of its range.
 
     Examples
     --------
@@ -112,12 +117,18 @@ def _day(start: date | str | None) -> date:
 
 
 def check_range(name: str, value: float, lowest: float, highest: float) -> None:
-    """Refuse an argument out of its range.
+    """Check that an argument is in its range.
+
+    Parameters
+    ----------
+    name : str
+        For the message.
+    value, lowest, highest : float
 
     Raises
     ------
     DaypartError
-        Naming the argument and its range.
+        With the argument and its range.
 
     Examples
     --------

@@ -3,7 +3,7 @@
 A household `h` starts `taste[h, n] * availability[group, t] * pull[n, t]` sessions an hour, so
 the number of its credited sessions that touch hour `t` is Poisson with mean
 `taste[h, n] * touching[group, n, t]`, and it is credited with probability one less the
-exponential of minus that mean. The sum over households is what the truth table holds.
+exponential of minus that mean. The truth table holds the sum over households.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def expected_households(
     """Return the expected credited households by network, segment and hour.
 
     Within a group and network the sum over households is a smooth function of `touching`
-    alone; it is interpolated between Chebyshev nodes, to rounding, which spares an
+    alone; it is interpolated between Chebyshev nodes, to rounding, which avoids an
     exponential for every household and hour.
 
     Parameters
@@ -93,7 +93,7 @@ def expected_households(
         inside = np.flatnonzero(households.group == group)
         if len(inside) == 0:
             continue
-        # Most segments hold all of a group or none of it: work each distinct one out once.
+        # Most segments hold all of a group or none of it: compute each distinct one once.
         distinct, position = np.unique(members[:, inside], axis=0, return_inverse=True)
         of_group = np.zeros((len(expected), len(distinct), touching.shape[2]))
         _add_credited(

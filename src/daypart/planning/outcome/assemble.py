@@ -15,13 +15,15 @@ from daypart.planning.outcome.comparison import find_curve, measure_sampling_gap
 from daypart.planning.outcome.definitions import DEFINITIONS, notes_of
 from daypart.planning.outcome.plan_result import CampaignPlan, plain
 from daypart.planning.outcome.shadow_prices import shadow_prices
-from daypart.planning.outcome.tables import make_lines, summarise
+from daypart.planning.outcome.tables import BoughtSpots, make_lines, summarise
 from daypart.planning.panel.calibration import describe
+from daypart.planning.reach.frequency import Frequency
 from daypart.planning.reach.publication import (
     SUPPRESSED,
     interval_80,
     publish_distribution,
     publish_reach,
+    published,
 )
 
 _NEXT_TO_NOTHING = 0.01
@@ -42,35 +44,23 @@ def report_plan(
     min_households : int
         Raw panel households below which an audience figure is suppressed.
     """
-    campaign = replace(campaign, problem=optimum.planes.problem)
-    if campaign.brief.objective == "minimum_cost" or not math.isfinite(campaign.problem.budget):
-        spent = campaign.problem.spent(optimum.whole.spots)
-        campaign = replace(campaign, problem=replace(campaign.problem, budget=spent))
+    campaign = _with_budget(campaign, optimum)
     brief, problem, counter = campaign.brief, campaign.problem, campaign.counter
-    panel, whole = counter.panel, optimum.whole
+    panel = counter.panel
     spots = np.zeros((panel.cells, len(campaign.weeks)), dtype=np.int64)
     cost = np.zeros(spots.shape)
     np.add.at(spots, problem.cell, optimum.by_week)
     np.add.at(cost, problem.cell, (optimum.by_week > 0) * problem.cost[:, None])
+    bought = BoughtSpots(counter, campaign.weeks, spots, cost, min_households)
     counted = counter.count(spots.sum(axis=1), every_level=True)
-    seen, error = counter.count_impressions(spots.sum(axis=1))
-    lo, hi = interval_80(seen, error)
-    universe = float(panel.universe_estimate.sum())
-    levels = sorted({1, brief.frequency_goal, 3})
-    limits: dict[str, Any] = {
-        "raw_households": panel.households,
-        "min_households": min_households,
-        "levels": levels,
-    }
-    enough = panel.households >= min_households
+    impressions = counter.count_impressions(spots.sum(axis=1))
+    frequency = impressions[0] / max(counted.reach(), 1e-12)
     sampling = measure_sampling_gap(problem, panel, brief, seed=counter.seed, gap=gap)
-    frequency = seen / max(counted.reach(), 1e-12)
-    sums: dict[str, Any] = summarise(
-        counter, campaign.weeks, spots, cost, min_households=min_households
-    )
+    of_plan: dict[str, Any] = certify(campaign, optimum, gap, frequency, counted.reach_percent())
+    of_plan |= _audience(bought, counted, impressions, frequency, brief.frequency_goal)
+    of_plan |= summarise(bought)
     return CampaignPlan(
-        **certify(campaign, optimum, gap, frequency, counted.reach_percent()),
-        **sums,
+        **of_plan,
         campaign=brief.name,
         simulated=panel.simulated,
         sampling_gap=None if sampling is None else sampling.relative,
@@ -79,19 +69,12 @@ def report_plan(
             optimum.planes, optimum.continuous, panel, currency=brief.currency
         ),
         asked=brief.budget if math.isfinite(brief.budget) else None,
-        spent=round(problem.spent(whole.spots), 2),
+        spent=round(problem.spent(optimum.whole.spots), 2),
         currency=brief.currency,
         segment=brief.segment,
-        reach={f"{k}+": publish_reach(counted, k, **limits) for k in levels},
-        average_frequency=frequency if enough else SUPPRESSED,
-        grp=_figure(100.0 * seen / universe, 100.0 * lo / universe, 100.0 * hi / universe, enough),
-        impressions=_figure(seen, lo, hi, enough),
-        universe_estimate=universe,
-        panel_households=panel.households,
-        even_split=_even_split(campaign, enough),
-        lines=make_lines(panel, campaign.weeks, spots, cost, counter.impressions, min_households),
-        reach_curve=_curve(campaign, optimum, enough),
-        frequency_distribution=publish_distribution(counted, **limits),
+        even_split=_even_split(campaign, bought.enough),
+        lines=make_lines(bought),
+        reach_curve=_curve(campaign, optimum, bought.enough),
         calibration=describe(counter.calibration),
         brief=plain(asdict(brief)),
         definitions=DEFINITIONS,
@@ -106,6 +89,43 @@ def report_plan(
             aim_percent=optimum.aim_percent,
         ),
     )
+
+
+def _with_budget(campaign: Campaign, optimum: Optimum) -> Campaign:
+    """Take the optimum's problem; where cost was minimised, its budget is what the plan costs."""
+    problem = optimum.planes.problem
+    if campaign.brief.objective == "minimum_cost" or not math.isfinite(problem.budget):
+        problem = replace(problem, budget=problem.spent(optimum.whole.spots))
+    return replace(campaign, problem=problem)
+
+
+def _audience(
+    bought: BoughtSpots,
+    counted: Frequency,
+    impressions: tuple[float, float],
+    frequency: float,
+    goal: int,
+) -> dict[str, Any]:
+    """Return reach, frequency, GRP and impressions of the whole plan."""
+    panel, (seen, error) = bought.panel, impressions
+    universe = float(panel.universe_estimate.sum())
+    values = (seen, *interval_80(seen, error))
+    keys = ("mean", "lo_80", "hi_80")
+    shown = bought.enough
+    limits: dict[str, Any] = {
+        "raw_households": panel.households,
+        "min_households": bought.min_households,
+        "levels": sorted({1, goal, 3}),
+    }
+    return {
+        "reach": {f"{k}+": publish_reach(counted, k, **limits) for k in limits["levels"]},
+        "frequency_distribution": publish_distribution(counted, **limits),
+        "average_frequency": frequency if shown else SUPPRESSED,
+        "grp": published(keys, [100.0 * value / universe for value in values], shown),
+        "impressions": published(keys, values, shown),
+        "universe_estimate": universe,
+        "panel_households": panel.households,
+    }
 
 
 def _shortened(campaign: Campaign) -> int:
@@ -128,11 +148,6 @@ def _unwatched(campaign: Campaign, by_week: Ints) -> list[str]:
     return [campaign.counter.panel.cell_label(cell) for cell in np.flatnonzero(free & (spots > 0))]
 
 
-def _figure(mean: float, lo: float, hi: float, shown: bool) -> dict[str, Any]:
-    values = (mean, lo, hi) if shown else (SUPPRESSED,) * 3
-    return dict(zip(("mean", "lo_80", "hi_80"), values, strict=True))
-
-
 def _even_split(campaign: Campaign, shown: bool) -> dict[str, Any]:
     spots = split_evenly(campaign.problem)
     by_cell = campaign.problem.by_cell(spots).astype(np.int64)
@@ -149,14 +164,11 @@ def _curve(campaign: Campaign, optimum: Optimum, shown: bool) -> list[dict[str, 
         same = not optimum.evaluated and math.isclose(point.budget, campaign.problem.budget)
         spots = optimum.whole.spots if same else point.spots
         reached = campaign.counter.count(campaign.problem.by_cell(spots).astype(np.int64))
-        lo, hi = interval_80(reached.reach_percent(), reached.error_percent(), 100.0)
-        rows.append(
-            {
-                "budget": point.budget,
-                "spent": round(campaign.problem.spent(spots), 2),
-                "reach_percent": reached.reach_percent() if shown else SUPPRESSED,
-                "lo_80": lo if shown else SUPPRESSED,
-                "hi_80": hi if shown else SUPPRESSED,
-            }
-        )
+        percent, error = reached.reach_percent(), reached.error_percent()
+        row: dict[str, Any] = {
+            "budget": point.budget,
+            "spent": round(campaign.problem.spent(spots), 2),
+        }
+        keys = ("reach_percent", "lo_80", "hi_80")
+        rows.append(row | published(keys, (percent, *interval_80(percent, error, 100.0)), shown))
     return rows

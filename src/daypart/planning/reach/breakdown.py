@@ -12,7 +12,7 @@ from daypart.planning.arrays import Floats, Ints
 from daypart.planning.reach.audience_counter import AudienceCounter
 from daypart.planning.reach.exposure import misses_by_group
 from daypart.planning.reach.frequency import jackknife_error, jackknife_variances
-from daypart.planning.reach.publication import SUPPRESSED, Published, interval_80, markets_shown
+from daypart.planning.reach.publication import interval_80, markets_shown, published
 
 
 @dataclass(frozen=True)
@@ -224,19 +224,11 @@ def reach_by_market(
         here = panel.market == m
         reached = float(panel.weight[here] @ (1.0 - missed[here]))
 
-        def published(value: float, shown: bool = bool(may_show[m])) -> Published:
-            return value if shown else SUPPRESSED
-
         universe = float(panel.universe_estimate[m])
-        rows.append(
-            {
-                "name": place.name,
-                "code": place.code,
-                "panel_households": int(here.sum()),
-                "spots": int(spots.reshape(len(panel.markets), -1)[m].sum()),
-                "impressions": published(float(seen[m])),
-                "grp": published(100.0 * float(seen[m]) / universe),
-                "reach_percent": published(100.0 * reached / universe),
-            }
-        )
+        count = int(spots.reshape(len(panel.markets), -1)[m].sum())
+        row: dict[str, Any] = {"name": place.name, "code": place.code}
+        row |= {"panel_households": int(here.sum()), "spots": count}
+        values = (float(seen[m]), 100.0 * float(seen[m]) / universe, 100.0 * reached / universe)
+        keys = ("impressions", "grp", "reach_percent")
+        rows.append(row | published(keys, values, bool(may_show[m])))
     return rows

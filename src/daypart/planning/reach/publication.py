@@ -30,6 +30,22 @@ def interval_80(mean: float, error: float, most: float = np.inf) -> tuple[float,
     return max(0.0, mean - width), min(most, mean + width)
 
 
+def published(
+    keys: Sequence[str], values: Sequence[Published], shown: bool
+) -> dict[str, Published]:
+    """Return values by key, or the text `suppressed` for each key.
+
+    Parameters
+    ----------
+    keys : sequence of str
+    values : sequence of float or str
+        One for each key.
+    shown : bool
+        Whether they may be published.
+    """
+    return dict(zip(keys, values, strict=True)) if shown else dict.fromkeys(keys, SUPPRESSED)
+
+
 def markets_shown(raw_households: Ints, min_households: int) -> Bools:
     """Return which markets' audience figures may be published beside their total.
 

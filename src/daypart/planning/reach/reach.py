@@ -25,6 +25,7 @@ from daypart.planning.reach.publication import (
     interval_80,
     publish_distribution,
     publish_reach,
+    published,
 )
 from daypart.planning.reach.schedule import NO_WEEK, Schedule, ScheduleRows, read_schedule
 from daypart.planning.solve.surrogate_fit import fit_surrogate
@@ -33,6 +34,7 @@ from daypart.storage.location import PathLike
 from daypart.viewing.crediting import crediting_text
 
 METHODS = ("unbiased", "surrogate")
+_WEEKLY = ("impressions", "grp", "cumulative_reach_percent", "lo_80", "hi_80")
 
 
 @dataclass(frozen=True)
@@ -274,8 +276,7 @@ def _figures(
     universe = float(panel.universe_estimate.sum())
 
     def figure(factor: float) -> dict[str, Published]:
-        values = [factor * end if shown else SUPPRESSED for end in ends]
-        return dict(zip(("mean", "lo_80", "hi_80"), values, strict=True))
+        return published(("mean", "lo_80", "hi_80"), [factor * end for end in ends], shown)
 
     _, n, d = np.unravel_index(np.arange(panel.cells), panel.shape)
     networks, dayparts = (
@@ -306,14 +307,8 @@ def _by_week(
             continue
         seen = float(counter.impressions @ spots[:, w])
         so_far = counter.count(spots[:, : w + 1].sum(axis=1), unbiased=unbiased)
-        lo, hi = interval_80(so_far.reach_percent(), so_far.error_percent(), 100.0)
-        figures: dict[str, Published] = {
-            "impressions": seen,
-            "grp": 100.0 * seen / universe,
-            "cumulative_reach_percent": so_far.reach_percent(),
-            "lo_80": lo,
-            "hi_80": hi,
-        }
-        figures = figures if shown else dict.fromkeys(figures, SUPPRESSED)
-        rows.append({"name": str(monday), "spots": int(spots[:, w].sum()), **figures})
+        percent, error = so_far.reach_percent(), so_far.error_percent()
+        values = (seen, 100.0 * seen / universe, percent, *interval_80(percent, error, 100.0))
+        row = {"name": str(monday), "spots": int(spots[:, w].sum())}
+        rows.append(row | published(_WEEKLY, values, shown))
     return rows

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from functools import partial
 from pathlib import Path
@@ -194,6 +193,8 @@ def batch_emulator_command(
     retries and rates, and has the queues daypart-spot, daypart-spot-arm64 and daypart-on-demand
     and the job definition daypart.
     """
+    import tempfile
+
     from daypart.batch_emulator.server import serve_batch
     from daypart.batch_emulator.settings import QUICK, EmulatorSettings
     from daypart.engine.tasks.stopping import stop_on_signals

@@ -7,14 +7,14 @@ OUT ?= daypart-demo
 SIZE ?= small
 
 .DEFAULT_GOAL := help
-.PHONY: chart-library chaos image release help install dev demo test test-slow lint format types contract docs bench clean
+.PHONY: chart-library coverage chaos image release help install dev demo test test-slow lint format types contract docs bench clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
 
 $(VENV)/made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-	  || { echo "daypart needs Python 3.11 or newer; name one: make PYTHON=python3.12 demo"; exit 1; }
+	  || { echo "daypart needs Python 3.11 or newer; to name one: make PYTHON=python3.12 demo"; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
 	  || { echo "Python's venv module is missing. On Debian and Ubuntu: sudo apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
@@ -31,40 +31,44 @@ $(VENV)/developed: $(VENV)/installed requirements/dev.txt
 	$(PIP) --require-hashes -r requirements/dev.txt
 	@touch $@
 
-install: $(VENV)/installed ## a virtual environment with daypart in it
+install: $(VENV)/installed ## make a virtual environment with daypart
 
-dev: $(VENV)/developed ## the same with the tools for tests, lint and docs
+dev: $(VENV)/developed ## add the tools for tests, lint and docs
 
 demo: $(VENV)/installed ## simulate a market, fit it, plan a campaign, write the report
 	$(BIN)/daypart demo --size $(SIZE) --out $(OUT)
 
-test: $(VENV)/developed ## run the tests, but for slow ones and those that need a server
+test: $(VENV)/developed ## run the tests, except slow ones and those that need a server
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow and not server"
 
 test-slow: $(VENV)/developed ## run the slow tests and those that need a server
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "slow or server"
 
-chaos: $(VENV)/developed ## 200 runs killed, starved and lied to at random moments (minutes)
+# Kernels are excluded: numba compiles them, and coverage can't see compiled lines run.
+coverage: $(VENV)/developed ## run the tests of `make test` with branch coverage; fail under 90 %
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow and not server" --cov --cov-report=term
+
+chaos: $(VENV)/developed ## run 200 fits with random kills, limits and storage errors (minutes)
 	$(BIN)/python tests/engine/chaos.py --seeds 200 --s3
 
-lint: $(VENV)/developed ## ruff: lint and format check
+lint: $(VENV)/developed ## check style and format with ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-format: $(VENV)/developed ## ruff: mend what can be mended
+format: $(VENV)/developed ## fix style and format with ruff
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-types: $(VENV)/developed ## mypy, strict on src/
+types: $(VENV)/developed ## check types with mypy, strictly in src/
 	$(BIN)/mypy
 
-contract: $(VENV)/developed ## the import contract between the rooms
+contract: $(VENV)/developed ## check the import contract between the packages
 	$(BIN)/lint-imports
 
 docs: $(VENV)/developed ## build the documentation into site/
 	$(BIN)/mkdocs build --strict
 
-bench: $(VENV)/developed ## measure, and write docs/benchmarks.md's figures
+bench: $(VENV)/developed ## run the benchmarks whose figures are in docs/benchmarks.md
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/pipeline.py --size small --size medium
 	$(BIN)/python benchmarks/engine.py
@@ -88,7 +92,7 @@ PLATFORMS ?=
 PUSH ?=
 SECRETS := $(if $(wildcard /etc/pip.conf),--secret id=pip$(comma)src=/etc/pip.conf)
 
-image: ## the container image that tasks run in
+image: ## build the container image for tasks
 	DOCKER_BUILDKIT=1 docker $(if $(PLATFORMS),buildx) build --network=host $(SECRETS) \
 	  $(if $(PLATFORMS),--platform $(PLATFORMS)) $(PUSH) -t $(IMAGE) .
 
@@ -97,5 +101,5 @@ TAG ?=
 release: $(VENV)/developed ## build and check sdist and wheel; with TAG=--tag, tag the commit too
 	$(BIN)/python .ci/release.py $(TAG)
 
-clean: ## remove what the targets made
+clean: ## remove what the targets made, except the demo
 	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache

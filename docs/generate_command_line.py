@@ -1,4 +1,4 @@
-"""A hook of MkDocs: writes every verb's help into reference/command-line.md as it is built."""
+"""A hook of MkDocs: adds the help of every verb to reference/command-line.md."""
 
 from __future__ import annotations
 

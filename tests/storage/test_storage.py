@@ -155,9 +155,11 @@ def test_only_floating_point_columns_are_written_without_a_dictionary(tmp_path):
 def test_rows_and_tables_are_written_as_csv(tmp_path):
     rows = [{"network": "A, B", "spots": 3}, {"network": "C", "spots": None}]
     write_csv(tmp_path / "rows.csv", rows)
-    write_csv(tmp_path / "chosen.csv", [{**row, "more": 1} for row in rows], ["network", "spots"])
+    write_csv(tmp_path / "ordered.csv", rows, ["spots", "network"])
     assert (tmp_path / "rows.csv").read_text() == 'network,spots\n"A, B",3\nC,\n'
-    assert (tmp_path / "chosen.csv").read_text() == (tmp_path / "rows.csv").read_text()
+    assert (tmp_path / "ordered.csv").read_text() == 'spots,network\n3,"A, B"\n,C\n'
+    with pytest.raises(ValueError, match="spots"):
+        write_csv(tmp_path / "narrow.csv", rows, ["network"])
     write_csv(tmp_path / "table.csv", pa.Table.from_pylist(rows))
     assert (tmp_path / "table.csv").read_text().splitlines()[1:] == ['"A, B",3', '"C",']
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -100,29 +98,6 @@ def verb(name: str, *, group: str, example: str) -> Callable[[Callable[..., Outc
 
 def print_json(content: Any) -> None:
     """Print one line of JSON on standard output."""
+    from daypart.storage.files import plain  # `daypart --help` prints no JSON
+
     click.echo(json.dumps(plain(content), allow_nan=False))
-
-
-def plain(value: Any) -> Any:
-    """Convert dataclasses, paths, dates and NumPy scalars to types that JSON has.
-
-    Examples
-    --------
-    >>> plain({"path": Path("a"), "pair": (1, 2)})
-    {'path': 'a', 'pair': [1, 2]}
-    """
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {
-            field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)
-        }
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(item) for item in value]
-    if isinstance(value, (Path, date, datetime)):
-        return str(value)
-    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
-        return plain(value.item())
-    if isinstance(value, float) and value != value:
-        return None
-    return value

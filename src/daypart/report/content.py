@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from daypart.charts.quantities import Quantity
+from daypart.storage.tables import csv_text
 
 
 @dataclass(frozen=True)
@@ -177,9 +176,7 @@ class Content:
         return [chart for section in self.sections for chart in section.charts]
 
 
-def as_download(
-    name: str, rows: Iterable[Mapping[str, Any]], columns: Sequence[str] | None = None
-) -> Download:
+def as_download(name: str, rows: Iterable[Mapping[str, Any]]) -> Download:
     r"""Write rows as CSV.
 
     Parameters
@@ -187,21 +184,13 @@ def as_download(
     name : str
         File name.
     rows : iterable of mappings
-    columns : sequence of str, optional
-        Those of all rows when left out.
 
     Examples
     --------
     >>> as_download("a.csv", [{"network": "A, B", "spots": 3}]).text
     'network,spots\n"A, B",3\n'
     """
-    listed = list(rows)
-    names = list(columns or dict.fromkeys(name for row in listed for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(listed)
-    return Download(name, text.getvalue())
+    return Download(name, csv_text(rows))
 
 
 def table_of(

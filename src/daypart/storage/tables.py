@@ -40,9 +40,14 @@ def csv_text(
     rows : iterable of mapping
         Column names to values. None and a missing value are empty fields.
     columns : sequence of str, optional
-        The columns to write, in their order; all by default, in order of first appearance.
+        All columns, in their order; by default in order of first appearance.
     decimals : int, optional
         Round floating-point numbers to this many decimals.
+
+    Raises
+    ------
+    ValueError
+        When a row has a column that `columns` lacks.
 
     Examples
     --------
@@ -52,7 +57,7 @@ def csv_text(
     listed = list(rows)
     text = io.StringIO()
     names = columns or list(dict.fromkeys(name for row in listed for name in row))
-    writer = csv.DictWriter(text, names, extrasaction="ignore", lineterminator="\n")
+    writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
     for row in listed:
         if decimals is not None:
@@ -79,7 +84,7 @@ def write_csv(
     rows : pyarrow.Table or iterable of mapping
     columns : sequence of str, optional
     decimals : int, optional
-        Of rows, as `csv_text`.
+        As `csv_text`; for rows only.
 
     Raises
     ------
@@ -92,8 +97,7 @@ def write_csv(
     from pyarrow import csv as arrow_csv
 
     with atomic_path(target) as path:
-        chosen = rows if columns is None else rows.select(list(columns))
-        arrow_csv.write_csv(chosen, path, arrow_csv.WriteOptions(quoting_style="needed"))
+        arrow_csv.write_csv(rows, path, arrow_csv.WriteOptions(quoting_style="needed"))
 
 
 def write_table(target: PathLike, table: pa.Table, *, row_group_rows: int | None = None) -> None:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from daypart.cli.options import PATH, execution_options, model_options, names, seed_option
-from daypart.cli.verb import Outcome, plain, verb
+from daypart.cli.verb import Outcome, verb
 from daypart.errors import EXIT_DONE, EXIT_PARTITIONS_FAILED
 from daypart.progress import Progress
+from daypart.storage.files import plain
 from daypart.wording import counted
 
 if TYPE_CHECKING:

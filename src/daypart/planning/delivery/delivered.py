@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from daypart.planning.delivery.asrun import COLUMNS
-from daypart.planning.exports.csv_tables import csv_text
-from daypart.storage.files import make_folder, write_json, write_text
+from daypart.storage.files import make_folder, write_json
 from daypart.storage.location import PathLike
+from daypart.storage.tables import write_csv
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def write_delivery(delivery: Delivery, out: PathLike) -> None:
     groups = ("network", "market", "week", "daypart")
     rows = [{"by": name, **row} for name in groups for row in getattr(delivery, f"by_{name}")]
     names = list(dict.fromkeys(name for row in rows for name in row))
-    write_text(folder / "delivery.csv", csv_text(names, rows))
+    write_csv(folder / "delivery.csv", rows, names, decimals=6)
     names = ["row", "reason", *COLUMNS]
-    write_text(folder / "asrun_set_aside.csv", csv_text(names, delivery.rows_set_aside))
+    write_csv(folder / "asrun_set_aside.csv", delivery.rows_set_aside, names, decimals=6)
     write_json(folder / "delivery.json", delivery.to_dict())

@@ -14,7 +14,6 @@ from daypart.planning.brief.flight import DaypartClock
 from daypart.planning.delivery.asrun import COLUMNS, AsRun, Flight, read_asrun, simulate_asrun
 from daypart.planning.delivery.delivered import Delivery, write_delivery
 from daypart.planning.delivery.exposures import Exposures, count_exposures
-from daypart.planning.exports.csv_tables import csv_text
 from daypart.planning.panel.panel import ALL
 from daypart.planning.panel.reader import read_markets
 from daypart.planning.reach.frequency import project
@@ -27,8 +26,9 @@ from daypart.planning.reach.publication import (
     publish_reach,
 )
 from daypart.progress import SILENT, Progress
-from daypart.storage.files import read_json, write_text
+from daypart.storage.files import read_json
 from daypart.storage.location import PathLike, local_path
+from daypart.storage.tables import write_csv
 from daypart.viewing.crediting import crediting_text
 from daypart.viewing.dayparts import daypart_table
 
@@ -148,7 +148,7 @@ def write_asrun(
     flight, _ = _flight(store, planned)
     length = float(planned["brief"].get("spot_length") or 30)
     rows = simulate_asrun(planned["lines"], flight, length=length, delivered=delivered, seed=seed)
-    write_text(local_path(out), csv_text(COLUMNS, rows))
+    write_csv(local_path(out), rows, COLUMNS, decimals=6)
 
 
 def _flight(store: PathLike, planned: Mapping[str, Any]) -> tuple[Flight, dict[str, Any]]:

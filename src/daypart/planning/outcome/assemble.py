@@ -13,7 +13,7 @@ from daypart.planning.campaign import Campaign, Optimum
 from daypart.planning.outcome.certificate import certify, limiting
 from daypart.planning.outcome.comparison import find_curve, measure_sampling_gap, split_evenly
 from daypart.planning.outcome.definitions import DEFINITIONS, notes_of
-from daypart.planning.outcome.plan_result import CampaignPlan, plain
+from daypart.planning.outcome.plan_result import CampaignPlan
 from daypart.planning.outcome.shadow_prices import shadow_prices
 from daypart.planning.outcome.tables import BoughtSpots, make_lines, summarise
 from daypart.planning.panel.calibration import describe
@@ -25,6 +25,7 @@ from daypart.planning.reach.publication import (
     publish_reach,
     published,
 )
+from daypart.storage.files import plain
 
 _NEXT_TO_NOTHING = 0.01
 """The lowest price of a spot, of one that buys no impressions."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import math
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
+
+from daypart.storage.files import plain
 
 
 @dataclass(frozen=True)
@@ -140,22 +139,3 @@ class CampaignPlan:
         """Return the plan as plain lists, texts and numbers; what is not finite is null."""
         content: dict[str, Any] = plain(asdict(self))
         return content
-
-
-def plain(value: Any) -> Any:
-    """Return a value as lists, texts and numbers; a number that is not finite becomes None.
-
-    Examples
-    --------
-    >>> plain({"days": (1, math.inf), "path": Path("rates.csv")})
-    {'days': [1, None], 'path': 'rates.csv'}
-    """
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, Path | dt.date):
-        return str(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

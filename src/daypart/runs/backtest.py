@@ -64,7 +64,14 @@ class Backtest:
     partitions: pa.Table
 
     def of(self, level: str, model: str) -> Mapping[str, Any]:
-        """Return the summary of one level (`partition`, a key column, `total`) and model."""
+        """Return the summary of one level (`partition`, a key column, `total`) and model.
+
+        Parameters
+        ----------
+        level : str
+            `partition`, a key column or `total`.
+        model : str
+        """
         found = [
             row for row in self.summary["levels"] if (row["level"], row["model"]) == (level, model)
         ]

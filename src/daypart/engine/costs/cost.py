@@ -93,13 +93,26 @@ def cost(run: PathLike) -> RunCost:
 
 
 def dollars_so_far(folder: RunFolder, executions: Sequence[Execution]) -> float | None:
-    """Return what executions cost; None where no price is known."""
+    """Return what executions cost; None where no price is known.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    executions : sequence of Execution
+    """
     held = [(each.queue, each.held) for each in executions if each.cores > 0]
     return dollars_of(held, _rates_of(folder))
 
 
 def dollars_of(held: Sequence[tuple[str, float]], rates: Mapping[str, float]) -> float | None:
     """Price core-seconds by queue; None where none of the queues has a price.
+
+    Parameters
+    ----------
+    held : sequence of (str, float)
+        Queue and core-seconds.
+    rates : mapping of str to float
+        Dollars of a vCPU-hour by queue.
 
     Examples
     --------
@@ -115,6 +128,12 @@ def record_estimate(folder: RunFolder, executor: Executor, plan: TaskPlan) -> No
 
     The first estimate counts: what is resumed is a part of what it tells. Without SimPy, which
     the rehearsal needs, there is none.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    executor : Executor
+    plan : TaskPlan
     """
     new = plan.pending == plan.partitions or not folder.estimate.exists()
     if not (new and plan.costs and isinstance(executor, PredictsOutlook)):

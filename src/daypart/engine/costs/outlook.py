@@ -99,7 +99,17 @@ class PredictsOutlook(Protocol):
         progress: Progress,
         rehearsals: int | None = None,
     ) -> Outlook:
-        """Return what tasks with expected seconds will take, tried out so often."""
+        """Return what tasks with expected seconds will take, tried out so often.
+
+        Parameters
+        ----------
+        tasks : sequence of Task
+            With expected seconds.
+        uncertainty : Uncertainty
+        progress : Progress
+        rehearsals : int, optional
+            How often the run is rehearsed; as often as is cheap by default.
+        """
 
 
 @runtime_checkable
@@ -112,6 +122,14 @@ class Priced(Protocol):
 
 def outlook_of_workers(tasks: Sequence[Task], uncertainty: Uncertainty, workers: int) -> Outlook:
     """Return what tasks take that some processes share, block by block.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+        With expected seconds.
+    uncertainty : Uncertainty
+    workers : int
+        Processes at work at once.
 
     Examples
     --------
@@ -167,5 +185,12 @@ def outlook_of_cluster(
 
 
 def seconds_on(task: Task, cores: int) -> float:
-    """Return what a task takes on its cores: its longest partition is on one of them."""
+    """Return what a task takes on its cores: its longest partition is on one of them.
+
+    Parameters
+    ----------
+    task : Task
+    cores : int
+        Of the task.
+    """
     return max((task.seconds or 0.0) / cores, task.longest_seconds or 0.0)

@@ -42,7 +42,17 @@ class InlineExecutor:
         return frozenset()
 
     def execute(self, tasks: Sequence[Task], on_event: OnEvent, stop: Stop | None = None) -> None:
-        """Run the tasks in their order; see `Executor`."""
+        """Run the tasks in their order; see `Executor`.
+
+        Parameters
+        ----------
+        tasks : sequence of Task
+            Of one run.
+        on_event : callable
+            Called with every event.
+        stop : Stop, optional
+            Requests a stop when set.
+        """
         for task in tasks:
             started = time.perf_counter()
             on_event(TaskStarted(task.index, self.name))

@@ -57,7 +57,17 @@ class LocalExecutor:
         return frozenset()
 
     def execute(self, tasks: Sequence[Task], on_event: OnEvent, stop: Stop | None = None) -> None:
-        """Run the tasks, starting in their order; see `Executor`."""
+        """Run the tasks, starting in their order; see `Executor`.
+
+        Parameters
+        ----------
+        tasks : sequence of Task
+            Of one run.
+        on_event : callable
+            Called with every event.
+        stop : Stop, optional
+            Requests a stop when set.
+        """
         if tasks:
             pieces = [Slice(task.index) for task in tasks]
             WorkerPool(tasks[0].run, pieces, self.workers, on_event, stop or Stop()).work()

@@ -33,7 +33,15 @@ class TaskProgress(Protocol):
         """Look for new parts, and return what happened since the last look."""
 
     def give_up(self, task: int, reason: str, *, everything: bool) -> Sequence[Event]:
-        """Record a task's next row as failed, or all that are missing."""
+        """Record a task's next row as failed, or all that are missing.
+
+        Parameters
+        ----------
+        task : int
+        reason : str
+        everything : bool
+            Whether all missing rows are recorded; only the next one when false.
+        """
 
     def last_output(self, task: int) -> str:
         """Return the last line that the task printed; empty where it is not known."""
@@ -95,7 +103,15 @@ class PartWatch:
         return events
 
     def give_up(self, task: int, reason: str, *, everything: bool) -> Sequence[Event]:
-        """Record a task's next row as failed, or all that are missing."""
+        """Record a task's next row as failed, or all that are missing.
+
+        Parameters
+        ----------
+        task : int
+        reason : str
+        everything : bool
+            Whether all missing rows are recorded; only the next one when false.
+        """
         for _ in range(self._left[task] if everything else 1):
             fail_first_partition(self.folder.path, task, reason)
         return self.new_events()

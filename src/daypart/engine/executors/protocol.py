@@ -114,6 +114,15 @@ class Executor(Protocol):
         Every partition of every task has a row afterwards, whatever failed on the way, unless
         `stop` was requested: then `errors.Interrupted` is raised after running blocks are
         flushed.
+
+        Parameters
+        ----------
+        tasks : sequence of Task
+            Of one run.
+        on_event : callable
+            Called with every event.
+        stop : Stop, optional
+            Requests a stop when set.
         """
 
     def cancel(self, run: Location) -> int:

@@ -74,6 +74,13 @@ def choose_sample(hours: NDArray[np.int64], most: int = SAMPLE) -> NDArray[np.in
 
     The first warms up what the model loads or compiles, and its seconds do not count.
 
+    Parameters
+    ----------
+    hours : int array, shape (partitions,)
+        Sizes of the partitions.
+    most : int
+        Of the sample.
+
     Examples
     --------
     >>> choose_sample(np.array([10, 40, 20, 30]), 3).tolist()

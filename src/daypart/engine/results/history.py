@@ -100,7 +100,16 @@ class History:
 
 @contextmanager
 def recorded(folder: RunFolder, executor: str, cores: int) -> Iterator[History]:
-    """Record what happens in the block, and how it ends."""
+    """Record what happens in the block, and how it ends.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    executor : str
+        Its name.
+    cores : int
+        Cores that the execution holds; 0 where its tasks record theirs.
+    """
     history = History(folder, executor, cores)
     if cores > 0:
         threading.Thread(target=history.stay_alive, name="history", daemon=True).start()

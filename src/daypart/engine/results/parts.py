@@ -59,7 +59,14 @@ class ResultIndex:
 
 
 def list_parts(folder: RunFolder, task: int | None = None) -> list[tuple[int, int, Location]]:
-    """Return the parts, of one task or all, as (task, block, path) in their order."""
+    """Return the parts, of one task or all, as (task, block, path) in their order.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    task : int, optional
+        All tasks when left out.
+    """
     files = folder.parts.glob("*.parquet" if task is None else f"{task:06d}-*.parquet")
     named = ((_PART_NAME.fullmatch(path.name), path) for path in files)
     return sorted((int(match[1]), int(match[2]), path) for match, path in named if match)
@@ -70,13 +77,30 @@ def write_part(folder: RunFolder, task: int, block: int, rows: pa.Table) -> None
 
     The name ends in letters of its own: an attempt that was given up and lives on can't write
     over what its successor wrote.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    task : int
+    block : int
+        Number of the part among those of its task.
+    rows : pyarrow.Table
+        Result rows.
     """
     name = f"{task:06d}-{block:05d}-{secrets.token_hex(4)}.parquet"
     write_table(folder.parts / name, rows)
 
 
 def table_path(folder: RunFolder, region: str, generation: int) -> Location:
-    """Return the path of a region's table of results."""
+    """Return the path of a region's table of results.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    region : str
+    generation : int
+        Higher than that of every earlier table of the region.
+    """
     return folder.results / f"{file_name_of(region)}-{generation}.parquet"
 
 

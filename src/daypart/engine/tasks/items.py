@@ -82,7 +82,17 @@ class ItemWork:
         attempts: np.ndarray[Any, Any],
         log: PrintedLog | None = None,
     ) -> pa.Table:
-        """Do one item; an error that a user can fix fails it, with the reason in its row."""
+        """Do one item; an error that a user can fix fails it, with the reason in its row.
+
+        Parameters
+        ----------
+        region : str
+        rows : sequence of int
+            The one row to do.
+        attempts : int array, shape (rows,)
+        log : PrintedLog, optional
+            Not used.
+        """
         started = time.perf_counter()
         values: dict[str, Any] = {"status": "ok"}
         try:
@@ -96,7 +106,16 @@ class ItemWork:
     def give_up(
         self, region: str, rows: Sequence[int], attempts: np.ndarray[Any, Any], reason: str
     ) -> pa.Table:
-        """Return the row of an item whose process ended again and again."""
+        """Return the row of an item whose process ended again and again.
+
+        Parameters
+        ----------
+        region : str
+        rows : sequence of int
+            The one row.
+        attempts : int array, shape (rows,)
+        reason : str
+        """
         why = f"{self.names[rows[0]]}: {reason}"
         return self._row(rows[0], attempts[0], 0.0, status="failed", reason=why)
 

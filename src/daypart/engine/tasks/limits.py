@@ -44,6 +44,13 @@ class ResourceLimits:
     def of(cls, timeout: float | None, memory: int | str | None) -> ResourceLimits:
         """Check limits as a user gave them; memory may be a size such as `2GB`.
 
+        Parameters
+        ----------
+        timeout : float or None
+            Seconds.
+        memory : int, str or None
+            Bytes, or a size such as `2GB`.
+
         Raises
         ------
         DaypartError

@@ -54,7 +54,14 @@ class WorkerProcess:
 
     @classmethod
     def start(cls, run: Location, name: str) -> WorkerProcess:
-        """Start a worker of a run; its numeric libraries use one thread each."""
+        """Start a worker of a run; its numeric libraries use one thread each.
+
+        Parameters
+        ----------
+        run : Location
+        name : str
+            Of the worker and its log.
+        """
         command_end, commands = os.pipe()
         events, event_end = os.pipe()
         log = make_folder(RunFolder.at(run).logs) / f"{name}.log"
@@ -73,7 +80,14 @@ class WorkerProcess:
         return cls(process, commands, events, log, output)
 
     def assign(self, piece: Slice, one_by_one: int) -> None:
-        """Send a slice; a worker that has ended is noticed when its events end."""
+        """Send a slice; a worker that has ended is noticed when its events end.
+
+        Parameters
+        ----------
+        piece : Slice
+        one_by_one : int
+            How many rows are done in blocks of one.
+        """
         self.piece, self.one_by_one_left = piece, one_by_one
         line = json.dumps({"slice": astuple(piece), "one_by_one": one_by_one})
         with suppress(BrokenPipeError):
@@ -127,7 +141,14 @@ def _temporary_file(name: str) -> Path:
 
 
 def worker_command(run: Location, name: str) -> list[str]:
-    """Return a worker's command, but for the descriptors of its two pipes."""
+    """Return a worker's command, but for the descriptors of its two pipes.
+
+    Parameters
+    ----------
+    run : Location
+    name : str
+        Of the worker and its log.
+    """
     code = "from daypart.engine.tasks.worker import main; main()"
     return [sys.executable, "-c", code, str(run), name]
 

@@ -49,6 +49,13 @@ class Slice:
 def lanes_of(task: int, partitions: int, lanes: int) -> list[Slice]:
     """Divide a task into lanes, none of them empty.
 
+    Parameters
+    ----------
+    task : int
+    partitions : int
+    lanes : int
+        Most lanes.
+
     Examples
     --------
     >>> lanes_of(7, 2, 4)
@@ -148,6 +155,13 @@ def fail_first_partition(run: PathLike, piece: Slice | int, reason: str) -> Even
 
     Executors call it when a worker died on that partition alone, again and again.
 
+    Parameters
+    ----------
+    run : path
+    piece : Slice or int
+        A task's number, or a lane of it.
+    reason : str
+
     Returns
     -------
     BlockFinished or None
@@ -161,7 +175,14 @@ def fail_first_partition(run: PathLike, piece: Slice | int, reason: str) -> Even
 
 
 def unfinished_partitions(run: PathLike, piece: Slice | int) -> int:
-    """Return how many partitions of a slice have no row from it yet."""
+    """Return how many partitions of a slice have no row from it yet.
+
+    Parameters
+    ----------
+    run : path
+    piece : Slice or int
+        A task's number, or a lane of it.
+    """
     return len(TaskWork.open(run, piece).rows)
 
 
@@ -193,7 +214,14 @@ class TaskWork:
 
     @classmethod
     def open(cls, run: PathLike, piece: Slice | int) -> TaskWork:
-        """Read the slice from the plan, less what its parts (and tables of regions) hold."""
+        """Read the slice from the plan, less what its parts (and tables of regions) hold.
+
+        Parameters
+        ----------
+        run : path
+        piece : Slice or int
+            A task's number, or a lane of it.
+        """
         piece = Slice(piece) if isinstance(piece, int) else piece
         folder = RunFolder.open(run)
         work = open_work(folder)
@@ -221,6 +249,15 @@ class TaskWork:
         """Do the partitions from a position on, and flush their rows: of one region, as one part.
 
         They are no more than asked for.
+
+        Parameters
+        ----------
+        position : int
+            Of the first row, in the slice.
+        most : int
+            Most rows.
+        log : PrintedLog or None
+            Where what is printed meanwhile goes.
         """
         block = self._block(position, min(most, self.work.most_at_once))
         return self._flush(self.work.do(*block, log))

@@ -78,7 +78,16 @@ class Work(Protocol):
     def give_up(
         self, region: str, rows: Sequence[int], attempts: np.ndarray[Any, Any], reason: str
     ) -> pa.Table:
-        """Return the result rows of rows that can't be done, as `do` returns them."""
+        """Return the result rows of rows that can't be done, as `do` returns them.
+
+        Parameters
+        ----------
+        region : str
+        rows : sequence of int
+            Their places in the region.
+        attempts : int array, shape (rows,)
+        reason : str
+        """
 
 
 def open_work(folder: RunFolder) -> Work:

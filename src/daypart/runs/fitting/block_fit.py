@@ -78,7 +78,18 @@ def fit_block(
 def stand_in(
     fallback: Model, shown: SeriesBlock, fitted: pa.Table, log: PrintedLog | None = None
 ) -> pa.Table:
-    """Fit the failed partitions of a block with another model, as `fit_block` tells."""
+    """Fit the failed partitions of a block with another model, as `fit_block` tells.
+
+    Parameters
+    ----------
+    fallback : Model
+    shown : SeriesBlock
+        The hours that the models are shown.
+    fitted : pyarrow.Table
+        The rows of the first model.
+    log : PrintedLog, optional
+        Where what is printed meanwhile goes.
+    """
     failed = np.array([status == "failed" for status in fitted.column("status").to_pylist()])
     name = pa.array([fallback.name if each else None for each in failed], pa.string())
     if not failed.any():

@@ -71,7 +71,17 @@ class FitWork:
         attempts: np.ndarray[Any, Any],
         log: PrintedLog | None = None,
     ) -> pa.Table:
-        """Fit partitions of a region; return their result rows."""
+        """Fit partitions of a region; return their result rows.
+
+        Parameters
+        ----------
+        region : str
+        rows : sequence of int
+            Their places in the region.
+        attempts : int array, shape (rows,)
+        log : PrintedLog, optional
+            Where what is printed meanwhile goes.
+        """
         stored = self.store.read_region(region, list(rows))
         fitted = fit_block(
             self.model,
@@ -86,7 +96,16 @@ class FitWork:
     def give_up(
         self, region: str, rows: Sequence[int], attempts: np.ndarray[Any, Any], reason: str
     ) -> pa.Table:
-        """Return the rows of partitions that failed, or as the fallback fits them."""
+        """Return the rows of partitions that failed, or as the fallback fits them.
+
+        Parameters
+        ----------
+        region : str
+        rows : sequence of int
+            Their places in the region.
+        attempts : int array, shape (rows,)
+        reason : str
+        """
         stored = self.store.read_region(region, list(rows))
         fitted = failed_rows(len(stored), reason)
         fallback = RunModel.of_run(self.settings).fallback
@@ -100,6 +119,12 @@ def store_as_planned(
     folder: RunFolder, settings: RunSettings, regions: Sequence[str]
 ) -> SeriesStore:
     """Open a run's store, whose regions must hold what they held when the run was planned.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    settings : RunSettings
+    regions : sequence of str
 
     Raises
     ------

@@ -156,7 +156,16 @@ class RunModel:
         return model
 
     def forecast(self, state: pa.Table, window: Window, probabilities: Sequence[float]) -> Forecast:
-        """Predict counts, each row with its own model; see `Model.forecast`."""
+        """Predict counts, each row with its own model; see `Model.forecast`.
+
+        Parameters
+        ----------
+        state : pyarrow.Table
+            Result rows.
+        window : Window
+        probabilities : sequence of float
+            In (0, 1).
+        """
         groups = self._groups(state)
         if len(groups) == 1:
             return groups[0].model.forecast(groups[0].state_in(state), window, probabilities)
@@ -171,7 +180,16 @@ class RunModel:
     def sample_paths(
         self, state: pa.Table, window: Window, draws: int, seed: int
     ) -> NDArray[np.int32]:
-        """Draw joint paths, each row with its own model; see `Model.sample_paths`."""
+        """Draw joint paths, each row with its own model; see `Model.sample_paths`.
+
+        Parameters
+        ----------
+        state : pyarrow.Table
+            Result rows.
+        window : Window
+        draws : int
+        seed : int
+        """
         groups = self._groups(state)
         if len(groups) == 1:
             return groups[0].model.sample_paths(groups[0].state_in(state), window, draws, seed)

@@ -131,7 +131,13 @@ def _as_json(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_same_run(folder: RunFolder, wanted: RunSettings) -> None:
-    """Refuse a folder that holds another run, and say what differs."""
+    """Refuse a folder that holds another run, and say what differs.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    wanted : RunSettings
+    """
     if not folder.holds_run():
         return
     there = read_settings(folder)

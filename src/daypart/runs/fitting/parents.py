@@ -104,6 +104,11 @@ def prepare_parents(
 def model_to_fit(folder: RunFolder, settings: RunSettings) -> RunModel:
     """Return a run's model as its tasks fit it: bound to the parents, where it has them.
 
+    Parameters
+    ----------
+    folder : RunFolder
+    settings : RunSettings
+
     Raises
     ------
     DaypartError

@@ -86,7 +86,16 @@ def _text_or_null(table: pa.Table, name: str) -> pa.Array | pa.ChunkedArray:
 def failed_rows(
     partitions: int, reason: str, seconds: float = 0.0, traceback: str | None = None
 ) -> pa.Table:
-    """Return what stands for a model's table where it failed."""
+    """Return what stands for a model's table where it failed.
+
+    Parameters
+    ----------
+    partitions : int
+        How many rows.
+    reason : str
+    seconds : float
+    traceback : str, optional
+    """
     return pa.table(
         {
             "status": pa.array(["failed"] * partitions, pa.string()),
@@ -98,7 +107,15 @@ def failed_rows(
 
 
 def fitted_hours(stored: SeriesBlock, until_hour: int | None) -> np.ndarray[Any, Any]:
-    """Return how many hours of each partition lie before `until_hour` (None: all)."""
+    """Return how many hours of each partition lie before `until_hour` (None: all).
+
+    Parameters
+    ----------
+    stored : SeriesBlock
+        As it is in the store.
+    until_hour : int or None
+        UTC hours since 1970.
+    """
     hours = np.diff(stored.offsets)
     if until_hour is None:
         return hours

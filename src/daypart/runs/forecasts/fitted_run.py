@@ -77,6 +77,11 @@ class FittedRun:
 def model_of(folder: RunFolder, settings: RunSettings) -> RunModel:
     """Return the model that a run was fitted with.
 
+    Parameters
+    ----------
+    folder : RunFolder
+    settings : RunSettings
+
     Raises
     ------
     DaypartError

@@ -59,7 +59,20 @@ class RunForecast:
         start: datetime | int | None,
         draws: int,
     ) -> RunForecast:
-        """Open a run and lay out its forecast; see `predict` for the parameters."""
+        """Open a run and lay out its forecast; see `predict` for the parameters.
+
+        Parameters
+        ----------
+        run : path
+        weeks : int
+        levels : sequence of float
+            Central intervals, in percent.
+        by : sequence of str, optional
+        per : str
+            One of `PERIODS`.
+        start : datetime or int, optional
+        draws : int
+        """
         _check_numbers(levels, draws)
         fitted = FittedRun.open(run)
         hour_groups = fitted.settings.hour_groups
@@ -172,6 +185,15 @@ def check_columns(
 ) -> tuple[str, ...]:
     """Check that columns are key columns or groups of hours, each named once.
 
+    Parameters
+    ----------
+    by : sequence of str
+        Columns.
+    key : sequence of str
+        Key columns.
+    hour_groups : iterable of str
+        Names of groups of hours.
+
     Raises
     ------
     DaypartError
@@ -187,7 +209,14 @@ def check_columns(
 
 
 def without_overlap(run: FittedRun, by: Sequence[str]) -> NDArray[np.bool_]:
-    """Tell which partitions may be added up: overlapping columns at the value for all."""
+    """Tell which partitions may be added up: overlapping columns at the value for all.
+
+    Parameters
+    ----------
+    run : FittedRun
+    by : sequence of str
+        Columns.
+    """
     rows = run.results.rows
     chosen = np.ones(len(rows), bool)
     for column, value in run.settings.overlapping.items():
@@ -197,7 +226,14 @@ def without_overlap(run: FittedRun, by: Sequence[str]) -> NDArray[np.bool_]:
 
 
 def last_hour(rows: pa.Table, fitted: NDArray[np.bool_]) -> int:
-    """Return the hour after the last that any of the partitions was fitted to."""
+    """Return the hour after the last that any of the partitions was fitted to.
+
+    Parameters
+    ----------
+    rows : pyarrow.Table
+        A row per partition.
+    fitted : bool array, shape (partitions,)
+    """
     rows = rows.take(np.flatnonzero(fitted))
     if len(rows) == 0:
         return 0

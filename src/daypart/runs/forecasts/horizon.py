@@ -61,6 +61,17 @@ class Horizon:
     ) -> Horizon:
         """Lay out the weeks from an hour on.
 
+        Parameters
+        ----------
+        start : int
+            UTC hours since 1970.
+        weeks : int
+        per : str
+            One of `PERIODS`.
+        timezones : iterable of str
+        hour_group : sequence of str
+            A name for each of the 168 local hours of the week; empty: undivided.
+
         Raises
         ------
         DaypartError
@@ -101,7 +112,14 @@ class Horizon:
         return Window(first, len(days))
 
     def sums(self, hourly: NDArray[Any], timezone: str) -> NDArray[Any]:
-        """Add hours (the last axis, of `window`) up to periods."""
+        """Add hours (the last axis, of `window`) up to periods.
+
+        Parameters
+        ----------
+        hourly : array, shape (..., hours)
+            Values of the hours of `window`.
+        timezone : str
+        """
         if not self.hour_group:
             return self._sums_over_time(hourly, timezone)
         belongs = self._belongs(timezone)

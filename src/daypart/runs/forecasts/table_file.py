@@ -32,7 +32,15 @@ def check_table_file(out: PathLike) -> Location:
 
 
 def write_tables(out: Location, schema: pa.Schema, tables: Iterable[pa.Table]) -> int:
-    """Write tables one after the other into one file; return the number of rows."""
+    """Write tables one after the other into one file; return the number of rows.
+
+    Parameters
+    ----------
+    out : Location
+        Its suffix is `.parquet` or `.csv`.
+    schema : pyarrow.Schema
+    tables : iterable of pyarrow.Table
+    """
     rows = 0
     with table_writer(out, schema) if out.suffix == ".parquet" else _csv(out, schema) as writer:
         for table in tables:

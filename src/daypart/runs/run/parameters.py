@@ -123,6 +123,11 @@ def _check_no_column(name: str, value: Any, key: Sequence[str], source: str) -> 
 def check_overrides(overrides: Sequence[Override], store: SeriesStore) -> None:
     """Check that every override is of a value that some partition has.
 
+    Parameters
+    ----------
+    overrides : sequence of Override
+    store : SeriesStore
+
     Raises
     ------
     DaypartError

@@ -183,7 +183,17 @@ class TotalsTally:
         observed: NDArray[Any],
         counted: NDArray[np.bool_],
     ) -> None:
-        """Add one partition to its group."""
+        """Add one partition to its group.
+
+        Parameters
+        ----------
+        key : tuple of str
+            The group's.
+        draws : array, shape (draws, hours)
+        mean : float array, shape (hours,)
+        observed : array, shape (hours,)
+        counted : bool array, shape (hours,)
+        """
         place = self.place[key]
         self.draws[place] += np.where(counted, draws, 0)
         self.mean[place] += np.where(counted, mean, 0.0)

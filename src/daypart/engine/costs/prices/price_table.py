@@ -202,7 +202,14 @@ def read_prices(region: str, *, file: Path | None = None) -> PriceTable:
 
 
 def write_prices(table: PriceTable, file: Path | None = None) -> Path:
-    """Put a region's prices into the user's table, beside those of other regions."""
+    """Put a region's prices into the user's table, beside those of other regions.
+
+    Parameters
+    ----------
+    table : PriceTable
+    file : Path, optional
+        The user's table; that of the configuration folder by default.
+    """
     place = file or user_file()
     regions = dict(_regions(place)) if place.exists() else {}
     regions[table.region] = {

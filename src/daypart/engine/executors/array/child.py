@@ -40,6 +40,11 @@ def write_array(run: PathLike, name: str, tasks: Sequence[int]) -> None:
 def read_array(run: PathLike, name: str) -> list[int]:
     """Return the tasks of an array job, child 0 first.
 
+    Parameters
+    ----------
+    run : path
+    name : str
+
     Raises
     ------
     DaypartError
@@ -51,6 +56,13 @@ def read_array(run: PathLike, name: str) -> list[int]:
 
 def task_of_child(run: PathLike, name: str, child: int) -> int:
     """Return the task that a child of an array job runs.
+
+    Parameters
+    ----------
+    run : path
+    name : str
+    child : int
+        Counted from 0.
 
     Raises
     ------

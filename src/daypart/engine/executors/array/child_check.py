@@ -58,11 +58,23 @@ def check_as_child(run: PathLike, name: str) -> ChildCheck:
 
 
 def read_check(run: PathLike, name: str) -> ChildCheck | None:
-    """Return what a child wrote; None where none did."""
+    """Return what a child wrote; None where none did.
+
+    Parameters
+    ----------
+    run : path
+    name : str
+    """
     place = check_file(RunFolder.at(run), name)
     return ChildCheck(**read_json(place)) if place.exists() else None
 
 
 def check_file(folder: RunFolder, name: str) -> Location:
-    """Return where a check is written."""
+    """Return where a check is written.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    name : str
+    """
     return folder.path / "checks" / f"{name}.json"

@@ -313,13 +313,26 @@ def running_tasks(run: Location, open_jobs: OpenJobs) -> frozenset[int]:
     """Return the tasks of arrays that an earlier driver left running.
 
     Without records of any the scheduler is not asked, so that no credentials are needed.
+
+    Parameters
+    ----------
+    run : Location
+    open_jobs : callable
+        Takes the run; returns its `Scheduler`.
     """
     live = [] if Records(run).all_ended() else open_jobs(run).recover()
     return frozenset(task for record in live for task in record.submission.tasks)
 
 
 def cancel_arrays(run: Location, open_jobs: OpenJobs) -> int:
-    """End what an earlier driver left running; return how many tasks that were."""
+    """End what an earlier driver left running; return how many tasks that were.
+
+    Parameters
+    ----------
+    run : Location
+    open_jobs : callable
+        Takes the run; returns its `Scheduler`.
+    """
     if Records(run).all_ended():
         return 0
     jobs = open_jobs(run)

@@ -88,10 +88,30 @@ class Scheduler(Protocol):
         """Return the children that were given up."""
 
     def why_waiting(self, record: Record, standing: JobState | None) -> str:
-        """Return what holds a job up."""
+        """Return what holds a job up.
+
+        Parameters
+        ----------
+        record : Record
+        standing : JobState or None
+            None where the scheduler does not know the job.
+        """
 
     def terminate(self, job_id: str, reason: str) -> None:
-        """End a job with all its children."""
+        """End a job with all its children.
+
+        Parameters
+        ----------
+        job_id : str
+        reason : str
+        """
 
     def output_hint(self, record: Record, child: int) -> str:
-        """Return where to look for what a child printed."""
+        """Return where to look for what a child printed.
+
+        Parameters
+        ----------
+        record : Record
+        child : int
+            Counted from 0.
+        """

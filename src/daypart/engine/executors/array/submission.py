@@ -117,7 +117,13 @@ def plan_submissions(
 
 
 def first_memory(task: Task, settings: ArraySettings) -> int:
-    """Return the MiB to ask for at first: what is set, doubled until it holds what was measured."""
+    """Return the MiB to ask for at first: what is set, doubled until it holds what was measured.
+
+    Parameters
+    ----------
+    task : Task
+    settings : ArraySettings
+    """
     measured = -(-(task.memory_bytes or 0) * settings.cores // _MEBIBYTE)
     memory = settings.memory
     while memory < measured:

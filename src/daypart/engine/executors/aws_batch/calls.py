@@ -116,6 +116,13 @@ class BatchCalls:
 def make_client(region: str | None, endpoint_url: str | None) -> Any:
     """Make boto3's client, and say what is missing.
 
+    Parameters
+    ----------
+    region : str or None
+        As boto3 finds it where None.
+    endpoint_url : str or None
+        Amazon's where None.
+
     Raises
     ------
     DaypartError

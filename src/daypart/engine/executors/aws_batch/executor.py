@@ -60,7 +60,17 @@ class AwsBatchExecutor:
         progress: Progress,
         rehearsals: int | None = None,
     ) -> Outlook:
-        """Rehearse tasks on a virtual clock, and price them; see `PredictsOutlook`."""
+        """Rehearse tasks on a virtual clock, and price them; see `PredictsOutlook`.
+
+        Parameters
+        ----------
+        tasks : sequence of Task
+            With expected seconds.
+        uncertainty : Uncertainty
+        progress : Progress
+        rehearsals : int, optional
+            How often the run is rehearsed; as often as is cheap by default.
+        """
         settings = with_price_ratio(self.settings)
         return outlook_of(tasks, settings, uncertainty, progress, rehearsals)
 
@@ -90,7 +100,17 @@ class AwsBatchExecutor:
         return running_tasks(run, self._jobs)
 
     def execute(self, tasks: Sequence[Task], on_event: OnEvent, stop: Stop | None = None) -> None:
-        """Submit tasks and see them through; see `Executor`."""
+        """Submit tasks and see them through; see `Executor`.
+
+        Parameters
+        ----------
+        tasks : sequence of Task
+            Of one run.
+        on_event : callable
+            Called with every event.
+        stop : Stop, optional
+            Requests a stop when set.
+        """
         if not tasks:
             return
         run, stop = tasks[0].run, stop or Stop()

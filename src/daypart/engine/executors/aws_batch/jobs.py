@@ -121,7 +121,14 @@ class BatchJobs:
         return [_failed(job) for job in jobs if job["status"] == "FAILED"]
 
     def why_waiting(self, record: Record, standing: JobState | None) -> str:
-        """Return what Batch says holds a job up; empty where it says nothing."""
+        """Return what Batch says holds a job up; empty where it says nothing.
+
+        Parameters
+        ----------
+        record : Record
+        standing : JobState or None
+            None where the scheduler does not know the job.
+        """
         if standing is not None and standing.reason:
             return standing.reason
         if len(record.submission.tasks) > 1:
@@ -134,11 +141,24 @@ class BatchJobs:
         return ""
 
     def terminate(self, job_id: str, reason: str) -> None:
-        """End a job with all its children."""
+        """End a job with all its children.
+
+        Parameters
+        ----------
+        job_id : str
+        reason : str
+        """
         self.calls.read("terminate_job", jobId=job_id, reason=reason)
 
     def output_hint(self, record: Record, child: int) -> str:
-        """Return where to look for what a child printed."""
+        """Return where to look for what a child printed.
+
+        Parameters
+        ----------
+        record : Record
+        child : int
+            Counted from 0.
+        """
         return "see its log stream in CloudWatch"
 
     def _pages(self, operation: str, **request: Any) -> Iterator[dict[str, Any]]:

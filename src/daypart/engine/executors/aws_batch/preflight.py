@@ -20,6 +20,12 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 def check_account(run: Location, calls: BatchCalls, settings: AwsBatchSettings) -> None:
     """Look at Batch: that the queues are there and work, and the job definition too.
 
+    Parameters
+    ----------
+    run : Location
+    calls : BatchCalls
+    settings : AwsBatchSettings
+
     Raises
     ------
     DaypartError

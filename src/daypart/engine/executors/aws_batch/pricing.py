@@ -31,6 +31,12 @@ class Rates:
     def of(cls, settings: AwsBatchSettings, memory_mib: int | None = None) -> Rates:
         """Look the rates up for a child's size.
 
+        Parameters
+        ----------
+        settings : AwsBatchSettings
+        memory_mib : int, optional
+            Of a child; that of the settings by default.
+
         Raises
         ------
         DaypartError

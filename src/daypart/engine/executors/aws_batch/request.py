@@ -27,6 +27,12 @@ def submit_request(
 ) -> dict[str, Any]:
     """Return the parameters of SubmitJob.
 
+    Parameters
+    ----------
+    submission : Submission
+    run : Location
+    settings : AwsBatchSettings
+
     Raises
     ------
     DaypartError

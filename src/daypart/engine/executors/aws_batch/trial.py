@@ -27,6 +27,14 @@ def try_in_containers(
 ) -> None:
     """Run the check on each queue, and wait for it.
 
+    Parameters
+    ----------
+    jobs : BatchJobs
+    settings : AwsBatchSettings
+    on_event : callable
+        Called with every event.
+    stop : Stop
+
     Raises
     ------
     DaypartError

@@ -57,6 +57,12 @@ class Commands:
     def once(self, command: Sequence[str], script: str = "") -> str:
         """Run a command once; return what it printed.
 
+        Parameters
+        ----------
+        command : sequence of str
+        script : str
+            Its standard input.
+
         Raises
         ------
         NoAnswer

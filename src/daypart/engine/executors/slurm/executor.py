@@ -59,7 +59,17 @@ class SlurmExecutor:
         progress: Progress,
         rehearsals: int | None = None,
     ) -> Outlook:
-        """Return what tasks take once the cluster has room for them; see `PredictsOutlook`."""
+        """Return what tasks take once the cluster has room for them; see `PredictsOutlook`.
+
+        Parameters
+        ----------
+        tasks : sequence of Task
+            With expected seconds.
+        uncertainty : Uncertainty
+        progress : Progress
+        rehearsals : int, optional
+            How often the run is rehearsed; as often as is cheap by default.
+        """
         arrays = len(plan_submissions(tasks, self.settings))
         at_once = self.settings.at_once * arrays
         cores = self.settings.cpus
@@ -84,7 +94,17 @@ class SlurmExecutor:
         return running_tasks(run, self._jobs)
 
     def execute(self, tasks: Sequence[Task], on_event: OnEvent, stop: Stop | None = None) -> None:
-        """Submit tasks and see them through; see `Executor`."""
+        """Submit tasks and see them through; see `Executor`.
+
+        Parameters
+        ----------
+        tasks : sequence of Task
+            Of one run.
+        on_event : callable
+            Called with every event.
+        stop : Stop, optional
+            Requests a stop when set.
+        """
         if not tasks:
             return
         run, stop = tasks[0].run, stop or Stop()

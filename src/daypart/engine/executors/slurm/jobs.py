@@ -123,14 +123,27 @@ class SlurmJobs:
         return [FailedChild(child, cause_of(ends[child]), describe(ends[child])) for child in ends]
 
     def why_waiting(self, record: Record, standing: JobState | None) -> str:
-        """Return the reason that Slurm gives for most of what waits."""
+        """Return the reason that Slurm gives for most of what waits.
+
+        Parameters
+        ----------
+        record : Record
+        standing : JobState or None
+            None where the scheduler does not know the job.
+        """
         seen = self._last_seen.get(record.job_id, {}).values()
         reasons = Counter(child.reason for child in seen if child.state == "PENDING")
         queue = f"partition {record.submission.queue}: " if record.submission.queue else ""
         return queue + reasons.most_common(1)[0][0] if reasons else ""
 
     def terminate(self, job_id: str, reason: str) -> None:
-        """End an array; one that has ended by itself is no fault."""
+        """End an array; one that has ended by itself is no fault.
+
+        Parameters
+        ----------
+        job_id : str
+        reason : str
+        """
         try:
             self.commands.read("scancel", job_id)
         except DaypartError as error:
@@ -138,7 +151,14 @@ class SlurmJobs:
                 raise
 
     def output_hint(self, record: Record, child: int) -> str:
-        """Return the last line of a child's own output, and where it is."""
+        """Return the last line of a child's own output, and where it is.
+
+        Parameters
+        ----------
+        record : Record
+        child : int
+            Counted from 0.
+        """
         path = output_file(self.run, record.submission.name, child)
         if not path:
             return "see its slurm-*.out file"

@@ -21,6 +21,12 @@ _OF_THIS_MACHINE = ("/tmp", "/var/tmp", "/dev/shm", "/run")  # noqa: S108 - name
 def check_cluster(run: Location, commands: Commands, settings: SlurmSettings) -> None:
     """Look at Slurm: that it answers, has the partition and sees the run.
 
+    Parameters
+    ----------
+    run : Location
+    commands : Commands
+    settings : SlurmSettings
+
     Raises
     ------
     DaypartError
@@ -46,6 +52,13 @@ def check_request(
     run: Location, commands: Commands, settings: SlurmSettings, first: Submission
 ) -> None:
     """Have `sbatch --test-only` judge the first array.
+
+    Parameters
+    ----------
+    run : Location
+    commands : Commands
+    settings : SlurmSettings
+    first : Submission
 
     Raises
     ------

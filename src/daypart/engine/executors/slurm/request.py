@@ -33,6 +33,12 @@ def sbatch_request(submission: Submission, run: Location, settings: SlurmSetting
     Options stand on the command line, where they go before what SBATCH_ variables say. The
     script becomes the task, so that Slurm's SIGTERM reaches it.
 
+    Parameters
+    ----------
+    submission : Submission
+    run : Location
+    settings : SlurmSettings
+
     Examples
     --------
     >>> one = Submission("daypart-7-c0ffee", "short", (7, 9), memory=4000)
@@ -71,7 +77,16 @@ def sbatch_request(submission: Submission, run: Location, settings: SlurmSetting
 
 
 def output_file(run: Location, name: str, child: int | str) -> str:
-    """Return where a child's own output goes; empty for a run on S3: as Slurm does it."""
+    """Return where a child's own output goes; empty for a run on S3: as Slurm does it.
+
+    Parameters
+    ----------
+    run : Location
+    name : str
+        Of the array.
+    child : int or str
+        Its number, or Slurm's pattern for it.
+    """
     if not isinstance(run, Path):
         return ""
     return str(RunFolder.at(run).logs.resolve() / f"{name}-{child}.out")

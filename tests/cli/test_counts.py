@@ -46,4 +46,4 @@ def test_one_week_of_one_market_is_printed_in_the_singular(store, tmp_path, caps
         capsys, "backtest", store.folder, "--out", tmp_path / "scores", "--weeks", 1,
         "--model", "seasonal_naive", "--against", "four_week_mean",
     )  # fmt: skip
-    assert scored.startswith("1 week held back from")
+    assert scored.startswith("1 week held out from")

@@ -90,7 +90,7 @@ def test_a_file_may_hold_settings_of_several_executors(tmp_path):
     ("text", "message"),
     [
         ("workers = 3", "'workers' is not read here; write [executor.local]"),
-        ("executor = 3", "executor is no table"),
+        ("executor = 3", "executor is not a table"),
         ("[executor.locl]\nworkers = 3", "no executor 'locl'; did you mean local"),
         (
             "[executor.local]\nworker = 3",

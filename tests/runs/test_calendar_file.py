@@ -162,9 +162,7 @@ BAD = {
         "row 2, column from: 'a' overlaps row 1"
     ),
     "name,from,to\na,2025-03-01,2025-03-03,x\n": "row 1: has more values than the 3 columns",
-    "name,market,markets,from,to\na,501,501,2025-03-01,2025-03-03\n": (
-        "two columns stand for 'market'"
-    ),
+    "name,market,markets,from,to\na,501,501,2025-03-01,2025-03-03\n": ("two columns mean 'market'"),
 }
 
 

@@ -101,8 +101,8 @@ BAD = {
     "[network.n0001]\ninferense='full'": (
         r"\[network.n0001\]: model negbin has no parameter 'inferense'; did you mean inference"
     ),
-    "[networks.n0001]\ninference='full'": r"toml: \[networks\] is no key column; did you mean",
-    "[market]\n501 = 3": r"\[market\]: 501 is no table",
+    "[networks.n0001]\ninference='full'": r"toml: \[networks\] is not a key column; did you mean",
+    "[market]\n501 = 3": r"\[market\]: 501 is not a table",
     "inferense='full'": r"model negbin has no parameter 'inferense'; did you mean inference",
     "[market.501]\ninference='ful'": r"\[market.501\]: inference='ful' is not known; did you mean",
 }

@@ -18,12 +18,12 @@ from daypart.storage.location import PathLike
 
 @dataclass(frozen=True)
 class CancelReport:
-    """What was asked to end.
+    """What was requested to end.
 
     Parameters
     ----------
     driver : str or None
-        The process that was asked to stop; it flushes what is in hand.
+        The process that was requested to stop; it flushes its current blocks.
     tasks : int
         Tasks of a cluster that were ended.
     """

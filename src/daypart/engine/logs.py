@@ -41,7 +41,7 @@ class PartitionLog:
 
 
 def logs(run: PathLike, partition: str) -> PartitionLog:
-    """Tell what one partition printed, wherever it ran.
+    """Return what one partition printed, wherever it ran.
 
     Parameters
     ----------
@@ -72,8 +72,8 @@ def logs(run: PathLike, partition: str) -> PartitionLog:
     row = read_rows(results, [place]).to_pylist()[0]
     log = row.get("log")
     printed = _text_at(folder, log) if log else ""
-    told = {name: row.get(name) for name in ("reason", "traceback", "seconds")}
-    return PartitionLog(partition, status, log=log, printed=printed, **told)
+    reported = {name: row.get(name) for name in ("reason", "traceback", "seconds")}
+    return PartitionLog(partition, status, log=log, printed=printed, **reported)
 
 
 def _text_at(folder: RunFolder, place: str) -> str:

@@ -1,4 +1,4 @@
-"""Where a run stands, told from its files alone."""
+"""The progress of a run, from its files alone."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _RATE_WINDOW_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class RunStatus:
-    """Where a run stands.
+    """The progress of a run.
 
     Parameters
     ----------
@@ -44,11 +44,11 @@ class RunStatus:
     fit_seconds : float
         Seconds of all fits together.
     rate : float or None
-        Partitions a second over the last minute of work; None where that can't be told yet.
+        Partitions a second over the last minute of work; None where it is not known yet.
     seconds_left : float or None
         At that rate.
     dollars : float or None
-        So far, as `cost` tells it; None where no price is known.
+        So far, as in `cost`; None where no price is known.
     running : bool
         Whether a driver holds the run (where it lies on disk: on this machine).
     """
@@ -72,7 +72,7 @@ class RunStatus:
 
 
 def status(run: PathLike) -> RunStatus:
-    """Tell where a run stands, while it goes on or afterwards.
+    """Return the progress of a run, while it is running or afterwards.
 
     Parameters
     ----------

@@ -211,8 +211,8 @@ class _Work:
         verdict = "disagree" if beyond else "agree"
         if found["rhat"] > MOST_RHAT or found["divergences"] > 0.01 * 4 * self.draws:
             verdict, beyond = "undecided", []
-        told = {"verdict": verdict, "disagreeing": ",".join(beyond)}
-        return {**key, "mean_count": mean_count, **found, **told}
+        reported = {"verdict": verdict, "disagreeing": ",".join(beyond)}
+        return {**key, "mean_count": mean_count, **found, **reported}
 
 
 def _disagreeing(found: Mapping[str, Any], names: Sequence[str], mean_count: float) -> list[str]:

@@ -21,7 +21,7 @@ from daypart.runs.fit import fit
 from daypart.runs.forecasts.forecast import check_draws
 from daypart.runs.run.calendar import Calendar, read_calendar
 from daypart.runs.run.parameters import GivenParameters, read_parameters
-from daypart.runs.scoring.held_out import HeldBack, score_runs
+from daypart.runs.scoring.held_out import HeldOut, score_runs
 from daypart.runs.scoring.hour_scores import LEVELS
 from daypart.runs.scoring.metrics import Scores
 from daypart.runs.scoring.sample import partition_names, sampled_store
@@ -38,12 +38,12 @@ SIZES = (
     ("1 to 10", 1.0, 10.0),
     ("10 and more", 10.0, np.inf),
 )
-"""Classes of a partition's mean count per hour before the held-back weeks."""
+"""Classes of a partition's mean count per hour before the held-out weeks."""
 
 
 @dataclass(frozen=True)
 class Backtest:
-    """How well held-back weeks were forecast.
+    """How well held-out weeks were forecast.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ class Backtest:
     def lines(self) -> list[str]:
         """Return the scores as a few lines of text."""
         text = [
-            f"{counted(self.summary['weeks'], 'week')} held back from "
+            f"{counted(self.summary['weeks'], 'week')} held out from "
             f"{self.summary['first_hour']}, "
             f"{counted(self.summary['partitions'], 'partition')}, "
             f"{self.summary['not_scored']:,} not scored"
@@ -124,13 +124,13 @@ def backtest(
     ----------
     store : path
     weeks : int
-        Held back: the weeks before the last hour of any partition.
+        Held out: the weeks before the last hour of any partition.
     model : str
     against : sequence of str
         Models to compare with, with their default parameters: daypart's own, `auto_ets` and
         `mstl` of statsforecast, or `module:name`.
     sample : int, optional
-        Score so many partitions, chosen by their names, and fit models of others to these
+        Score a sample of partitions, chosen by their names, and fit models of others to these
         alone: some take a second a partition.
     parameters : mapping, path or several of them, optional
         Of `model`, as in `fit`.
@@ -157,7 +157,7 @@ def backtest(
     Notes
     -----
     Hours without data are not scored. Totals (by each key column, and of all) add the paths
-    of partitions draw by draw, at the value that stands for all of overlapping key columns.
+    of partitions draw by draw, at the value of overlapping key columns that means all.
     Partitions that one of the models did not fit are scored for none of them, and counted.
 
     CRPS is that of the sample paths; the log score (minus the log probability of the count) and
@@ -198,7 +198,7 @@ def backtest(
     events = read_calendar(calendar, opened) if calendar is not None else None
     for name in models:
         get_model(name, **(read_parameters(parameters, opened.key)[0] if name == model else {}))
-    until = _first_hour_held_back(opened, weeks)
+    until = _first_hour_held_out(opened, weeks)
     with ExitStack() as stack:
         folder = (
             make_folder(out)
@@ -225,12 +225,12 @@ def backtest(
             )
         window = Window(until, weeks * HOURS_PER_WEEK)
         names = partition_names(chosen) if chosen is not None else None
-        held_back = score_runs(opened, runs, window, draws, seed, workers, progress, only=names)
-    return _finish(opened, held_back, models, weeks, until, folder if out is not None else None)
+        held_out = score_runs(opened, runs, window, draws, seed, workers, progress, only=names)
+    return _finish(opened, held_out, models, weeks, until, folder if out is not None else None)
 
 
-def _first_hour_held_back(store: SeriesStore, weeks: int) -> int:
-    """Return the hour from which on nothing is shown to the models."""
+def _first_hour_held_out(store: SeriesStore, weeks: int) -> int:
+    """Return the hour from which on no data is shown to the models."""
     blocks = (store.read_region(region) for region in store.regions)
     spans = [
         (int(block.first_hours.min()), int((block.first_hours + np.diff(block.offsets)).max()))
@@ -243,15 +243,15 @@ def _first_hour_held_back(store: SeriesStore, weeks: int) -> int:
     until = end - weeks * HOURS_PER_WEEK
     if until <= begin:
         raise DaypartError(
-            f"{store.folder}: there is nothing before the {weeks} weeks held back",
-            hint=f"it holds {(end - begin) // HOURS_PER_WEEK} weeks; hold back fewer",
+            f"{store.folder}: there is no data before the {weeks} held-out weeks",
+            hint=f"it holds {(end - begin) // HOURS_PER_WEEK} weeks; hold out fewer",
         )
     return until
 
 
 def _finish(
     store: SeriesStore,
-    held_back: HeldBack,
+    held_out: HeldOut,
     models: Sequence[str],
     weeks: int,
     until: int,
@@ -260,12 +260,12 @@ def _finish(
     sizes = [
         {"size": name, "model": model, **scores.summary()}
         for model in models
-        for name, scores in _by_size(held_back, model)
+        for name, scores in _by_size(held_out, model)
         if len(scores.hours)
     ]
     levels = [
-        {"level": level, "model": model, **held_back.levels[model][level].summary()}
-        for level in held_back.levels[models[0]]
+        {"level": level, "model": model, **held_out.levels[model][level].summary()}
+        for level in held_out.levels[models[0]]
         for model in models
     ]
     summary = {
@@ -277,20 +277,20 @@ def _finish(
         "weeks": weeks,
         "first_hour": hour_to_datetime(until).isoformat(),
         "partitions": store.partitions,
-        "not_scored": store.partitions - int(held_back.scored.sum()),
+        "not_scored": store.partitions - int(held_out.scored.sum()),
         "levels": levels,
         "sizes": sizes,
     }
-    table = held_back.table()
+    table = held_out.table()
     if out is not None:
         write_table(out / "backtest.parquet", table)
         write_json(out / "backtest.json", summary)
     return Backtest(out, summary, table)
 
 
-def _by_size(held_back: HeldBack, model: str) -> list[tuple[str, Scores]]:
-    means = held_back.mean_before[held_back.scored]
-    scores = held_back.levels[model]["partition"]
+def _by_size(held_out: HeldOut, model: str) -> list[tuple[str, Scores]]:
+    means = held_out.mean_before[held_out.scored]
+    scores = held_out.levels[model]["partition"]
     return [(name, scores.take((low <= means) & (means < high))) for name, low, high in SIZES]
 
 

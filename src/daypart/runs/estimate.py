@@ -52,11 +52,11 @@ def estimate(
     seed: int = 0,
     progress: Progress = SILENT,
 ) -> Estimate:
-    """Tell what fitting a store will take: tasks, hours and, on AWS Batch, dollars.
+    """Estimate what fitting a store will take: tasks, hours and, on AWS Batch, dollars.
 
-    A pilot of twenty partitions of all sizes is fitted on this machine, or an earlier run tells
-    what it recorded. On AWS Batch the run is then rehearsed on a virtual clock, with the
-    driver itself, hosts that come by and by and Spot that takes some of them.
+    A pilot of twenty partitions of all sizes is fitted on this machine, or the records of an
+    earlier run are used. On AWS Batch the run is then rehearsed on a virtual clock, with the
+    driver itself, hosts that start gradually and Spot interruptions.
 
     Parameters
     ----------
@@ -107,12 +107,14 @@ def estimate(
         with progress.step("measuring a pilot" if earlier is None else "reading an earlier run"):
             measure = None if recorded is None else partial(_recorded_costs, recorded, planning)
             plan = planning.draw(size=size, measure=measure)
-        told = estimate_of_tasks(runner, plan.tasks, plan.costs, size.cores, progress)
+        reported = estimate_of_tasks(runner, plan.tasks, plan.costs, size.cores, progress)
         if runner.task_size.minutes is None:  # cut by number, not by what was measured
             cut = planning.draw()
-            each = told.core_seconds / max(len(cut.tasks), 1)
-            told = replace(told, tasks=len(cut.tasks), task_seconds=each, longest_task_seconds=each)
-    return told
+            each = reported.core_seconds / max(len(cut.tasks), 1)
+            reported = replace(
+                reported, tasks=len(cut.tasks), task_seconds=each, longest_task_seconds=each
+            )
+    return reported
 
 
 def _recorded_costs(

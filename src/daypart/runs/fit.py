@@ -32,14 +32,14 @@ from daypart.series.store import SeriesStore
 from daypart.storage.location import Location, PathLike
 
 SMALL_PLAN = 512
-"""Up to so many partitions a model of daypart's own is fitted faster than workers start."""
+"""Up to this number of partitions, a model of daypart is fitted faster than workers start."""
 
 _FAILURES_NAMED = 5
 
 
 @dataclass(frozen=True)
 class RunReport:
-    """What a call of `fit` did, and where the run stands.
+    """What a call of `fit` did, and the progress of the run.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def fit(
         Named events, each with an effect of its own: see `runs.calendar_file.read_calendar`. The
         run keeps them; its forecasts know those of the weeks ahead.
     fallback : str, optional
-        A model for the partitions that `model` fails on; the column `model` tells.
+        A model for the partitions that `model` fails on; the column `model` names it.
     timeout : float, optional
         Seconds that one partition's fit may take until it fails.
     memory : int or str, optional
@@ -240,7 +240,7 @@ def fit_requests(
     Returns
     -------
     list of Request
-        Empty where nothing is left to do.
+        Empty where nothing remains to be done.
 
     Raises
     ------

@@ -89,7 +89,7 @@ def posterior(
     hyperparameters: PathLike | None = None,
     progress: Progress = SILENT,
 ) -> PosteriorTables | PosteriorReport:
-    """Tell the posterior of log mu in every fitted hour, and of each partition's hyperparameters.
+    """Return the posterior of log mu in every fitted hour, and of each partition's hyperparameters.
 
     A run's rows keep what forecasts need, not 2,184 hours of each partition. So the partitions
     are fitted anew from the store, one block at a time, with the hyperparameters integrated out
@@ -146,16 +146,16 @@ def posterior(
     summaries: list[pa.Table] = []
     with progress.step("posterior", total=work.partitions, unit="partitions") as step:
 
-        def told() -> Iterator[pa.Table]:
+        def reported() -> Iterator[pa.Table]:
             for hours, summary in work.tables():
                 summaries.append(summary)
                 yield hours
                 step.advance(len(summary))
 
         if file is None or second is None:
-            hours = pa.concat_tables([_hours_schema().empty_table(), *told()]).combine_chunks()
+            hours = pa.concat_tables([_hours_schema().empty_table(), *reported()]).combine_chunks()
             return PosteriorTables(hours, work.in_order(summaries))
-        rows = write_tables(file, _hours_schema(), told())
+        rows = write_tables(file, _hours_schema(), reported())
         summary = work.in_order(summaries)
         write_tables(second, work.schema(), [summary])
         step.summarise(counted(rows, "row"))
@@ -176,7 +176,7 @@ def _second_file(first: Location | None, named: PathLike | None) -> Location | N
 
 @dataclass(frozen=True)
 class _PosteriorWork:
-    """A run whose posterior is told, checked."""
+    """A run whose posterior is computed, checked."""
 
     fitted: FittedRun
     model: HasPosterior

@@ -96,7 +96,7 @@ def predict(
     by : sequence of str, optional
         Key columns: a forecast of the total of every group of partitions that share their
         values; `()` for one total of all. Without it, one forecast a partition. Overlapping key
-        columns (segments) that are not named are held at the value that stands for all. One of
+        columns (segments) that are not named are held at the value that means all. One of
         the store's groups of hours (`daypart`) divides each total by the local hour of the week.
     per : str
         `hour` (UTC), or sums per `day`, per `week` of seven days or in `total`, over whole
@@ -152,14 +152,14 @@ def predict(
     forecast = RunForecast.open(run, weeks, levels, by, per, start, draws)
     with progress.step("forecasting", total=len(forecast.groups), unit="series") as step:
 
-        def told() -> Iterator[pa.Table]:
+        def reported() -> Iterator[pa.Table]:
             for series, table in forecast.tables(seed):
                 yield table
                 step.advance(series)
 
         if file is None:
-            return pa.concat_tables([forecast.schema().empty_table(), *told()]).combine_chunks()
-        rows = write_tables(file, forecast.schema(), told())
+            return pa.concat_tables([forecast.schema().empty_table(), *reported()]).combine_chunks()
+        rows = write_tables(file, forecast.schema(), reported())
         step.summarise(counted(rows, "row"))
     return PredictReport(
         out=file,

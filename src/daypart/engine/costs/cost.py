@@ -58,7 +58,7 @@ class RunCost:
 
 
 def cost(run: PathLike) -> RunCost:
-    """Tell what a run used, lost and let idle, and what that cost.
+    """Return what a run used, lost and left idle, and what that cost.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def dollars_of(held: Sequence[tuple[str, float]], rates: Mapping[str, float]) ->
 def record_estimate(folder: RunFolder, executor: Executor, plan: TaskPlan) -> None:
     """Write what the plan of a new run is expected to take, for `cost` to compare with.
 
-    The first estimate counts: what is resumed is a part of what it tells. Without SimPy, which
+    The first estimate counts: what is resumed is a part of it. Without SimPy, which
     the rehearsal needs, there is none.
 
     Parameters
@@ -139,12 +139,12 @@ def record_estimate(folder: RunFolder, executor: Executor, plan: TaskPlan) -> No
     if not (new and plan.costs and isinstance(executor, PredictsOutlook)):
         return
     try:
-        told = estimate_of_tasks(
+        reported = estimate_of_tasks(
             executor, plan.tasks, plan.costs, executor.task_size.cores, SILENT, rehearsals=1
         )
     except DaypartError:
         return
-    write_json(folder.estimate, asdict(told))
+    write_json(folder.estimate, asdict(reported))
 
 
 def _rates_of(folder: RunFolder) -> Mapping[str, float]:

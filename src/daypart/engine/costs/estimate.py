@@ -30,7 +30,7 @@ class Estimate:
     task_seconds, longest_task_seconds : float
         Mean and longest of the tasks, on the cores that each has.
     measured_on : int
-        Partitions whose seconds this is told from.
+        Partitions whose seconds were measured.
     error : float
         Relative standard error of `core_seconds`.
     outlook : Outlook
@@ -64,7 +64,7 @@ def estimate_of_tasks(
     tasks : tuple of Task
         With expected seconds.
     costs : Costs or None
-        What these are told from; None where there is nothing to do.
+        The costs of their partitions; None where there is nothing to do.
     cores : int
         Of a task.
     progress : Progress

@@ -24,7 +24,7 @@ class Uncertainty:
     spread : float
         Standard deviation of a partition's seconds, relative to what is expected of it.
     sample : int
-        Partitions that this is told from; 0 where nothing was measured.
+        Partitions that were measured; 0 where nothing was measured.
     """
 
     spread: float
@@ -63,11 +63,11 @@ class Outlook:
     seconds, p95_seconds : float
         From the first submit to the last row.
     cores : int
-        The most at work at once.
+        The most that work at once.
     limited_by : str
         What keeps that from being more.
     memory_mib : int or None
-        That a task asks for at first.
+        That a task requests at first.
     interruptions : float
         Tasks expected to be lost to Spot and tried again.
     lost_share : float
@@ -152,7 +152,7 @@ def outlook_of_workers(tasks: Sequence[Task], uncertainty: Uncertainty, workers:
 def outlook_of_cluster(
     tasks: Sequence[Task], uncertainty: Uncertainty, *, cores: int, at_once: int, arrays: int
 ) -> Outlook:
-    """Return what tasks take on a cluster that has room for so many of them at once.
+    """Return what tasks take on a cluster that runs a limited number of them at once.
 
     Parameters
     ----------

@@ -81,7 +81,7 @@ class Request:
 
 
 class Executor(Protocol):
-    """Runs tasks somewhere and tells what happens."""
+    """Runs tasks somewhere and reports events."""
 
     name: ClassVar[str]
     settings_type: ClassVar[type[Any]]
@@ -109,7 +109,7 @@ class Executor(Protocol):
         """
 
     def execute(self, tasks: Sequence[Task], on_event: OnEvent, stop: Stop | None = None) -> None:
-        """Run tasks, starting in their order, and tell events until the last has ended.
+        """Run tasks, starting in their order, and report events until the last has ended.
 
         Every partition of every task has a row afterwards, whatever failed on the way, unless
         `stop` was requested: then `errors.Interrupted` is raised after running blocks are

@@ -47,7 +47,7 @@ def read_settings_file(path: PathLike, executor: str, known: Mapping[str, Any]) 
             f"{path}: {min(content)!r} is not read here", hint=f"write [executor.{executor}]"
         )
     if not isinstance(tables, dict) or not all(isinstance(each, dict) for each in tables.values()):
-        raise DaypartError(f"{path}: executor is no table", hint=f"write [executor.{executor}]")
+        raise DaypartError(f"{path}: executor is not a table", hint=f"write [executor.{executor}]")
     for name in tables:
         if name not in known:
             raise DaypartError(f"{path}: no executor {name!r}", hint=did_you_mean(name, known))
@@ -64,7 +64,7 @@ def read_executor_settings(kind: type[Settings], given: Mapping[str, Any], sourc
         of `str` to `str`, or one of them or None. Its `__post_init__` may raise DaypartError.
     given : mapping
     source : str
-        Where the settings stand, for messages.
+        Where the settings are written, for messages.
 
     Raises
     ------

@@ -22,10 +22,10 @@ from daypart.errors import DaypartError, Interrupted, OutOfMemory
 from daypart.storage.location import Location
 
 _MOST_DEATHS = 2
-"""A partition that was alone in its block at so many deaths of a worker is recorded as failed."""
+"""Deaths of workers on a partition alone in its block until it is recorded as failed."""
 
 _STARTS_TRIED = 3
-"""The run is given up after so many workers were killed before their first task."""
+"""Workers killed before their first task until the run is given up."""
 
 _POLL_SECONDS = 0.2
 _SECONDS_TO_FLUSH = 25.0

@@ -79,7 +79,7 @@ def pack(
     """Put partitions into tasks of about the same length, region by region.
 
     The regions follow each other; each fills the tasks that its share of the whole covers, the
-    longest partition first, each into the task with the most room left. So a task reads one
+    longest partition first, each into the task with the most time left. So a task reads one
     region, or the end of one and the beginning of the next, and only a partition that is longer
     than its task makes that longer than the others.
 
@@ -119,7 +119,7 @@ def pack(
         end = begin + float(cost[own].sum())
         first = min(int(begin / total * tasks), tasks - 1)
         last = min(max(first, int(np.ceil(end / total * tasks - 1e-9)) - 1), tasks - 1)
-        # What the next regions will put into the last task is not this one's room.
+        # What the next regions will put into the last task is not available to this one.
         reserved = max(0.0, (last + 1) * total / tasks - end)
         _fill(cost, own, task, room, range(first, last + 1), reserved)
         begin = end
@@ -134,7 +134,7 @@ def _fill(
     over: range,
     reserved: float,
 ) -> None:
-    """Put a region's partitions, longest first, each into the task with the most room."""
+    """Put a region's partitions, longest first, each into the task with the most time left."""
     heap = [(-(room[t] - (reserved if t == over[-1] else 0.0)), t) for t in over]
     heapq.heapify(heap)
     for place in own[np.argsort(-cost[own], kind="stable")].tolist():
@@ -176,7 +176,7 @@ def array_sizes(tasks: int, largest: int = LARGEST_ARRAY) -> list[int]:
 def memory_request(
     peaks: Iterable[float], *, base: float, workers: int, head_room: float = MEMORY_HEAD_ROOM
 ) -> int:
-    """Return the memory to ask for, in bytes.
+    """Return the memory to request, in bytes.
 
     Parameters
     ----------

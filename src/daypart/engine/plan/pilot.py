@@ -33,7 +33,7 @@ NEIGHBOURS = 161
 """Fitted as the engine does: one alone, then blocks of 32 and of 128, the last of which counts."""
 
 _SECONDS_OF_A_BLOCK = 1.0
-"""A block that took so long tells enough."""
+"""A block that took as long is enough to measure by."""
 
 _CLEARLY_LESS = 0.8
 _ENOUGH_KNOWN = 50
@@ -165,7 +165,7 @@ class Costs:
     memory_bytes : int or None
         Of one worker, with head room.
     sample : int
-        Partitions whose seconds this is told from; 0 where nothing was measured.
+        Partitions whose seconds were measured; 0 where nothing was measured.
     spread : float
         Standard deviation of a partition's seconds, relative to what was expected of it.
     """
@@ -230,7 +230,7 @@ def run_pilot(
     """Fit a sample, partition by partition, in a worker process and a folder of its own.
 
     Then neighbours in blocks: where a fit takes milliseconds, most of them go into what a block
-    costs whatever its size, and a block of one tells many times what a partition takes in a run.
+    costs whatever its size, and a block of one takes many times what a partition takes in a run.
 
     Parameters
     ----------
@@ -270,7 +270,7 @@ def run_pilot(
 
 
 def _measured(results: ResultIndex, alone: int, peak: int) -> Pilot:
-    """Return what the tasks below `alone`, and the blocks of that one, tell."""
+    """Return the measurements of the tasks below `alone`, and of the blocks of that one."""
     done = results.rows.filter(_mask(results.statuses() != MISSING_STATUS)).sort_by("task")
     hours = done.column("hours").to_numpy().astype(np.int64)
     seconds = done.column("seconds").to_numpy().astype(float)

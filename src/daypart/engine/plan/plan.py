@@ -23,7 +23,7 @@ Measure = Callable[[ResultIndex, np.ndarray[Any, Any]], Costs]
 LARGEST_TASK = 1024
 SMALLEST_TASK = 32
 TASKS_AIMED_AT = 32
-"""Little work is cut into about so many tasks, so that workers end at about the same time."""
+"""Little work is cut into about as many tasks, so that workers end at about the same time."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def draw_plan(
     task = np.where(kept, before, np.where(cut >= 0, cut, before))
     table = partitions.append_column("task", _int32(task, mask=task < 0))
     attempts = np.nan_to_num(results.rows.column("attempt").to_numpy().astype(float)) + 1
-    # The slice of a task that is at work stays as it was: rows it has flushed are its own.
+    # The slice of a task that is running stays as it was: rows it has flushed are its own.
     same = np.isin(before, sorted(active)) & ~pending
     attempts = np.where(same, _former(partitions, former, "attempt"), attempts)
     table = table.append_column("attempt", _int32(attempts))
@@ -177,13 +177,13 @@ def _with_costs(
     np.maximum.at(longest, place, costs.seconds)
     expected = zip(numbers.tolist(), sums.tolist(), longest.tolist(), strict=True)
     of_task = {number: (whole, most) for number, whole, most in expected}
-    told = []
+    reported = []
     for task in tasks:
         whole, most = of_task.get(task.index, (None, None))
-        told.append(
+        reported.append(
             replace(task, seconds=whole, longest_seconds=most, memory_bytes=costs.memory_bytes)
         )
-    return tuple(told)
+    return tuple(reported)
 
 
 def _tasks(folder: RunFolder, table: pa.Table, pending: np.ndarray[Any, Any]) -> tuple[Task, ...]:

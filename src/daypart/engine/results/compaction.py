@@ -33,10 +33,10 @@ from daypart.storage.row_groups import read_schema
 from daypart.storage.tables import read_table, table_writer
 
 ROWS_PER_GROUP = 512
-"""Readers of single partitions fetch so many rows at least."""
+"""Readers of single partitions fetch at least as many rows."""
 
 LEAST_SHARE = 0.1
-"""`fit` rewrites a region's table when so much of it lies in parts; `compact` always does."""
+"""`fit` rewrites a region's table when this share of it is in parts; `compact` always does."""
 
 _ROWS_AT_ONCE = 4096
 _THREADS = 2
@@ -110,7 +110,7 @@ def compact(run: PathLike) -> CompactReport:
 def compact_regions(
     folder: RunFolder, results: ResultIndex, *, least_share: float = 0.0
 ) -> CompactReport:
-    """Compact the regions of which more than a share lies in parts; the lock is the caller's.
+    """Compact the regions of which more than a share is in parts; the lock is the caller's.
 
     Parameters
     ----------

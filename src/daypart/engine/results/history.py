@@ -36,7 +36,7 @@ _ATTEMPT = "task"
 _READ_AT_ONCE = 16
 _FOLDED = ".folded"
 _SURELY_OVER_SECONDS = 3600.0
-"""Who has written nothing for so long was killed; should it live, its file comes back whole."""
+"""An execution that wrote nothing for as long was killed; if it lives, its file comes back."""
 
 
 class History:
@@ -87,7 +87,7 @@ class History:
             self._written = time.monotonic()
 
     def stay_alive(self) -> None:
-        """Record by and by that it is alive; where that can't be written, an event tells."""
+        """Record from time to time that it is alive."""
         while not self._over.wait(_ALIVE_SECONDS):
             with self._lock, suppress(OSError, DaypartError):
                 if self._over.is_set():
@@ -208,8 +208,8 @@ def _read(files: Sequence[Location]) -> dict[str, list[str]]:
     kept: dict[str, list[str]] = {}
     for file, lines in zip(files, texts, strict=True):
         if file.name.endswith(_FOLDED):
-            told = map(json.loads, lines)
-            kept |= {each["name"]: each["lines"] for each in told}
+            reported = map(json.loads, lines)
+            kept |= {each["name"]: each["lines"] for each in reported}
         else:
             kept[file.name] = lines
     return kept
@@ -256,5 +256,5 @@ def _execution(lines: Sequence[str]) -> Execution:
 
 def _head(head: Mapping[str, Any]) -> dict[str, Any]:
     names = ("executor", "cores", "host")
-    told = {name: head[name] for name in names}
-    return {**told, "started": head["at"], "queue": head.get("queue", "")}
+    reported = {name: head[name] for name in names}
+    return {**reported, "started": head["at"], "queue": head.get("queue", "")}

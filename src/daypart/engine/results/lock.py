@@ -1,4 +1,4 @@
-"""The lock of a run: one driver at a time, whether the run lies on disk or on S3."""
+"""The lock of a run: one driver at a time, whether the run is on disk or on S3."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ _LIGHT = [
 
 @dataclass(frozen=True)
 class ResultIndex:
-    """Where every partition of the plan stands.
+    """The newest result row of every partition of a plan, found but not read.
 
     Parameters
     ----------

@@ -81,7 +81,7 @@ def attempt_task(
     Raises
     ------
     Interrupted
-        When asked to stop, with finished blocks saved.
+        After a request to stop, with finished blocks saved.
     OutOfMemory
         When workers are killed again and again though they fit one partition alone; what the
         others can fit is fitted before.
@@ -105,7 +105,7 @@ def attempt_task(
         history(TaskStarted(index, history.file.name))
 
         def tell(event: Event) -> None:
-            """Pass on what is told of blocks; lanes start and end many times."""
+            """Pass on the events of blocks; lanes start and end many times."""
             if isinstance(event, BlockFinished | TaskFailed):
                 call_all([tally, history])(event)
 

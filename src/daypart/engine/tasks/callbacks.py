@@ -9,7 +9,7 @@ from daypart.progress import Progress, Step
 
 
 def call_all(callbacks: Sequence[OnEvent]) -> OnEvent:
-    """Return one callback that tells all of them, in their order.
+    """Return one callback that calls all of them, in their order.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What an executor tells while tasks run: small dataclasses, and their form as one line of JSON."""
+"""The events of an executor while tasks run, and their form as one line of JSON."""
 
 from __future__ import annotations
 

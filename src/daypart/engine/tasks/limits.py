@@ -2,7 +2,7 @@
 
 A fit that takes too long is broken off by an exception; one that is stuck in compiled code and
 does not come back to Python ends with its process, where that is a worker. Memory is held by
-the system's own limit on private memory, so that a fit that asks for too much raises
+the system's own limit on private memory, so that a fit that allocates too much raises
 `MemoryError`. Both then fail that partition alone.
 """
 
@@ -94,7 +94,7 @@ def within(limits: ResourceLimits) -> Iterator[None]:
     TookTooLongError
         When the time is over.
     MemoryError
-        When more memory is asked for than allowed (raised by whoever asks).
+        When more memory is allocated than allowed (raised by the code that allocates).
     """
     with _seconds(limits.timeout), _memory(limits.memory):
         yield
@@ -152,5 +152,5 @@ def _memory(limit: int | None) -> Iterator[None]:
 
 @lru_cache(maxsize=1)
 def _memory_at_first() -> int:
-    """Return the private memory of this process when first asked (0 where it can't be told)."""
+    """Return the private memory of this process at the first call (0 where it is not known)."""
     return process_memory("VmData")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 
 def process_memory(field: str) -> int:
-    """Return one of the sizes in `/proc/self/status`; 0 where it can't be told.
+    """Return one of the sizes in `/proc/self/status`; 0 where it is not known.
 
-    The peak of `getrusage` is no substitute: it starts from that of the process which started
+    The peak of `getrusage` can't replace it: it starts from that of the process which started
     this one.
 
     Parameters

@@ -12,7 +12,7 @@ from daypart.errors import Interrupted
 
 
 class Stop:
-    """Whether work was asked to stop, and by what.
+    """Whether a stop was requested, and by what.
 
     Examples
     --------
@@ -55,16 +55,16 @@ class _BrokenOffError(KeyboardInterrupt):
 
 
 @contextmanager
-def interruptible(told: str) -> Iterator[None]:
+def interruptible(work: str) -> Iterator[None]:
     """Raise `Interrupted` from the block at once on Ctrl-C and SIGTERM.
 
-    For work that may be broken off anywhere, because what it writes is whole or not there.
-    Within it `stop_on_signals` goes before.
+    For work that may be interrupted anywhere, because it writes each file whole or not at all.
+    Within it `stop_on_signals` takes precedence.
 
     Parameters
     ----------
-    told : str
-        What was interrupted.
+    work : str
+        What was interrupted, for the message.
     """
 
     def handle(_number: int, _frame: FrameType | None) -> None:
@@ -75,7 +75,7 @@ def interruptible(told: str) -> Iterator[None]:
             yield
     except _BrokenOffError:
         hint = "run the same command again to go on"
-        raise Interrupted(f"{told}: interrupted", hint=hint) from None
+        raise Interrupted(f"{work}: interrupted", hint=hint) from None
 
 
 @contextmanager

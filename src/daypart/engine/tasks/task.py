@@ -26,7 +26,7 @@ from daypart.storage.tables import read_table, read_tables
 FIRST_BLOCK = 32
 LARGEST_BLOCK = 512
 SECONDS_PER_BLOCK = 8.0
-"""A block is cut to last about so long, so that a stop or a lost worker costs little."""
+"""Blocks are cut to last about as long, so that a stop or a lost worker costs little."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Slice:
     task : int
         The task's number in `plan.parquet`.
     lane, lanes : int
-        The partitions of the task are divided into so many runs of neighbours.
+        Number of runs of neighbours into which the partitions of the task are divided.
     """
 
     task: int
@@ -100,7 +100,7 @@ def run_task(
 
     In a run its partitions are fitted; see `Work` for what else there is. A block's rows are
     flushed as one part before the next block starts. When a model raises, the block is divided
-    until the partitions that it fails on stand alone; they get a row with status `failed`, the
+    until the partitions that it fails on are alone; they get a row with status `failed`, the
     reason and the traceback, the others are fitted.
 
     Parameters
@@ -127,7 +127,7 @@ def run_task(
     Raises
     ------
     Interrupted
-        When asked to stop; what was flushed stays.
+        After a request to stop; what was flushed stays.
     DaypartError
         Where the run has no such task, or the store is gone or changed since the plan.
     """
@@ -188,7 +188,7 @@ def unfinished_partitions(run: PathLike, piece: Slice | int) -> int:
 
 @dataclass
 class TaskWork:
-    """What is left of a slice: partitions without a row of the attempt that was planned.
+    """The remainder of a slice: partitions without a row of the attempt that was planned.
 
     Parameters
     ----------
@@ -199,7 +199,7 @@ class TaskWork:
     next_block : int
         The number of the next part.
     lanes : int
-        Numbers of parts go on by so many, so that lanes never give the same number.
+        Step of the numbers of parts, so that two lanes never give the same number.
     """
 
     folder: RunFolder
@@ -247,8 +247,6 @@ class TaskWork:
 
     def do(self, position: int, most: int, log: PrintedLog | None) -> pa.Table:
         """Do the partitions from a position on, and flush their rows: of one region, as one part.
-
-        They are no more than asked for.
 
         Parameters
         ----------

@@ -30,7 +30,7 @@ def in_order(
 ) -> Iterator[Result]:
     """Apply a function to items in threads; yield the results in the order of the items.
 
-    It pays where the function spends its time in code that gives other threads room, as NumPy
+    It helps where the function spends its time in code that lets other threads run, as NumPy
     does when it draws random numbers and sorts.
 
     Parameters

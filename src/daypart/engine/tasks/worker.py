@@ -1,4 +1,4 @@
-"""The worker process: reads tasks from one pipe, tells events on another.
+"""The worker process: reads tasks from one pipe, writes events to another.
 
 Both speak lines of JSON, so that nothing is ever unpickled, and a script or a notebook that
 calls `fit` is not imported a second time by its own workers.

@@ -27,7 +27,7 @@ FALLBACK = "fallback_"
 
 
 class ModelTableError(Exception):
-    """What a model returned is not what its protocol asks for."""
+    """What a model returned is not what its protocol requires."""
 
 
 def fit_block(
@@ -78,7 +78,7 @@ def fit_block(
 def stand_in(
     fallback: Model, shown: SeriesBlock, fitted: pa.Table, log: PrintedLog | None = None
 ) -> pa.Table:
-    """Fit the failed partitions of a block with another model, as `fit_block` tells.
+    """Fit the failed partitions of a block with another model, as `fit_block` describes.
 
     Parameters
     ----------
@@ -109,12 +109,12 @@ def stand_in(
     second = second.rename_columns(
         [n if n in _SHARED else f"{FALLBACK}{n}" for n in second.column_names]
     )
-    told = {
+    reported = {
         "reason": pa.array(why, pa.string()),
         "traceback": pc.coalesce(second.column("traceback"), first.column("traceback")),
         "seconds": pa.array(spent),
     }
-    for column, values in told.items():
+    for column, values in reported.items():
         second = second.set_column(second.column_names.index(column), column, values)
     whole = pa.concat_tables(
         [fitted.take(np.flatnonzero(~failed)), second], promote_options="default"

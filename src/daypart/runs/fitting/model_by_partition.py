@@ -1,4 +1,4 @@
-"""The model of a run: one under each partition's own parameters, and what stands in for it."""
+"""The model of a run: one under each partition's own parameters, and its fallback."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class RunModel:
 
     @property
     def fallback(self) -> Model | None:
-        """Return the model that stands in where this one fails."""
+        """Return the fallback model."""
         return get_model(self.fallback_name) if self.fallback_name else None
 
     @property

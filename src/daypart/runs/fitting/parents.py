@@ -30,7 +30,7 @@ from daypart.storage.tables import read_table, write_table
 from daypart.wording import counted
 
 SAMPLE = 128
-"""Partitions of each family of parents that tell how partitions deviate from them."""
+"""Partitions of each family of parents by which their deviations are measured."""
 
 _HASH = b"daypart.content_hash"
 

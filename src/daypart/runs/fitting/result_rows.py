@@ -43,7 +43,7 @@ def result_rows(
     Parameters
     ----------
     stored : SeriesBlock
-        As it lies in the store.
+        As it is in the store.
     fitted : pyarrow.Table
         `status`, `reason`, `traceback`, `seconds`, `log`, then the model's columns.
     settings : RunSettings
@@ -86,7 +86,7 @@ def _text_or_null(table: pa.Table, name: str) -> pa.Array | pa.ChunkedArray:
 def failed_rows(
     partitions: int, reason: str, seconds: float = 0.0, traceback: str | None = None
 ) -> pa.Table:
-    """Return what stands for a model's table where it failed.
+    """Return rows in place of a model's table where it failed.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def failed_rows(
 
 
 def fitted_hours(stored: SeriesBlock, until_hour: int | None) -> np.ndarray[Any, Any]:
-    """Return how many hours of each partition lie before `until_hour` (None: all).
+    """Return how many hours of each partition are before `until_hour` (None: all).
 
     Parameters
     ----------

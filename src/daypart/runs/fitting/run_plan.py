@@ -89,7 +89,7 @@ class FitPlanning:
         """
         folder = self.folder
         make_folder(folder.parts)
-        if not active:  # else a task that is at work somewhere may be writing just now
+        if not active:  # else a task that is running somewhere may be writing just now
             for each in folder.written:
                 remove_unfinished(each)
         prepare_parents(folder, self.store, self.settings, progress)

@@ -1,4 +1,4 @@
-"""A run to forecast from: its settings, its model, and where every partition's posterior lies."""
+"""A run to forecast from: its settings, its model, and where every partition's posterior is."""
 
 from __future__ import annotations
 

@@ -209,7 +209,7 @@ def check_columns(
 
 
 def without_overlap(run: FittedRun, by: Sequence[str]) -> NDArray[np.bool_]:
-    """Tell which partitions may be added up: overlapping columns at the value for all.
+    """Tell which partitions may be added up: overlapping columns at the value that means all.
 
     Parameters
     ----------

@@ -76,7 +76,7 @@ def read_calendar(calendar: Calendar, store: SeriesStore) -> list[dict[str, Any]
 def _read_file(path: Path) -> list[dict[str, Any]]:
     suffix = path.suffix.lower()
     if suffix not in _SUFFIXES:
-        raise DaypartError(f"{path}: can't tell its format", hint=f"name it {', '.join(_SUFFIXES)}")
+        raise DaypartError(f"{path}: unknown format", hint=f"name it {', '.join(_SUFFIXES)}")
     if suffix == ".parquet":
         return list(read_table(path).to_pylist())
     if suffix == ".csv":
@@ -88,7 +88,7 @@ def _read_file(path: Path) -> list[dict[str, Any]]:
                 f"{path}: {name} is not known", hint=did_you_mean(name, [_TOML_TABLE])
             )
         if not (isinstance(tables, list) and all(isinstance(row, dict) for row in tables)):
-            raise DaypartError(f"{path}: event is no list of tables", hint="write [[event]]")
+            raise DaypartError(f"{path}: event is not a list of tables", hint="write [[event]]")
     return [dict(row) for row in content.get(_TOML_TABLE, [])]
 
 
@@ -124,7 +124,7 @@ def _columns_of(
                 f"{source}: column {name!r} is not known", hint=did_you_mean(name, valid)
             )
         if meanings[name] in found.values():
-            raise DaypartError(f"{source}: two columns stand for {meanings[name]!r}")
+            raise DaypartError(f"{source}: two columns mean {meanings[name]!r}")
         found[name] = meanings[name]
     for name in FIELDS:
         if name not in found.values():

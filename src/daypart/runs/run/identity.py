@@ -19,15 +19,15 @@ from daypart.series.block import SeriesBlock
 def fit_hashes(block: SeriesBlock, settings: RunSettings) -> list[str]:
     """Return a hash per partition of all that its result follows from.
 
-    That is the model with its version and the partition's own parameters, the model that stands
-    in for it, the seed, the hours that are held back, the parents that it takes its prior from,
+    That is the model with its version and the partition's own parameters, the fallback model,
+    the seed, the hours that are held out, the parents that it takes its prior from,
     and the partition's key, time zone, first hour, counts, exposure and measures. Two fits with
     one hash have one result. A calendar counts with the rows that act on the partition.
 
     Parameters
     ----------
     block : SeriesBlock
-        As it lies in the store, with the hours that are held back.
+        As it is in the store, with the held-out hours.
     settings : RunSettings
 
     Returns

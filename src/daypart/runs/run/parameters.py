@@ -91,7 +91,7 @@ parameters={'inference': 'full'}, source='parameters')])
             for key_value, parameters in value.items():
                 if not isinstance(parameters, Mapping):
                     raise DaypartError(
-                        f"{source}: [{name}]: {key_value} is no table",
+                        f"{source}: [{name}]: {key_value} is not a table",
                         hint=f"write [{name}.VALUE] and parameters under it",
                     )
                 place = (name, str(key_value))
@@ -117,7 +117,7 @@ def _check_no_column(name: str, value: Any, key: Sequence[str], source: str) -> 
     """Refuse tables of tables that were meant as overrides."""
     tables = isinstance(value, Mapping) and all(isinstance(v, Mapping) for v in value.values())
     if tables and value and difflib.get_close_matches(name, key, n=1, cutoff=0.75):
-        raise DaypartError(f"{source}: [{name}] is no key column", hint=did_you_mean(name, key))
+        raise DaypartError(f"{source}: [{name}] is not a key column", hint=did_you_mean(name, key))
 
 
 def check_overrides(overrides: Sequence[Override], store: SeriesStore) -> None:

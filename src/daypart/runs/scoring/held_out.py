@@ -27,7 +27,7 @@ _PARTITIONS_SCORED = 16
 
 @dataclass(frozen=True)
 class Observed:
-    """The hours held back of some partitions.
+    """The held-out hours of some partitions.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class Forecasts:
 
 
 @dataclass(frozen=True)
-class HeldBack:
+class HeldOut:
     """What scoring found.
 
     Parameters
@@ -65,7 +65,7 @@ class HeldBack:
         Each model's results.
     key : tuple of str
     scored : bool array, shape (partitions,)
-        Fitted by all models and counted in at least one hour held back.
+        Fitted by all models and counted in at least one held-out hour.
     mean_before : float array, shape (partitions,)
         NaN where not scored.
     levels : mapping of str to mapping of str to Scores
@@ -108,7 +108,7 @@ def score_runs(
     progress: Progress,
     *,
     only: Collection[str] | None = None,
-) -> HeldBack:
+) -> HeldOut:
     """Score the hours of a window of runs that were fitted to the hours before it.
 
     Parameters
@@ -117,17 +117,17 @@ def score_runs(
     runs : mapping of str to path
         Model to run: of this store, or of one with some of its partitions.
     window : Window
-        The hours held back.
+        The held-out hours.
     draws, seed : int
     workers : int, optional
-        Threads; sampling gives other threads room.
+        Threads; sampling lets other threads run.
     progress : Progress
     only : collection of str, optional
         The `unique_id` of the partitions to score; all when left out.
 
     Returns
     -------
-    HeldBack
+    HeldOut
     """
     opened = {name: FittedRun.open(run) for name, run in runs.items()}
     first = max(opened.values(), key=lambda run: len(run.results.rows))
@@ -215,7 +215,7 @@ class _Scoring:
                         )
         return len(observed.places)
 
-    def result(self) -> HeldBack:
+    def result(self) -> HeldOut:
         """Return all that was gathered, in the order of the plan."""
         first = next(iter(self.runs.values()))
         partitions = len(first.results.rows)
@@ -229,7 +229,7 @@ class _Scoring:
             levels[name] = {"partition": Scores.join(self.scores[name]).take(np.argsort(places))}
             levels[name] |= {level: tally.scores() for level, tally in self.totals[name].items()}
         rows = {name: run.results.rows for name, run in self.runs.items()}
-        return HeldBack(rows, first.settings.key, scored, mean_before, levels)
+        return HeldOut(rows, first.settings.key, scored, mean_before, levels)
 
 
 def _levels_of(run: FittedRun, ok: NDArray[np.bool_]) -> dict[str, dict[int, tuple[str, ...]]]:

@@ -1,4 +1,4 @@
-"""Prices as Amazon tells them: Pricing's GetProducts, and EC2's DescribeSpotPriceHistory."""
+"""Prices from the APIs of AWS: Pricing's GetProducts, and EC2's DescribeSpotPriceHistory."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class PriceClients:
     Parameters
     ----------
     pricing, ec2 : object
-        Of the Pricing API, and of EC2 in the region asked for.
+        Of the Pricing API, and of EC2 in the requested region.
     """
 
     pricing: Any
@@ -64,7 +64,7 @@ def fetch_prices(
     like: PriceTable,
     progress: Progress,
 ) -> PriceTable:
-    """Ask Amazon for the prices of some instance types in a region.
+    """Fetch the prices of some instance types in a region from AWS.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def fetch_prices(
     instance_types : sequence of str
     clients : PriceClients
     like : PriceTable
-        Gives what is not asked for: prices of requests to S3, and the assumed share.
+        Gives what is not fetched: prices of requests to S3, and the assumed share.
     progress : Progress
 
     Returns
@@ -95,14 +95,14 @@ def fetch_prices(
                 step.advance()
         spot = _spot(instance_types, clients.ec2)
     except ClientError as error:
-        told = error.response.get("Error", {})
+        reported = error.response.get("Error", {})
         raise DaypartError(
-            f"AWS refuses {error.operation_name} in {region}: {told.get('Message', told)}",
+            f"AWS refuses {error.operation_name} in {region}: {reported.get('Message', reported)}",
             hint="allow pricing:GetProducts and ec2:DescribeSpotPriceHistory, and check the region",
         ) from None
     except BotoCoreError as error:
         raise DaypartError(
-            f"AWS can't be asked for prices ({error})", hint="check the region and the network"
+            f"AWS can't be reached for prices ({error})", hint="check the region and the network"
         ) from None
     if not found:
         raise DaypartError(

@@ -32,7 +32,7 @@ class InstancePrice:
     Parameters
     ----------
     instance_type : str
-        Such as `c7g.4xlarge`; the family stands before the point.
+        Such as `c7g.4xlarge`; the family is before the point.
     vcpus : int
     memory_gib : float
     architecture : str
@@ -40,7 +40,7 @@ class InstancePrice:
     on_demand : float
         Dollars an hour, Linux, shared tenancy.
     spot : float or None
-        Dollars an hour, the median over availability zones; None where it was never asked for.
+        Dollars an hour, the median over availability zones; None where it was never fetched.
     """
 
     instance_type: str
@@ -52,7 +52,7 @@ class InstancePrice:
 
     @property
     def family(self) -> str:
-        """What stands before the point."""
+        """The part before the point."""
         return self.instance_type.partition(".")[0]
 
 
@@ -69,7 +69,7 @@ class PriceTable:
         Where they are from, in words.
     instances : tuple of InstancePrice
     assumed_spot_share : float
-        Spot over on demand, where a Spot price was never asked for: an assumption.
+        Spot over on demand, where a Spot price was never fetched: an assumption.
     dollars_per_1000_writes, dollars_per_1000_reads : float
         Of requests to S3.
     file : Path or None
@@ -97,14 +97,14 @@ class PriceTable:
 
     def warnings(self) -> list[str]:
         """Return what a reader of dollars must know: age, and what is assumed."""
-        told = []
+        reported = []
         refresh = f"daypart prices --refresh --region {self.region}"
         if self.age_days > STALE_DAYS:
-            told.append(f"prices are {self.age_days} days old ({self.as_of}): {refresh}")
+            reported.append(f"prices are {self.age_days} days old ({self.as_of}): {refresh}")
         if self.spot_is_assumed:
             share = f"{self.assumed_spot_share:.0%} of on demand"
-            told.append(f"Spot prices are an assumption ({share}): {refresh}")
-        return told
+            reported.append(f"Spot prices are an assumption ({share}): {refresh}")
+        return reported
 
     def spot_price(self, instance: InstancePrice) -> float:
         """Return an instance's Spot price, the assumed one where none is known."""
@@ -126,12 +126,12 @@ class PriceTable:
         architecture : str
             `x86_64` or `arm64`.
         spot : bool
-            Spot hands out what has room, so it is the median over the types; on demand the
+            Spot hands out what is free, so it is the median over the types; on demand the
             cheapest type is taken.
         families : sequence of str
             Those of the environment, as far as they are priced; empty: all of them.
         mib_a_vcpu : float
-            What a child asks for. A host with less memory a vCPU leaves vCPUs idle, and they
+            What a child requests. A host with less memory a vCPU leaves vCPUs idle, and they
             are paid for.
 
         Raises
@@ -162,7 +162,7 @@ class PriceTable:
 
 
 def user_file() -> Path:
-    """Return where the user's own table lies: `daypart/prices.json` of the configuration folder."""
+    """Return the path of the user's table: `daypart/prices.json` in the configuration folder."""
     base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
     return Path(base) / "daypart" / "prices.json"
 
@@ -243,7 +243,7 @@ def _regions(place: Path | None) -> Mapping[str, Any]:
     else:
         content = read_json(place)
     if content.get("kind") != _KIND or not isinstance(content.get("regions"), dict):
-        raise DaypartError(f"{place}: holds no prices", hint="remove it, or mend it")
+        raise DaypartError(f"{place}: holds no prices", hint="remove it, or fix it")
     regions: dict[str, Any] = content["regions"]
     return regions
 

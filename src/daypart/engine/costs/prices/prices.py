@@ -1,4 +1,4 @@
-"""Show the prices that estimates and bills are reckoned with, or ask Amazon for new ones."""
+"""Show the prices behind estimates and bills, or fetch new ones from AWS."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def prices(
     clients: PriceClients | None = None,
     progress: Progress = SILENT,
 ) -> PriceTable:
-    """Return what Amazon asks for in a region.
+    """Return the prices of AWS in a region.
 
     Parameters
     ----------
     region : str, optional
         That of `AWS_REGION`, or us-east-1, when left out.
     refresh : bool
-        Ask Amazon (Pricing GetProducts, EC2 DescribeSpotPriceHistory) and keep the answer in
+        Fetch them from AWS (Pricing GetProducts, EC2 DescribeSpotPriceHistory) and keep them in
         the user's table.
     families : sequence of str
-        Instance families to ask for; those of the table there is when left out.
+        Instance families to fetch; those of the present table when left out.
     file : Path, optional
         The user's table; `daypart/prices.json` of the configuration folder when left out.
     clients : PriceClients, optional
@@ -73,9 +73,9 @@ def prices(
 
 
 def region_of_environment() -> str:
-    """Return the region that AWS tools are told, or us-east-1."""
-    told = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    return told or DEFAULT_REGION
+    """Return the region in the environment of AWS tools, or us-east-1."""
+    reported = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    return reported or DEFAULT_REGION
 
 
 def _any_table(region: str, file: Path | None) -> PriceTable:

@@ -1,4 +1,4 @@
-"""Asking a scheduler until it answers, with pauses that grow."""
+"""Calls of a scheduler that are repeated until it answers, with growing pauses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class NoAnswer(Exception):  # noqa: N818 - it names a state: whether it was done
 def until_answered(
     ask: Callable[[], Answer], pause: Callable[[int], None], tries: int, *, who: str, hint: str
 ) -> Answer:
-    """Ask what may be asked twice, again and again until an answer comes.
+    """Repeat a call that may be made twice until an answer comes.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def until_answered(
 def submitted_once(
     submit: Callable[[], str], find: Callable[[], str], pause: Callable[[int], None], *, who: str
 ) -> str:
-    """Ask what must not be done twice: where no answer comes, look whether it was done.
+    """Make a call that must not be made twice: after a lost answer, check whether it was done.
 
     Parameters
     ----------

@@ -38,7 +38,7 @@ def check_as_child(run: PathLike, name: str) -> ChildCheck:
     Returns
     -------
     ChildCheck
-        Also where something is wrong: it is told by the driver.
+        Also where something is wrong: the driver reports it.
 
     Raises
     ------

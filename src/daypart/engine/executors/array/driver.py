@@ -1,4 +1,4 @@
-"""The driver's loop: submit, look at the parents, mend what failed, until all rows are there."""
+"""The driver's loop: submit, poll the arrays, resubmit what failed, until all rows exist."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from daypart.storage.location import Location
 
 OpenJobs = Callable[[Location], Scheduler]
 
-_MEND_EVERY_SECONDS = 600.0
+_RESUBMIT_EVERY_SECONDS = 600.0
 _MOST_ROUNDS_WITHOUT_PROGRESS = 3
 _SECONDS_TO_END = 300.0
 _COULD_BE_A_USER = frozenset({Cause.LOST, Cause.CRASH, Cause.FAULT})
-_LOOKING_SHARE = 20.0
-"""Looking for new parts may take one part in so many of the time."""
+_LISTING_SHARE = 20.0
+"""Listing new parts may take one part in as many of the time."""
 
 
 @dataclass
@@ -69,34 +69,34 @@ class Driver:
         self.results = results
         self.settings = settings
         self.clock = clock
-        self.tell = on_event
+        self.on_event = on_event
         self.stop = stop
         self.live: dict[str, _Live] = {}
         self.polls = 0
-        self._to_mend: dict[int, None] = {}
+        self._to_resubmit: dict[int, None] = {}
         self._rounds: dict[int, int] = {}
         self._least_memory: dict[int, int] = {}
         self._one_by_one: set[int] = set()
         self._stuck: dict[int, int] = {}
         self._left_before: dict[int, int] = {}
-        self._mended_at = clock.now()
+        self._resubmitted_at = clock.now()
         self._moved_at = clock.now()
         self._look_at = 0.0
-        self._told_waiting = ""
+        self._last_reason = ""
         self._pause = settings.poll_seconds / 16
 
     def work(self) -> None:
         """Run until every task has all its rows; see `Executor.execute`."""
-        self._tell(self.results.finished_already())
+        self._send(self.results.finished_already())
         self._attach()
         # A job that ended since the results were read has its rows now: not to be done twice.
         self._look(now=True)
         held = {task for live in self.live.values() for task in live.record.submission.tasks}
         self._submit([task for task in self.results.unfinished() if task not in held])
-        while self.live or self._to_mend:
+        while self.live or self._to_resubmit:
             if self.stop.requested and self.results.unfinished():
                 self._end_early()
-            self._mend_if_due()
+            self._resubmit_if_due()
             self.clock.sleep(self._pause)
             self._pause = min(self._pause * 1.5, self.settings.poll_seconds)
             self._poll()
@@ -123,7 +123,7 @@ class Driver:
             self._watch(self.jobs.submit(submission))
             for task in submission.tasks:
                 self._rounds[task] = submission.round + 1
-            self.tell(Submitted(submission.name, len(submission.tasks)))
+            self.on_event(Submitted(submission.name, len(submission.tasks)))
 
     def _watch(self, record: Record) -> None:
         self.live[record.job_id] = _Live(record)
@@ -136,77 +136,75 @@ class Driver:
     def _poll(self) -> None:
         """Ask the scheduler for the arrays, and the run's folder for new parts."""
         self.polls += 1
-        standing = self.jobs.job_states(list(self.live))
-        ended = [job_id for job_id, each in standing.items() if each.ended]
+        states = self.jobs.job_states(list(self.live))
+        ended = [job_id for job_id, each in states.items() if each.ended]
         # A child that ended flushed first: without its last rows it would look like a fault.
-        more_failed = [
-            job_id for job_id, each in standing.items() if self._more_failed(job_id, each)
-        ]
+        more_failed = [job_id for job_id, each in states.items() if self._more_failed(job_id, each)]
         self._look(now=bool(ended or more_failed))
-        for job_id, each in standing.items():
-            self._take_in(self.live[job_id], each)
+        for job_id, each in states.items():
+            self._update(self.live[job_id], each)
         for job_id in ended:
-            self._close(self.live.pop(job_id), standing[job_id])
-        self._tell_if_blocked(standing)
+            self._close(self.live.pop(job_id), states[job_id])
+        self._report_if_blocked(states)
 
     def _look(self, *, now: bool) -> None:
         started = self.clock.now()
         if now or started >= self._look_at:
-            self._tell(self.results.new_events())
-            self._look_at = self.clock.now() + _LOOKING_SHARE * (self.clock.now() - started)
+            self._send(self.results.new_events())
+            self._look_at = self.clock.now() + _LISTING_SHARE * (self.clock.now() - started)
 
-    def _more_failed(self, job_id: str, standing: JobState) -> bool:
-        return standing.failed > len(self.live[job_id].failed)
+    def _more_failed(self, job_id: str, state: JobState) -> bool:
+        return state.failed > len(self.live[job_id].failed)
 
-    def _take_in(self, live: _Live, standing: JobState) -> None:
+    def _update(self, live: _Live, state: JobState) -> None:
         """Look closer at a job whose counts changed; list its failed children if more failed."""
-        if standing.counts != live.counts:
+        if state.counts != live.counts:
             self._moved_at = self.clock.now()
-        more_failed = self._more_failed(live.record.job_id, standing)
-        live.counts = standing.counts
+        more_failed = self._more_failed(live.record.job_id, state)
+        live.counts = state.counts
         if more_failed:
             for child in self.jobs.failed_children(live.record):
                 if child.index not in live.failed:
                     live.failed.add(child.index)
-                    self._child_failed(live.record, child, terminated=standing.terminated)
+                    self._child_failed(live.record, child, terminated=state.terminated)
 
-    def _close(self, live: _Live, standing: JobState) -> None:
-        """Take leave of an ended job; what it left without rows is mended."""
+    def _close(self, live: _Live, state: JobState) -> None:
+        """Stop watching an ended job; tasks that it left without rows are resubmitted."""
         self.jobs.records.note(live.record, ended=True)
         for task in live.record.submission.tasks:
             if task in self.tasks and self.results.rows_left(task) > 0:
-                if task not in self._to_mend:
-                    self._left_without_reason(task, terminated=standing.terminated)
-                self._to_mend[task] = None
-        if self._to_mend:
-            self._mended_at = float("-inf")
+                if task not in self._to_resubmit:
+                    self._count_missing_rows(task, terminated=state.terminated)
+                self._to_resubmit[task] = None
+        if self._to_resubmit:
+            self._resubmitted_at = float("-inf")
 
-    def _left_without_reason(self, task: int, *, terminated: bool) -> None:
+    def _count_missing_rows(self, task: int, *, terminated: bool) -> None:
         """Stop where a task ends well again and again, and its rows are not there."""
         if terminated:
-            self._ended_by_user()
+            self._stop_as_cancelled()
         self._stuck[task] = self._stuck.get(task, 0) + 1
         if self._stuck[task] >= _MOST_ROUNDS_WITHOUT_PROGRESS:
             self._end_all("no progress")
             raise DaypartError(
                 f"task {task} ended {self._stuck[task]} times without all its rows",
-                hint="see whether the tasks write to the place where the run lies",
+                hint="check that the tasks write to the run's folder",
             )
 
-    def _tell_if_blocked(self, standing: dict[str, JobState]) -> None:
+    def _report_if_blocked(self, states: dict[str, JobState]) -> None:
         """Show what the scheduler says, once nothing has run or moved for a while."""
-        at_work = any(each.at_work for each in standing.values())
+        at_work = any(each.at_work for each in states.values())
         if at_work or not self.live:
-            self._moved_at, self._told_waiting = self.clock.now(), ""
+            self._moved_at, self._last_reason = self.clock.now(), ""
             return
         if self.clock.now() - self._moved_at < self.settings.blocked_seconds:
             return
         job_id, live = next(iter(self.live.items()))
-        reason = self.jobs.why_waiting(live.record, standing.get(job_id))
+        reason = self.jobs.why_waiting(live.record, states.get(job_id))
         reason = reason or f"queue {live.record.submission.queue}: no host yet"
-        if reason != self._told_waiting:
-            self.tell(Waiting(reason))
-        self._told_waiting = reason
+        if reason != self._last_reason:
+            self.on_event(Waiting(reason))
+        self._last_reason = reason
         self._moved_at = self.clock.now()
 
     # Mending.
@@ -217,7 +215,7 @@ class Driver:
             return
         cause = child.cause
         if cause is Cause.ENDED_BY_USER or (terminated and cause in _COULD_BE_A_USER):
-            self._ended_by_user()
+            self._stop_as_cancelled()
         if cause is Cause.FAULT:
             self._end_all(f"task {task} failed")
             raise DaypartError(
@@ -225,16 +223,16 @@ class Driver:
                 hint=self.results.last_output(task) or self.jobs.output_hint(record, child.index),
             )
         gives_up = self._prepare_another_try(task, record, cause)
-        self.tell(TaskFailed(task, child.description, will_retry=not gives_up))
+        self.on_event(TaskFailed(task, child.description, will_retry=not gives_up))
         if gives_up:
-            self._tell(
+            self._send(
                 self.results.give_up(task, child.description, everything=cause is Cause.MEMORY)
             )
         if self.results.rows_left(task) > 0:
-            self._to_mend[task] = None
+            self._to_resubmit[task] = None
 
     def _prepare_another_try(self, task: int, record: Record, cause: Cause) -> bool:
-        """Note how a task is tried next; return whether what it stands at is given up."""
+        """Note how a task is tried next; return whether its next row is given up."""
         left = self.results.rows_left(task)
         progress = left < self._left_before.get(task, left + 1)
         self._left_before[task] = left
@@ -259,19 +257,19 @@ class Driver:
         self._one_by_one.add(task)
         return alone and not progress
 
-    def _mend_if_due(self) -> None:
+    def _resubmit_if_due(self) -> None:
         """Submit what failed anew: when a job has ended, and every ten minutes."""
-        due = self.clock.now() - self._mended_at >= _MEND_EVERY_SECONDS
-        if not self._to_mend or not (due or not self.live):
+        due = self.clock.now() - self._resubmitted_at >= _RESUBMIT_EVERY_SECONDS
+        if not self._to_resubmit or not (due or not self.live):
             return
-        tasks, self._to_mend = list(self._to_mend), {}
-        self._mended_at = self.clock.now()
+        tasks, self._to_resubmit = list(self._to_resubmit), {}
+        self._resubmitted_at = self.clock.now()
         self._submit([task for task in tasks if self.results.rows_left(task) > 0])
 
     # Ending.
 
     def _end_early(self) -> None:
-        """Stop as asked: the children flush what they have, unless they are to go on alone."""
+        """Stop on request: the children flush what they have, unless they are to run on alone."""
         if self.settings.leave_running:
             raise Interrupted(
                 f"stopped by {self.stop.reason}; {len(self.live)} jobs go on in {self.jobs.title}",
@@ -280,7 +278,7 @@ class Driver:
         self._end_all(f"stopped by {self.stop.reason}")
         if self.results.unfinished():
             raise Interrupted(f"stopped by {self.stop.reason}")
-        self._to_mend.clear()
+        self._to_resubmit.clear()
 
     def _end_all(self, reason: str) -> None:
         """End every job, and wait until their children have flushed."""
@@ -290,29 +288,29 @@ class Driver:
         pause = min(1.0, self.settings.poll_seconds)
         while self.live and self.clock.now() < deadline:
             self.clock.sleep(pause)
-            for job_id, standing in self.jobs.job_states(list(self.live)).items():
-                if standing.ended:
+            for job_id, state in self.jobs.job_states(list(self.live)).items():
+                if state.ended:
                     self.jobs.records.note(self.live.pop(job_id).record, ended=True)
-        self._tell(self.results.new_events())
+        self._send(self.results.new_events())
 
-    def _ended_by_user(self) -> None:
+    def _stop_as_cancelled(self) -> None:
         self._end_all("cancelled")
         raise Interrupted(
             f"the run was cancelled in {self.jobs.title}",
             hint="run the same command again to go on",
         )
 
-    def _tell(self, events: Sequence[Event]) -> None:
+    def _send(self, events: Sequence[Event]) -> None:
         for event in events:
-            self.tell(event)
+            self.on_event(event)
             if isinstance(event, TaskFinished):
-                self._to_mend.pop(event.task, None)
+                self._to_resubmit.pop(event.task, None)
 
 
 def running_tasks(run: Location, open_jobs: OpenJobs) -> frozenset[int]:
     """Return the tasks of arrays that an earlier driver left running.
 
-    Without records of any the scheduler is not asked, so that no credentials are needed.
+    Without records of any the scheduler is not called, so that no credentials are needed.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the driver asks of a scheduler: to make array jobs, to tell how they stand, to end them."""
+"""What the driver needs of a scheduler: to make array jobs, to return their states, to end them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class FailedChild:
 
 @dataclass(frozen=True)
 class JobState:
-    """How a job stands.
+    """The state of a job.
 
     Parameters
     ----------
@@ -82,18 +82,18 @@ class Scheduler(Protocol):
         """Return the submissions of earlier drivers that have not ended; note those that have."""
 
     def job_states(self, job_ids: Sequence[str]) -> dict[str, JobState]:
-        """Ask how jobs stand, with few calls; without those that it does not know (yet)."""
+        """Return the states of jobs, by few calls; without those that it does not know (yet)."""
 
     def failed_children(self, record: Record) -> list[FailedChild]:
         """Return the children that were given up."""
 
-    def why_waiting(self, record: Record, standing: JobState | None) -> str:
+    def why_waiting(self, record: Record, state: JobState | None) -> str:
         """Return what holds a job up.
 
         Parameters
         ----------
         record : Record
-        standing : JobState or None
+        state : JobState or None
             None where the scheduler does not know the job.
         """
 

@@ -15,7 +15,7 @@ _MEBIBYTE = 1 << 20
 
 
 class ArraySettings(Protocol):
-    """What the settings of any executor of array jobs tell."""
+    """What the settings of every executor of array jobs contain."""
 
     @property
     def cores(self) -> int:
@@ -23,7 +23,7 @@ class ArraySettings(Protocol):
 
     @property
     def memory(self) -> int:
-        """MiB that a child asks for at first."""
+        """MiB that a child requests at first."""
 
     @property
     def queues(self) -> tuple[tuple[str, float], ...]:
@@ -39,7 +39,7 @@ class ArraySettings(Protocol):
 
     @property
     def blocked_seconds(self) -> float:
-        """Nothing runs for so long: the scheduler's reason is shown."""
+        """Seconds without any running child after which the scheduler's reason is shown."""
 
     @property
     def leave_running(self) -> bool:
@@ -117,7 +117,7 @@ def plan_submissions(
 
 
 def first_memory(task: Task, settings: ArraySettings) -> int:
-    """Return the MiB to ask for at first: what is set, doubled until it holds what was measured.
+    """Return the MiB to request at first: what is set, doubled until it holds what was measured.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def _by_queue(
 
 
 def _chunks(tasks: Sequence[Task], most: int) -> list[Sequence[Task]]:
-    """Cut into arrays of at most so many, of about one size."""
+    """Cut into arrays of at most `most` tasks, of about one size."""
     count = -(-len(tasks) // most)
     size = -(-len(tasks) // count)
     return [tasks[start : start + size] for start in range(0, len(tasks), size)]

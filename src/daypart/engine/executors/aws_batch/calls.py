@@ -1,4 +1,4 @@
-"""Calls of Batch: no more a second than asked for, and again where they failed unanswered."""
+"""Calls of Batch at a bounded rate, repeated where they failed without an answer."""
 
 from __future__ import annotations
 

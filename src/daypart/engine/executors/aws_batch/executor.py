@@ -32,8 +32,8 @@ from daypart.storage.location import Location
 class AwsBatchExecutor:
     """Runs tasks as array jobs of AWS Batch, as few calls as possible, and none of them twice.
 
-    A driver that died is replaced by running the same command: what was submitted stands beside
-    the plan, so the new driver attaches to the arrays that still run.
+    A driver that died is replaced by running the same command: what was submitted is recorded in
+    the run's folder, so the new driver attaches to the arrays that still run.
 
     Examples
     --------

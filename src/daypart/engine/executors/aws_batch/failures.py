@@ -12,7 +12,7 @@ _MEMORY = "OutOfMemoryError"
 
 @dataclass(frozen=True)
 class EndedChild:
-    """What Batch tells of a child that it has given up.
+    """What Batch reports of a child that it has given up.
 
     Parameters
     ----------
@@ -31,8 +31,8 @@ class EndedChild:
 def cause_of(child: EndedChild) -> Cause:
     """Tell a failed child's cause.
 
-    A container's end for want of memory is told by the reason, its own or the job's, never by the
-    exit code; that of one of its workers by the exit code of our own task.
+    That a container ran out of memory is in the reason, its own or the job's, never in the exit
+    code; that one of its workers did is in the exit code of our own task.
 
     Examples
     --------

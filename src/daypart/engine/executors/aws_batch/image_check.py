@@ -33,7 +33,7 @@ def check_image(
     client: Callable[[str], Any],
     read: Callable[[str], bytes] | None = None,
 ) -> None:
-    """Look at an image in ECR; another registry's can't be asked, nor can one that denies.
+    """Look at an image in ECR; one of another registry, or without access, is not checked.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def check_image(
 def _architectures(
     image: str, place: re.Match[str], ecr: Any, read: Callable[[str], bytes]
 ) -> set[str]:
-    """Return the architectures of an image; nothing where they can't be told."""
+    """Return the architectures of an image; an empty set where they are not known."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     named = {"registryId": place["registry"], "repositoryName": place["name"]}
@@ -78,7 +78,7 @@ def _architectures(
         else {"imageTag": place["tag"] or "latest"}
     )
     try:
-        told = ecr.batch_get_image(
+        reported = ecr.batch_get_image(
             **named, imageIds=[which], acceptedMediaTypes=[*_INDEXES, *_MANIFESTS]
         )
     except ClientError as error:
@@ -87,9 +87,9 @@ def _architectures(
         return set()
     except BotoCoreError:
         return set()
-    if not told["images"]:
+    if not reported["images"]:
         raise _not_there(image)
-    manifest = json.loads(told["images"][0]["imageManifest"])
+    manifest = json.loads(reported["images"][0]["imageManifest"])
     if "manifests" in manifest:
         platforms = [each.get("platform", {}) for each in manifest["manifests"]]
         return _named({str(each.get("architecture")) for each in platforms})

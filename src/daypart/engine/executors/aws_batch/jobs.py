@@ -1,4 +1,4 @@
-"""Jobs of a run in Batch: making each one once, finding it again, and asking how it stands."""
+"""Jobs of a run in Batch: making each one once, finding it again, and returning its state."""
 
 from __future__ import annotations
 
@@ -77,24 +77,24 @@ class BatchJobs:
                 known.append(self.records.note(record, job_id=job_id))
             else:
                 self.records.note(record, ended=True)
-        standing = self.job_states([record.job_id for record in known], patient=True)
+        states = self.job_states([record.job_id for record in known], patient=True)
         live = []
         for record in known:
             # A job that Batch has forgotten ended days ago.
-            if record.job_id in standing and not standing[record.job_id].ended:
+            if record.job_id in states and not states[record.job_id].ended:
                 live.append(record)
             else:
                 self.records.note(record, ended=True)
         return live
 
     def job_states(self, job_ids: Sequence[str], *, patient: bool = False) -> dict[str, JobState]:
-        """Ask how jobs stand: one call for a hundred of them.
+        """Return the states of jobs: one call for a hundred of them.
 
         Parameters
         ----------
         job_ids : sequence of str
         patient : bool
-            Ask again for those that Batch does not know yet.
+            Call again for those that Batch does not know yet.
 
         Returns
         -------
@@ -120,17 +120,17 @@ class BatchJobs:
         jobs = self.calls.read("describe_jobs", jobs=[record.job_id])["jobs"]
         return [_failed(job) for job in jobs if job["status"] == "FAILED"]
 
-    def why_waiting(self, record: Record, standing: JobState | None) -> str:
+    def why_waiting(self, record: Record, state: JobState | None) -> str:
         """Return what Batch says holds a job up; empty where it says nothing.
 
         Parameters
         ----------
         record : Record
-        standing : JobState or None
+        state : JobState or None
             None where the scheduler does not know the job.
         """
-        if standing is not None and standing.reason:
-            return standing.reason
+        if state is not None and state.reason:
+            return state.reason
         if len(record.submission.tasks) > 1:
             children = self.calls.read(
                 "list_jobs", arrayJobId=record.job_id, jobStatus="RUNNABLE", maxResults=100

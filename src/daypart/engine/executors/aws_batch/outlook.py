@@ -43,12 +43,12 @@ class _Work:
         draw = random.Random(seed)  # noqa: S311 - draws seconds, protects nothing
         whole = 1.0 if seed == 0 else _factor(draw, self.uncertainty.of_total)
         spread = self.uncertainty.spread
-        told = []
+        reported = []
         for task in self.tasks:
             own = spread / max(task.partitions, 1) ** 0.5
             factor = whole if seed == 0 else whole * _factor(draw, own)
-            told.append(factor * seconds_on(task, self.settings.vcpus))
-        return told
+            reported.append(factor * seconds_on(task, self.settings.vcpus))
+        return reported
 
     def rehearse(self, seed: int, *, spot: bool) -> Rehearsal:
         """Run the driver over them on emulated hosts."""
@@ -173,7 +173,7 @@ def _request_dollars(work: _Work, table: PriceTable) -> float:
 
 
 def _limit(most: int, arrays: int, tasks: int, settings: AwsBatchSettings) -> str:
-    """Say what keeps more from being at work at once."""
+    """Return what limits the number that work at once."""
     wanted = tasks * settings.vcpus
     room = settings.max_vcpus * len(settings.queues)
     if most >= _NEARLY * min(wanted, room // settings.vcpus * settings.vcpus):

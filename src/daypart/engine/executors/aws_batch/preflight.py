@@ -59,7 +59,7 @@ def _ecr(region: str) -> Any:
 
 
 def _check_queue(name: str, region: str, calls: BatchCalls) -> str | None:
-    """Look at a queue; return its hosts' architecture, None where it can't be told."""
+    """Look at a queue; return its hosts' architecture, None where it is not known."""
     found = calls.read("describe_job_queues", jobQueues=[name])["jobQueues"]
     if not found:
         there = [queue["jobQueueName"] for queue in calls.read("describe_job_queues")["jobQueues"]]
@@ -104,7 +104,7 @@ def _check_state(what: str, each: dict[str, Any]) -> None:
     if not _is_usable(each):
         raise DaypartError(
             f"{what} is {each.get('status')}: {each.get('statusReason', 'no reason given')}",
-            hint="mend it in AWS Batch, or name another queue",
+            hint="fix it in AWS Batch, or name another queue",
         )
 
 

@@ -40,7 +40,7 @@ class Rehearsal:
     submits, polls, calls : int
         SubmitJob calls, polls, and calls of any kind.
     usage : Usage
-        vCPU-seconds worked and lost, interruptions, the most at work and when.
+        vCPU-seconds worked and lost, interruptions, the most that worked at once and when.
     host_vcpu_seconds_of : mapping of str to float
         Queue to that of its hosts, idle ones included: what is paid for.
     unfinished : int
@@ -85,7 +85,7 @@ def rehearse(
     memory_mib : sequence of float, optional
         What each task comes to need.
     flush_every_seconds : float
-        What an interrupted attempt did is kept in steps of so long; by default it is lost.
+        What an interrupted attempt did is kept in steps of as many seconds; by default it is lost.
     on_event : callable
 
     Examples

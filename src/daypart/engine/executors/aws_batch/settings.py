@@ -71,7 +71,8 @@ class AwsBatchSettings:
     poll_seconds: float = field(default=30.0, metadata={"help": "longest pause between polls"})
     calls_per_second: float = field(default=10.0, metadata={"help": "most Batch calls"})
     blocked_seconds: float = field(
-        default=120.0, metadata={"help": "nothing runs for so long: Batch's reason is shown"}
+        default=120.0,
+        metadata={"help": "seconds without a running child until Batch's reason is shown"},
     )
     leave_running: bool = field(
         default=False, metadata={"help": "Ctrl-C leaves the arrays running instead of ending them"}
@@ -126,7 +127,7 @@ class AwsBatchSettings:
 
     @property
     def memory(self) -> int:
-        """MiB that a child asks for at first."""
+        """MiB that a child requests at first."""
         return self.memory_mib or MEMORY_MIB_A_VCPU * self.vcpus
 
     @property

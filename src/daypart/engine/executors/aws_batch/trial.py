@@ -40,7 +40,7 @@ def try_in_containers(
     DaypartError
         Where a container can't fit the run; with what it said, or how it ended.
     Interrupted
-        When asked to stop.
+        After a request to stop.
     """
     folder = RunFolder.at(jobs.run)
     waiting = {}
@@ -72,13 +72,13 @@ def _submit(jobs: BatchJobs, settings: AwsBatchSettings, submission: Submission)
 
 
 def _judge(jobs: BatchJobs, name: str, job: dict[str, Any]) -> None:
-    told = read_check(jobs.run, name)
-    if told is not None and told.fault:
+    reported = read_check(jobs.run, name)
+    if reported is not None and reported.fault:
         raise DaypartError(
-            f"in a container of {job['jobQueue'].rsplit('/', 1)[-1]}: {told.fault}",
-            hint=told.hint or "build your model's package into the image",
+            f"in a container of {job['jobQueue'].rsplit('/', 1)[-1]}: {reported.fault}",
+            hint=reported.hint or "build your model's package into the image",
         )
-    if job["status"] == "FAILED" or told is None:
+    if job["status"] == "FAILED" or reported is None:
         container = job.get("container", {})
         how = container.get("reason") or job.get("statusReason") or "no reason given"
         raise DaypartError(

@@ -1,4 +1,4 @@
-"""What Slurm tells of an array's children, and what that means."""
+"""The states of an array's children in Slurm, and what they mean."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ REQUEUED = frozenset({"BOOT_FAIL", "NODE_FAIL", "PREEMPTED"})
 
 _LOST = REQUEUED | {"REVOKED", GONE}
 _COULD_NOT_START = 53
-"""The signal that slurmstepd tells where it could not open a task's output or folder."""
+"""The signal that slurmstepd reports where it could not open a task's output or folder."""
 
 
 @dataclass(frozen=True)
 class ChildState:
-    """One child as Slurm tells of it.
+    """One child as Slurm reports it.
 
     Parameters
     ----------
@@ -109,9 +109,11 @@ def parse_scontrol(text: str) -> dict[int, End]:
     """
     ends = {}
     for line in text.splitlines():
-        told = dict(re.findall(r"(\w+)=(\S+)", line))
-        if told.get("ArrayTaskId", "").isdigit():
-            ends[int(told["ArrayTaskId"])] = _end(told["JobState"], told.get("ExitCode", ""))
+        reported = dict(re.findall(r"(\w+)=(\S+)", line))
+        if reported.get("ArrayTaskId", "").isdigit():
+            ends[int(reported["ArrayTaskId"])] = _end(
+                reported["JobState"], reported.get("ExitCode", "")
+            )
     return ends
 
 

@@ -88,12 +88,12 @@ class Commands:
         except subprocess.TimeoutExpired:
             raise NoAnswer(f"nothing for {_TIMEOUT_SECONDS:.0f} s") from None
         if done.returncode == 0:
-            # What `sbatch --test-only` tells stands on standard error.
+            # What `sbatch --test-only` prints is on standard error.
             return done.stdout or done.stderr
-        told = _complaint(done.stderr) or f"exit code {done.returncode}"
-        if any(words in told.lower() for words in _UNANSWERED):
-            raise NoAnswer(told)
-        raise DaypartError(f"Slurm refuses {command[0]}: {told}")
+        reported = _complaint(done.stderr) or f"exit code {done.returncode}"
+        if any(words in reported.lower() for words in _UNANSWERED):
+            raise NoAnswer(reported)
+        raise DaypartError(f"Slurm refuses {command[0]}: {reported}")
 
     def pause(self, attempt: int) -> None:
         """Wait before the next attempt, twice as long each time."""
@@ -101,7 +101,7 @@ class Commands:
 
 
 def _complaint(printed: str) -> str:
-    """Return the last complaint that a tool printed, without what stands before it.
+    """Return the last error that a tool printed, without its prefix.
 
     Examples
     --------
@@ -115,5 +115,5 @@ def _complaint(printed: str) -> str:
 def _environment() -> dict[str, str]:
     """Return this process's environment, with its import path for a user's own models."""
     path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
-    # Squeue writes the indices that wait as a list, and cuts it unless told not to.
+    # Squeue writes the indices that wait as a list, and cuts it unless this is set.
     return {**os.environ, "PYTHONPATH": path, "SLURM_BITSTR_LEN": "0"}

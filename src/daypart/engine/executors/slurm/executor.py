@@ -59,7 +59,7 @@ class SlurmExecutor:
         progress: Progress,
         rehearsals: int | None = None,
     ) -> Outlook:
-        """Return what tasks take once the cluster has room for them; see `PredictsOutlook`.
+        """Return what tasks take once the cluster runs them; see `PredictsOutlook`.
 
         Parameters
         ----------

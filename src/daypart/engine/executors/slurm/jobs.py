@@ -1,4 +1,4 @@
-"""Arrays of a run in Slurm: making each one once, finding it again, and asking how it stands."""
+"""Arrays of a run in Slurm: making each one once, finding it again, and returning its state."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from daypart.errors import DaypartError
 from daypart.storage.location import Location
 
 _SETTLED_SECONDS = 4.0
-"""A child in requeue may look ended for a moment; after so long it has ended."""
+"""A child in requeue may look ended for a moment; after these seconds it has ended."""
 _UNSETTLED = REQUEUED | {GONE}
 
 
@@ -110,7 +110,7 @@ class SlurmJobs:
         return live
 
     def job_states(self, job_ids: Sequence[str]) -> dict[str, JobState]:
-        """Ask how arrays stand: one call of squeue for all of them."""
+        """Return the states of arrays: one call of squeue for all of them."""
         jobs = self._look([self._known[job_id].name for job_id in job_ids])
         return {job_id: self._job_state(job_id, jobs.get(job_id, {})) for job_id in job_ids}
 
@@ -122,13 +122,13 @@ class SlurmJobs:
         ends = self._ends(job_id, failed)
         return [FailedChild(child, cause_of(ends[child]), describe(ends[child])) for child in ends]
 
-    def why_waiting(self, record: Record, standing: JobState | None) -> str:
+    def why_waiting(self, record: Record, state: JobState | None) -> str:
         """Return the reason that Slurm gives for most of what waits.
 
         Parameters
         ----------
         record : Record
-        standing : JobState or None
+        state : JobState or None
             None where the scheduler does not know the job.
         """
         seen = self._last_seen.get(record.job_id, {}).values()
@@ -137,7 +137,7 @@ class SlurmJobs:
         return queue + reasons.most_common(1)[0][0] if reasons else ""
 
     def terminate(self, job_id: str, reason: str) -> None:
-        """End an array; one that has ended by itself is no fault.
+        """End an array; one that has ended by itself is not an error.
 
         Parameters
         ----------
@@ -182,7 +182,7 @@ class SlurmJobs:
         return parse_squeue(self.commands.read(*command, f"--Format={columns}"))
 
     def _job_state(self, job_id: str, listed: dict[int, ChildState]) -> JobState:
-        """Read an array's standing from its children, and remember those that have ended.
+        """Read an array's state from its children, and remember those that have ended.
 
         Slurm forgets children minutes after their end, and shows one that it requeues as ended
         for a moment.
@@ -219,19 +219,19 @@ class SlurmJobs:
     def _ends(self, job_id: str, states: dict[int, str]) -> dict[int, End]:
         """Return how children ended: a state, and where that says too little, an exit code."""
         ends = {child: End(state) for child, state in states.items()}
-        told: dict[int, End] = {}
+        reported: dict[int, End] = {}
         if "FAILED" in states.values():
             with suppress(DaypartError):
-                told = parse_scontrol(
+                reported = parse_scontrol(
                     self.commands.read("scontrol", "--oneliner", "show", "job", job_id)
                 )
         forgotten = {child for child, state in states.items() if state == GONE}
-        if forgotten or ("FAILED" in states.values() and not told):
+        if forgotten or ("FAILED" in states.values() and not reported):
             with suppress(DaypartError):  # where there is no accounting
                 columns = "--format=JobID,State,ExitCode"
                 command = ("sacct", "--noheader", "--allocations", "--parsable2", columns)
-                told |= parse_sacct(self.commands.read(*command, f"--jobs={job_id}"))
+                reported |= parse_sacct(self.commands.read(*command, f"--jobs={job_id}"))
         for child, state in states.items():
-            if child in told and state in ("FAILED", GONE):
-                ends[child] = told[child]
+            if child in reported and state in ("FAILED", GONE):
+                ends[child] = reported[child]
         return ends

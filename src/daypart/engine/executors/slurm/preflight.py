@@ -40,11 +40,11 @@ def check_cluster(run: Location, commands: Commands, settings: SlurmSettings) ->
         raise DaypartError(error.message, hint=hint) from None
     hosts = _hosts_of_partition(commands, settings.partition)
     _check_shared(run, hosts, settings)
-    told = re.search(r"MaxArraySize\s*=\s*(\d+)", commands.read("scontrol", "show", "config"))
-    if told and settings.array_size > int(told[1]):
+    reported = re.search(r"MaxArraySize\s*=\s*(\d+)", commands.read("scontrol", "show", "config"))
+    if reported and settings.array_size > int(reported[1]):
         raise DaypartError(
-            f"array_size is {settings.array_size}, and this cluster takes {told[1]}",
-            hint=f"set array_size = {told[1]} in [executor.slurm]",
+            f"array_size is {settings.array_size}, and this cluster takes {reported[1]}",
+            hint=f"set array_size = {reported[1]} in [executor.slurm]",
         )
 
 

@@ -30,7 +30,7 @@ class SbatchRequest:
 def sbatch_request(submission: Submission, run: Location, settings: SlurmSettings) -> SbatchRequest:
     """Return the call of sbatch for a submission.
 
-    Options stand on the command line, where they go before what SBATCH_ variables say. The
+    Options are on the command line, where they override SBATCH_ variables. The
     script becomes the task, so that Slurm's SIGTERM reaches it.
 
     Parameters

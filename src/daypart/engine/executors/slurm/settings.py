@@ -42,7 +42,8 @@ class SlurmSettings:
     )
     poll_seconds: float = field(default=30.0, metadata={"help": "longest pause between polls"})
     blocked_seconds: float = field(
-        default=120.0, metadata={"help": "nothing runs for so long: Slurm's reason is shown"}
+        default=120.0,
+        metadata={"help": "seconds without a running task until Slurm's reason is shown"},
     )
     leave_running: bool = field(
         default=False, metadata={"help": "Ctrl-C leaves the arrays running instead of ending them"}
@@ -74,7 +75,7 @@ class SlurmSettings:
 
     @property
     def memory(self) -> int:
-        """MiB that a child asks for at first."""
+        """MiB that a child requests at first."""
         return self.memory_mib or MEMORY_MIB_A_CPU * self.cpus
 
     @property

@@ -64,6 +64,7 @@ types: $(VENV)/developed ## check types with mypy, strictly in src/
 
 contract: $(VENV)/developed ## check the import contract between the packages
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/layout
 
 docs: $(VENV)/developed ## build the documentation into site/
 	$(BIN)/mkdocs build --strict

@@ -219,7 +219,7 @@ def test_a_store_without_hours_or_without_earlier_ones_is_named(store, tmp_path)
     empty = SeriesStore.create(tmp_path / "s", key=["market", "network"]).replace_regions([])
     with pytest.raises(DaypartError, match="holds no hours"):
         backtest(empty.folder, model=NAIVE)
-    with pytest.raises(DaypartError, match="no data before the 8 weeks"):
+    with pytest.raises(DaypartError, match="no data before the 8 held-out weeks"):
         backtest(store, model=NAIVE, weeks=8)
 
 

@@ -1,4 +1,4 @@
-"""The reference configuration meets long NUTS runs (shared data), partition by partition."""
+"""The reference configuration agrees with long NUTS runs, partition by partition."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from nuts_reference import FILE, REASON
+from nuts_reference import FILE
 
 from daypart.models.events.events import EventHours
 from daypart.models.negbin.block.block_kernel import SPARSE_BELOW
@@ -27,11 +27,6 @@ from daypart.models.negbin.theta.integrate import fit_series
 from daypart.models.negbin.theta.quadrature import integration_rule, product_rule
 from daypart.models.negbin.theta.workspace import HOUR, HOUR_VARIANCE, SUM_ROWS, make_theta
 from daypart.models.registry import get_model
-
-pytestmark = [
-    pytest.mark.shared,
-    pytest.mark.skipif(not FILE.exists(), reason=REASON),
-]
 
 
 @pytest.fixture(scope="module")

@@ -8,14 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from nuts_reference import FILE, REASON
+from nuts_reference import FILE
 
 import daypart
 
-pytestmark = [
-    pytest.mark.shared,
-    pytest.mark.skipif(not FILE.exists(), reason=REASON),
-]
 MONDAY = datetime(2024, 1, 1, tzinfo=UTC)
 HYPERPARAMETERS = ("sh", "sw", "inv_phi")
 

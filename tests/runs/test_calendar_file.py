@@ -18,7 +18,7 @@ from daypart.errors import DaypartError
 from daypart.series.block import block_from_arrays
 from daypart.series.store import SeriesStore
 
-REFERENCE = Path(__file__).parents[3] / "shared" / "data" / "nuts_reference.npz"
+REFERENCE = Path(__file__).parents[1] / "data" / "nuts_reference.npz"
 GAME = "name,markets,networks,from,to\ngame,501,n0000;n0001,2025-03-02T19:00,2025-03-02T22:00\n"
 
 
@@ -192,8 +192,6 @@ def test_columns_are_named_as_the_key_of_any_store(tmp_path):
     assert read_results(tmp_path / "run")["event"].to_pylist() == [["fair"], []]
 
 
-@pytest.mark.shared
-@pytest.mark.skipif(not REFERENCE.exists(), reason=f"{REFERENCE} is not part of the project")
 def test_one_named_event_gives_the_reference_models_holiday_effect(tmp_path):
     with np.load(REFERENCE) as file:
         counts, holiday = file["y"], file["holiday"].ravel()

@@ -100,6 +100,19 @@ def model_options(command: Command) -> Command:
     return command
 
 
+def model_parameters(parameters: str | None, settings: dict[str, Any]) -> list[Any]:
+    """Return the parameters of a model: those of a file, then those of the command line.
+
+    Parameters
+    ----------
+    parameters : str, optional
+        The TOML file of `--parameters`.
+    settings : dict
+        The pairs of `--set`.
+    """
+    return [*([parameters] if parameters else []), settings]
+
+
 def execution_options(
     command: Command, settings: Sequence[str] = ("--executor-settings",)
 ) -> Command:

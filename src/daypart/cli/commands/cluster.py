@@ -14,6 +14,7 @@ from daypart.cli.options import (
     PATH,
     execution_options,
     model_options,
+    model_parameters,
     names,
     seed_option,
     set_option,
@@ -44,7 +45,7 @@ def estimate_command(
     """
     from daypart.runs.estimate import estimate
 
-    options["parameters"] = [*([parameters] if parameters else []), settings]
+    options["parameters"] = model_parameters(parameters, settings)
     found = estimate(store, progress=progress, **options)
     return Outcome(_estimate_lines(found), found)
 

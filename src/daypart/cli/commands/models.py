@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from daypart.cli.options import PATH, execution_options, model_options, names, seed_option
+from daypart.cli.options import (
+    PATH,
+    execution_options,
+    model_options,
+    model_parameters,
+    names,
+    seed_option,
+)
 from daypart.cli.verb import Outcome, verb
 from daypart.errors import EXIT_DONE, EXIT_PARTITIONS_FAILED
 from daypart.progress import Progress
-from daypart.storage.files import plain
 from daypart.wording import counted
 
 if TYPE_CHECKING:
@@ -44,18 +50,16 @@ def fit_command(
     """
     from daypart.runs.fit import fit, fit_requests
 
-    options["parameters"] = _parameters(parameters, settings)
+    options["parameters"] = model_parameters(parameters, settings)
     if show_requests:
+        from daypart.storage.files import plain
+
         requests = fit_requests(store, **options)
         lines = [json.dumps(plain(request)) for request in requests]
         return Outcome(lines or ["nothing to submit"], {"requests": requests})
     report = fit(store, take_over=take_over, progress=progress, **options)
     code = EXIT_PARTITIONS_FAILED if report.failed else EXIT_DONE
     return Outcome(_fit_lines(report), report, code)
-
-
-def _parameters(path: str | None, settings: dict[str, Any]) -> list[Any]:
-    return [*([path] if path else []), settings]
 
 
 def _fit_lines(report: RunReport) -> list[str]:
@@ -150,7 +154,7 @@ def backtest_command(
     """
     from daypart import backtest
 
-    options["parameters"] = _parameters(parameters, settings)
+    options["parameters"] = model_parameters(parameters, settings)
     scores = backtest(store, out=out, progress=progress, **options)
     return Outcome([*scores.lines(), f"scores: {out}"], scores)
 

@@ -195,7 +195,7 @@ def _summary(book: _Book, plan: CampaignPlan) -> None:
         ("Target", plan.segment, _TEXT),
         ("Flight", f"{plan.brief['first_day']} to {plan.brief['last_day']}", _TEXT),
         ("Markets", len(plan.by_market), _WHOLE),
-        (f"Budget asked ({plan.currency})", plan.asked, _MONEY),
+        (f"Budget ({plan.currency})", plan.asked, _MONEY),
         (f"Spent ({plan.currency})", plan.spent, _MONEY),
         *_reached(plan),
         ("Average frequency", plan.average_frequency, _TENTH),
@@ -354,7 +354,7 @@ def _notes(book: _Book, plan: CampaignPlan) -> None:
     sheet = book.sheet("Notes", wide=True)
     sheet.set_column(0, 0, _NOTES_WIDTHS[0])
     sheet.set_column(1, 1, _NOTES_WIDTHS[1])
-    sheet.write(0, 0, "Word", book.formats["header"])
+    sheet.write(0, 0, "Term", book.formats["header"])
     sheet.write(0, 1, "Meaning", book.formats["header"])
     rows = [
         *plan.definitions.items(),

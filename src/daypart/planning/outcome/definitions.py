@@ -24,7 +24,7 @@ DEFINITIONS = {
     "Optimisation gap": "How much more of the objective any plan within the limits could have, "
     "relative to this one; proven by the solver's bound on the optimiser's model of reach.",
     "Sampling gap": "Reach of a plan on the half of the panel that it was optimised on over its "
-    "reach on the other half, less one: how much of an optimum is owed to the sample.",
+    "reach on the other half, less one: how much of an optimum is due to the sample.",
     "Even split": "The same budget with the same money in everything that can be bought.",
     "Limited by": "The limits that bind, and what one percent more budget (or one point more of a "
     "share, or one GRP less of a floor) would add to the objective.",

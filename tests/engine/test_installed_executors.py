@@ -94,3 +94,10 @@ def test_another_distribution_cannot_replace_an_executor_of_daypart(tmp_path, mo
     (metadata / "entry_points.txt").write_text("[daypart.executors]\nlocal = no_such_module:Own\n")
     monkeypatch.syspath_prepend(tmp_path)
     assert get_executor("local", {"workers": 1}).name == "local"
+
+
+def test_without_any_entry_point_the_hint_is_to_install_daypart_again(monkeypatch):
+    monkeypatch.setattr("daypart.engine.entry_points._own", lambda group: {})
+    monkeypatch.setattr("daypart.engine.entry_points.entry_points", lambda group: [])
+    with pytest.raises(DaypartError, match="no executor 'local'; install daypart again"):
+        get_executor("local")

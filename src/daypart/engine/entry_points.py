@@ -59,7 +59,9 @@ def load_entry_point(group: str, name: str, *, what: str) -> Any:
     """
     found = _own(group).get(name) or installed(group).get(name)
     if found is None:
-        raise DaypartError(f"no {what} {name!r}", hint=did_you_mean(name, installed(group)))
+        valid = installed(group)
+        hint = did_you_mean(name, valid) if valid else "install daypart again: pip install ."
+        raise DaypartError(f"no {what} {name!r}", hint=hint)
     try:
         return found.load()
     except (ImportError, AttributeError) as error:

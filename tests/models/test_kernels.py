@@ -131,7 +131,7 @@ from daypart.models.negbin.configuration import CROSSED
 ones, over = np.ones((3, 168)), np.array([504.0, 0.0])
 table = Series(3, 0, 0, ones, ones, np.zeros((3, 1), np.int64), over, np.zeros(1), 0)
 theta, steps = np.cbrt(np.array(CROSSED.start)), np.zeros(2, np.int64)
-scratch = make_scratch(3, 0, 7, 1, 1)
+scratch = make_scratch(structure_of(CROSSED), 3, 0, 1)
 print(log_posterior(structure_of(CROSSED), table, scratch, theta, np.zeros(3), steps))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

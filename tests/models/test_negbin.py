@@ -9,9 +9,8 @@ import pyarrow as pa
 import pytest
 
 from daypart.models.negbin.block.fit_block import structure_of
-from daypart.models.negbin.block.layout import HISTOGRAM
 from daypart.models.negbin.configuration import CROSSED, DAY_TYPES
-from daypart.models.negbin.field.structure import Series, make_scratch
+from daypart.models.negbin.field.structure import HISTOGRAM, Series, make_scratch
 from daypart.models.negbin.theta.marginal import log_posterior
 from daypart.models.protocol import Window
 from daypart.models.registry import get_model
@@ -67,7 +66,7 @@ def test_the_slope_of_the_log_marginal_is_that_of_its_differences(configuration,
     exposure[2, :50] = 0.0
     counts[2, :50] = 0
     structure, table = structure_of(configuration), table_of(counts, exposure)
-    scratch = make_scratch(5, 1, len(structure.parents), len(configuration.start) - 2, 2000)
+    scratch = make_scratch(structure, 5, 1, 2000)
     theta = np.cbrt(configuration.start)
     slope, steps = np.zeros(len(theta)), np.zeros(2, np.int64)
 
@@ -92,10 +91,11 @@ def test_the_slope_of_the_log_marginal_is_that_of_its_differences(configuration,
 def start(structure, table, scratch) -> None:
     """Put the field at the series' level (the kernel has no door to Python)."""
     total, exposure = table.counts.sum() + 0.5, table.exposure.sum()
-    scratch.node[:] = 0.0
-    scratch.dense[:] = 0.0
-    scratch.node[0, 24 * len(structure.parents)] = np.log(total / exposure)
-    scratch.node[5] = np.log(total / exposure)
+    point = scratch.newton.point
+    point.tree[:] = 0.0
+    point.dense[:] = 0.0
+    point.tree[structure.width * len(structure.parents)] = np.log(total / exposure)
+    point.path[:] = np.log(total / exposure)
 
 
 def simulate_crossed(rng: np.random.Generator, weeks: int) -> tuple[np.ndarray, np.ndarray, float]:

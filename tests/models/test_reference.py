@@ -11,10 +11,9 @@ from nuts_reference import FILE
 from daypart.models.events.events import EventHours
 from daypart.models.negbin.block.block_kernel import SPARSE_BELOW
 from daypart.models.negbin.block.fit_block import structure_of
-from daypart.models.negbin.block.layout import HISTOGRAM
 from daypart.models.negbin.checks.khat import make_draws
 from daypart.models.negbin.configuration import CROSSED, skewness_limits
-from daypart.models.negbin.field.structure import Series, make_scratch
+from daypart.models.negbin.field.structure import HISTOGRAM, Series, make_scratch
 from daypart.models.negbin.forecast.forecast import (
     ABSCISSA_WEIGHTS,
     ABSCISSAE,
@@ -55,8 +54,8 @@ def fit(
         large=np.append(large, 0.0),
         large_total=len(large),
     )
-    scratch = make_scratch(len(counts), 1, 7, 1, len(large))
-    theta = make_theta(3, len(scratch.newton.rhs.dense), len(counts))
+    scratch = make_scratch(structure, len(counts), 1, len(large))
+    theta = make_theta(3, len(scratch.newton.rhs.dense), 168, len(counts))
     theta.search.trial[:] = np.cbrt(CROSSED.start)
     room = scratch, theta, make_draws(len(scratch.newton.pivot), wanted=False)
     nodes, sums = np.zeros((len(rule), 4)), np.zeros((SUM_ROWS, 168))

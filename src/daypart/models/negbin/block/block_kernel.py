@@ -31,6 +31,7 @@ from daypart.models.negbin.checks.khat import DRAWN, Draws, make_draws
 from daypart.models.negbin.checks.pit import PIT_HOURS
 from daypart.models.negbin.configuration import FEWEST_WEEKS, MOST_WEEKS
 from daypart.models.negbin.field.structure import (
+    HISTOGRAM,
     SCRATCH,
     STRUCTURE,
     Scratch,
@@ -90,21 +91,21 @@ def make_buffers(
 ) -> Buffers:
     """Allocate for partitions of up to so many weeks, hours, effects and pairs of event hours."""
     d = len(structure.hyper_scales)
-    scratch = make_scratch(weeks, effects, len(structure.parents), d - 2, hours + 1)
+    scratch = make_scratch(structure, weeks, effects, hours + 1)
     draws = make_draws(len(scratch.newton.pivot), wanted=khat)
     table = (weeks, 168)
     return Buffers(
         counts=np.zeros(table),
         exposure=np.zeros(table),
         offset=np.zeros(table),
-        over=np.zeros(layout.HISTOGRAM),
+        over=np.zeros(HISTOGRAM),
         large=np.zeros(hours + 1),
         places=np.zeros((3, pairs + 1), np.int64),
         nodes=np.zeros((nodes, d + 1)),
         sums=np.zeros((SUM_ROWS, max(168, weeks + effects))),
         transforms=np.zeros(max(168, PIT_HOURS)),
         scratch=scratch,
-        theta=make_theta(d, len(scratch.newton.rhs.dense), weeks if fitted else 0),
+        theta=make_theta(d, len(scratch.newton.rhs.dense), structure.cells, weeks if fitted else 0),
         draws=draws,
     )
 
@@ -205,6 +206,7 @@ def fit_row(
             pooled.centre[top],
             pooled.pull[top],
             structure.width,
+            structure.cells,
         )
         apply_prior(pooled, chosen, monday, effect, table, b.offset, b.transforms)
     sparse = report[layout.TOTAL] < SPARSE_BELOW * report[layout.OBSERVED]

@@ -8,9 +8,6 @@ import numpy as np
 from daypart.models.jit.compile import kernel
 from daypart.models.jit.types import F1, F2, I1, I2, FloatMatrix, FloatVector, IntMatrix, IntVector
 
-HISTOGRAM = 64
-"""Counts below this are summed from a histogram, the rest one by one."""
-
 OBSERVED, TOTAL, LARGE, CONTRADICTED, LARGEST, EVENTS = range(6)
 """Places of what `lay_out` reports."""
 

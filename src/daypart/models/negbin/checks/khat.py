@@ -143,12 +143,12 @@ def pareto_khat(log_ratios: FloatVector) -> float:
 def sum_down(structure: Structure, keep: FloatVector, path: FloatVector) -> None:
     """Add to each node what is kept of its parent's path, from the root down."""
     width, segments = unsigned(structure.width), len(structure.parents)
-    root = unsigned(24 * segments)
+    root = unsigned(structure.width * segments)
     for segment in range(segments - 1, -1, -1):
         parent = structure.parents[segment]
-        first = unsigned(24 * segment)
+        first = unsigned(structure.width * segment)
         if parent >= 0:
-            gap = unsigned(24 * parent) - first
+            gap = unsigned(structure.width * parent) - first
             for n in range(first, first + width):
                 path[n] += keep[n] * path[n + gap]
         else:
@@ -168,30 +168,31 @@ def hours_khat(structure: Structure, t: Series, s: Scratch, draws: Draws, r: flo
     r : float
         1 / size.
     """
+    cells = unsigned(structure.cells)
     keep, pivot, weight, own = s.newton.keep, s.newton.pivot, s.newton.weight, s.covariance.own
     bend, pull, spread = draws.room[0], draws.room[1], draws.room[2]
     path, scale, grown, centre = draws.room[3], draws.room[4], draws.room[5], draws.room[6]
     width, segments = unsigned(structure.width), len(structure.parents)
-    root = unsigned(24 * segments)
-    for c in range(168):
+    root = unsigned(structure.width * segments)
+    for c in range(cells):
         bend[c] = 0.0
     for k in range(t.weeks):
         mean, shrink, count = s.newton.mean[k], s.newton.shrink[k], t.counts[k]
-        for c in range(168):
+        for c in range(cells):
             q = shrink[c]
             bend[c] += (1.0 + r * count[c]) * mean[c] * q * q * (2.0 * q - 1.0)
-    for n in range(unsigned(168), root + unsigned(1)):
+    for n in range(unsigned(structure.cells), root + unsigned(1)):
         pull[n] = 0.0
-    for c in range(168):  # what moves the mean: minus half the third derivative times variance
+    for c in range(cells):  # what moves the mean: minus half the third derivative times variance
         pull[c] = -0.5 * bend[c] * own[c]
         rate = bend[c] / max(weight[c], 1e-300)
         bend[c] = math.copysign(max(abs(rate), 1e-3), rate)
         scale[c] = weight[c] / (bend[c] * bend[c])
     for segment in range(segments):
         parent = structure.parents[segment]
-        first = unsigned(24 * segment)
+        first = unsigned(structure.width * segment)
         for n in range(first, first + width):
-            higher = unsigned(24 * parent) + n - first if parent >= 0 else root
+            higher = unsigned(structure.width * parent) + n - first if parent >= 0 else root
             pull[higher] += keep[n] * pull[n]
     half = 0.0
     for n in range(root + unsigned(1)):
@@ -200,7 +201,7 @@ def hours_khat(structure: Structure, t: Series, s: Scratch, draws: Draws, r: flo
         centre[n] = pull[n] / pivot[n]
         pull[n] *= spread[n]
     sum_down(structure, keep, centre)
-    for c in range(168):
+    for c in range(cells):
         centre[c] *= bend[c]
     for draw in range(len(draws.normal)):
         z = draws.normal[draw]
@@ -209,10 +210,10 @@ def hours_khat(structure: Structure, t: Series, s: Scratch, draws: Draws, r: flo
             path[n] = spread[n] * z[n]
             total -= pull[n] * z[n]
         sum_down(structure, keep, path)
-        for c in range(168):
+        for c in range(cells):
             path[c] = centre[c] + bend[c] * path[c]
-        exp_of(path, grown, 168)
-        for c in range(168):
+        exp_of(path, grown, structure.cells)
+        for c in range(cells):
             x = path[c]
             total -= scale[c] * (grown[c] - 1.0 - x - 0.5 * x * x)
         draws.ratio[draw] = total

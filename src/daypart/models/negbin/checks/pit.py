@@ -83,7 +83,7 @@ def pit_summary(
     """
     observed = 0
     for k in range(t.weeks):
-        for c in range(168):
+        for c in range(t.counts.shape[1]):
             observed += 1 if t.exposure[k, c] > 0.0 else 0
     state = abs(seed) % (_MODULUS - 1) + 1
     state = state * _FACTOR % _MODULUS
@@ -93,7 +93,7 @@ def pit_summary(
     seen = 0
     used = 0
     for k in range(t.weeks):
-        for c in range(168):
+        for c in range(t.counts.shape[1]):
             if not t.exposure[k, c] > 0.0:
                 continue
             seen += 1

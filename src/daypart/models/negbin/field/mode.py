@@ -45,10 +45,11 @@ def evaluate_field(t: Series, s: Scratch, r: float) -> None:
     Sums of residuals by cell, week and event go to RHS, those of curvatures by cell and week to
     WEIGHT and WEEK_WEIGHT, so that the tables are read but once.
     """
+    cells = unsigned(t.counts.shape[1])
     path, dense, factors = s.newton.point.path, s.newton.point.dense, s.values
     weight, slope = s.newton.weight, s.newton.rhs.tree
-    exp_of(path, factors, 168)
-    for c in range(168):
+    exp_of(path, factors, t.counts.shape[1])
+    for c in range(cells):
         weight[c] = 0.0
         slope[c] = 0.0
     for k in range(t.weeks):
@@ -57,7 +58,7 @@ def evaluate_field(t: Series, s: Scratch, r: float) -> None:
         shrink, residual, curvature = s.newton.shrink[k], s.newton.residual[k], s.newton.cross[k]
         residuals = 0.0
         curvatures = 0.0
-        for c in range(168):
+        for c in range(cells):
             mu = exposure[c] * factors[c] * factor
             y = count[c]
             q = 1.0 / (1.0 + r * mu)
@@ -109,12 +110,13 @@ def sum_table(
     structure: Structure, t: Series, table: FloatMatrix, tree: FloatVector, dense: FloatVector
 ) -> None:
     """Sum a weeks x hours table over what each coordinate of the field reaches (Z' table)."""
-    for c in range(168):
+    cells = unsigned(structure.cells)
+    for c in range(cells):
         tree[c] = 0.0
     for k in range(t.weeks):
         row = table[k]
         total = 0.0
-        for c in range(168):
+        for c in range(cells):
             tree[c] += row[c]
             total += row[c]
         dense[k] = total
@@ -129,15 +131,15 @@ def sum_table(
 def sum_cells(structure: Structure, tree: FloatVector) -> None:
     """Fill a tree from its cells: each node with the sum of what is below it."""
     segments = len(structure.parents)
-    root = 24 * segments
+    root = structure.width * segments
     width = unsigned(structure.width)
-    for n in range(168, len(tree)):
+    for n in range(structure.cells, len(tree)):
         tree[n] = 0.0
     for segment in range(segments):
         parent = structure.parents[segment]
-        first = unsigned(24 * segment)
+        first = unsigned(structure.width * segment)
         if parent >= 0:
-            gap = unsigned(24 * parent) - first
+            gap = unsigned(structure.width * parent) - first
             for n in range(first, first + width):
                 tree[n + gap] += tree[n]
         else:
@@ -150,6 +152,7 @@ def sum_cells(structure: Structure, tree: FloatVector) -> None:
 @kernel(numba.boolean, STRUCTURE, SERIES, SCRATCH)
 def factorise(structure: Structure, t: Series, s: Scratch) -> bool:
     """Factorise the Hessian from the curvature that `evaluate_field` left."""
+    cells = unsigned(structure.cells)
     cross, schur = s.newton.cross, s.newton.schur
     weeks = t.weeks
     m = weeks + t.effects
@@ -168,7 +171,7 @@ def factorise(structure: Structure, t: Series, s: Scratch) -> bool:
             schur[k - 1, k] = -week_precision
     for j in range(t.effects):
         row = cross[weeks + j]
-        for c in range(168):
+        for c in range(cells):
             row[c] = 0.0
         schur[weeks + j, weeks + j] = structure.event_precision
     for e in range(t.events):
@@ -193,10 +196,10 @@ def subtract_prior_slope(structure: Structure, t: Series, s: Scratch) -> None:
     rhs_tree, rhs_dense = s.newton.rhs.tree, s.newton.rhs.dense
     precisions = s.newton.precisions
     width, segments = unsigned(structure.width), len(structure.parents)
-    root = 24 * segments
+    root = structure.width * segments
     for segment in range(segments):
         precision = precisions[structure.levels[segment]]
-        first = unsigned(24 * segment)
+        first = unsigned(structure.width * segment)
         for n in range(first, first + width):
             rhs_tree[n] -= precision * tree[n]
     rhs_tree[root] -= structure.level_precision * tree[root]
@@ -218,12 +221,12 @@ def prior_energy(structure: Structure, t: Series, s: Scratch) -> float:
     """Return the fixed priors' energy; `scales[1]` receives each scale's sum of squares."""
     tree, dense, squares = s.newton.point.tree, s.newton.point.dense, s.newton.squares
     width, segments = unsigned(structure.width), len(structure.parents)
-    root = 24 * segments
+    root = structure.width * segments
     for i in range(len(squares)):
         squares[i] = 0.0
     for segment in range(segments):
         total = 0.0
-        first = unsigned(24 * segment)
+        first = unsigned(structure.width * segment)
         for n in range(first, first + width):
             total += tree[n] * tree[n]
         squares[structure.levels[segment]] += total
@@ -245,6 +248,7 @@ def log_likelihood(t: Series, s: Scratch, r: float) -> tuple[float, float]:
 
     Without the terms of y and r alone (`count_terms`), and with log mu without log exposure.
     """
+    cells = unsigned(t.counts.shape[1])
     path, dense = s.newton.point.path, s.newton.point.dense
     means, shrinks = s.newton.mean, s.newton.shrink
     grown, logs = s.values, s.logs
@@ -254,10 +258,10 @@ def log_likelihood(t: Series, s: Scratch, r: float) -> tuple[float, float]:
     for k in range(t.weeks):
         counts, mean, shrink = t.counts[k], means[k], shrinks[k]
         week = dense[k]
-        for c in range(168):
+        for c in range(cells):
             grown[c] = 1.0 + r * mean[c]
-        log_of(grown, logs, 168)
-        for c in range(168):
+        log_of(grown, logs, t.counts.shape[1])
+        for c in range(cells):
             total += counts[c] * (path[c] + week) - (counts[c] + phi) * logs[c]
             slope += phi * phi * logs[c] - (counts[c] + phi) * mean[c] * shrink[c]
     for e in range(t.events):

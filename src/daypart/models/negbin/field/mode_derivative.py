@@ -37,6 +37,7 @@ def implicit_derivative(
     A prior of precision p pulls an effect x by -p x, and d p / d theta = -6 p / theta; so the
     mode answers by H^-1 (6 p x / theta).
     """
+    cells = unsigned(structure.cells)
     point, point_dense = s.newton.point.tree, s.newton.point.dense
     rhs, rhs_dense = s.newton.rhs.tree, s.newton.rhs.dense
     precisions = s.newton.precisions
@@ -48,7 +49,7 @@ def implicit_derivative(
         residuals, means, shrinks = s.newton.residual, s.newton.mean, s.newton.shrink
         thirds = s.adjoint.third
         for k in range(t.weeks):
-            for c in range(168):
+            for c in range(cells):
                 thirds[k, c] = -factor * r * residuals[k, c] * means[k, c] * shrinks[k, c]
         sum_table(structure, t, thirds, rhs, rhs_dense)
     else:
@@ -60,7 +61,7 @@ def implicit_derivative(
     for segment in range(len(structure.parents)):
         level = structure.levels[segment]
         factor = 6.0 * direction[level] / theta[level] * precisions[level]
-        first = unsigned(24 * segment)
+        first = unsigned(structure.width * segment)
         for n in range(first, first + width):
             rhs[n] += factor * point[n]
     factor = 6.0 * direction[last - 1] / theta[last - 1] * precisions[last - 1]
@@ -137,14 +138,14 @@ def warm_start(
         for i in range(t.weeks + t.effects):
             dense[i] += distance * slopes[i]
     width, segments = unsigned(structure.width), len(structure.parents)
-    root = 24 * segments
+    root = structure.width * segments
     path[root] = tree[root]
     top = path[root]
     for segment in range(segments - 1, -1, -1):
-        first = unsigned(24 * segment)
+        first = unsigned(structure.width * segment)
         parent = structure.parents[segment]
         if parent >= 0:
-            gap = unsigned(24 * parent) - first
+            gap = unsigned(structure.width * parent) - first
             for n in range(first, first + width):
                 path[n] = path[n + gap] + tree[n]
         else:

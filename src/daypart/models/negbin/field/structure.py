@@ -5,7 +5,7 @@ The log mean of week k and hour of week c is
     log mu[k, c] = log exposure + path[c] + week[k] + effect of the cell's event
 
 where path[c] sums the effects from the tree's root (the level) down to cell c. The tree is laid
-out in segments of 24 nodes, children before parents, the root alone at the end:
+out in segments of `width` nodes (24 hours), children before parents, the root alone at the end:
 
     crossed                cells (7 segments, a day each) -> level
     audience default       cells -> day type at that hour (3 segments) -> hour of day (1) -> level
@@ -31,9 +31,11 @@ from daypart.models.jit.types import (
     FloatVector,
     IntMatrix,
     IntVector,
+    unsigned,
 )
 
-HOURS = 168
+HISTOGRAM = 64
+"""Counts up to this are summed from a histogram, the rest one by one."""
 ROOT = -1
 """The parent of a segment whose nodes hang directly under the level."""
 
@@ -61,7 +63,9 @@ class Structure(NamedTuple):
     pull: FloatVector
     """Precision of that expectation, 0 for none."""
     width: int = 24
-    """Nodes of a segment: loops whose length the compiler knows are not made vector loops."""
+    """Nodes of a segment: the steps of a season, such as the hours of a day."""
+    cells: int = 168
+    """Cells of a week (of a period that repeats): those of the segments at level 0."""
 
 
 class Series(NamedTuple):
@@ -153,25 +157,32 @@ class Scratch(NamedTuple):
     covariance: FieldCovariance
     adjoint: Adjoint
     derivative: ModeDerivative
-    values: FloatVector  # [max(N, m)] numbers whose logarithms are taken
+    values: FloatVector  # [max(N, m, HISTOGRAM)] numbers whose logarithms are taken
     logs: FloatVector
     large_values: FloatVector  # [large counts] the same for counts beyond the histogram
     large_logs: FloatVector
 
 
-def padded_nodes(segments: int) -> int:
-    """Return how many nodes a row has room for: whole runs of vector instructions."""
-    return -(-(24 * segments + 1) // 8) * 8
+def make_scratch(structure: Structure, weeks: int, effects: int, large: int) -> Scratch:
+    """Allocate what one thread needs for partitions of a structure.
 
+    Parameters
+    ----------
+    structure : Structure
+    weeks, effects, large : int
+        The most weeks, effects of events, and counts beyond the histogram, of a partition.
 
-def make_scratch(weeks: int, effects: int, segments: int, levels: int, large: int) -> Scratch:
-    """Allocate what one thread needs for partitions of up to so many weeks and effects."""
-    d = levels + 2
+    Returns
+    -------
+    Scratch
+    """
+    d = len(structure.hyper_scales)
+    nodes = structure.width * len(structure.parents) + 1
+    nodes += -nodes % 8  # whole runs of vector instructions
     m = weeks + effects
     m += -m % 8  # kernels take four rows at a time, and eight columns
-    nodes = padded_nodes(segments)
-    node, dense, line = (nodes,), (m,), max(nodes, m)
-    table, load, square = (weeks, HOURS), (m, nodes), (m, m)
+    node, dense, scale, line = (nodes,), (m,), (d - 1,), max(nodes, m, HISTOGRAM)
+    table, load, square = (weeks, structure.cells), (m, nodes), (m, m)
 
     def arrays(*shapes: tuple[int, ...]) -> list[FloatMatrix]:
         return [np.zeros(shape) for shape in shapes]
@@ -185,7 +196,7 @@ def make_scratch(weeks: int, effects: int, segments: int, levels: int, large: in
             field(),
             field(),
             *arrays(table, table, table, node, dense, node, node, node, node),
-            *arrays(load, load, square, dense, (levels + 1,), (levels + 1,)),
+            *arrays(load, load, square, dense, scale, scale),
         ),
         FieldCovariance(*arrays(node, node, node, node, load, load, square, square, table)),
         Adjoint(field(), *arrays(table)),
@@ -195,24 +206,44 @@ def make_scratch(weeks: int, effects: int, segments: int, levels: int, large: in
 
 
 STRUCTURE = numba.types.NamedTuple(
-    [I1, I1, numba.int64, F1, numba.float64, numba.float64, F1, F1, numba.int64], Structure
+    [I1, I1, numba.int64, F1, numba.float64, numba.float64, F1, F1, numba.int64, numba.int64],
+    Structure,
 )
 SERIES = numba.types.NamedTuple(
     [numba.int64, numba.int64, numba.int64, F2, F2, I2, F1, F1, numba.int64], Series
 )
-SCRATCH = numba.typeof(make_scratch(2, 0, 7, 1, 1))
+SCRATCH = numba.typeof(
+    make_scratch(
+        Structure(
+            CROSSED_PARENTS, CROSSED_LEVELS, 0, np.ones(3), 1.0, 1.0, np.zeros(3), np.zeros(3)
+        ),
+        weeks=2,
+        effects=0,
+        large=1,
+    )
+)
+
+
+@kernel(numba.float64, STRUCTURE, numba.int64)
+def effects_of_level(structure: Structure, level: int) -> float:
+    """Return how many effects share a scale."""
+    count = 0.0
+    for segment in range(len(structure.levels)):
+        count += structure.width if structure.levels[segment] == level else 0.0
+    return count
 
 
 @kernel(numba.void, STRUCTURE, SERIES, SCRATCH)
 def start_field(structure: Structure, t: Series, s: Scratch) -> None:
     """Put the point at the series' mean level, with every effect at 0."""
+    cells = unsigned(structure.cells)
     total = 0.5
     exposure = 1e-300
     for k in range(t.weeks):
-        for c in range(HOURS):
+        for c in range(cells):
             total += t.counts[k, c]
             exposure += t.exposure[k, c]
-    root = 24 * len(structure.parents)
+    root = structure.width * len(structure.parents)
     level = math.log(total / exposure)
     tree, path, dense = s.newton.point.tree, s.newton.point.path, s.newton.point.dense
     for n in range(len(tree)):

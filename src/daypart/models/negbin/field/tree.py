@@ -65,11 +65,11 @@ def eliminate_weights(structure: Structure, s: Scratch) -> None:
     weight, keep = s.newton.weight, s.newton.keep
     pivot, inverse = s.newton.pivot, s.newton.inverse
     width, segments = unsigned(structure.width), len(structure.parents)
-    root, nodes = unsigned(24 * segments), unsigned(len(weight))
-    for n in range(unsigned(168), nodes):
+    root, nodes = unsigned(structure.width * segments), unsigned(len(weight))
+    for n in range(unsigned(structure.cells), nodes):
         weight[n] = 0.0
     for segment in range(segments):
-        first = unsigned(24 * segment)
+        first = unsigned(structure.width * segment)
         precision = s.newton.precisions[structure.levels[segment]]
         for n in range(first, first + width):
             inverse[n] = 1.0 / (weight[n] + precision)
@@ -78,7 +78,7 @@ def eliminate_weights(structure: Structure, s: Scratch) -> None:
             keep[n] = precision * inverse[n]
         parent = structure.parents[segment]
         if parent >= 0:
-            gap = unsigned(24 * parent) - first
+            gap = unsigned(structure.width * parent) - first
             for n in range(first, first + width):
                 weight[n + gap] += keep[n] * weight[n]
         else:
@@ -101,17 +101,17 @@ def reduce_tree(structure: Structure, s: Scratch, m: int) -> None:
     keep, inverse = s.newton.keep, s.newton.inverse
     cross, scaled = s.newton.cross, s.newton.scaled
     width, segments = unsigned(structure.width), len(structure.parents)
-    root, nodes = unsigned(24 * segments), unsigned(len(keep))
+    root, nodes = unsigned(structure.width * segments), unsigned(len(keep))
     for i in range(m):
         row, target = cross[i], scaled[i]
-        for n in range(unsigned(168), nodes):
+        for n in range(unsigned(structure.cells), nodes):
             row[n] = 0.0
         top = 0.0
         for segment in range(segments):
-            first = unsigned(24 * segment)
+            first = unsigned(structure.width * segment)
             parent = structure.parents[segment]
             if parent >= 0:
-                gap = unsigned(24 * parent) - first
+                gap = unsigned(structure.width * parent) - first
                 for n in range(first, first + width):
                     row[n + gap] += keep[n] * row[n]
             else:
@@ -158,17 +158,17 @@ def solve(
     carry, keep, inverse = s.newton.carry, s.newton.keep, s.newton.inverse
     scaled = s.newton.scaled
     width, segments = unsigned(structure.width), len(structure.parents)
-    root, nodes = unsigned(24 * segments), unsigned(len(carry))
+    root, nodes = unsigned(structure.width * segments), unsigned(len(carry))
     for n in range(nodes):
         carry[n] = 0.0
         tree[n] = rhs_tree[n]
     for segment in range(segments):
-        first = unsigned(24 * segment)
+        first = unsigned(structure.width * segment)
         parent = structure.parents[segment]
         for n in range(first, first + width):
             tree[n] -= carry[n]
         if parent >= 0:
-            gap = unsigned(24 * parent) - first
+            gap = unsigned(structure.width * parent) - first
             for n in range(first, first + width):
                 carry[n + gap] += carry[n] + (1.0 - keep[n]) * tree[n]
         else:
@@ -202,10 +202,10 @@ def solve(
     path[root] = tree[root]
     top = path[root]
     for segment in range(segments - 1, -1, -1):
-        first = unsigned(24 * segment)
+        first = unsigned(structure.width * segment)
         parent = structure.parents[segment]
         if parent >= 0:
-            gap = unsigned(24 * parent) - first
+            gap = unsigned(structure.width * parent) - first
             for n in range(first, first + width):
                 tree[n] -= (1.0 - keep[n]) * path[n + gap]
             for n in range(first, first + width):
@@ -224,15 +224,17 @@ def path_loads(structure: Structure, s: Scratch, m: int) -> None:
     variance = s.covariance.effect
     scaled, load = s.newton.scaled, s.covariance.load
     width, segments = unsigned(structure.width), len(structure.parents)
-    root, nodes = unsigned(24 * segments), unsigned(len(keep))
+    root, nodes = unsigned(structure.width * segments), unsigned(len(keep))
     for n in range(root, nodes):
         own[n] = inverse[n]
         variance[n] = own[n]
     for segment in range(segments - 1, -1, -1):
-        first = unsigned(24 * segment)
+        first = unsigned(structure.width * segment)
         parent = structure.parents[segment]
         for n in range(first, first + width):
-            higher = own[unsigned(24 * parent) + n - first] if parent >= 0 else own[root]
+            higher = (
+                own[unsigned(structure.width * parent) + n - first] if parent >= 0 else own[root]
+            )
             share = 1.0 - keep[n]
             variance[n] = inverse[n] + share * share * higher
             own[n] = inverse[n] + keep[n] * keep[n] * higher
@@ -242,10 +244,10 @@ def path_loads(structure: Structure, s: Scratch, m: int) -> None:
             row[n] = source[n]
         top = row[root]
         for segment in range(segments - 1, -1, -1):
-            first = unsigned(24 * segment)
+            first = unsigned(structure.width * segment)
             parent = structure.parents[segment]
             if parent >= 0:
-                gap = unsigned(24 * parent) - first
+                gap = unsigned(structure.width * parent) - first
                 for n in range(first, first + width):
                     row[n] = source[n] + keep[n] * row[n + gap]
             else:
@@ -308,7 +310,7 @@ def add_dense_variances(structure: Structure, s: Scratch, padded: int) -> None:
     variance, shared, across = s.covariance.effect, s.covariance.shared, s.covariance.across
     load, spread = s.covariance.load, s.covariance.spread
     width, segments = unsigned(structure.width), len(structure.parents)
-    root, nodes = unsigned(24 * segments), unsigned(len(variance))
+    root, nodes = unsigned(structure.width * segments), unsigned(len(variance))
     for n in range(nodes):
         shared[n] = 0.0
         across[n] = 0.0
@@ -318,10 +320,10 @@ def add_dense_variances(structure: Structure, s: Scratch, padded: int) -> None:
         for n in range(nodes):
             shared[n] += a[n] * at[n] + b[n] * bt[n] + c[n] * ct[n] + d[n] * dt[n]
         for segment in range(segments):
-            first = unsigned(24 * segment)
+            first = unsigned(structure.width * segment)
             parent = structure.parents[segment]
             if parent >= 0:
-                gap = unsigned(24 * parent) - first
+                gap = unsigned(structure.width * parent) - first
                 for n in range(first, first + width):
                     across[n] += a[n] * at[n + gap] + b[n] * bt[n + gap]
                     across[n] += c[n] * ct[n + gap] + d[n] * dt[n + gap]
@@ -331,8 +333,12 @@ def add_dense_variances(structure: Structure, s: Scratch, padded: int) -> None:
                     across[n] += a[n] * top_a + b[n] * top_b + c[n] * top_c + d[n] * top_d
     variance[root] += shared[root]
     for segment in range(segments):
-        first = unsigned(24 * segment)
+        first = unsigned(structure.width * segment)
         parent = structure.parents[segment]
         for n in range(first, first + width):
-            higher = shared[unsigned(24 * parent) + n - first] if parent >= 0 else shared[root]
+            higher = (
+                shared[unsigned(structure.width * parent) + n - first]
+                if parent >= 0
+                else shared[root]
+            )
             variance[n] += shared[n] + higher - 2.0 * across[n]

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from daypart.models.negbin.block import layout
 from daypart.models.negbin.block.block_kernel import Buffers, make_buffers
 from daypart.models.negbin.configuration import skewness_limits
-from daypart.models.negbin.field.structure import Series, Structure
+from daypart.models.negbin.field.structure import HISTOGRAM, Series, Structure
 from daypart.models.negbin.pooling.sums import Sum
 from daypart.models.negbin.theta.integrate import fit_series
 from daypart.models.negbin.theta.quadrature import integration_rule
@@ -86,7 +85,7 @@ def fit_sum(
     )
     seen = table.exposure > 0
     counts = table.counts[seen].astype(np.int64)
-    large = counts[counts > layout.HISTOGRAM]
+    large = counts[counts > HISTOGRAM]
     series = Series(
         weeks,
         len(present),
@@ -118,7 +117,7 @@ def fit_sum(
 
 def _histogram_above(counts: NDArray[np.int64]) -> Floats:
     """Return the numbers of counts above 0, 1, 2, ...; see `Series.over`."""
-    small = np.bincount(np.minimum(counts, layout.HISTOGRAM), minlength=layout.HISTOGRAM + 1)
+    small = np.bincount(np.minimum(counts, HISTOGRAM), minlength=HISTOGRAM + 1)
     return np.cumsum(small[:0:-1])[::-1].astype(np.float64)
 
 

@@ -40,6 +40,7 @@ from daypart.models.negbin.field.structure import (
     Structure,
 )
 from daypart.models.negbin.field.tree import log_determinant, path_covariances, solve
+from daypart.models.negbin.theta.prior import log_prior, prior_slope
 
 
 @kernel(numba.float64, numba.float64)
@@ -98,6 +99,7 @@ def count_terms(t: Series, s: Scratch, r: float) -> tuple[float, float]:
 @kernel(numba.void, SERIES, SCRATCH)
 def table_variances(t: Series, s: Scratch) -> None:
     """Fill TABLE_VARIANCE: that of log mu in every cell, at given scales."""
+    cells = unsigned(t.counts.shape[1])
     own, shared, spreads, cov = (
         s.covariance.own,
         s.covariance.shared,
@@ -105,13 +107,13 @@ def table_variances(t: Series, s: Scratch) -> None:
         s.covariance.dense,
     )
     path_variance = s.values
-    for c in range(168):
+    for c in range(cells):
         path_variance[c] = own[c] + shared[c]
     variances = s.covariance.cell
     for k in range(t.weeks):
         spread, variance = spreads[k], variances[k]
         week = cov[k, k]
-        for c in range(168):
+        for c in range(cells):
             variance[c] = path_variance[c] + week - 2.0 * spread[c]
     for e in range(t.events):
         k, c, j = t.event[0, e], t.event[1, e], t.weeks + t.event[2, e]
@@ -129,6 +131,7 @@ def adjoint(structure: Structure, t: Series, s: Scratch, r: float) -> float:
     The tables are those of a point one small STEP before the mode; what that step adds to the
     slope of the log likelihood is returned, too.
     """
+    cells = unsigned(structure.cells)
     means, shrinks, residuals = s.newton.mean, s.newton.shrink, s.newton.residual
     variances, thirds = s.covariance.cell, s.adjoint.third
     lambda_path, lambda_dense = s.adjoint.solution.path, s.adjoint.solution.dense
@@ -137,7 +140,7 @@ def adjoint(structure: Structure, t: Series, s: Scratch, r: float) -> float:
     for k in range(t.weeks):
         mean, shrink, count = means[k], shrinks[k], t.counts[k]
         variance, third = variances[k], thirds[k]
-        for c in range(168):
+        for c in range(cells):
             q = shrink[c]
             bend = mean[c] * q * q
             grown = 1.0 + r * count[c]
@@ -148,12 +151,12 @@ def adjoint(structure: Structure, t: Series, s: Scratch, r: float) -> float:
     solve(structure, s, rhs_tree, rhs_dense, s.adjoint.solution.tree, lambda_dense, lambda_path, m)
     through_mode = 0.0
     moved, step_path, step_dense = s.values, s.newton.step.path, s.newton.step.dense
-    for c in range(168):
+    for c in range(cells):
         moved[c] = 0.5 * lambda_path[c] - step_path[c]
     for k in range(t.weeks):
         mean, shrink, residual = means[k], shrinks[k], residuals[k]
         week = 0.5 * lambda_dense[k] - step_dense[k]
-        for c in range(168):
+        for c in range(cells):
             through_mode += (moved[c] + week) * residual[c] * mean[c] * shrink[c]
     for e in range(t.events):
         k, c, j = t.event[0, e], t.event[1, e], t.weeks + t.event[2, e]
@@ -175,10 +178,10 @@ def scale_slopes(structure: Structure, t: Series, s: Scratch, slopes: FloatVecto
     for segment in range(segments):
         level = structure.levels[segment]
         total = 0.0
-        first = unsigned(24 * segment)
+        first = unsigned(structure.width * segment)
         for n in range(first, first + width):
             total += tree[n] * (tree[n] - lam[n]) + variance[n]
-        slopes[level] += precisions[level] * total - 24.0
+        slopes[level] += precisions[level] * total - structure.width
     total = 0.0
     for k in range(t.weeks):
         step, pull, spread = dense[k], lam_dense[k], cov[k, k]
@@ -232,7 +235,7 @@ def log_posterior(
     for i in range(last):
         value -= 0.5 * precisions[i] * squares[i]
     for segment in range(len(structure.parents)):
-        value -= 72.0 * math.log(theta[structure.levels[segment]])
+        value -= 3.0 * structure.width * math.log(theta[structure.levels[segment]])
     value -= 3.0 * t.weeks * math.log(theta[last - 1])
     path_covariances(structure, s, m)
     table_variances(t, s)
@@ -243,10 +246,8 @@ def log_posterior(
     scale_slopes(structure, t, s, slope[:last])
     slope[last] = 2.0 * r * r_slope
     for i in range(last + 1):
-        ratio = theta[i] ** 3 / structure.hyper_scales[i]
-        away = theta[i] - structure.centre[i]
-        value += 2.0 * math.log(theta[i]) - 0.5 * (ratio * ratio + structure.pull[i] * away * away)
-        slope[i] = (3.0 * (slope[i] - ratio * ratio) + 2.0) / theta[i] - structure.pull[i] * away
+        value += log_prior(structure, i, theta[i])
+        slope[i] = 3.0 * slope[i] / theta[i] + prior_slope(structure, i, theta[i])
     return value
 
 
@@ -256,22 +257,23 @@ def hour_covariances(t: Series, s: Scratch, shared: FloatVector, own: FloatVecto
 
     `own` receives the sum of variances over weeks.
     """
+    cells = unsigned(t.counts.shape[1])
     cov, spreads, variances = s.covariance.dense, s.covariance.spread, s.covariance.cell
     weeks = t.weeks
     between = 0.0
     for k in range(weeks):
         for other in range(weeks):
             between += cov[k, other]
-    for c in range(168):
+    for c in range(cells):
         shared[c] = weeks * weeks * (s.covariance.own[c] + s.covariance.shared[c]) + between
         own[c] = 0.0
     for k in range(weeks):
         spread, variance = spreads[k], variances[k]
-        for c in range(168):
+        for c in range(cells):
             shared[c] -= 2.0 * weeks * spread[c]
             own[c] += variance[c]
     pairs = max(weeks * (weeks - 1.0), 1.0)
-    for c in range(168):
+    for c in range(cells):
         shared[c] = (shared[c] - own[c]) / pairs
 
 
@@ -286,17 +288,18 @@ def second_order(t: Series, s: Scratch, r: float) -> float:
     The first is what `adjoint` solved. The second is taken over pairs in one hour of the week,
     with the mean covariance of such pairs; the others' cubes are negligible.
     """
+    cells = unsigned(t.counts.shape[1])
     means, shrinks, variances = s.newton.mean, s.newton.shrink, s.covariance.cell
     shared, thirds = s.values, s.logs
     hour_covariances(t, s, shared, thirds)
     total = 0.0
     total += 0.125 * inner(s.newton.rhs.tree, s.adjoint.solution.tree, len(s.newton.pivot))
     total += 0.125 * inner(s.newton.rhs.dense, s.adjoint.solution.dense, t.weeks + t.effects)
-    for c in range(168):
+    for c in range(cells):
         thirds[c] = 0.0
     for k in range(t.weeks):
         mean, shrink, count, variance = means[k], shrinks[k], t.counts[k], variances[k]
-        for c in range(168):
+        for c in range(cells):
             q = shrink[c]
             curvature = (1.0 + r * count[c]) * mean[c] * q * q
             bend = 2.0 * q - 1.0
@@ -306,6 +309,6 @@ def second_order(t: Series, s: Scratch, r: float) -> float:
             cube = square * variance[c] - shared[c] * shared[c] * shared[c]
             total += third * third * cube / 12.0
             total -= 0.125 * curvature * (bend * bend - 2.0 * q * (1.0 - q)) * square
-    for c in range(168):
+    for c in range(cells):
         total += thirds[c] * thirds[c] * shared[c] ** 3 / 12.0
     return total

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numba
 
 from daypart.models.jit.compile import kernel
-from daypart.models.jit.types import F2, F3, FloatCube, FloatMatrix
+from daypart.models.jit.types import F2, F3, FloatCube, FloatMatrix, unsigned
 from daypart.models.negbin.field.structure import (
     SCRATCH,
     SERIES,
@@ -31,35 +31,33 @@ from daypart.models.negbin.theta.workspace import (
     Theta,
 )
 
-# Columns of the moments: 168 hours, their mean, the dense part.
-LEVEL_COLUMN, DENSE_COLUMN = 168, 169
-
 
 @kernel(numba.float64, STRUCTURE, SERIES, SCRATCH)
 def level_variance(structure: Structure, t: Series, s: Scratch) -> float:
     """Return the variance of the mean over hours of log mu at the forecast's origin."""
+    cells = unsigned(structure.cells)
     carry, keep, pivot = s.newton.carry, s.newton.keep, s.newton.pivot
     loads, cov, factors = s.covariance.load, s.covariance.dense, s.values
     segments = len(structure.parents)
-    root = 24 * segments
+    root = structure.width * segments
     m = t.weeks + t.effects
     for n in range(root + 1):
-        carry[n] = 1.0 / 168.0 if n < 168 else 0.0
+        carry[n] = 1.0 / structure.cells if n < structure.cells else 0.0
     variance: float = 0.0
     for segment in range(segments):
-        first = 24 * segment
+        first = structure.width * segment
         parent = structure.parents[segment]
-        above = 24 * parent if parent >= 0 else root
+        above = structure.width * parent if parent >= 0 else root
         stride = 1 if parent >= 0 else 0
-        for n in range(24):
+        for n in range(structure.width):
             variance += carry[first + n] * carry[first + n] / pivot[first + n]
             carry[above + stride * n] += keep[first + n] * carry[first + n]
     variance += carry[root] * carry[root] / pivot[root]
     for i in range(m):
         load = loads[i]
         total = 0.0
-        for c in range(168):
-            total -= load[c] / 168.0
+        for c in range(cells):
+            total -= load[c] / structure.cells
         factors[i] = total
     if structure.walk == 1:
         factors[t.weeks - 1] += 1.0
@@ -77,29 +75,31 @@ def keep_moments(structure: Structure, t: Series, s: Scratch, points: Points, sl
     last week of a walk, an average week otherwise); their level; weeks and events; and, where
     the scratch has room for it, log mu in every cell.
     """
+    dense_column = structure.cells + 1
+    cells = unsigned(structure.cells)
     m = t.weeks + t.effects
     last = t.weeks - 1
     mean, variance = points.moment[slot, 0], points.moment[slot, 1]
     path, path_shift, own = s.newton.point.path, s.adjoint.solution.path, s.covariance.own
     dense, shift = s.newton.point.dense, s.adjoint.solution.dense
     shared, spreads, cov = s.covariance.shared, s.covariance.spread, s.covariance.dense
-    for c in range(168):
+    for c in range(cells):
         mean[c] = path[c] - 0.5 * path_shift[c]
         variance[c] = own[c] + shared[c]
     if structure.walk == 1:
         origin = dense[last] - 0.5 * shift[last]
         spread = spreads[last]
-        for c in range(168):
+        for c in range(cells):
             mean[c] += origin
             variance[c] += cov[last, last] - 2.0 * spread[c]
     level = 0.0
-    for c in range(168):
+    for c in range(cells):
         level += mean[c]
-    mean[LEVEL_COLUMN] = level / 168.0
-    variance[LEVEL_COLUMN] = level_variance(structure, t, s)
+    mean[structure.cells] = level / structure.cells
+    variance[structure.cells] = level_variance(structure, t, s)
     for i in range(m):
-        mean[DENSE_COLUMN + i] = dense[i] - 0.5 * shift[i]
-        variance[DENSE_COLUMN + i] = cov[i, i]
+        mean[dense_column + i] = dense[i] - 0.5 * shift[i]
+        variance[dense_column + i] = cov[i, i]
     if len(points.cell) > 0:
         keep_cells(t, s, points, slot)
 
@@ -107,11 +107,12 @@ def keep_moments(structure: Structure, t: Series, s: Scratch, points: Points, sl
 @kernel(numba.void, SERIES, SCRATCH, POINTS, numba.int64)
 def keep_cells(t: Series, s: Scratch, points: Points, slot: int) -> None:
     """Keep mean and variance of log mu (per unit of exposure) in every cell."""
+    cells = unsigned(t.counts.shape[1])
     path, path_shift, variances = s.newton.point.path, s.adjoint.solution.path, s.covariance.cell
     dense, shift = s.newton.point.dense, s.adjoint.solution.dense
     for k in range(t.weeks):
         week = dense[k] - 0.5 * shift[k]
-        for c in range(168):
+        for c in range(cells):
             points.cell[k, slot, 0, c] = path[c] - 0.5 * path_shift[c] + week
             points.cell[k, slot, 1, c] = variances[k, c]
     for e in range(t.events):
@@ -134,6 +135,8 @@ def make_quadratic(moments: FloatCube, axis: int, a: float, b: float) -> None:
 @kernel(numba.void, STRUCTURE, SERIES, SCRATCH, THETA, numba.int64)
 def derivative_along(structure: Structure, t: Series, s: Scratch, theta: Theta, axis: int) -> None:
     """Put the mode's implicit derivative in place of the slope along an axis without points."""
+    dense_column = structure.cells + 1
+    cells = unsigned(structure.cells)
     points, axes = theta.points, theta.axes
     d = len(axes.bend)
     m = t.weeks + t.effects
@@ -147,12 +150,12 @@ def derivative_along(structure: Structure, t: Series, s: Scratch, theta: Theta, 
         factor = theta.covariance.root[j, axis] * length
         effects, dense = s.derivative.path[j], s.derivative.dense[j]
         origin = dense[t.weeks - 1] if structure.walk == 1 else 0.0
-        for c in range(168):
+        for c in range(cells):
             slope[c] += factor * (effects[c] + origin)
         for i in range(m):
-            slope[DENSE_COLUMN + i] += factor * dense[i]
-    for c in range(168):
-        slope[LEVEL_COLUMN] += slope[c] / 168.0
+            slope[dense_column + i] += factor * dense[i]
+    for c in range(cells):
+        slope[structure.cells] += slope[c] / structure.cells
     for x in range(len(slope)):
         curvature[x] = 0.5 * bend * slope[x]
     if len(points.cell) > 0:
@@ -162,18 +165,20 @@ def derivative_along(structure: Structure, t: Series, s: Scratch, theta: Theta, 
 @kernel(numba.void, STRUCTURE, SERIES, POINTS, numba.int64)
 def derivative_in_cells(structure: Structure, t: Series, points: Points, axis: int) -> None:
     """Write the implicit derivative along an axis in every cell."""
+    dense_column = structure.cells + 1
+    cells = unsigned(structure.cells)
     low = 1 + 2 * axis
     for row in range(2):
         slope = points.moment[low + row, 0]
-        origin = slope[DENSE_COLUMN + t.weeks - 1] if structure.walk == 1 else 0.0
+        origin = slope[dense_column + t.weeks - 1] if structure.walk == 1 else 0.0
         for k in range(t.weeks):
             target, none = points.cell[k, low + row, 0], points.cell[k, low + row, 1]
-            for c in range(168):
-                target[c] = slope[c] - origin + slope[DENSE_COLUMN + k]
+            for c in range(cells):
+                target[c] = slope[c] - origin + slope[dense_column + k]
                 none[c] = 0.0
         for e in range(t.events):
             k, c, j = t.event[0, e], t.event[1, e], t.weeks + t.event[2, e]
-            points.cell[k, low + row, 0, c] += slope[DENSE_COLUMN + j]
+            points.cell[k, low + row, 0, c] += slope[dense_column + j]
 
 
 @kernel(numba.void, F3, F2)
@@ -233,6 +238,8 @@ def integrate_field(
     HOUR, DENSE and LEVEL receive means and variances of what `keep_moments` keeps; the first slot
     of `points.cell` receives those of every cell.
     """
+    dense_column = structure.cells + 1
+    cells = unsigned(structure.cells)
     points, axes = theta.points, theta.axes
     moments_of_scores(rule, nodes, points.score)
     for axis in range(len(axes.bend)):
@@ -247,11 +254,11 @@ def integrate_field(
     for k in range(min(t.weeks, len(points.cell))):
         mix_moments(points.cell[k], points.score)
     mean, variance = points.moment[0, 0], points.moment[0, 1]
-    for c in range(168):
+    for c in range(cells):
         sums[HOUR, c] = mean[c]
         sums[HOUR_VARIANCE, c] = max(variance[c], 1e-12)
     for i in range(t.weeks + t.effects):
-        sums[DENSE, i] = mean[DENSE_COLUMN + i]
-        sums[DENSE_VARIANCE, i] = max(variance[DENSE_COLUMN + i], 1e-12)
-    sums[LEVEL, 0] = mean[LEVEL_COLUMN]
-    sums[LEVEL, 1] = max(variance[LEVEL_COLUMN], 1e-12)
+        sums[DENSE, i] = mean[dense_column + i]
+        sums[DENSE_VARIANCE, i] = max(variance[dense_column + i], 1e-12)
+    sums[LEVEL, 0] = mean[structure.cells]
+    sums[LEVEL, 1] = max(variance[structure.cells], 1e-12)

@@ -21,7 +21,14 @@ import numba
 
 from daypart.models.jit.compile import kernel
 from daypart.models.jit.types import F1, FloatVector
-from daypart.models.negbin.field.structure import SERIES, STRUCTURE, Series, Structure
+from daypart.models.negbin.field.structure import (
+    SERIES,
+    STRUCTURE,
+    Series,
+    Structure,
+    effects_of_level,
+)
+from daypart.models.negbin.theta.prior import log_prior, prior_curvature, prior_slope
 from daypart.models.negbin.theta.workspace import LOWEST, SCALE_LAW, ScaleLaw
 
 
@@ -29,11 +36,8 @@ from daypart.models.negbin.theta.workspace import LOWEST, SCALE_LAW, ScaleLaw
 def law_of_scale(structure: Structure, law: ScaleLaw, axis: int, theta: float) -> float:
     """Return a law's log density at theta, up to a constant."""
     theta = max(theta, LOWEST)
-    scale = theta * theta * theta
-    total = scale * scale + law.noise[axis]
-    away, ratio = theta - structure.centre[axis], scale / structure.hyper_scales[axis]
-    value: float = 2.0 * math.log(theta) - 0.5 * structure.pull[axis] * away * away
-    value -= 0.5 * ratio * ratio
+    total = theta**6 + law.noise[axis]
+    value: float = log_prior(structure, axis, theta)
     value -= 0.5 * (law.groups[axis] * math.log(total) + law.square[axis] / total)
     return value
 
@@ -60,15 +64,11 @@ def fit_scale_law(
         return
     groups = float(t.weeks)
     if axis < d - 2:
-        groups = 0.0
-        for segment in range(len(structure.levels)):
-            groups += 24.0 if structure.levels[segment] == axis else 0.0
-    scale, pull = structure.hyper_scales[axis], structure.pull[axis]
+        groups = effects_of_level(structure, axis)
     slope, bend = 6.0 * theta**5, 30.0 * theta**4
-    prior = 2.0 / theta - 3.0 * theta**5 / scale**2 - pull * (theta - structure.centre[axis])
-    prior_bend = -2.0 / theta**2 - 15.0 * theta**4 / scale**2 - pull
-    first = -prior / slope
-    second = (-1.0 / width**2 - prior_bend - bend * first) / slope**2
+    first = -prior_slope(structure, axis, theta) / slope
+    second = -1.0 / width**2 - prior_curvature(structure, axis, theta) - bend * first
+    second /= slope**2
     root = 4.0 * first * first - 2.0 * groups * second
     precision = (math.sqrt(root) - 2.0 * first) / groups if root > 0.0 else 0.0
     if not precision > 0.0:
@@ -89,9 +89,7 @@ def slope_of_law(
     theta = max(mode[axis] + law.width[axis] * offset, LOWEST)
     total = theta**6 + law.noise[axis]
     slope = 3.0 * theta**5 * (law.square[axis] / total - law.groups[axis]) / total
-    slope += 2.0 / theta - structure.pull[axis] * (theta - structure.centre[axis])
-    slope -= 3.0 * theta**5 / structure.hyper_scales[axis] ** 2
-    found: float = law.width[axis] * slope
+    found: float = law.width[axis] * (slope + prior_slope(structure, axis, theta))
     return found
 
 

@@ -12,7 +12,7 @@ import math
 import numba
 
 from daypart.models.jit.compile import kernel
-from daypart.models.jit.types import F1, FloatVector
+from daypart.models.jit.types import F1, FloatVector, unsigned
 from daypart.models.negbin.field.structure import (
     SCRATCH,
     SERIES,
@@ -20,6 +20,7 @@ from daypart.models.negbin.field.structure import (
     Scratch,
     Series,
     Structure,
+    effects_of_level,
     start_field,
 )
 from daypart.models.negbin.theta.workspace import HIGHEST, LOWEST, SEARCH, Search
@@ -54,14 +55,14 @@ def residual_variance(t: Series, s: Scratch, rate: float) -> float:
     """Return sum((y - m)^2 - y) / sum(m^2) around m, the product of hour and week shares."""
     hours, hour_exposures, share = s.newton.rhs.tree, s.derivative.mode.tree, s.values
     weeks, week_exposures = s.newton.rhs.dense, s.derivative.mode.dense
-    for c in range(168):
+    for c in range(unsigned(t.counts.shape[1])):
         share[c] = hours[c] / max(hour_exposures[c], 1e-300)
     above = 0.0
     below = 1e-300
     for k in range(t.weeks):
         week = weeks[k] / max(week_exposures[k] * rate, 1e-300)
         counts, exposure = t.counts[k], t.exposure[k]
-        for c in range(168):
+        for c in range(unsigned(t.counts.shape[1])):
             mean = exposure[c] * week * share[c]
             above += (counts[c] - mean) * (counts[c] - mean) - counts[c]
             below += mean * mean
@@ -78,7 +79,7 @@ def start_at_shares(structure: Structure, t: Series, s: Scratch, rate: float) ->
     hours, hour_exposures = s.newton.rhs.tree, s.derivative.mode.tree
     weeks, week_exposures = s.newton.rhs.dense, s.derivative.mode.dense
     start_field(structure, t, s)
-    for c in range(168):
+    for c in range(unsigned(structure.cells)):
         effect = math.log((hours[c] + 1.0) / (rate * hour_exposures[c] + 1.0))
         tree[c] += effect
         path[c] += effect
@@ -92,25 +93,26 @@ def guess_theta(structure: Structure, t: Series, s: Scratch, search: Search) -> 
 
     The expected theta is weighed in by its precision. The field starts at moments, too.
     """
+    cells = float(structure.cells)
     hours, hour_exposures = s.newton.rhs.tree, s.derivative.mode.tree
     weeks, week_exposures = s.newton.rhs.dense, s.derivative.mode.dense
-    for c in range(168):
+    for c in range(unsigned(structure.cells)):
         hours[c] = 0.0
         hour_exposures[c] = 0.0
     total = 0.0
     exposure = 1e-300
-    cells = 0
+    observed = 0
     for k in range(t.weeks):
         counts, exposures = t.counts[k], t.exposure[k]
         counted = 0.0
         shown = 0.0
-        for c in range(168):
+        for c in range(unsigned(structure.cells)):
             hours[c] += counts[c]
             hour_exposures[c] += exposures[c]
-        for c in range(168):
+        for c in range(unsigned(structure.cells)):
             counted += counts[c]
             shown += exposures[c]
-            cells += 1 if exposures[c] > 0.0 else 0
+            observed += 1 if exposures[c] > 0.0 else 0
         weeks[k] = counted
         week_exposures[k] = shown
         total += counted
@@ -118,28 +120,31 @@ def guess_theta(structure: Structure, t: Series, s: Scratch, search: Search) -> 
     rate = total / exposure
     d = len(search.trial)
     trust = total / (total + TRUSTED)
-    mean = (total + 0.5) / (cells + 1.0)
+    mean = (total + 0.5) / (observed + 1.0)
     start = search.trial
-    r = max(residual_variance(t, s, rate), 0.0) * cells / max(cells - 168.0 - t.weeks, 0.1 * cells)
-    width = cells / 168.0  # observed weeks
-    scatter = relative_variance(hours, hour_exposures, 168, 168, rate) - r / width
-    daily = relative_variance(hours, hour_exposures, 168, 24, rate) - r / (7.0 * width)
-    weekly = relative_variance(weeks, week_exposures, t.weeks, t.weeks, rate) - r / 168.0
+    r = max(residual_variance(t, s, rate), 0.0)
+    r *= observed / max(observed - cells - t.weeks, 0.1 * observed)
+    width = observed / cells  # observed weeks
+    every, season = structure.cells, structure.width
+    scatter = relative_variance(hours, hour_exposures, every, every, rate) - r / width
+    daily = relative_variance(hours, hour_exposures, every, season, rate)
+    daily -= r * season / (cells * width)
+    weekly = relative_variance(weeks, week_exposures, t.weeks, t.weeks, rate) - r / cells
     if structure.walk == 1:  # of a walk's level over K weeks, K / 6 innovations are seen
         weekly *= 6.0 / t.weeks
     for i in range(d):
-        groups, noise = 168.0, r / width + 168.0 / (total + 0.5)
+        groups, noise = cells, r / width + cells / (total + 0.5)
         found = scatter
         if i == d - 1:
-            found, groups, noise = math.expm1(r), float(cells), 1.0 / mean
+            found, groups, noise = math.expm1(r), float(observed), 1.0 / mean
         elif i == d - 2:
             found, groups = weekly, float(t.weeks)
-            noise = r / 168.0 + t.weeks / (total + 0.5)
+            noise = r / cells + t.weeks / (total + 0.5)
         elif d > 3:
-            share = 24.0 if i == 2 else (72.0 if i == 1 else 168.0)
+            share = effects_of_level(structure, i)
             noise *= share / groups
             groups = share
-            found = daily if i == 2 else 0.4 * max(scatter - max(daily, 0.0), 0.0)
+            found = daily if share == structure.width else 0.4 * max(scatter - max(daily, 0.0), 0.0)
         square = start[i] ** 6
         variance = math.log1p(max(found, 0.0))
         variance = min(max(variance, square / FARTHEST**2), square * FARTHEST**2)

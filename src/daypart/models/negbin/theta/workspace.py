@@ -12,7 +12,6 @@ import numba
 import numpy as np
 
 from daypart.models.jit.types import FloatCube, FloatMatrix, FloatVector
-from daypart.models.negbin.field.structure import HOURS
 
 LOWEST, HIGHEST = 0.05, 4.0
 """Bounds of theta: scales from 0.0001 to 64."""
@@ -75,8 +74,10 @@ class Points(NamedTuple):
     offset: FloatVector  # [2 d + 1] place along its axis
     rise: FloatVector  # [2 d + 1] log density less the mode's
     slope: FloatMatrix  # [2 d + 1, d] slope of the log density in each axis
-    moment: FloatCube  # [2 d + 1, 2, 169 + m] the field's mean and variance
-    cell: np.ndarray  # [weeks, 2 d + 1, 2, 168] those of log mu in every cell; no weeks unless kept
+    moment: FloatCube  # [2 d + 1, 2, cells + 1 + m] the field's mean and variance
+    cell: (
+        np.ndarray
+    )  # [weeks, 2 d + 1, 2, cells] those of log mu in every cell; no weeks unless kept
     score: FloatMatrix  # [2 d + 1, 2 d] means, then covariances, of z and z^2 by axis
 
 
@@ -89,7 +90,7 @@ class Theta(NamedTuple):
     points: Points
 
 
-def make_theta(dimensions: int, columns: int, cell_weeks: int) -> Theta:
+def make_theta(dimensions: int, columns: int, cells: int, cell_weeks: int) -> Theta:
     """Allocate the arrays of a fit.
 
     Parameters
@@ -98,6 +99,8 @@ def make_theta(dimensions: int, columns: int, cell_weeks: int) -> Theta:
         Coordinates of theta, d.
     columns : int
         Dense coordinates of the field.
+    cells : int
+        Cells of a week.
     cell_weeks : int
         Weeks for which the moments of every cell are kept; 0 to keep none.
 
@@ -121,14 +124,14 @@ def make_theta(dimensions: int, columns: int, cell_weeks: int) -> Theta:
             offset=np.zeros(2 * d + 1),
             rise=np.zeros(2 * d + 1),
             slope=np.zeros((2 * d + 1, d)),
-            moment=np.zeros((2 * d + 1, 2, HOURS + 1 + columns)),
-            cell=np.zeros((cell_weeks, 2 * d + 1, 2, HOURS)),
+            moment=np.zeros((2 * d + 1, 2, cells + 1 + columns)),
+            cell=np.zeros((cell_weeks, 2 * d + 1, 2, cells)),
             score=np.zeros((2 * d + 1, 2 * d)),
         ),
     )
 
 
-_EXAMPLE = make_theta(3, 2, 0)
+_EXAMPLE = make_theta(3, 2, 2, 0)
 THETA = numba.typeof(_EXAMPLE)
 SEARCH = numba.typeof(_EXAMPLE.search)
 COVARIANCE = numba.typeof(_EXAMPLE.covariance)

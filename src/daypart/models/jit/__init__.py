@@ -1,1 +1,5 @@
-"""TODO."""
+"""How kernels are compiled and linked.
+
+`compile` has the decorator `kernel`, `types` the types of arguments, and `vector_math` logarithms
+and exponentials of whole arrays. Start with `compile`, beside `docs/explanation/kernels.md`.
+"""

@@ -90,7 +90,7 @@ def _run(*command: str) -> str:
 
 
 def _merged(path: Path) -> str:
-    """Return where a path lies since `/bin` and its like are links into `/usr`."""
+    """Return the location of a path since `/bin` and its like are links into `/usr`."""
     text = str(path)
     inside = any(text.startswith(f"{folder}/") for folder in _MERGED)
     return f"/usr{text}" if inside else text

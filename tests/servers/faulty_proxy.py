@@ -122,7 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
 def faulty_proxy(
     endpoint: str, rates: Mapping[str, float], *, seed: int = 0
 ) -> Iterator[FaultyProxy]:
-    """Serve an S3 endpoint through faults; `rates` says the share of requests for each kind."""
+    """Serve an S3 endpoint through faults; `rates` is the share of requests for each kind."""
     proxy = FaultyProxy(endpoint, rates, seed)
     thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()

@@ -32,7 +32,7 @@ _PARTS = ("master", "volume", "filer", "s3")
 
 
 class ServerMissingError(Exception):
-    """The server can't be started here; the message says why."""
+    """The server can't be started here; the message has the reason."""
 
 
 @dataclass(frozen=True)

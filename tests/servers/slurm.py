@@ -32,7 +32,7 @@ CPUS_A_NODE = 2
 _DAEMONS = ("munged", "slurmctld", "slurmd")
 _SECONDS_TO_START = 60.0
 _SECONDS_BEFORE_A_NUDGE = 3.0
-"""A requeued task is killed for good when it is told to start within the first second."""
+"""A requeued task is killed for good if it is started within the first second."""
 
 _CONFIGURATION = """\
 ClusterName=tests

@@ -1,4 +1,4 @@
-"""Every box may lie on S3, and what comes out is what comes out on disk."""
+"""All inputs and outputs may be on S3, with the same results as on disk."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_import_fit_status_and_predict_from_bucket_to_bucket(bucket, tmp_path):
     assert comparable(tmp_path / "run").equals(comparable(f"{bucket}/run"))
 
 
-def test_an_interrupted_run_goes_on_and_is_equal_to_the_bit_to_the_local_one(bucket, local):
+def test_a_resumed_run_is_equal_to_the_bit_to_the_local_one(bucket, local):
     make_store(f"{bucket}/store")
     run = location(bucket) / "run"
     for number in (signal.SIGTERM, signal.SIGKILL):
@@ -239,7 +239,7 @@ def send(folder: Path, to) -> None:
                 path.write_bytes(file.read_bytes())
 
 
-def test_a_missing_bucket_is_told_by_every_verb_in_one_line(bucket):
+def test_every_verb_reports_a_missing_bucket_in_one_line(bucket):
     for arguments in (
         ["fit", "s3://no-such-bucket-here/store", "--run", "s3://no-such-bucket-here/run"],
         ["status", "s3://no-such-bucket-here/run"],

@@ -20,7 +20,7 @@ from daypart.viewing.ingest_workers import IngestWorkers, LocalWorkers, OpenWork
 from daypart.viewing.market.market_update import Update
 from daypart.viewing.reading.household_key import household_key, key_fingerprint
 from daypart.viewing.reading.mapping import ColumnMapping, read_mapping
-from daypart.viewing.reading.markets import Market, markets_of_json
+from daypart.viewing.reading.markets import ViewingMarket, markets_of_json
 from daypart.viewing.reading.quarantine import open_quarantine
 from daypart.viewing.reading.reference import load_market_table, load_reference, markets_in_events
 from daypart.viewing.reading.segments import ALL_HOUSEHOLDS, Predicate, read_segments
@@ -240,7 +240,7 @@ def _staging_rules(
     )
 
 
-def _stored_markets(previous: SeriesStore | None) -> dict[str, Market]:
+def _stored_markets(previous: SeriesStore | None) -> dict[str, ViewingMarket]:
     return {} if previous is None else markets_of_json(previous.extra["viewing"]["markets"])
 
 

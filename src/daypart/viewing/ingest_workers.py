@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from daypart.progress import Progress
 from daypart.storage.location import PathLike
 from daypart.viewing.market.market_update import MarketUpdate, Update, update_market
-from daypart.viewing.reading.markets import Market
+from daypart.viewing.reading.markets import ViewingMarket
 from daypart.viewing.reading.staging import (
     StagedMarket,
     StagingRules,
@@ -53,7 +53,7 @@ class IngestWorkers(Protocol):
     def credit(
         self,
         update: Update,
-        active: Mapping[str, Market],
+        active: Mapping[str, ViewingMarket],
         staged: Mapping[str, StagedMarket],
         changed: Sequence[str],
         segments: Mapping[str, Any],
@@ -63,7 +63,7 @@ class IngestWorkers(Protocol):
         Parameters
         ----------
         update : Update
-        active : mapping of str to Market
+        active : mapping of str to ViewingMarket
             All markets of the store.
         staged : mapping of str to StagedMarket
             The markets with new valid rows.
@@ -109,7 +109,7 @@ class LocalWorkers:
     def credit(
         self,
         update: Update,
-        active: Mapping[str, Market],
+        active: Mapping[str, ViewingMarket],
         staged: Mapping[str, StagedMarket],
         changed: Sequence[str],
         segments: Mapping[str, Any],

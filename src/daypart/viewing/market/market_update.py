@@ -31,7 +31,7 @@ from daypart.viewing.market.hour_matrices import HourMatrices
 from daypart.viewing.market.hour_range import HourRange, affected_hours
 from daypart.viewing.market.household_panel import PANEL_SCHEMA, panel_minutes, updated_panel
 from daypart.viewing.market.sessions import RowCounts, judge_sessions, load_tunes
-from daypart.viewing.reading.markets import Market
+from daypart.viewing.reading.markets import ViewingMarket
 from daypart.viewing.reading.quarantine import keep_rows_set_aside
 from daypart.viewing.reading.sources import text_literal
 from daypart.viewing.reading.staging import StagedMarket
@@ -81,7 +81,7 @@ class Update:
     event_segments: bool
     files: Mapping[str, Mapping[str, Any]]
 
-    def hours_of(self, market: Market) -> HourRange:
+    def hours_of(self, market: ViewingMarket) -> HourRange:
         """Return all hours of the store in a market."""
         first = self.window.first_hour(market.timezone)
         return HourRange(first, first + self.window.hours(market.timezone))
@@ -113,7 +113,7 @@ class MarketUpdate:
 
 def update_market(
     update: Update,
-    market: Market,
+    market: ViewingMarket,
     staged: StagedMarket | None,
     staged_sql: str | None,
     *,
@@ -124,7 +124,7 @@ def update_market(
     Parameters
     ----------
     update : Update
-    market : Market
+    market : ViewingMarket
     staged : StagedMarket or None
         Its new valid rows.
     staged_sql : str or None
@@ -169,7 +169,7 @@ def update_market(
 
 
 def _hours_to_credit(
-    update: Update, market: Market, staged: StagedMarket | None, *, everything: bool
+    update: Update, market: ViewingMarket, staged: StagedMarket | None, *, everything: bool
 ) -> HourRange | None:
     if everything or update.rules.out_of_tab_silent_days is not None:
         return update.hours_of(market)
@@ -187,7 +187,7 @@ def _minutes_after(workspace: Workspace, end_ms: int) -> float:
     return float(found or 0) / 60_000
 
 
-def _block(update: Update, market: Market, hours: HourRange | None) -> SeriesBlock:
+def _block(update: Update, market: ViewingMarket, hours: HourRange | None) -> SeriesBlock:
     """Return the market's partitions, in the order of their `unique_id`."""
     names = _partitions(update, market)
     ids = list(names)
@@ -231,7 +231,7 @@ def _block(update: Update, market: Market, hours: HourRange | None) -> SeriesBlo
     )
 
 
-def _partitions(update: Update, market: Market) -> dict[str, tuple[int, int]]:
+def _partitions(update: Update, market: ViewingMarket) -> dict[str, tuple[int, int]]:
     """Return the numbers of network and segment of each partition, by `unique_id`."""
     chosen = sorted(
         (f"{market.code}/{network}/{segment}", (place, number))
@@ -255,7 +255,7 @@ def _exposures(update: Update, hours: HourRange) -> np.ndarray[Any, np.dtype[np.
     return np.repeat(in_tab[:, None], periods, axis=1).astype(np.float32)
 
 
-def _write_events(update: Update, market: Market) -> str:
+def _write_events(update: Update, market: ViewingMarket) -> str:
     name = _new_file(update, "events", market)
     with atomic_path(update.store.folder / name) as path:
         update.workspace.run(
@@ -274,7 +274,7 @@ def _write_events(update: Update, market: Market) -> str:
     return name
 
 
-def _write_hut(update: Update, market: Market, hours: HourRange | None) -> str:
+def _write_hut(update: Update, market: ViewingMarket, hours: HourRange | None) -> str:
     """Write the households that watch any network, by segment and hour."""
     every = update.hours_of(market)
     segments, size = len(update.segments), every.stop - every.start
@@ -304,7 +304,7 @@ def _write_hut(update: Update, market: Market, hours: HourRange | None) -> str:
     return name
 
 
-def _write_panel(update: Update, market: Market, hours: HourRange | None) -> str:
+def _write_panel(update: Update, market: ViewingMarket, hours: HourRange | None) -> str:
     before = update.files.get("panel", {}).get(market.code)
     panel = read_table(update.store.folder / before) if before else PANEL_SCHEMA.empty_table()
     if hours is not None:
@@ -318,7 +318,7 @@ def _write_panel(update: Update, market: Market, hours: HourRange | None) -> str
     return name
 
 
-def _new_file(update: Update, folder: str, market: Market) -> str:
+def _new_file(update: Update, folder: str, market: ViewingMarket) -> str:
     """Make a folder of the store; return the market's next file in it, relative to the store."""
     make_folder(update.store.folder / folder)
     return f"{folder}/{file_name_of(market.code)}-{update.generation}.parquet"

@@ -29,7 +29,7 @@ from daypart.viewing.on_executor.work import (
     key_in_environment,
     update_of_outcome,
 )
-from daypart.viewing.reading.markets import Market
+from daypart.viewing.reading.markets import ViewingMarket
 from daypart.viewing.reading.staging import StagedMarket, StagingRules
 from daypart.viewing.store.batch import Batch
 
@@ -156,7 +156,7 @@ class IngestTasks:
     def credit(
         self,
         update: Update,
-        active: Mapping[str, Market],
+        active: Mapping[str, ViewingMarket],
         staged: Mapping[str, StagedMarket],
         changed: Sequence[str],
         segments: Mapping[str, Any],

@@ -15,7 +15,7 @@ from daypart.viewing.reading.sources import Source, name_literal, open_source
 
 
 @dataclass(frozen=True)
-class Market:
+class ViewingMarket:
     """A market: code, name, IANA time zone, and homes with television if known."""
 
     code: str
@@ -28,15 +28,17 @@ class Market:
         return {"name": self.name, "timezone": self.timezone, "tv_homes": self.tv_homes}
 
 
-def markets_of_json(content: Mapping[str, Mapping[str, Any]]) -> dict[str, Market]:
-    """Return markets by code, from what `Market.as_json` returned."""
+def markets_of_json(content: Mapping[str, Mapping[str, Any]]) -> dict[str, ViewingMarket]:
+    """Return markets by code, from what `ViewingMarket.as_json` returned."""
     return {
-        code: Market(code, about["name"], about["timezone"], about["tv_homes"])
+        code: ViewingMarket(code, about["name"], about["timezone"], about["tv_homes"])
         for code, about in content.items()
     }
 
 
-def read_markets(connection: duckdb.DuckDBPyConnection, source: PathLike) -> dict[str, Market]:
+def read_markets(
+    connection: duckdb.DuckDBPyConnection, source: PathLike
+) -> dict[str, ViewingMarket]:
     """Read a table of markets: `market`, `timezone`, and optionally `name` and `tv_homes`.
 
     Parameters
@@ -47,7 +49,7 @@ def read_markets(connection: duckdb.DuckDBPyConnection, source: PathLike) -> dic
 
     Returns
     -------
-    dict of str to Market
+    dict of str to ViewingMarket
 
     Raises
     ------
@@ -57,7 +59,7 @@ def read_markets(connection: duckdb.DuckDBPyConnection, source: PathLike) -> dic
     file = open_source(connection, source, typed=True)
     file.require("market")
     file.require("timezone")
-    markets: dict[str, Market] = {}
+    markets: dict[str, ViewingMarket] = {}
     columns = ["market", "timezone", "name", "tv_homes"]
     for number, row in enumerate(_read(connection, file, columns), start=1):
         code, timezone, name, homes = row
@@ -71,13 +73,13 @@ def read_markets(connection: duckdb.DuckDBPyConnection, source: PathLike) -> dic
             raise DaypartError(
                 f"{file.path}: row {number:,}: {error.message}", hint=error.hint
             ) from None
-        markets[code] = Market(code, name or code, timezone, _number(file, number, homes))
+        markets[code] = ViewingMarket(code, name or code, timezone, _number(file, number, homes))
     if not markets:
         raise DaypartError(f"{file.path}: has no market")
     return markets
 
 
-def markets_in_one_zone(codes: Sequence[str], timezone: str) -> dict[str, Market]:
+def markets_in_one_zone(codes: Sequence[str], timezone: str) -> dict[str, ViewingMarket]:
     """Return markets of which only the codes are known.
 
     Parameters
@@ -89,10 +91,10 @@ def markets_in_one_zone(codes: Sequence[str], timezone: str) -> dict[str, Market
     Examples
     --------
     >>> markets_in_one_zone(["a"], "UTC")
-    {'a': Market(code='a', name='a', timezone='UTC', tv_homes=None)}
+    {'a': ViewingMarket(code='a', name='a', timezone='UTC', tv_homes=None)}
     """
     timezone_of(timezone)
-    return {code: Market(code, code, timezone) for code in sorted(codes)}
+    return {code: ViewingMarket(code, code, timezone) for code in sorted(codes)}
 
 
 def read_networks(

@@ -10,7 +10,12 @@ from daypart.errors import DaypartError, did_you_mean
 from daypart.storage.location import PathLike
 from daypart.viewing.clock import HOUR_MS, day_number, first_hour_of_day
 from daypart.viewing.reading.households import load_households
-from daypart.viewing.reading.markets import Market, markets_in_one_zone, read_markets, read_networks
+from daypart.viewing.reading.markets import (
+    ViewingMarket,
+    markets_in_one_zone,
+    read_markets,
+    read_networks,
+)
 from daypart.viewing.reading.segments import Predicate
 from daypart.viewing.reading.sources import Source, name_literal, text_literal
 from daypart.viewing.reading.staging import StagingRules
@@ -23,14 +28,14 @@ class Reference:
 
     Parameters
     ----------
-    markets : mapping of str to Market
+    markets : mapping of str to ViewingMarket
         Every market that an event may have; its position in the mapping is its number.
     networks : mapping of str to (str or None), or None
         The networks to credit, with their markets; None credits every network.
     notes : tuple of str
     """
 
-    markets: Mapping[str, Market]
+    markets: Mapping[str, ViewingMarket]
     networks: Mapping[str, str | None] | None
     notes: tuple[str, ...]
 
@@ -43,7 +48,7 @@ def load_reference(
     markets: PathLike | None,
     timezone: str | None,
     networks: PathLike | Sequence[str] | Mapping[str, str] | None,
-    known_markets: Mapping[str, Market],
+    known_markets: Mapping[str, ViewingMarket],
     more_markets: Iterable[str] = (),
 ) -> Reference:
     """Read the tables beside the events; make the tables `members` and `listed_networks`.
@@ -59,7 +64,7 @@ def load_reference(
     timezone : str or None
         The zone of every market, without a table of markets.
     networks : path, names, mapping, or None
-    known_markets : mapping of str to Market
+    known_markets : mapping of str to ViewingMarket
         Of the store before the ingest.
     more_markets : iterable of str
         Codes of further markets.
@@ -118,7 +123,7 @@ def markets_in_events(
 
 def load_market_table(
     workspace: Workspace,
-    markets: Mapping[str, Market],
+    markets: Mapping[str, ViewingMarket],
     first_day: date | None,
     last_day: date | None,
 ) -> None:
@@ -127,7 +132,7 @@ def load_market_table(
     Parameters
     ----------
     workspace : Workspace
-    markets : mapping of str to Market
+    markets : mapping of str to ViewingMarket
     first_day, last_day : date or None
         Local days.
     """
@@ -162,8 +167,8 @@ def _markets(
     source: PathLike | None,
     timezone: str | None,
     codes: Iterable[str],
-    known: Mapping[str, Market],
-) -> dict[str, Market]:
+    known: Mapping[str, ViewingMarket],
+) -> dict[str, ViewingMarket]:
     if source is not None:
         return {**known, **read_markets(workspace.connection, source)}
     new = sorted(set(codes) - set(known))
@@ -175,14 +180,16 @@ def _markets(
     return {**known, **(markets_in_one_zone(new, timezone) if timezone else {})}
 
 
-def _check_covered(households: str, codes: set[str], markets: Mapping[str, Market]) -> None:
+def _check_covered(households: str, codes: set[str], markets: Mapping[str, ViewingMarket]) -> None:
     for code in sorted(codes - set(markets)):
         raise DaypartError(
             f"{households}: market {code!r} has no time zone", hint=did_you_mean(code, markets)
         )
 
 
-def _agreeing(found: dict[str, Market], known: Mapping[str, Market]) -> dict[str, Market]:
+def _agreeing(
+    found: dict[str, ViewingMarket], known: Mapping[str, ViewingMarket]
+) -> dict[str, ViewingMarket]:
     for code, market in known.items():
         if code in found and found[code].timezone != market.timezone:
             raise DaypartError(

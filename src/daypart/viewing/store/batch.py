@@ -17,7 +17,7 @@ from daypart.viewing.reading.households import (
     choose_panel,
     keep_absent_households,
 )
-from daypart.viewing.reading.markets import Market
+from daypart.viewing.reading.markets import ViewingMarket
 from daypart.viewing.reading.reference import Reference
 from daypart.viewing.reading.segments import ALL_HOUSEHOLDS, segment_bits_sql
 from daypart.viewing.reading.sources import Source
@@ -112,7 +112,7 @@ def network_markets(batch: Batch) -> dict[str, str]:
     return {**batch.viewing_before.get("network_markets", {}), **local}
 
 
-def active_markets(batch: Batch, staged: Mapping[str, StagedMarket]) -> dict[str, Market]:
+def active_markets(batch: Batch, staged: Mapping[str, StagedMarket]) -> dict[str, ViewingMarket]:
     """Return the markets of the store after the ingest.
 
     Parameters

@@ -8,7 +8,7 @@ from typing import Any
 
 from daypart.viewing.clock import LocalDays, day_of_number
 from daypart.viewing.market.market_update import MarketUpdate, Update
-from daypart.viewing.reading.markets import Market
+from daypart.viewing.reading.markets import ViewingMarket
 from daypart.viewing.reading.quarantine import write_quarantine
 from daypart.viewing.reading.sources import text_literal
 from daypart.viewing.reading.staging import reasons_of_rows_set_aside, rows_by_file
@@ -63,7 +63,7 @@ class Tally:
 def viewing_record(
     batch: Batch,
     update: Update,
-    markets: Mapping[str, Market],
+    markets: Mapping[str, ViewingMarket],
     tally: Tally,
     segments: Mapping[str, Any],
 ) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def viewing_record(
     ----------
     batch : Batch
     update : Update
-    markets : mapping of str to Market
+    markets : mapping of str to ViewingMarket
         Of the store after the ingest.
     tally : Tally
         Of all markets.
@@ -120,7 +120,7 @@ def _write_files(
     return files
 
 
-def _market_json(market: Market, window: LocalDays) -> dict[str, Any]:
+def _market_json(market: ViewingMarket, window: LocalDays) -> dict[str, Any]:
     return {
         **market.as_json(),
         "first_hour": window.first_hour(market.timezone),
@@ -128,7 +128,7 @@ def _market_json(market: Market, window: LocalDays) -> dict[str, Any]:
     }
 
 
-def _window_json(window: LocalDays, markets: Mapping[str, Market]) -> dict[str, Any]:
+def _window_json(window: LocalDays, markets: Mapping[str, ViewingMarket]) -> dict[str, Any]:
     """Return the store's local days, and its UTC hours from the earliest to the last."""
     zones = {market.timezone for market in markets.values()}
     return {

@@ -184,7 +184,7 @@ def test_aws_batch_children_in_containers_give_the_rows_of_one_process_in_the_im
 # An AWS Batch that others wrote, with its own states, lists and containers.
 
 POISSON = "poisson_model:HourOfWeekPoisson"
-MODELS = Path(__file__).parent.parent / "runs"
+MODELS = Path(__file__).parent.parent / "engine"
 MARKETS = ("501", "602", "803", "807")
 IN_A_MARKET = 700
 FOUR_TASKS = {"pilot_seconds": 0.265}

@@ -1,4 +1,4 @@
-"""Checks of single settings of a brief: each refuses what it can't be, by the setting's name."""
+"""Checks of single settings of a brief. Each error names the setting."""
 
 from __future__ import annotations
 
@@ -12,7 +12,19 @@ from daypart.errors import DaypartError, did_you_mean
 
 
 def as_table(setting: str, value: object) -> Mapping[str, Any]:
-    """Return a table of settings."""
+    """Return a table of settings.
+
+    Parameters
+    ----------
+    setting : str
+        Its name in the brief, for messages.
+    value : object
+
+    Raises
+    ------
+    DaypartError
+        Where it is missing or not a table.
+    """
     if value is None:
         raise DaypartError(f"[{setting}] is missing", hint="add that table")
     if not isinstance(value, Mapping):
@@ -31,7 +43,19 @@ def check_known(
     valid: Iterable[str],
     elsewhere: Mapping[str, Iterable[str]] = MappingProxyType({}),
 ) -> None:
-    """Refuse a setting that is not there; `elsewhere` holds those of other tables, by table."""
+    """Refuse an unknown setting.
+
+    Parameters
+    ----------
+    prefix : str
+        Of the settings, for messages, such as `limits.`.
+    given : mapping
+        The settings of a table.
+    valid : iterable of str
+        The names that the table may have.
+    elsewhere : mapping of str to iterable of str
+        The names of other tables, for the hint.
+    """
     valid = list(valid)
     for name in given:
         if name not in valid:
@@ -41,7 +65,14 @@ def check_known(
 
 
 def check_text(setting: str, value: object) -> None:
-    """Refuse what is no text, or an empty one."""
+    """Refuse a value that is not a text, and an empty text.
+
+    Parameters
+    ----------
+    setting : str
+        Its name in the brief, for messages.
+    value : object
+    """
     if not isinstance(value, str):
         raise DaypartError(f"{setting} is {value!r}, not a text", hint="write it in quotes")
     if not value.strip():
@@ -49,7 +80,14 @@ def check_text(setting: str, value: object) -> None:
 
 
 def as_names(setting: str, value: object) -> tuple[str, ...]:
-    """Return one name or several as a tuple."""
+    """Return one name or several as a tuple.
+
+    Parameters
+    ----------
+    setting : str
+        Its name in the brief, for messages.
+    value : object
+    """
     names = (value,) if isinstance(value, str) else value
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
         raise DaypartError(
@@ -59,7 +97,15 @@ def as_names(setting: str, value: object) -> tuple[str, ...]:
 
 
 def check_choice(setting: str, value: str, valid: tuple[str, ...]) -> None:
-    """Refuse what is none of the valid words."""
+    """Refuse a word that is not valid.
+
+    Parameters
+    ----------
+    setting : str
+        Its name in the brief, for messages.
+    value : str
+    valid : tuple of str
+    """
     if value not in valid:
         raise DaypartError(f"{setting} is {value!r}", hint=did_you_mean(value, valid))
 
@@ -72,7 +118,20 @@ def check_number(
     above: float = -math.inf,
     infinite: bool = False,
 ) -> None:
-    """Refuse what is no number, or one out of bounds."""
+    """Refuse a value that is not a number, and a number out of bounds.
+
+    Parameters
+    ----------
+    setting : str
+        Its name in the brief, for messages.
+    value : object
+    least : float
+        The lowest number allowed.
+    above : float
+        The highest number that is too low.
+    infinite : bool
+        Whether infinity is allowed.
+    """
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise DaypartError(
             f"{setting} is {value!r}, not a number",
@@ -86,7 +145,18 @@ def check_number(
 
 
 def check_whole(setting: str, value: object, *, least: int, most: int | None = None) -> None:
-    """Refuse what is no whole number, or one out of bounds."""
+    """Refuse a value that is not a whole number, and a number out of bounds.
+
+    Parameters
+    ----------
+    setting : str
+        Its name in the brief, for messages.
+    value : object
+    least : int
+        The lowest number allowed.
+    most : int, optional
+        The highest number allowed.
+    """
     if not isinstance(value, int) or isinstance(value, bool):
         raise DaypartError(
             f"{setting} is {value!r}, not a whole number", hint="write it without quotes, such as 5"
@@ -97,7 +167,14 @@ def check_whole(setting: str, value: object, *, least: int, most: int | None = N
 
 
 def as_day(setting: str, value: object) -> dt.date:
-    """Return a day, given as one or as its text."""
+    """Return a day, given as a date or as its text.
+
+    Parameters
+    ----------
+    setting : str
+        Its name in the brief, for messages.
+    value : object
+    """
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
         return value
     try:

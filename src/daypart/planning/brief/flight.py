@@ -32,6 +32,11 @@ class Week:
 def broadcast_weeks(first_day: dt.date, last_day: dt.date) -> tuple[Week, ...]:
     """Cut a flight into broadcast weeks.
 
+    Parameters
+    ----------
+    first_day, last_day : date
+        Both included.
+
     Examples
     --------
     >>> weeks = broadcast_weeks(dt.date(2024, 4, 3), dt.date(2024, 4, 9))
@@ -93,6 +98,15 @@ class DaypartClock:
     def begins_between(self, first_hour: int, hours: int, timezone: str) -> tuple[Ints, Ints]:
         """Return when each UTC hour's daypart began, and which daypart it is, on a market's clock.
 
+        Parameters
+        ----------
+        first_hour : int
+            UTC hours since 1970.
+        hours : int
+            Length of the window.
+        timezone : str
+            Of the market.
+
         Returns
         -------
         began : int array [hours]
@@ -107,10 +121,30 @@ class DaypartClock:
         return local.day.astype(np.int64) - late, self.of_hour[hour]
 
     def dayparts_between(self, first_hour: int, hours: int, timezone: str) -> Ints:
-        """Return the daypart of each UTC hour of a window, on a market's local clock."""
+        """Return the daypart of each UTC hour of a window, on a market's local clock.
+
+        Parameters
+        ----------
+        first_hour : int
+            UTC hours since 1970.
+        hours : int
+            Length of the window.
+        timezone : str
+            Of the market.
+        """
         return self.of_hour[local_hours(first_hour, hours, timezone).hour_of_week]
 
     def minutes_between(self, first_hour: int, hours: int, timezone: str) -> Ints:
-        """Return each daypart's minutes in a window of UTC hours."""
+        """Return each daypart's minutes in a window of UTC hours.
+
+        Parameters
+        ----------
+        first_hour : int
+            UTC hours since 1970.
+        hours : int
+            Length of the window.
+        timezone : str
+            Of the market.
+        """
         found = self.dayparts_between(first_hour, hours, timezone)
         return 60 * np.bincount(found, minlength=len(self.names))

@@ -103,6 +103,12 @@ class Delivery:
 def write_delivery(delivery: Delivery, out: PathLike) -> None:
     """Write `delivery.json`, `delivery.csv` and `asrun_set_aside.csv` into a folder.
 
+    Parameters
+    ----------
+    delivery : Delivery
+    out : path-like
+        The folder, which is made where it is missing.
+
     Raises
     ------
     DaypartError

@@ -18,12 +18,29 @@ Names = dict[str, dict[str, int]]
 
 
 def name_numbers(panel: Panel, weeks: Sequence[Week]) -> Names:
-    """Return the numbers of names by dimension; a market also goes by its code."""
+    """Return the numbers of names by dimension; a market has a name and a code.
+
+    Parameters
+    ----------
+    panel : Panel
+    weeks : sequence of Week
+        The flight; the name of a week is its Monday.
+    """
     return panel.numbers() | {"week": {str(week.monday): w for w, week in enumerate(weeks)}}
 
 
 def find_number(names: Names, dimension: str, name: str, setting: str) -> int:
     """Return a name's number.
+
+    Parameters
+    ----------
+    names : dict
+        See `name_numbers`.
+    dimension : str
+        `network`, `daypart`, `market` or `week`.
+    name : str
+    setting : str
+        Where the brief has the name, for messages.
 
     Raises
     ------
@@ -55,7 +72,19 @@ def _no_such_week(mondays: Mapping[str, int], name: str, setting: str) -> Daypar
 
 
 def expand_limits(brief: Brief, names: Names) -> list[tuple[Limit, int]]:
-    """Resolve names to numbers; `every` bounds each name that has no bounds of its own."""
+    """Resolve names to numbers; `every` bounds each name that has no bounds of its own.
+
+    Parameters
+    ----------
+    brief : Brief
+    names : dict
+        See `name_numbers`.
+
+    Returns
+    -------
+    list of (Limit, int)
+        Each limit with the number of the network, daypart, market or week that it bounds.
+    """
     found: list[tuple[Limit, int]] = []
     for limit in brief.limits.shares:
         if limit.name != EVERY:

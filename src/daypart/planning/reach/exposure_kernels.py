@@ -1,8 +1,8 @@
-"""The loops over households and cells, compiled: sampling without replacement, convolved.
+"""Kernels of exposure: sampling without replacement in each cell, convolved over cells.
 
 A household that watched k of the T minutes of a cell sees n of x spots there with the chance
 C(x, n) (k)_n (T - k)_(x - n) / (T)_x, in falling factorials. By Vandermonde's identity these sum
-to 1 for a real T too, as calibration makes it. Minutes that are no whole number are taken as a
+to 1 for a real T too, as calibration makes it. Minutes that are not a whole number are a
 mixture of the two whole numbers around them: the mean is then exactly x k / T, and no chance
 falls below 0.
 """
@@ -47,8 +47,8 @@ def _coefficients(spots: Ints, history: Floats, used: int) -> Floats:
 def _add_term_by_term(k: float, x: int, history: float, share: float, chance: Floats) -> None:
     """Add `share` x the chances of 0, 1 ... exposures, for whole minutes `k` (or all of T).
 
-    Slow, and right where there are very many spots or few unwatched minutes, too. Unwatched
-    minutes that are no whole number are mixed from the two around them, in the ratio that keeps
+    Slow, and exact also with very many spots or few unwatched minutes. Unwatched
+    minutes that are not a whole number are mixed from the two around them, in the ratio that keeps
     the mean x k / T.
     """
     unwatched = history - k
@@ -81,7 +81,7 @@ def _chance_of(n: int, k: float, x: int, unwatched: float) -> float:
 def _write_chances(
     k: float, x: int, history: float, coefficient: Floats, chance: Floats, spare: Floats
 ) -> None:
-    """Write the chances of 0, 1 ... exposures to x spots in one cell, as far as there is room."""
+    """Write the chances of 0, 1 ... exposures to x spots in one cell, as many as fit."""
     low = np.floor(k)
     part = k - low
     if coefficient[0] == 0.0 or history - low < x:
@@ -173,8 +173,28 @@ def household_chances(
 ) -> Floats:
     """Return each household's chances of 0 .. 9 and of 10 or more exposures.
 
-    Chances of few whole minutes are tabulated as they come up: households of one market share
-    them. `place` numbers the cells with spots of a market from 0 and is -1 for the others.
+    The chances of n exposures in one cell are C(x, n) (k)_n (T - k)_(x - n) / (T)_x; those of a
+    schedule are their convolution over cells. Chances of few whole minutes are tabulated when they
+    first occur: households of one market share them.
+
+    Parameters
+    ----------
+    row_start : int array [households + 1], cell : int array [entries]
+        Where each household's entries begin, and their cells.
+    minutes : float array [entries]
+        k: minutes that the household watched.
+    spots : int array [cells]
+        x: spots of the schedule.
+    history : float array [cells]
+        T: minutes of history.
+    place : int array [cells]
+        Number of a cell with spots within its market, from 0; -1 without spots.
+    places : int
+        Most cells with spots in one market.
+
+    Returns
+    -------
+    float array [households, TOP + 1]
     """
     households = len(row_start) - 1
     coefficient = _coefficients(spots, history, TOP)
@@ -241,7 +261,25 @@ def group_misses(
     group: Ints,
     groups: int,
 ) -> Floats:
-    """Return each household's chance to miss all spots of each group of cells."""
+    """Return each household's chance to miss all spots of each group of cells.
+
+    The product over the cells of a group of (T - k)_x / (T)_x.
+
+    Parameters
+    ----------
+    row_start : int array [households + 1], cell : int array [entries]
+        Where each household's entries begin, and their cells.
+    minutes : float array [entries]
+        k: minutes that the household watched.
+    spots : int array [cells], history : float array [cells]
+        x and T: spots, and minutes of history.
+    group : int array [cells]
+    groups : int
+
+    Returns
+    -------
+    float array [households, groups]
+    """
     coefficient = _coefficients(spots, history, 1)
     missed = np.ones((len(row_start) - 1, groups))
     chance, spare = np.zeros(1), np.zeros(1)

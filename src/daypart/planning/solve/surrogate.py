@@ -179,7 +179,15 @@ class Surrogate:
 
 @numba.njit(cache=True)
 def own_exposures(row_start: Ints, cell: Ints, rate: Floats, spots: Floats) -> Floats:
-    """Return rate . spots of each household [households]."""
+    """Return R x, the exposures of each household to its own rates [households].
+
+    Parameters
+    ----------
+    row_start : int array [households + 1], cell : int array [entries], rate : float array [entries]
+        The sparse matrix R of exposure rates a spot [households, cells], by rows.
+    spots : float array [cells]
+        x.
+    """
     exposures = np.zeros(len(row_start) - 1)
     for h in range(len(exposures)):
         total = 0.0
@@ -200,7 +208,19 @@ def add_own_slopes(
     last: int,
     slopes: Floats,
 ) -> None:
-    """Add slope x rate of households first .. last - 1, by cluster and cell of its market."""
+    """Add s_h R_hc of households h = first .. last - 1 to cluster and cell of the market.
+
+    Parameters
+    ----------
+    row_start : int array [households + 1], cell : int array [entries], rate : float array [entries]
+        The sparse matrix R of exposure rates a spot [households, cells], by rows.
+    slope : float array [households]
+        s, weighted.
+    cluster : int array [households]
+    first, last : int
+    slopes : float array [clusters, cells of a market]
+        Changed in place.
+    """
     cells = slopes.shape[1]
     for h in range(first, last):
         row = slopes[cluster[h]]
@@ -219,9 +239,19 @@ def add_own_bend(
     place: Ints,
     matrix: Floats,
 ) -> None:
-    """Add weight x rate x rate' of households first .. last - 1 to a matrix, its lower triangle.
+    """Add the sum of w_h R_h R_h' over households h = first .. last - 1 to a lower triangle.
 
-    `place` maps a cell of the market to a row of the matrix; -1 leaves the cell out.
+    Parameters
+    ----------
+    row_start : int array [households + 1], cell : int array [entries], rate : float array [entries]
+        The sparse matrix R of exposure rates a spot [households, cells], by rows.
+    weight : float array [households]
+        w, none below 0.
+    first, last : int
+    place : int array [cells of a market]
+        A cell's row in the matrix; -1 leaves the cell out.
+    matrix : float array [n, n]
+        Its lower triangle is changed in place.
     """
     cells = len(place)
     at = np.empty(cells, dtype=np.int64)

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from daypart.planning.brief.brief import Brief
 from daypart.planning.brief.flight import DaypartClock, broadcast_weeks
 from daypart.planning.brief.limits import BriefLimits, Limit
-from daypart.planning.panel.panel import Market, Panel
+from daypart.planning.panel.panel import Panel, PanelMarket
 from daypart.planning.problem.build import build_problem
 from daypart.planning.problem.problem import Problem
 from daypart.planning.solve.cutting_planes import CuttingPlanes
@@ -68,7 +68,7 @@ def draw_panel(
     weekly = np.concatenate([part[3] for part in parts])
     return Panel(
         segment="all",
-        markets=tuple(Market(f"{500 + m}", f"Market {m}", "UTC") for m in range(markets)),
+        markets=tuple(PanelMarket(f"{500 + m}", f"Market {m}", "UTC") for m in range(markets)),
         networks=tuple(f"N{n:03d}" for n in range(networks)),
         dayparts=clock.names[:dayparts],
         clock=clock,

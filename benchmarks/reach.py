@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from daypart.planning.brief.flight import DaypartClock
-from daypart.planning.panel.panel import Market, Panel
+from daypart.planning.panel.panel import Panel, PanelMarket
 from daypart.planning.reach.exposure import count_frequency
 from daypart.synthetic.simulation import simulate
 from daypart.viewing.dayparts import STANDARD_DAYPARTS
@@ -44,7 +44,7 @@ def made_panel(
     weights = np.full(households, weight)
     return Panel(
         segment="all",
-        markets=tuple(Market(str(m), f"Market {m}", "UTC") for m in range(markets)),
+        markets=tuple(PanelMarket(str(m), f"Market {m}", "UTC") for m in range(markets)),
         networks=tuple(f"N{n}" for n in range(networks)),
         dayparts=one.names,
         clock=one,

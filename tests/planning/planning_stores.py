@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from daypart.planning.brief.brief import Brief
 from daypart.planning.brief.flight import DaypartClock
-from daypart.planning.panel.panel import Market, Panel
+from daypart.planning.panel.panel import Panel, PanelMarket
 from daypart.planning.problem.problem import Problem
 from daypart.viewing.dayparts import daypart_table
 
@@ -214,7 +214,7 @@ def panel_of(minutes, history, *, weight=None, market=None, markets=1, weeks=2) 
     row, column = np.nonzero(minutes)
     return Panel(
         segment="all",
-        markets=tuple(Market(str(m), f"Market {m}", "UTC") for m in range(markets)),
+        markets=tuple(PanelMarket(str(m), f"Market {m}", "UTC") for m in range(markets)),
         networks=tuple(f"N{n}" for n in range(cells)),
         dayparts=("All day",),
         clock=DaypartClock.of(

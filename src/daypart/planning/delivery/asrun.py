@@ -14,7 +14,7 @@ import numpy as np
 from daypart.errors import DaypartError
 from daypart.planning.arrays import Ints
 from daypart.planning.brief.flight import DaypartClock
-from daypart.planning.panel.panel import Market
+from daypart.planning.panel.panel import PanelMarket
 from daypart.planning.reach.schedule import read_rows
 from daypart.storage.location import PathLike, local_path
 
@@ -81,7 +81,7 @@ class Flight:
 
     Parameters
     ----------
-    markets : tuple of Market
+    markets : tuple of PanelMarket
         Of the store, with the hours of viewing that each has.
     planned : frozenset of str
         Codes of the plan's markets.
@@ -91,7 +91,7 @@ class Flight:
         Local.
     """
 
-    markets: tuple[Market, ...]
+    markets: tuple[PanelMarket, ...]
     planned: frozenset[str]
     networks: frozenset[str]
     clock: DaypartClock
@@ -194,7 +194,7 @@ class _Reader:
             daypart=self.flight.clock.names[int(daypart[hour])],
         )
 
-    def _clock(self, place: Market) -> tuple[Ints, Ints]:
+    def _clock(self, place: PanelMarket) -> tuple[Ints, Ints]:
         if place.code not in self.clocks:
             self.clocks[place.code] = self.flight.clock.begins_between(
                 *place.window, place.timezone

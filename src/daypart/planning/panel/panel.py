@@ -21,7 +21,7 @@ AXES = ("market", "network", "daypart")
 
 
 @dataclass(frozen=True)
-class Market:
+class PanelMarket:
     """A market of a viewing store's household panel.
 
     Parameters
@@ -44,7 +44,7 @@ class Panel:
     Parameters
     ----------
     segment : str
-    markets : tuple of Market
+    markets : tuple of PanelMarket
     networks, dayparts : tuple of str
     clock : DaypartClock
         When the dayparts are.
@@ -77,7 +77,7 @@ class Panel:
     """
 
     segment: str
-    markets: tuple[Market, ...]
+    markets: tuple[PanelMarket, ...]
     networks: tuple[str, ...]
     dayparts: tuple[str, ...]
     clock: DaypartClock

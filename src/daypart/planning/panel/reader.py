@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from daypart.errors import DaypartError, did_you_mean
 from daypart.planning.arrays import Floats, Ints
 from daypart.planning.brief.flight import DaypartClock
-from daypart.planning.panel.panel import ALL, Market, Panel
+from daypart.planning.panel.panel import ALL, Panel, PanelMarket
 from daypart.storage.files import read_json
 from daypart.storage.location import Location, PathLike, location
 from daypart.storage.tables import read_table
@@ -104,7 +104,7 @@ def read_panel(
     return panel.of_segment(ALL)
 
 
-def read_markets(store: PathLike) -> tuple[Market, ...]:
+def read_markets(store: PathLike) -> tuple[PanelMarket, ...]:
     """Read the markets of a viewing store that have a panel.
 
     Raises
@@ -150,10 +150,10 @@ def _viewing(folder: Location) -> dict[str, Any]:
     return viewing
 
 
-def _markets_of(viewing: Mapping[str, Any]) -> dict[str, Market]:
+def _markets_of(viewing: Mapping[str, Any]) -> dict[str, PanelMarket]:
     panelled = viewing["files"]["panel"]
     return {
-        code: Market(
+        code: PanelMarket(
             code,
             str(about.get("name", code)),
             str(about["timezone"]),
@@ -169,7 +169,7 @@ def _markets_of(viewing: Mapping[str, Any]) -> dict[str, Market]:
 
 def _choose_markets(
     viewing: Mapping[str, Any], wanted: Sequence[str], setting: str
-) -> tuple[Market, ...]:
+) -> tuple[PanelMarket, ...]:
     places = _markets_of(viewing)
     if tuple(wanted) == (ALL,):
         return tuple(places.values())
@@ -204,7 +204,7 @@ def _days(column: Any) -> Ints:
     return np.asarray(days.astype("datetime64[D]").astype(np.int64))
 
 
-def _panel_households(households: Any, place: Market) -> dict[str, Any]:
+def _panel_households(households: Any, place: PanelMarket) -> dict[str, Any]:
     chosen = households.filter(
         pc.and_(pc.equal(households["market"], place.code), households["in_panel"])
     ).sort_by("household")
@@ -220,7 +220,7 @@ def _panel_households(households: Any, place: Market) -> dict[str, Any]:
     }
 
 
-def _read_minutes(table: Any, households: Ints, grid: _Grid, place: Market) -> _Minutes:
+def _read_minutes(table: Any, households: Ints, grid: _Grid, place: PanelMarket) -> _Minutes:
     """Sum one market's minutes over weeks, into entries ordered by household and cell."""
     network = _codes(table["network"], grid.networks)
     daypart = _codes(table["daypart"], grid.dayparts)

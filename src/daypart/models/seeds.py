@@ -1,4 +1,4 @@
-"""Random generators that depend on a seed and a partition's name alone."""
+"""Random generators that depend on a seed and a partition's name only."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def generator_of(unique_id: str, seed: int) -> np.random.Generator:
 
 
 def number_of(unique_id: str, seed: int = 0) -> int:
-    """Return a number of 64 bits that stands for a partition's name, on every machine the same.
+    """Return a number of 64 bits from a partition's name, the same on every machine.
 
     Parameters
     ----------
     unique_id : str
     seed : int
-        Another one gives other numbers; 0 gives those of the name alone.
+        Another seed gives other numbers; 0 gives those of the name only.
 
     Examples
     --------

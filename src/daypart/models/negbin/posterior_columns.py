@@ -1,4 +1,4 @@
-"""What the nodes of theta say of the scales and the dispersion, on their natural scale."""
+"""Moments and quantiles of the scales and the dispersion from the integration points of theta."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PROBABILITIES = (0.05, 0.25, 0.5, 0.75, 0.95)
-"""Of the quantiles that `summarise` gives."""
+"""Of the quantiles of `summarise`."""
 
 SUMMARY = ("mean", "sd", *(f"q{round(100 * p)}" for p in PROBABILITIES))
 """Names of the columns of `summarise`."""
@@ -21,12 +21,12 @@ _POWERS = (1.0, 0.5, 1.0 / 3.0)
 def summarise(nodes: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return mean, sd and quantiles of each hyperparameter.
 
-    Moments are the nodes' own. Quantiles are those of a bent normal with the nodes' first three
-    moments, on the power of the scale (or of 1 / size) that is least skewed.
+    Moments are those of the points. Quantiles are those of a shifted log-normal law with their
+    first three moments, on the power of the scale (or of 1 / size) that is least skewed.
 
     Parameters
     ----------
-    nodes : float64 array, shape (nodes, 1 + d)
+    nodes : float64 array, shape (points, 1 + d)
         Weight, then theta: cube roots of the scales and of size^(-1/2).
 
     Returns
@@ -51,7 +51,7 @@ def summarise(nodes: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _quantiles(values: NDArray[np.float64], weight: NDArray[np.float64]) -> list[float]:
-    """Return the quantiles of one hyperparameter from its values at the nodes."""
+    """Return the quantiles of one hyperparameter from its values at the points."""
     laws = []
     for power in _POWERS:
         raised = values**power
@@ -60,11 +60,11 @@ def _quantiles(values: NDArray[np.float64], weight: NDArray[np.float64]) -> list
         skewness = float(weight @ (raised - mean) ** 3) / spread**3 if spread > 1e-9 else 0.0
         laws.append((abs(skewness), skewness, mean, spread, power))
     _, skewness, mean, spread, power = min(laws)
-    scores = (_bent_normal(NormalDist().inv_cdf(p), skewness) for p in PROBABILITIES)
+    scores = (_skewed_normal_quantile(NormalDist().inv_cdf(p), skewness) for p in PROBABILITIES)
     return [max(mean + spread * score, 0.0) ** (1.0 / power) for score in scores]
 
 
-def _bent_normal(z: float, skewness: float) -> float:
+def _skewed_normal_quantile(z: float, skewness: float) -> float:
     """Return the quantile at a normal score of a law of mean 0, variance 1 and a skewness.
 
     The law is a shifted log-normal one, whose skewness is (w + 2) sqrt(w - 1) with w the

@@ -21,7 +21,13 @@ Floats = NDArray[np.float64]
 
 
 def fitted_spans(model: ModelSpecification, block: SeriesBlock) -> Iterator[FittedSpan]:
-    """Fit each partition anew, with the scales integrated out in full, and yield its span."""
+    """Fit each partition anew, with the scales integrated out in full, and yield its span.
+
+    Parameters
+    ----------
+    model : ModelSpecification
+    block : SeriesBlock
+    """
     empty = np.empty(0)
     for i, fitted in enumerate(fit_partitions(model.approximated("full"), block)):
         if fitted.status != "ok":
@@ -35,14 +41,15 @@ def fitted_spans(model: ModelSpecification, block: SeriesBlock) -> Iterator[Fitt
 def span_of(
     block: SeriesBlock, i: int, offset: Floats, mean: Floats, deviation: Floats, scales: Floats
 ) -> FittedSpan:
-    """Lay one partition's posterior out along its hours.
+    """Return one partition's posterior along its hours.
 
     Parameters
     ----------
     block : SeriesBlock
     i : int
+        Position of the partition.
     offset : float64 array, shape (weeks, 168)
-        Log of what its parents expect.
+        Log mean that its parents expect.
     mean, deviation : float64 array, shape (weeks, 168)
         Of log mu less log exposure and offset.
     scales : float64 array, shape (hyperparameters, 7)

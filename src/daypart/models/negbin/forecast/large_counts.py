@@ -6,9 +6,9 @@ quantiles are those of the cube of a normal number (Wilson and Hilferty 1931):
     count / mu = 1 + s (2 / g) ((1 + g e / 6 - g^2 / 36)^3 - 1),   e standard normal,
     s^2 = r + 1 / mu,   g = (2 r + 1 / mu) / s.
 
-Two normal numbers are left: e and that of log mu. The wider of the two is integrated in closed
-form and the narrower by a rule of a few nodes: the other way round, the nodes of the wider would
-stand apart like stairs.
+Two normal variables remain: e and that of log mu. The wider of the two is integrated in closed
+form and the narrower by a rule of a few nodes: the other way round, the distribution function
+would have a step at each node of the wider.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from daypart.models.jit.vector_math import exp_of, log_of
 LARGE = 50.0
 """Mean from which on these laws are within 0.002 of the counts' own probabilities."""
 SKEWED = 0.5
-"""1 / size from which on the cube is too rough for the lowest quantiles of all but huge means."""
+"""1 / size from which on the cube is inaccurate in the lowest quantiles of all but huge means."""
 ROWS = 10
-"""Rows of the array of parts: WEIGHT ... WIDE are kept, the others are room for a probability."""
+"""Rows of the array of parts: WEIGHT ... WIDE are inputs, the others are scratch."""
 WEIGHT, SIZE, GIVEN, WIDE = range(4)
 _BASE, _LOG, _ROOT, _E, _SLOPE, _DENSITY = range(4, 10)
 _WIDER = 4.0
@@ -41,7 +41,14 @@ _DENSITY_AT_0 = 1.0 / math.sqrt(2.0 * math.pi)
 
 @kernel(numba.float64, numba.float64, numba.float64, numba.float64, inline=True)
 def large_count_cdf(count: float, mu: float, r: float) -> float:
-    """Return the probability of at most a count, which lies anywhere, for a mean and 1 / size."""
+    """Return the probability of at most a count (not necessarily whole).
+
+    Parameters
+    ----------
+    count, mu : float
+    r : float
+        1 / size.
+    """
     s = math.sqrt(r + 1.0 / mu)
     g = (r + r + 1.0 / mu) / s
     base = max(1.0 + 0.5 * g * (count / mu - 1.0) / s, 0.0)
@@ -51,7 +58,7 @@ def large_count_cdf(count: float, mu: float, r: float) -> float:
 
 @kernel(numba.float64, F1, from_python=True)
 def large_from(r: FloatVector) -> float:
-    """Return the median mean from which on the laws of this module serve an hour."""
+    """Return the median mean from which on the laws of this module are used for an hour."""
     skewed = False
     for a in range(len(r)):
         skewed = skewed or r[a] >= SKEWED
@@ -107,7 +114,13 @@ def large_parts(
 def large_law(parts: FloatMatrix, log_mean: float, log_count: float) -> tuple[float, float]:
     """Return the probability of at most a count, and the density of its logarithm there.
 
-    The normal distribution function is Abramowitz and Stegun's 26.2.17, right to 1e-7.
+    The normal distribution function is Abramowitz and Stegun's 26.2.17, accurate to 1e-7.
+
+    Parameters
+    ----------
+    parts : float64 array, shape (ROWS, parts)
+        See `large_parts`.
+    log_mean, log_count : float
     """
     count = math.exp(log_count)
     size, given, wide = parts[SIZE], parts[GIVEN], parts[WIDE]
@@ -171,11 +184,11 @@ def large_quantiles(
         See `large_parts`.
     log_mean : float
     centre, width : float
-        About the mean and standard deviation of the count's logarithm: where to begin.
+        Approximate mean and standard deviation of the count's logarithm, to start from.
     probabilities, normal : float64 arrays, shape (quantiles,)
         Ascending, and the standard normal quantiles at them.
     first : int
-        Quantiles before it are left as they are.
+        Quantiles before it are not written.
     out : float64 array, shape (quantiles,)
     """
     for q in range(first, len(probabilities)):

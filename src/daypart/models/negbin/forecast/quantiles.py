@@ -1,4 +1,9 @@
-"""Quantiles of mixtures of negative binomials: exact sums where small, smooth laws where large."""
+"""Quantiles of mixtures of negative binomials: exact sums where small, smooth laws where large.
+
+The mixture is over strata of dispersion and nodes of a normal law of log mu:
+
+    P(y) = sum_a w_a sum_b v_b NB(y | mean exp(m + s_a z_b), 1 / size r_a)
+"""
 
 from __future__ import annotations
 
@@ -17,7 +22,7 @@ from daypart.models.negbin.forecast.large_counts import (
 )
 
 SUMMED = 600
-"""Probabilities are summed count by count up to here."""
+"""Largest count up to which probabilities are summed count by count."""
 
 
 @kernel(numba.int64, F1, F1, F1, F1, F1, F1)
@@ -29,12 +34,12 @@ def summed_quantiles(
     work: FloatVector,
     out: FloatVector,
 ) -> int:
-    """Write quantiles of the count spread evenly over the unit around it; return how many.
+    """Write quantiles of the count spread evenly over the unit around it; return their number.
 
-    An interval between two smallest counts that reach a probability holds more than it says:
-    for a mean of 1, that of 50 % holds 92 %. Spreading a count over (y - 1/2, y + 1/2) gives
-    ends whose intervals hold what they say on the average over means; rounded to the nearest
-    whole number they are the usual quantiles. Ends stay at 0 or above.
+    An interval between two smallest counts that reach a probability covers more than its nominal
+    share: for a mean of 1, that of 50 % covers 92 %. Spreading a count over (y - 1/2, y + 1/2)
+    gives ends whose intervals have their nominal coverage on average over means; rounded to the
+    nearest whole number they are the usual quantiles. Ends are cut at 0.
 
     Parameters
     ----------
@@ -43,7 +48,7 @@ def summed_quantiles(
     probabilities : float64 array, ascending
     work : float64 array, shape (2 * parts,)
     out : float64 array, as probabilities
-        Those beyond a count of SUMMED are left as they are.
+        Quantiles above SUMMED are not written.
     """
     parts = unsigned(len(means))
     total = 0.0
@@ -93,7 +98,7 @@ def forecast_cells(
     Parameters
     ----------
     mean, variance, innovations : float64 arrays, shape (hours,)
-        Normal law of log mu, and how many week innovations come on top.
+        Normal law of log mu, and the number of week innovations added to it.
     weight, week_variance, r : float64 arrays, shape (strata,)
         The scales' mixture.
     abscissae, abscissa_weights : float64 arrays, shape (nodes,)
@@ -186,7 +191,7 @@ def interpolate_cells(
     moments: FloatMatrix,
     quantiles: FloatMatrix,
 ) -> None:
-    """Write exact moments, and quantiles between those of a table, of the counts of many hours.
+    """Write exact moments of the counts of many hours, and quantiles interpolated in a table.
 
     Parameters
     ----------
@@ -197,7 +202,7 @@ def interpolate_cells(
         standard deviations of log mu, evenly spaced.
     turn : int
     table : float64 array, shape (means, deviations, probabilities)
-        Quantiles over exp(log mean), which follow large means slowly.
+        Quantiles over exp(log mean), a slowly varying function of large means.
     moments : float64 array, shape (hours, 2)
     quantiles : float64 array, shape (hours, probabilities)
     """

@@ -1,4 +1,4 @@
-"""Hold a fast fit against the No-U-Turn sampler's."""
+"""Comparison of a fit with the No-U-Turn sampler."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def compare_partition(
     model: ModelSpecification, block: SeriesBlock, *, draws: int, tune: int, seed: int
 ) -> dict[str, Any] | None:
-    """Fit one partition both ways and say how far the fast posterior is from the sampled one.
+    """Fit one partition both ways and return the differences of the posteriors.
 
     Parameters
     ----------
@@ -39,8 +39,8 @@ def compare_partition(
 
     Notes
     -----
-    Each noise is what the sampler's two halves of the chains are apart, halved: the largest over
-    hours, 95 % over hours, and the largest over hyperparameters.
+    Each noise is half the difference of the two halves of the chains: the largest over hours,
+    95 % over hours, and the largest over hyperparameters.
     """
     near = next(iter(fit_partitions(model, block)))
     if near.status != "ok":
@@ -48,18 +48,20 @@ def compare_partition(
     fast = summarise(near.nodes)
     wide = next(iter(fit_partitions(model.approximated("full"), block)))
     density = Density(wide.structure, wide.table, fast[:-1, 0])
-    judge = sample_posterior(density, draws=draws, tune=tune, seed=seed)
-    ratio = np.sqrt(wide.log_mu_variance) / judge.log_mu_sd
-    away = np.abs(wide.log_mu_mean - judge.log_mu_mean) / judge.log_mu_sd
+    sampled = sample_posterior(density, draws=draws, tune=tune, seed=seed)
+    ratio = np.sqrt(wide.log_mu_variance) / sampled.log_mu_sd
+    away = np.abs(wide.log_mu_mean - sampled.log_mu_mean) / sampled.log_mu_sd
     found = {
         "difference": float(np.nanmax(away)),
-        "difference_noise": float(np.nanmax(judge.noise)),
+        "difference_noise": float(np.nanmax(sampled.noise)),
         "sd_ratio_low": float(np.nanquantile(ratio, 0.025)),
         "sd_ratio_high": float(np.nanquantile(ratio, 0.975)),
-        "sd_ratio_noise": float(np.nanquantile(judge.sd_noise, 0.95)),
-        "hyper_noise": float(judge.hyper_noise.max()),
+        "sd_ratio_noise": float(np.nanquantile(sampled.sd_noise, 0.95)),
+        "hyper_noise": float(sampled.hyper_noise.max()),
     }
-    for name, own, drawn in zip(model.hyperparameters, fast, judge.hyperparameters.T, strict=True):
+    for name, own, drawn in zip(
+        model.hyperparameters, fast, sampled.hyperparameters.T, strict=True
+    ):
         found[f"{name}_difference"] = float(abs(own[0] - drawn.mean()) / drawn.std())
         found[f"{name}_sd_ratio"] = float(own[1] / drawn.std())
-    return {**found, "rhat": judge.rhat, "divergences": judge.divergences}
+    return {**found, "rhat": sampled.rhat, "divergences": sampled.divergences}

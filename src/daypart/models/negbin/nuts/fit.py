@@ -1,8 +1,8 @@
-"""Fit by the No-U-Turn sampler instead of Laplace: the same columns, so that all else works on it.
+"""Fit by the No-U-Turn sampler instead of Laplace, with the same columns.
 
-The fast fit comes first: its table is what is sampled, and about its scales decide what is
-centred. A row keeps moments of the draws, and the draws of week scale and dispersion gathered
-into nodes.
+The fast fit comes first: it gives the table that is sampled, and the approximate scales that
+decide what is centred. A row keeps moments of the draws; its integration points are groups of
+draws that are alike in dispersion and week scale.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ MOST_RHAT = 1.05
 MOST_DIVERGED = 0.01
 """Share of the draws that may diverge without a flag."""
 _GROUPS = 8, 4
-"""Of draws alike in dispersion, and of each of these alike in week scale: a row's nodes."""
+"""Groups of draws by dispersion, and of each of these by week scale: integration points."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,24 @@ class Sampled:
 
 
 def fit_block_by_nuts(model: ModelSpecification, block: SeriesBlock) -> pa.Table:
-    """Sample every partition of a block; see `Model.fit`."""
+    """Sample every partition of a block; see `Model.fit`.
+
+    Parameters
+    ----------
+    model : ModelSpecification
+    block : SeriesBlock
+    """
     return pa.concat_tables([_row(model, block.take([i])) for i in range(len(block))])
 
 
 def spans_by_nuts(model: ModelSpecification, block: SeriesBlock) -> Iterator[FittedSpan]:
-    """Sample each partition anew and yield its span; see `HasPosterior.posterior`."""
+    """Sample each partition anew and yield its span; see `HasPosterior.posterior`.
+
+    Parameters
+    ----------
+    model : ModelSpecification
+    block : SeriesBlock
+    """
     empty = np.empty(0)
     for i in range(len(block)):
         block_fit = _fast_fit(model, block.take([i]))
@@ -82,10 +94,10 @@ def spans_by_nuts(model: ModelSpecification, block: SeriesBlock) -> Iterator[Fit
             yield FittedSpan(status, reason, empty, empty, nothing)
             continue
         found = _sample(model, block_fit, block.keys.column("unique_id")[i].as_py())
-        natural, told = found.summary.hyperparameters, found.summary
+        natural, summary = found.summary.hyperparameters, found.summary
         moments = [natural.mean(axis=0), natural.std(axis=0)]
         scales = np.stack([*moments, *np.quantile(natural, PROBABILITIES, axis=0)], axis=1)
-        yield span_of(block, i, found.fitted.offset, told.log_mu_mean, told.log_mu_sd, scales)
+        yield span_of(block, i, found.fitted.offset, summary.log_mu_mean, summary.log_mu_sd, scales)
 
 
 def _fast_fit(model: ModelSpecification, block: SeriesBlock) -> BlockFit:
@@ -106,7 +118,7 @@ def _sample(model: ModelSpecification, block_fit: BlockFit, unique_id: str) -> S
 
 
 def _row(model: ModelSpecification, block: SeriesBlock) -> pa.Table:
-    """Sample one partition, and put what the draws say in place of what the fast fit said."""
+    """Sample one partition, and replace the columns of the fast fit by those of the draws."""
     block_fit = _fast_fit(model, block)
     if block_fit.outcome(0)[0] != "ok":
         return state_table(block_fit)
@@ -120,10 +132,10 @@ def _row(model: ModelSpecification, block: SeriesBlock) -> pa.Table:
     block_fit.rows.steps[0] = 0, found.drawn.evaluations
     block_fit.rows.checks[0, 1] = np.abs(_skewness(theta)).max()
     table = state_table(block_fit)
-    told: dict[str, Any] = _nodes(natural[:, -2], natural[:, -1])
-    told |= {"inference": "nuts", "gradient": None, "newton_steps": None}
-    told["flags"] = _flags(table.column("flags")[0].as_py(), found)
-    for name, value in told.items():
+    columns: dict[str, Any] = _nodes(natural[:, -2], natural[:, -1])
+    columns |= {"inference": "nuts", "gradient": None, "newton_steps": None}
+    columns["flags"] = _flags(table.column("flags")[0].as_py(), found)
+    for name, value in columns.items():
         field = table.schema.field(name)
         place = table.schema.get_field_index(name)
         table = table.set_column(place, field, pa.array([value], field.type))
@@ -131,7 +143,7 @@ def _row(model: ModelSpecification, block: SeriesBlock) -> pa.Table:
 
 
 def _write_field(block_fit: BlockFit, found: Sampled, seed: int) -> None:
-    """Move the row of the fast fit by how far the draws are from it, and its diagnostics."""
+    """Correct the row of the fast fit by the difference of the draws, and its diagnostics."""
     row, sums, density = block_fit.rows, block_fit.buffers.sums, found.density
     x = found.drawn.points.reshape(-1, density.size)
     paths, weeks = density.paths(x)
@@ -159,7 +171,7 @@ def _write_field(block_fit: BlockFit, found: Sampled, seed: int) -> None:
 
 
 def _nodes(week_scale: Floats, inv_phi: Floats) -> dict[str, Any]:
-    """Gather draws into a few nodes of equal weight, each the mean of draws alike."""
+    """Return a few integration points of equal weight, each the mean of similar draws."""
     alike = [
         group
         for some in np.array_split(np.argsort(inv_phi, kind="stable"), _GROUPS[0])
@@ -179,7 +191,7 @@ def _skewness(values: Floats) -> Floats:
 
 
 def _flags(fast: str, found: Sampled) -> str:
-    """Return the flags of the data, and what the sampler has to say of itself."""
+    """Return the flags of the data, and those of the sampler."""
     flags = [name for name in fast.split(",") if name not in {"gradient", "skewed", ""}]
     draws = found.drawn.points.shape[0] * found.drawn.points.shape[1]
     if found.drawn.divergences > MOST_DIVERGED * draws:

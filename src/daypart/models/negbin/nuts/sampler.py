@@ -1,4 +1,4 @@
-"""The same posterior by the No-U-Turn sampler: slow, exact in the limit, the judge of the fast fit.
+"""The same posterior by the No-U-Turn sampler: slow, exact in the limit, the reference.
 
 References
 ----------
@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from daypart.errors import DaypartError
 from daypart.models.negbin.field.structure import Series, Structure
-from daypart.models.negbin.nuts.density import log_density
+from daypart.models.negbin.nuts.density import Tree, log_density, tree_of
 
 CHAINS = 4
 _DRAWS_AT_ONCE = 100
@@ -27,19 +28,19 @@ _DRAWS_AT_ONCE = 100
 
 @dataclass(frozen=True)
 class NutsPosterior:
-    """What the sampler found for one partition.
+    """The posterior of one partition, from draws.
 
     Parameters
     ----------
     log_mu_mean, log_mu_sd : float64 array, shape (weeks, 168)
         Of log mu less log exposure; NaN without exposure.
     noise, sd_noise : float64 array, shape (weeks, 168)
-        How far the sampler itself may be off, in sd: half the difference of the means of two
-        halves of the chains, and of their standard deviations.
+        Error of the sampler itself, in sd: half the difference of the means of two halves of the
+        chains, and of their standard deviations.
     hyperparameters : float64 array, shape (draws, d)
         Scales and 1 / size.
     hyper_noise, hyper_sd_noise : float64 array, shape (d,)
-        The same of them.
+        The same errors of these.
     rhat : float
         Largest split R-hat of hyperparameters, paths and weeks.
     divergences : int
@@ -64,7 +65,7 @@ class NutsDraws:
     ----------
     points : float64 array, shape (chains, draws, size)
     divergences, evaluations : int
-        Over all chains: paths that went astray; evaluations of the density.
+        Over all chains: divergent transitions; evaluations of the density.
     """
 
     points: NDArray[np.float64]
@@ -81,7 +82,7 @@ class Density:
     structure, table
         As the Laplace kernels took them.
     scales : float64 array, shape (d - 1,)
-        About what they are: decides what is centred, never the result.
+        Approximate scales: they decide what is centred, and do not change the result.
     """
 
     structure: Structure
@@ -93,10 +94,20 @@ class Density:
         """Return the number of scales of the tree."""
         return len(self.structure.hyper_scales) - 2
 
+    @cached_property
+    def tree(self) -> Tree:
+        """Return the hour tree, node by node."""
+        return tree_of(self.structure)
+
     @property
     def nodes(self) -> int:
         """Return the number of tree coordinates, the root's included."""
-        return 24 * len(self.structure.parents) + 1
+        return len(self.tree.above)
+
+    @property
+    def cells(self) -> int:
+        """Return the number of cells of a week."""
+        return int(self.table.counts.shape[1])
 
     @property
     def size(self) -> int:
@@ -104,7 +115,7 @@ class Density:
         return self.levels + 2 + self.nodes + self.table.weeks - 1 + self.table.effects
 
     def basis(self) -> NDArray[np.float64]:
-        """Return what turns free coordinates into weeks."""
+        """Return the matrix from free coordinates to weeks."""
         weeks = self.table.weeks
         if self.structure.walk:
             return np.tril(np.ones((weeks, weeks)), -1)[:, : weeks - 1].copy()
@@ -120,7 +131,7 @@ class Density:
         return 1.0 if self.structure.walk else 1.0 / self.table.weeks
 
     def centred(self) -> NDArray[np.int64]:
-        """Tell which levels the data determine better than their prior does."""
+        """Return 1 for each level (last: the weeks) with more information in data than in prior."""
         weeks = self.table.weeks
         mean = self.table.counts[:weeks].sum() / max((self.table.exposure[:weeks] > 0).sum(), 1)
         information = weeks * mean / (1.0 + 0.5 * mean)
@@ -132,16 +143,17 @@ class Density:
             seen = children * below
             flags[level] = self.scales[level] ** 2 * seen > 1.0
             below, children = seen, (7.0 / 3.0, 3.0, 1.0)[min(level, 2)]
-        flags[-1] = self.scales[-1] ** 2 * information * 168.0 / weeks > 1.0
+        flags[-1] = self.scales[-1] ** 2 * information * self.cells / weeks > 1.0
         return flags
 
     def function(self) -> Callable[[NDArray[np.float64]], tuple[float, NDArray[np.float64]]]:
-        """Return what computes log density and slope; each call of this has buffers of its own."""
+        """Return a function that computes log density and slope in buffers of its own."""
         weeks = self.table.weeks
         shown = self.table.exposure[:weeks] > 0
         values, found = np.unique(self.table.counts[:weeks][shown], return_counts=True)
         centred, basis = self.centred(), self.basis()
-        eta, work = np.empty((weeks, 168)), np.empty((4, self.nodes + weeks))
+        eta = np.empty((weeks, self.cells))
+        work = np.empty((5, self.nodes + weeks))
         number = found.astype(np.float64)
 
         def evaluate(x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
@@ -149,6 +161,7 @@ class Density:
             value: float = log_density(
                 self.structure,
                 self.table,
+                self.tree,
                 centred,
                 basis,
                 self.shared,
@@ -164,7 +177,7 @@ class Density:
         return evaluate
 
     def start(self, seed: int) -> NDArray[np.float64]:
-        """Return a point to start from: the mean level, with a jitter."""
+        """Return a first point: the mean level, with random noise."""
         random = np.random.default_rng(seed)
         weeks, d = self.table.weeks, self.levels + 2
         total = self.table.counts[:weeks].sum() + 0.5
@@ -173,10 +186,9 @@ class Density:
         x[: d - 1] += np.log(np.cbrt(self.scales))
         x[d - 1] += np.log(np.cbrt(0.5))
         centred = self.centred()
-        for segment, of in enumerate(self.structure.levels):
-            if centred[of]:
-                x[d + 24 * segment : d + 24 * segment + 24] += level
-        x[d + self.nodes - 1] += level
+        on_level = centred[self.tree.level] == 1
+        on_level[-1] = True
+        x[d : d + self.nodes][on_level] += level
         return x
 
     def log_mu(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -190,19 +202,16 @@ class Density:
 
     def paths(self, x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the cells' paths, shape (points, 168), and the weeks, shape (points, weeks)."""
-        d, root = self.levels + 2, self.nodes - 1
-        tree, scales = x[:, d : d + self.nodes], np.exp(3.0 * x[:, : d - 1])
-        centred = self.centred()
-        path = tree.copy()
-        for segment in range(len(self.structure.parents) - 1, -1, -1):
-            level, parent = self.structure.levels[segment], self.structure.parents[segment]
-            own = slice(24 * segment, 24 * segment + 24)
+        d = self.levels + 2
+        scales, centred = np.exp(3.0 * x[:, : d - 1]), self.centred()
+        path = x[:, d : d + self.nodes].copy()
+        for level in range(self.levels - 1, -1, -1):  # from the root down
+            own = np.flatnonzero(self.tree.level[:-1] == level)
             if not centred[level]:
-                above = path[:, 24 * parent : 24 * parent + 24] if parent >= 0 else path[:, root:]
-                path[:, own] = above + scales[:, level : level + 1] * tree[:, own]
+                path[:, own] = path[:, self.tree.above[own]] + scales[:, [level]] * path[:, own]
         free = x[:, d + self.nodes : d + self.nodes + self.table.weeks - 1]
         unit = 1.0 if centred[-1] else scales[:, -1:]
-        return path[:, :168], (free * unit) @ self.basis().T
+        return path[:, : self.cells], (free * unit) @ self.basis().T
 
     def effects(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the events' effects, shape (points, effects)."""
@@ -211,9 +220,14 @@ class Density:
     def shared_shift(
         self, x: NDArray[np.float64], generator: np.random.Generator
     ) -> NDArray[np.float64]:
-        """Draw what of the root shifts all weeks, shape (points,): the root holds it.
+        """Draw the part of the root that shifts all weeks, shape (points,).
 
-        Given their sum, level and shift are normal; nothing else knows them apart.
+        Given their sum, level and shift are normal: no other term depends on either alone.
+
+        Parameters
+        ----------
+        x : float64 array, shape (points, size)
+        generator : numpy.random.Generator
         """
         d = self.levels + 2
         root = x[:, d + self.nodes - 1]
@@ -238,6 +252,14 @@ def draw_points(
     density: Density, *, draws: int = 500, tune: int = 500, chains: int = CHAINS, seed: int = 0
 ) -> NutsDraws:
     """Draw points of one partition's posterior; the same seed gives the same points.
+
+    Parameters
+    ----------
+    density : Density
+    draws, tune : int, default 500
+        Of each chain.
+    chains : int, default 4
+    seed : int, default 0
 
     Raises
     ------
@@ -281,17 +303,31 @@ def draw_points(
 def sample_posterior(
     density: Density, *, draws: int = 500, tune: int = 500, seed: int = 0
 ) -> NutsPosterior:
-    """Sample one partition's posterior, and sum it up; see `draw_points`."""
+    """Sample one partition's posterior and summarise it; see `draw_points`.
+
+    Parameters
+    ----------
+    density : Density
+    draws, tune : int, default 500
+        Of each of four chains.
+    seed : int, default 0
+    """
     return summarise_draws(
         density, draw_points(density, draws=draws, tune=tune, chains=CHAINS, seed=seed)
     )
 
 
 def summarise_draws(density: Density, drawn: NutsDraws) -> NutsPosterior:
-    """Sum up points of one partition's posterior."""
+    """Summarise points of one partition's posterior.
+
+    Parameters
+    ----------
+    density : Density
+    drawn : NutsDraws
+    """
     x = drawn.points
     chains, draws, _ = x.shape
-    d, shape = density.levels + 2, (density.table.weeks, 168)
+    d, shape = density.levels + 2, (density.table.weeks, density.cells)
     sums, squares = np.zeros((2, 2, *shape))
     centre = density.log_mu(x[:1, :1].reshape(1, -1))[0]
     for half, points in _pieces(x):

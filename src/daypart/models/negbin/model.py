@@ -153,7 +153,7 @@ class NegativeBinomial:
             from daypart.models.negbin.nuts.fit import spans_by_nuts
 
             return spans_by_nuts(self.specification, block)
-        from daypart.models.negbin.spans import fitted_spans
+        from daypart.models.negbin.block.fit_block import fitted_spans
 
         return fitted_spans(self.specification, block)
 

@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from daypart.models.negbin.block.fit_block import fit_partitions
-from daypart.models.negbin.posterior_columns import summarise
 from daypart.models.protocol import FittedSpan
 from daypart.series.local_time import local_hours
 
 if TYPE_CHECKING:
-    from daypart.models.negbin.configuration import ModelSpecification
     from daypart.series.block import SeriesBlock
 
 Floats = NDArray[np.float64]
-
-
-def fitted_spans(model: ModelSpecification, block: SeriesBlock) -> Iterator[FittedSpan]:
-    """Fit each partition anew, with the scales integrated out in full, and yield its span.
-
-    Parameters
-    ----------
-    model : ModelSpecification
-    block : SeriesBlock
-    """
-    empty = np.empty(0)
-    for i, fitted in enumerate(fit_partitions(model.approximated("full"), block)):
-        if fitted.status != "ok":
-            nothing = np.full((len(model.configuration.hyperparameters), 7), np.nan)
-            yield FittedSpan(fitted.status, fitted.reason, empty, empty, nothing)
-            continue
-        mean, deviation = fitted.log_mu_mean, np.sqrt(fitted.log_mu_variance)
-        yield span_of(block, i, fitted.offset, mean, deviation, summarise(fitted.nodes))
 
 
 def span_of(

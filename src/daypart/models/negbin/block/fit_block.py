@@ -15,6 +15,7 @@ from daypart.models.negbin.block import outputs as rows
 from daypart.models.negbin.block.block_kernel import Buffers, fit_rows, make_buffers
 from daypart.models.negbin.block.inputs import Placed, place
 from daypart.models.negbin.block.outputs import Rows, make_rows
+from daypart.models.negbin.block.state import state_table
 from daypart.models.negbin.configuration import FEWEST_WEEKS, MOST_WEEKS, skewness_limits
 from daypart.models.negbin.field.structure import (
     CROSSED_LEVELS,
@@ -26,7 +27,10 @@ from daypart.models.negbin.field.structure import (
 )
 from daypart.models.negbin.pooling.parents import EVENT_SD
 from daypart.models.negbin.pooling.prior import no_parents, pool
+from daypart.models.negbin.posterior_columns import summarise
+from daypart.models.negbin.spans import span_of
 from daypart.models.negbin.theta.quadrature import integration_rule, product_rule
+from daypart.models.protocol import FittedSpan
 
 if TYPE_CHECKING:
     from daypart.models.negbin.configuration import Configuration, ModelSpecification
@@ -139,6 +143,12 @@ class BlockFit:
             self.rows,
         )
 
+    def table(self) -> pa.Table:
+        """Return the rows as the model's state; see `state_table`."""
+        ok = (self.rows.status == rows.OK).tolist()
+        outcomes = [("ok", None) if good else self.outcome(i) for i, good in enumerate(ok)]
+        return state_table(self.model, self.rows, outcomes, self.pooled.event_sd)
+
     def outcome(self, i: int) -> tuple[str, str | None]:
         """Return a partition's status, and the reason where it is not `ok`."""
         code, report = int(self.rows.status[i]), self.rows.report[i]
@@ -194,12 +204,21 @@ class Fitted:
 
 
 def fit_block(model: ModelSpecification, block: SeriesBlock) -> pa.Table:
-    """Fit every partition of a block; see `Model.fit`."""
-    from daypart.models.negbin.block.state import state_table
+    """Fit every partition of a block; see `Model.fit`.
 
+    Parameters
+    ----------
+    model : ModelSpecification
+    block : SeriesBlock
+
+    Returns
+    -------
+    pyarrow.Table
+        The state: a row per partition.
+    """
     block_fit = BlockFit(model, block)
     block_fit.fit(0, len(block_fit))
-    return state_table(block_fit)
+    return block_fit.table()
 
 
 def fit_partitions(model: ModelSpecification, block: SeriesBlock) -> Iterator[Fitted]:
@@ -208,6 +227,24 @@ def fit_partitions(model: ModelSpecification, block: SeriesBlock) -> Iterator[Fi
     for i in range(len(block_fit)):
         block_fit.fit(i, i + 1)
         yield fitted_of(block_fit, i)
+
+
+def fitted_spans(model: ModelSpecification, block: SeriesBlock) -> Iterator[FittedSpan]:
+    """Fit each partition anew, with the scales integrated out in full, and yield its span.
+
+    Parameters
+    ----------
+    model : ModelSpecification
+    block : SeriesBlock
+    """
+    empty = np.empty(0)
+    for i, fitted in enumerate(fit_partitions(model.approximated("full"), block)):
+        if fitted.status != "ok":
+            nothing = np.full((len(model.configuration.hyperparameters), 7), np.nan)
+            yield FittedSpan(fitted.status, fitted.reason, empty, empty, nothing)
+            continue
+        mean, deviation = fitted.log_mu_mean, np.sqrt(fitted.log_mu_variance)
+        yield span_of(block, i, fitted.offset, mean, deviation, summarise(fitted.nodes))
 
 
 def fitted_of(block_fit: BlockFit, i: int) -> Fitted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,6 @@ from daypart.models.negbin.checks.pit import PIT_COLUMNS
 from daypart.models.negbin.configuration import FEWEST_WEEKS
 
 if TYPE_CHECKING:
-    from daypart.models.negbin.block.fit_block import BlockFit
     from daypart.models.negbin.configuration import ModelSpecification
 
 Bools = NDArray[np.bool_]
@@ -43,24 +43,41 @@ def state_schema(model: ModelSpecification) -> pa.Schema:
     return pa.schema(list(fields.items()))
 
 
-def state_table(block_fit: BlockFit) -> pa.Table:
-    """Return a block's rows as a table; the model's columns are null unless `ok`."""
-    ok = block_fit.rows.status == rows.OK
-    outcomes = [
-        ("ok", None) if good else block_fit.outcome(i) for i, good in enumerate(ok.tolist())
-    ]
+def state_table(
+    model: ModelSpecification,
+    found: rows.Rows,
+    outcomes: Sequence[tuple[str, str | None]],
+    event_sd: NDArray[np.float64],
+) -> pa.Table:
+    """Return a block's rows as a table; the model's columns are null unless `ok`.
+
+    Parameters
+    ----------
+    model : ModelSpecification
+    found : Rows
+        What the kernel wrote, a row per partition.
+    outcomes : sequence of (str, str or None)
+        Status and reason of each partition.
+    event_sd : float64 array, shape (parents, effects)
+        How far partitions deviate from their parents in each event.
+
+    Returns
+    -------
+    pyarrow.Table
+    """
+    ok = found.status == rows.OK
     columns: dict[str, Any] = {
         "status": [status for status, _ in outcomes],
         "reason": [reason for _, reason in outcomes],
     }
-    columns |= _field_columns(block_fit, ok)
-    columns |= _scale_columns(block_fit, ok)
-    columns |= _diagnostic_columns(block_fit, ok)
-    if block_fit.model.reports_khat:
-        columns["khat"] = block_fit.rows.checks[:, 3]
-    if block_fit.model.pooling:
-        columns |= _parent_columns(block_fit, ok)
-    schema = state_schema(block_fit.model)
+    columns |= _field_columns(model, found, ok)
+    columns |= _scale_columns(model, found, ok)
+    columns |= _diagnostic_columns(found, ok)
+    if model.reports_khat:
+        columns["khat"] = found.checks[:, 3]
+    if model.pooling:
+        columns |= _parent_columns(model, found, event_sd, ok)
+    schema = state_schema(model)
     arrays = []
     for field in schema:
         values = columns[field.name]
@@ -84,10 +101,9 @@ def _led(table: NDArray[Any], lengths: NDArray[np.int64], ok: Bools) -> pa.Array
     return _lists(pa.array(table[there]), lengths, ok)
 
 
-def _field_columns(block_fit: BlockFit, ok: Bools) -> dict[str, Any]:
-    found = block_fit.rows
+def _field_columns(model: ModelSpecification, found: rows.Rows, ok: Bools) -> dict[str, Any]:
     hours, weeks = np.full(len(ok), 168), np.diff(found.week_start)
-    names = pa.array(block_fit.model.calendar.effects, pa.string())
+    names = pa.array(model.calendar.effects, pa.string())
     effect = _led(found.effect, found.effects, ok)
     return {
         "hour_of_week_mean": _led(found.hour_mean, hours, ok),
@@ -100,21 +116,19 @@ def _field_columns(block_fit: BlockFit, ok: Bools) -> dict[str, Any]:
     }
 
 
-def _scale_columns(block_fit: BlockFit, ok: Bools) -> dict[str, Any]:
-    found = block_fit.rows
+def _scale_columns(model: ModelSpecification, found: rows.Rows, ok: Bools) -> dict[str, Any]:
     columns: dict[str, Any] = {
         "node_weight": _led(found.node[rows.WEIGHT], found.nodes, ok),
         "node_week_scale": _led(found.node[rows.WEEK_SCALE], found.nodes, ok),
         "node_inv_phi": _led(found.node[rows.INV_PHI], found.nodes, ok),
     }
-    for j, name in enumerate(block_fit.model.configuration.hyperparameters):
+    for j, name in enumerate(model.configuration.hyperparameters):
         columns[f"{name}_mean"] = found.hyper[rows.NATURAL_MEAN, :, j]
         columns[f"{name}_sd"] = found.hyper[rows.NATURAL_SD, :, j]
     return columns
 
 
-def _diagnostic_columns(block_fit: BlockFit, ok: Bools) -> dict[str, Any]:
-    found = block_fit.rows
+def _diagnostic_columns(found: rows.Rows, ok: Bools) -> dict[str, Any]:
     observed = found.report[:, layout.OBSERVED]
     inference = np.where(found.checks[:, 2] > 0.0, "full", "fast")
     return {
@@ -153,24 +167,25 @@ def _flags(found: rows.Rows) -> NDArray[np.object_]:
     return np.array(texts, object)[code]
 
 
-def _parent_columns(block_fit: BlockFit, ok: Bools) -> dict[str, Any]:
+def _parent_columns(
+    model: ModelSpecification, found: rows.Rows, event_sd: NDArray[np.float64], ok: Bools
+) -> dict[str, Any]:
     """Return the names of the parents that priors came from, and what their partitions share."""
-    found, parents = block_fit.rows, block_fit.model.parents
+    parents = model.parents
     if parents is None or not parents.by_name:
         nothing = pa.nulls(len(ok), pa.list_(pa.null()))
         return dict.fromkeys(("parents", "shared_sd", "shared_event_sd"), nothing)
     pooled = ok & (found.parents > 0)
     names = pa.array(list(parents.by_name))
-    event_sd = block_fit.pooled.event_sd
     number = _led(found.parent, found.parents, pooled)
     chosen = number.values.to_numpy()
 
-    def told(table: NDArray[np.float64]) -> pa.Array:
+    def taken(table: NDArray[np.float64]) -> pa.Array:
         """Return the parents' rows of a table, one after the other."""
         return _lists(pa.array(table[chosen].ravel()), table.shape[1] * found.parents, pooled)
 
     return {
         "parents": _lists(names.take(number.values), found.parents, pooled),
-        "shared_sd": told(parents.shared),
-        "shared_event_sd": told(event_sd),
+        "shared_sd": taken(parents.shared),
+        "shared_event_sd": taken(event_sd),
     }

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from daypart.models.negbin.block import outputs as rows
 from daypart.models.negbin.block.fit_block import BlockFit, Fitted, fitted_of
-from daypart.models.negbin.block.state import state_table
 from daypart.models.negbin.checks.pit import PIT_HOURS, pit_summary
 from daypart.models.negbin.nuts.sampler import (
     CHAINS,
@@ -121,7 +120,7 @@ def _row(model: ModelSpecification, block: SeriesBlock) -> pa.Table:
     """Sample one partition, and replace the columns of the fast fit by those of the draws."""
     block_fit = _fast_fit(model, block)
     if block_fit.outcome(0)[0] != "ok":
-        return state_table(block_fit)
+        return block_fit.table()
     unique_id = block.keys.column("unique_id")[0].as_py()
     found = _sample(model, block_fit, unique_id)
     _write_field(block_fit, found, number_of(unique_id, model.seed))
@@ -131,7 +130,7 @@ def _row(model: ModelSpecification, block: SeriesBlock) -> pa.Table:
     block_fit.rows.hyper[:, 0] = moments
     block_fit.rows.steps[0] = 0, found.drawn.evaluations
     block_fit.rows.checks[0, 1] = np.abs(_skewness(theta)).max()
-    table = state_table(block_fit)
+    table = block_fit.table()
     columns: dict[str, Any] = _nodes(natural[:, -2], natural[:, -1])
     columns |= {"inference": "nuts", "gradient": None, "newton_steps": None}
     columns["flags"] = _flags(table.column("flags")[0].as_py(), found)

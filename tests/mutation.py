@@ -202,9 +202,12 @@ def run(module: Path, tests: list[str], *, jobs: int, step: int) -> tuple[int, l
         def survives(mutant: Mutant) -> bool:
             tree = trees.get()
             try:
-                return tree.passes(mutant.source, 10 + 3 * seconds)
+                alive = tree.passes(mutant.source, 10 + 3 * seconds)
             finally:
                 trees.put(tree)
+            if alive:  # printed at once, so that a run that is stopped has reported something
+                print(f"{module.relative_to(ROOT)}:{mutant.line}: {mutant.change}", flush=True)
+            return alive
 
         with ThreadPoolExecutor(jobs) as threads:
             outcome = list(threads.map(survives, chosen))
@@ -212,7 +215,7 @@ def run(module: Path, tests: list[str], *, jobs: int, step: int) -> tuple[int, l
 
 
 def main() -> int:
-    """Run the mutants of a module and print those that survive."""
+    """Run the mutants of a module; those that survive are printed as they are found."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("module", type=Path, help="the file to mutate")
     parser.add_argument("--tests", nargs="+", required=True, help="files of tests to run")
@@ -226,8 +229,6 @@ def main() -> int:
     except RuntimeError as error:
         print(error, file=sys.stderr)
         return 2
-    for mutant in survived:
-        print(f"{given.module}:{mutant.line}: {mutant.change}")
     print(f"{given.module}: {tested - len(survived)} of {tested} mutants killed")
     return 1 if survived else 0
 

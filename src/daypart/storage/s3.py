@@ -279,7 +279,7 @@ def list_objects(
     Parameters
     ----------
     bucket, folder : str
-        An empty folder stands for the whole bucket.
+        An empty folder is the whole bucket.
     starting_with : str
         Only keys that continue with this text below the folder.
 

@@ -155,7 +155,7 @@ class _Kernel:
         """
         cache = self.function._cache
         if not isinstance(cache, caching.FunctionCache):
-            return  # numba is told to keep nothing
+            return  # numba is set to keep nothing
         folder, name = Path(cache.cache_path), self.symbol.removeprefix("daypart.models.")
         stamp = hashlib.sha256(self.content().encode()).hexdigest()
         kept = f"{name}-{stamp[:16]}"

@@ -122,7 +122,7 @@ def _available(brief: Brief, panel: Panel, weeks: Sequence[Week], names: Names) 
     share = np.array([panel.clock.minutes_on(week.days) / full for week in weeks]).T
 
     def in_weeks(spots: int) -> Ints:
-        """Return the spots on offer of so many a week [dayparts, weeks]."""
+        """Return the spots on offer, given the number a week [dayparts, weeks]."""
         return np.ceil(spots * share - 1e-9).astype(np.int64)
 
     offered = np.zeros((*panel.shape, len(weeks)), dtype=np.int64)

@@ -146,7 +146,7 @@ class Problem:
 
     @property
     def is_large(self) -> bool:
-        """Whether it has so many columns that solvers use a part of them."""
+        """Whether it has enough columns that solvers use only a part of them."""
         return self.columns > _LARGE
 
     @property

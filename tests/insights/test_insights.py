@@ -52,15 +52,34 @@ def made(tmp_path_factory) -> Made:
 
 
 @pytest.fixture(scope="module")
+def without_rules(made, tmp_path_factory) -> Made:
+    """The same market in a store whose rules suppress nothing."""
+    root, market = tmp_path_factory.mktemp("rules"), made.store.parent / "market"
+    ingest(
+        market / "events",
+        households=market / "households.parquet",
+        into=root / "store",
+        markets=market / "markets.parquet",
+        networks=market / "networks.parquet",
+        segments=market / "segments.toml",
+        crediting=CreditingRules(
+            minimum_cell_households=0, minimum_contributing_households=0, dominance_percent=0
+        ),
+        key=b"a key for tests of insights",
+    )
+    fit(root / "store", run=root / "run", executor="inline")
+    insights(root / "run", out=root / "out")
+    return Made(root / "store", root / "run", root / "out")
+
+
+@pytest.fixture(scope="module")
 def ratings(made):
     return read_table(made.folder / "ratings.parquet")
 
 
 @pytest.fixture(scope="module")
-def every_rating(made, tmp_path_factory):
-    out = tmp_path_factory.mktemp("unsuppressed")
-    insights(made.run, out=out, min_households=0)
-    return read_table(out / "ratings.parquet")
+def every_rating(without_rules):
+    return read_table(without_rules.folder / "ratings.parquet")
 
 
 def figures(ratings, name):
@@ -356,11 +375,11 @@ def test_headlines_say_what_stands_out(made):
     assert any("peaks on" in line for line in content["headlines"])
 
 
-def test_the_headline_on_a_segment_names_the_index_that_is_surest_above_par(made, tmp_path):
-    insights(made.run, out=tmp_path, min_households=0)
-    headlines = json.loads((tmp_path / "insights.json").read_text())["headlines"]
+def test_the_headline_on_a_segment_names_the_index_that_is_surest_above_par(without_rules):
+    folder = without_rules.folder
+    headlines = json.loads((folder / "insights.json").read_text())["headlines"]
     said = next(line for line in headlines if "stands out most among" in line)
-    with (tmp_path / "top_networks.csv").open() as file:
+    with (folder / "top_networks.csv").open() as file:
         rows = [row for row in csv.DictReader(file) if row["segment"] != "all"]
     surest = max(rows, key=lambda row: float(row["index_lo_80"]))
     assert said.startswith(f"{surest['network']} stands out most among {surest['segment']}")
@@ -377,6 +396,6 @@ def test_a_store_of_other_series_is_refused(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_negative_threshold_is_refused(made, tmp_path):
-    with pytest.raises(DaypartError, match="min_households is -1"):
-        insights(made.run, out=tmp_path / "out", min_households=-1)
+def test_a_threshold_below_the_rule_of_the_store_is_refused(made, tmp_path):
+    with pytest.raises(DaypartError, match="min_households is 49, the store's rule is 50"):
+        insights(made.run, out=tmp_path / "out", min_households=49)

@@ -9,24 +9,22 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from daypart.disclosure.release import release
+from daypart.disclosure.rules import DisclosureRules
 from daypart.engine.results.folder import RunFolder
-from daypart.errors import DaypartError
 from daypart.insights.coming_week import coming_week_audience
-from daypart.insights.privacy import Memberships, publishable
 from daypart.insights.ratings import UNIT, WINDOW, heat_map, ratings_table, readable, top_networks
 from daypart.insights.sampling_error import sampling_error
 from daypart.insights.sentences import DEFINITIONS, headlines_of
-from daypart.insights.viewing_minutes import Audience, membership, positions_of, read_audience
+from daypart.insights.viewing_minutes import read_audience
 from daypart.progress import SILENT, Progress
 from daypart.runs.forecasts.fitted_run import FittedRun
 from daypart.runs.run.settings import read_settings, store_of
 from daypart.series.store import SeriesStore
 from daypart.storage.files import make_folder, write_json
 from daypart.storage.location import Location, PathLike
-from daypart.storage.tables import read_table, write_csv, write_table
+from daypart.storage.tables import write_csv, write_table
 from daypart.viewing.crediting import crediting_text
-
-MIN_HOUSEHOLDS = 50
 
 
 @dataclass(frozen=True)
@@ -54,16 +52,16 @@ def insights(
     run: PathLike,
     *,
     out: PathLike,
-    min_households: int = MIN_HOUSEHOLDS,
+    min_households: int | None = None,
     seed: int = 0,
     progress: Progress = SILENT,
 ) -> Insights:
     """Compute ratings, HUT, share, impressions and index of every audience of a run.
 
     Ratings are those of the store's window, each with the 80 % interval of the sampling of
-    households, beside the rating that the run's model expects in a coming week. Cells of fewer
-    than `min_households` raw in-tab households, and those that could be found from others by
-    subtraction, read `suppressed`.
+    households, beside the rating that the run's model expects in a coming week. Figures of too
+    few in-tab or viewing households by the store's rules, those that one household dominates,
+    and those from which such figures would follow read `suppressed`.
 
     Parameters
     ----------
@@ -71,8 +69,8 @@ def insights(
         A run fitted to a viewing store.
     out : path
         A folder.
-    min_households : int, default 50
-        Raw in-tab households below which a cell is suppressed.
+    min_households : int, optional
+        Raw in-tab households below which a cell is suppressed, where more than the store's rule.
     seed : int, default 0
         Of the draws for the intervals of the coming week.
     progress : Progress
@@ -84,7 +82,8 @@ def insights(
     Raises
     ------
     DaypartError
-        Where there is no run, its store holds no viewing, or the folder can't be written to.
+        Where there is no run, its store holds no viewing, the folder can't be written to, or
+        `min_households` would loosen the store's rule.
 
     Examples
     --------
@@ -93,19 +92,19 @@ def insights(
     ...
     daypart.errors.DaypartError: /nowhere: no run here; make one with daypart fit
     """
-    if min_households < 0:
-        raise DaypartError(f"min_households is {min_households}", hint="give 0 or more")
     run_folder = RunFolder.open(run)
     store = SeriesStore.open(store_of(run_folder, read_settings(run_folder)))
     audience = read_audience(store, progress)
+    rules = DisclosureRules.of_store(store.extra["viewing"]["crediting"]).tightened(min_households)
     fitted = FittedRun.open(run)
     error = sampling_error(store, audience)
     coming_week = coming_week_audience(audience, fitted, seed=seed, progress=progress)
-    allowed = publishable(_memberships(store, audience), min_households)
     crediting = crediting_text(store.extra["viewing"]["crediting"])
-    ratings = ratings_table(audience, error, coming_week, allowed, crediting)
+    with progress.step("applying the disclosure rules"):
+        shown = release(store, rules)
+    ratings = ratings_table(audience, error, coming_week, shown, crediting)
     tops = top_networks(ratings)
-    hours = heat_map(audience, allowed)
+    hours = heat_map(audience, shown)
     headlines = headlines_of(tops, hours)
     folder = make_folder(out)
     with progress.step("writing insights") as step:
@@ -117,7 +116,9 @@ def insights(
                 "kind": "daypart-insights",
                 "headlines": headlines,
                 "definitions": DEFINITIONS,
-                "min_households": min_households,
+                "min_households": rules.households,
+                "min_contributors": rules.contributors,
+                "dominance_percent": rules.dominance_percent,
                 "cells": len(ratings),
                 "suppressed_cells": suppressed,
                 "unit": UNIT,
@@ -129,16 +130,6 @@ def insights(
         )
         step.summarise(f"{len(ratings):,} cells, {suppressed:,} of them suppressed")
     return Insights(folder, len(ratings), suppressed, headlines)
-
-
-def _memberships(store: SeriesStore, audience: Audience) -> Memberships:
-    """Count the households in tab by market and combination of segments."""
-    file = store.folder / store.extra["viewing"]["files"]["households"]
-    households = read_table(file, ["market", "segments"])
-    market = positions_of(audience.markets, households.column("market"))
-    return Memberships.count(
-        membership(audience.segments, households), market, len(audience.markets)
-    )
 
 
 def _write(

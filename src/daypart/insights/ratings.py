@@ -10,12 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from daypart.disclosure.release import Release
 from daypart.insights import metrics
-from daypart.insights.privacy import SUPPRESSED
 from daypart.insights.sampling_error import SamplingError
 from daypart.insights.viewing_minutes import ALL_MARKETS, ALL_WEEK, Audience
 
 UNIT = "households"
+SUPPRESSED = "suppressed"
+"""In place of a figure that may not be published; never 0."""
 WINDOW = "live"
 _NORMAL_90 = 1.2815515655446004
 """The normal quantile at 90 %: 80 % lie between it and its negative."""
@@ -49,7 +51,7 @@ def ratings_table(
     audience: Audience,
     error: SamplingError,
     coming_week: NDArray[np.float64],
-    allowed: NDArray[np.bool_],
+    release: Release,
     crediting: str,
 ) -> pa.Table:
     """Compute every metric of every cell.
@@ -60,8 +62,8 @@ def ratings_table(
     error : SamplingError
     coming_week : float64 array, shape (3, markets + 1, networks, dayparts, segments)
         Mean and interval of the average audience of a coming week, households.
-    allowed : bool array, shape (markets + 1, segments)
-        Whether a cell may be published; figures of the others are null.
+    release : Release
+        What may be published; other figures are null.
     crediting : str
         The crediting rule, named on every row.
 
@@ -108,7 +110,10 @@ def ratings_table(
     def column(values: NDArray[Any]) -> NDArray[Any]:
         return np.asarray(np.broadcast_to(values, rating.shape).ravel()[rows_kept])
 
-    shown = column(allowed[:, None, None, :])
+    shown = column(release.cells)
+    hidden = {name: ~column(release.any_network[:, None]) for name in ("hut", "share")}
+    indexed = column(release.cells[..., :1])
+    hidden |= dict.fromkeys(("index", "index_lo_80", "index_hi_80"), ~indexed)
     columns: dict[str, Any] = _labels(audience, rating.shape, rows_kept)
     rows = len(rows_kept)
     columns |= {"unit": [UNIT] * rows, "window": [WINDOW] * rows, "crediting": [crediting] * rows}
@@ -116,7 +121,7 @@ def ratings_table(
     columns["in_tab_households"] = pa.array(column(in_tab), mask=~shown)
     for name, values in figures.items():
         flat = column(np.asarray(values, dtype=np.float64))
-        columns[name] = pa.array(flat, mask=~shown | np.isnan(flat))
+        columns[name] = pa.array(flat, mask=~shown | np.isnan(flat) | hidden.get(name, False))
     columns["suppressed"] = pa.array(~shown)
     return pa.table(columns)
 
@@ -160,7 +165,7 @@ def _ranks(rows: list[dict[str, Any]], figure: str) -> list[int | None]:
     return [place.get(i) for i in range(len(rows))]
 
 
-def heat_map(audience: Audience, allowed: NDArray[np.bool_]) -> list[dict[str, Any]]:
+def heat_map(audience: Audience, release: Release) -> list[dict[str, Any]]:
     """Return the rating of every hour of the week, of any network (HUT) and of each.
 
     Over all markets, each in its local time.
@@ -168,8 +173,8 @@ def heat_map(audience: Audience, allowed: NDArray[np.bool_]) -> list[dict[str, A
     Parameters
     ----------
     audience : Audience
-    allowed : bool array, shape (markets + 1, segments)
-        As `ratings_table` takes it.
+    release : Release
+        What may be published.
 
     Returns
     -------
@@ -181,10 +186,10 @@ def heat_map(audience: Audience, allowed: NDArray[np.bool_]) -> list[dict[str, A
     of_each = metrics.rating(audience.minutes_by_hour_of_week, audience.hour_of_week_minutes[None])
     rows = []
     for position, segment in enumerate(audience.segments):
-        shown = bool(allowed[-1, position])
-        named = [("any", of_any[position])]
-        named += [(name, of_each[i, position]) for i, name in enumerate(audience.networks)]
-        for network, ratings in named:
+        named = [("any", -1, of_any[position])]
+        named += [(name, i, of_each[i, position]) for i, name in enumerate(audience.networks)]
+        for network, number, ratings in named:
+            shown = release.hours[number, position].tolist()
             rows += [
                 {
                     "segment": segment,
@@ -192,8 +197,8 @@ def heat_map(audience: Audience, allowed: NDArray[np.bool_]) -> list[dict[str, A
                     "day": DAYS[hour // 24],
                     "hour": hour % 24,
                     "hour_of_week": hour,
-                    "rating": float(value) if shown and not np.isnan(value) else None,
-                    "suppressed": not shown,
+                    "rating": float(value) if shown[hour] and not np.isnan(value) else None,
+                    "suppressed": not shown[hour],
                 }
                 for hour, value in enumerate(ratings)
             ]

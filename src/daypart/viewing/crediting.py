@@ -31,6 +31,11 @@ class CreditingRules:
         Local hour at which a broadcast day begins.
     minimum_cell_households : int
         Raw in-tab households below which a cell is not published.
+    minimum_contributing_households : int
+        Raw households that must have viewed behind a published figure.
+    dominance_percent : float
+        A figure is not published where the second largest contributor could estimate the largest
+        within this percentage; 0 turns the rule off.
 
     Raises
     ------
@@ -54,6 +59,8 @@ class CreditingRules:
     quarter_hour: Literal["average_minute", "quarter_hour"] = "average_minute"
     broadcast_day_start_hour: int = 6
     minimum_cell_households: int = 50
+    minimum_contributing_households: int = 10
+    dominance_percent: float = 15.0
 
     def __post_init__(self) -> None:
         _choice("multi_set", self.multi_set, ("once", "split"))
@@ -62,6 +69,8 @@ class CreditingRules:
         _within("idle_cap_minutes", self.idle_cap_minutes, 1, 7 * 24 * 60)
         _within("broadcast_day_start_hour", self.broadcast_day_start_hour, 0, 23)
         _within("minimum_cell_households", self.minimum_cell_households, 0, 10**9)
+        _within("minimum_contributing_households", self.minimum_contributing_households, 0, 10**9)
+        _within("dominance_percent", self.dominance_percent, 0, 100)
         if self.out_of_tab_silent_days is not None:
             _within("out_of_tab_silent_days", self.out_of_tab_silent_days, 1, 10_000)
 

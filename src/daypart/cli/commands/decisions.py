@@ -16,13 +16,15 @@ _CALIBRATE = click.option("--run", type=PATH, help="Calibrate impressions to thi
 @verb("insights", group="Decide", example="daypart insights run --out insights")
 @click.argument("run", type=PATH)
 @click.option("--out", required=True, type=PATH, help="Folder to write.")
-@MIN_HOUSEHOLDS
-def insights_command(progress: Progress, run: str, out: str, min_households: int) -> Outcome:
+@click.option(
+    "--min-households", type=int, help="Raise the store's rule on in-tab households (50)."
+)
+def insights_command(progress: Progress, run: str, out: str, min_households: int | None) -> Outcome:
     """Write ratings, shares and indices of a run.
 
     By market, network, daypart and segment: ratings, HUT, share, impressions and index, each
-    with its interval; top networks; a heat map of the week. Cells of too few households read
-    `suppressed`.
+    with its interval; top networks; a heat map of the week. Figures that the disclosure rules
+    of the store withhold read `suppressed`.
     """
     from daypart import insights
 

@@ -24,9 +24,10 @@ def audience_section(sources: Sources) -> Section | None:
         f"Unit: {record.get('unit', 'households')}; "
         f"viewing window: {record.get('window', 'live')}; "
         f"crediting: {record.get('crediting', 'as recorded in the store')}. "
-        f"{record.get('suppressed_cells', 0):,} cells on fewer than "
-        f"{record.get('min_households', 50)} in-tab households, or that could be derived from "
-        "others, are suppressed."
+        f"{record.get('suppressed_cells', 0):,} cells with fewer than "
+        f"{record.get('min_households', 50)} in-tab or "
+        f"{record.get('min_contributors', 10)} viewing households, or from which "
+        "such a cell could be derived, are suppressed."
     )
     charts = (_hour_of_week(insights), _network_index(sources, insights))
     return charts_section("audience", "The audience", charts, [sentence])

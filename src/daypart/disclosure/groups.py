@@ -1,0 +1,117 @@
+"""Groups of households that a figure may be about: segments, and what they have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+_TRIPLES_UP_TO = 12
+"""Segments up to which combinations of three are groups of their own, besides those of two."""
+_PATTERNS_UP_TO = 1_000
+"""Patterns up to which each is a group of its own; with more, hardly any can follow."""
+
+
+@dataclass(frozen=True)
+class Memberships:
+    """Numbers of households by market and by combination of segments.
+
+    Parameters
+    ----------
+    patterns : bool array, shape (patterns, segments)
+        Every combination of segments that a household has.
+    households : int64 array, shape (markets, patterns)
+        Raw in-tab households with each of them.
+    """
+
+    patterns: NDArray[np.bool_]
+    households: NDArray[np.int64]
+
+    @classmethod
+    def count(
+        cls, belongs: NDArray[np.bool_], market: NDArray[np.int64], markets: int
+    ) -> Memberships:
+        """Count households.
+
+        Parameters
+        ----------
+        belongs : bool array, shape (households, segments)
+        market : int64 array, shape (households,)
+        markets : int
+
+        Examples
+        --------
+        >>> belongs = np.array([[True, True], [True, False], [True, False]])
+        >>> Memberships.count(belongs, np.array([0, 0, 1]), 2).households.tolist()
+        [[1, 1], [1, 0]]
+        """
+        patterns, of_household = patterns_of(belongs)
+        households = np.zeros((markets, len(patterns)), np.int64)
+        np.add.at(households, (market, of_household), 1)
+        return cls(patterns, households)
+
+    def in_segments(self) -> NDArray[np.int64]:
+        """Return households by market and segment; the last row is the total over markets."""
+        by_market = self.households @ self.patterns.astype(np.int64)
+        return np.concatenate([by_market, by_market.sum(axis=0, keepdims=True)])
+
+
+def patterns_of(belongs: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Return the combinations of segments that occur, and each household's.
+
+    Parameters
+    ----------
+    belongs : bool array, shape (households, segments)
+
+    Returns
+    -------
+    patterns : bool array, shape (patterns, segments)
+    of_household : int64 array, shape (households,)
+        Positions in `patterns`.
+    """
+    packed = np.packbits(belongs, axis=1)
+    _, first, of_household = np.unique(packed, axis=0, return_index=True, return_inverse=True)
+    return belongs[first], np.asarray(of_household.ravel(), np.int64)
+
+
+def groups_of(patterns: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the groups of households whose figures must not follow from others.
+
+    First every segment; then those with one combination of segments, and those inside or outside
+    each of two segments (of three, where there are few), without repetition.
+
+    Parameters
+    ----------
+    patterns : bool array, shape (patterns, segments)
+
+    Returns
+    -------
+    bool array, shape (groups, patterns)
+        Which combinations make up each group.
+
+    Examples
+    --------
+    A segment of all households, its complement, and the group of all:
+
+    >>> groups_of(np.array([[True, True], [True, False]])).astype(int).tolist()
+    [[1, 1], [1, 0], [0, 1]]
+    """
+    segments = np.asarray(patterns.T)
+    literals = np.concatenate([segments, ~segments])
+    listed = [segments, literals]
+    if len(patterns) <= _PATTERNS_UP_TO:
+        listed.append(np.eye(len(patterns), dtype=bool))
+    for size in (2, 3) if len(segments) <= _TRIPLES_UP_TO else (2,):
+        chosen = np.array(list(combinations(range(len(literals)), size)), np.int64).reshape(
+            -1, size
+        )
+        listed.append(np.logical_and.reduce([literals[of_one] for of_one in chosen.T]))
+    every = np.concatenate(listed)
+    rest = every[len(segments) :]
+    packed = np.packbits(rest, axis=1)
+    kept = np.sort(np.unique(packed, axis=0, return_index=True)[1])
+    known = {row.tobytes() for row in np.packbits(segments, axis=1)}
+    new = [i for i in kept.tolist() if packed[i].tobytes() not in known and rest[i].any()]
+    return np.concatenate([segments, rest[new]])

@@ -1,0 +1,139 @@
+"""What `insights` publishes of a store gives nobody's viewing away."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from daypart import fit, ingest, insights
+from daypart.disclosure.nesting import nest
+from daypart.storage.tables import read_table
+from daypart.viewing.crediting import CreditingRules
+
+NETWORKS = ("ESPN", "CNN", "ABC")
+NIGHTS = (2, 5, 9)
+
+
+def at(day, minute):
+    start = dt.datetime(2025, 3, 3) + dt.timedelta(days=day, minutes=minute)
+    return start.strftime("%Y-%m-%dT%H:%M:%S-05:00")
+
+
+def publish(root: Path, attributes, *, extra=(), segments="", weights=None, crediting=None):
+    """Ingest a market of 120 households for 15 days, fit it and publish its insights."""
+    rng = random.Random(3)
+    homes = ["household_id,market,weight," + ",".join(attributes(0))]
+    events = ["household_id,market,network,start,end"]
+    for number in range(120):
+        weight = (weights or {}).get(number, 1000)
+        homes.append(f"H{number},501,{weight}," + ",".join(map(str, attributes(number).values())))
+        for day in range(15):
+            for network in NETWORKS:
+                if rng.random() < 0.6:
+                    start, length = rng.randrange(360, 1380), rng.randrange(5, 50)
+                    stamps = f"{at(day, start)},{at(day, start + length)}"
+                    events.append(f"H{number},501,{network},{stamps}")
+    events += [f"{home},501,{network},{at(d, a)},{at(d, b)}" for home, network, d, a, b in extra]
+    (root / "homes.csv").write_text("\n".join(homes) + "\n")
+    (root / "events.csv").write_text("\n".join(events) + "\n")
+    (root / "segments.toml").write_text(segments)
+    ingest(
+        root / "events.csv",
+        households=root / "homes.csv",
+        segments=root / "segments.toml" if segments else None,
+        into=root / "store",
+        timezone="America/New_York",
+        key=b"a key for tests of disclosure",
+        crediting=crediting or CreditingRules(),
+    )
+    fit(root / "store", run=root / "run", executor="inline", model="seasonal_naive")
+    insights(root / "run", out=root / "out")
+    return read_table(root / "out" / "ratings.parquet").to_pylist()
+
+
+def young_or_old(number):
+    return {"age": "young" if number < 60 else "old"}
+
+
+def test_the_only_viewer_of_a_niche_network_is_in_no_figure(tmp_path):
+    viewing = [("H7", "NICHE", night, 23 * 60 + 3, 23 * 60 + 40) for night in NIGHTS]
+    rows = publish(tmp_path, young_or_old, extra=viewing, segments='[segments.young]\nage="young"')
+    of_niche = [row for row in rows if row["network"] == "NICHE"]
+    assert of_niche
+    assert all(row["suppressed"] and row["viewing_minutes"] is None for row in of_niche)
+    assert not all(row["suppressed"] for row in rows if row["network"] == "ESPN")
+    with (tmp_path / "out" / "heat_map.csv").open() as file:
+        hours = [row["rating"] for row in csv.DictReader(file) if row["network"] == "NICHE"]
+    assert set(hours) == {"suppressed"}
+
+
+def test_the_viewing_of_any_network_less_that_of_each_is_not_the_niche_network(tmp_path):
+    viewing = [("H7", "NICHE", night, 2 * 60, 2 * 60 + 40) for night in NIGHTS]
+    rows = publish(tmp_path, young_or_old, extra=viewing)
+    week = [r for r in rows if r["market"] == "501" and r["daypart"] == "All week"]
+    hidden = [r["network"] for r in week if r["suppressed"]]
+    assert "NICHE" in hidden
+    assert len(hidden) > 1 or all(r["hut"] is None for r in week)
+
+
+def test_the_week_less_the_other_dayparts_is_not_a_suppressed_one(tmp_path):
+    rows = publish(tmp_path, young_or_old)
+    for network in NETWORKS:
+        own = [r for r in rows if (r["market"], r["network"]) == ("501", network)]
+        week = next(r for r in own if r["daypart"] == "All week")
+        hidden = [r for r in own if r["daypart"] != "All week" and r["suppressed"]]
+        assert week["suppressed"] or len(hidden) != 1
+
+
+def test_one_household_shared_by_two_segments_that_cover_all_is_not_their_sum_less_all(tmp_path):
+    rows = publish(
+        tmp_path,
+        lambda number: {"kids": int(number <= 60), "age": 30 if number >= 60 else 60},
+        segments="[segments.families]\nkids={min=1}\n[segments.under_55]\nage={max=54}\n",
+    )
+    cells = {(r["segment"]) for r in rows if r["network"] == "ESPN" and not r["suppressed"]}
+    assert "all" in cells
+    assert not {"families", "under_55"} <= cells
+
+
+def test_the_rule_of_the_store_is_the_rule_of_its_insights(tmp_path):
+    rules = CreditingRules(minimum_cell_households=200)
+    assert all(row["suppressed"] for row in publish(tmp_path, young_or_old, crediting=rules))
+
+
+def test_a_household_of_an_enormous_weight_dominates_no_published_figure(tmp_path):
+    rows = publish(tmp_path, young_or_old, weights={5: 1_000_000})
+    assert all(row["suppressed"] for row in rows)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_part_follows_from_a_whole_and_the_other_parts(seed):
+    """An attacker who adds and subtracts the published figures of dayparts and networks."""
+    rng = np.random.default_rng(seed)
+    networks, dayparts = 4, 3
+    own = rng.random((networks + 1, dayparts + 1)) < 0.7
+    rows = {}
+    for n in range(networks + 1):
+        for d in range(dayparts + 1):
+            row = np.zeros((networks, dayparts))
+            row[slice(None) if n == networks else n, slice(None) if d == dayparts else d] = 1
+            rows[n, d] = row.ravel()
+
+    def by_daypart(table):
+        parts = [nest(row[:-1, None], row[-1:]) for row in table]
+        return np.array([[*inside[:, 0], *whole] for inside, whole in parts])
+
+    parts, whole = nest(by_daypart(own)[:-1], by_daypart(own)[-1])
+    allowed = by_daypart(np.concatenate([parts, whole[None]]))
+    assert not (allowed & ~own).any()
+    published = [rows[place] for place in rows if allowed[place]]
+    for place in np.argwhere(~own):
+        secret = rows[tuple(place)]
+        if published:
+            found = np.linalg.lstsq(np.array(published).T, secret, rcond=None)[0]
+            assert np.abs(np.array(published).T @ found - secret).max() > 1e-6

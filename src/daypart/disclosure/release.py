@@ -40,6 +40,8 @@ class Release:
         Viewing of any network.
     hours : bool array, shape (networks + 1, segments, 168)
         Hours of the week over all markets; the last network is any of them.
+    viewers : int64 array, shape (markets + 1, networks, segments)
+        Households that viewed in the whole week, at least.
     """
 
     names: Names
@@ -47,6 +49,7 @@ class Release:
     cells: Bools
     any_network: Bools
     hours: Bools
+    viewers: Ints
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,8 @@ def release(store: SeriesStore, rules: DisclosureRules) -> Release:
     counts = _count(store, names, households, tables, rules)
     cells = _protect_cells(tables, counts, base, rules)
     hours = _protect_hours(tables, counts, names, cells[-1], rules)
-    return Release(names, base, cells[:, :-1], cells[:, -1], hours)
+    viewers = counts.cells[:, :-1, -1, : len(names.segments)]
+    return Release(names, base, cells[:, :-1], cells[:, -1], hours, viewers)
 
 
 def _weights(households: Households, market: int, rules: DisclosureRules) -> Bools:

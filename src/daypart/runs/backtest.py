@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from daypart._version import __version__
+from daypart.disclosure.partitions import release_partitions
 from daypart.errors import DaypartError
 from daypart.models.protocol import HasCalendar
 from daypart.models.registry import get_model, is_external_model
@@ -268,6 +269,9 @@ def _finish(
         for level in held_out.levels[models[0]]
         for model in models
     ]
+    rows = next(iter(held_out.rows.values()))
+    published = release_partitions(store, rows).published
+    table = held_out.table().filter(np.tile(published, len(held_out.rows)))
     summary = {
         "kind": "daypart-backtest",
         "schema_version": 1,
@@ -278,10 +282,10 @@ def _finish(
         "first_hour": hour_to_datetime(until).isoformat(),
         "partitions": store.partitions,
         "not_scored": store.partitions - int(held_out.scored.sum()),
+        "withheld": int(np.count_nonzero(~published)),
         "levels": levels,
         "sizes": sizes,
     }
-    table = held_out.table()
     if out is not None:
         write_table(out / "backtest.parquet", table)
         write_json(out / "backtest.json", summary)

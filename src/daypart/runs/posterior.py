@@ -8,7 +8,9 @@ from typing import Any, overload
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
+from daypart.disclosure.partitions import release_partitions
 from daypart.engine.results.folder import RunFolder
 from daypart.errors import DaypartError
 from daypart.models.protocol import HasPosterior
@@ -114,7 +116,8 @@ def posterior(
         null in an hour without exposure. `hyperparameters`: `unique_id`, `status`, `reason`,
         then for each of them `NAME_mean`, `NAME_sd`, `NAME_q5`, `NAME_q25`, `NAME_q50`,
         `NAME_q75`, `NAME_q95`, with the names of the model's columns (`sh`, `sw` and `inv_phi`
-        of `crossed`). Every partition of the run has a row there, null without a posterior.
+        of `crossed`). Every partition of the run has a row there, null without a posterior. Of a
+        viewing store, partitions that its disclosure rules withhold are in neither table.
 
     Raises
     ------
@@ -181,6 +184,7 @@ class _PosteriorWork:
     fitted: FittedRun
     model: HasPosterior
     store: SeriesStore
+    published: NDArray[np.bool_]
 
     @classmethod
     def open(cls, run: PathLike) -> _PosteriorWork:
@@ -200,11 +204,12 @@ class _PosteriorWork:
                     hint="run the same daypart fit again, then this",
                 )
         model: Any = model_to_fit(folder, settings)
-        return cls(fitted, model, store)
+        published = release_partitions(store, fitted.results.rows).published
+        return cls(fitted, model, store, published)
 
     @property
     def partitions(self) -> int:
-        return len(self.fitted.results.rows)
+        return int(np.count_nonzero(self.published))
 
     def tables(self) -> Iterator[tuple[pa.Table, pa.Table]]:
         """Yield hours and hyperparameters of some partitions at a time."""
@@ -212,6 +217,7 @@ class _PosteriorWork:
         regions = np.array(rows.column("region").to_pylist(), dtype=object)
         places = rows.column("row").to_numpy()
         ok = self.fitted.ok()
+        ok = ok[self.published[ok]]
         until = self.fitted.settings.until_hour
         for region in dict.fromkeys(regions[ok].tolist()):
             chosen = np.sort(places[ok[regions[ok] == region]])
@@ -248,9 +254,9 @@ class _PosteriorWork:
         )
 
     def in_order(self, summaries: list[pa.Table]) -> pa.Table:
-        """Return the hyperparameters of every partition of the run, by `unique_id`."""
+        """Return the hyperparameters of every published partition of the run, by `unique_id`."""
         rows = self.fitted.results.rows
-        without = np.flatnonzero(self.fitted.results.statuses() != "ok")
+        without = np.flatnonzero((self.fitted.results.statuses() != "ok") & self.published)
         left = rows.select(["unique_id", "status", "reason"]).take(without)
         every = [self.schema().empty_table(), *summaries, left]
         return pa.concat_tables(every, promote_options="default").sort_by("unique_id")

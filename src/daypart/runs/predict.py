@@ -30,6 +30,8 @@ class PredictReport:
         Partitions with a forecast.
     without_forecast : int
         Partitions that were not fitted: null rows, or missing from their total.
+    withheld : int
+        Partitions or groups without a forecast by the disclosure rules of the store.
     """
 
     out: Location
@@ -37,6 +39,7 @@ class PredictReport:
     series: int
     partitions: int
     without_forecast: int
+    withheld: int
 
 
 @overload
@@ -116,7 +119,9 @@ def predict(
         With `out`, what was written. The table has `unique_id` or the columns of `by`, `ds`,
         `mean`, then `lo-50`, `hi-50` and so on, in households (counts) at the exposure of each
         partition's last week; totals also have `partitions` (added up) and `without_forecast`
-        (not fitted, so not in the total). A partition that was not fitted has null forecasts.
+        (not fitted, so not in the total). A partition that was not fitted has null forecasts. Of a
+        viewing store, a partition or total that its disclosure rules withhold has no rows; a
+        withheld partition still counts in totals.
 
     Raises
     ------
@@ -167,4 +172,5 @@ def predict(
         series=len(forecast.groups),
         partitions=sum(len(group.members) for group in forecast.groups),
         without_forecast=sum(group.without_forecast for group in forecast.groups),
+        withheld=forecast.withheld,
     )

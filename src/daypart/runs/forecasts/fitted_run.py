@@ -13,7 +13,8 @@ from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.parts import ResultIndex, index_results, read_rows
 from daypart.errors import DaypartError
 from daypart.runs.fitting.model_by_partition import RunModel
-from daypart.runs.run.settings import RunSettings, read_settings
+from daypart.runs.run.settings import RunSettings, read_settings, store_of
+from daypart.series.store import SeriesStore
 from daypart.storage.location import PathLike
 from daypart.storage.tables import read_table
 
@@ -28,6 +29,7 @@ class FittedRun:
     model : RunModel
     results : ResultIndex
         A row per partition; positions in it are what `states` takes.
+    folder : RunFolder
 
     Examples
     --------
@@ -50,6 +52,7 @@ class FittedRun:
     settings: RunSettings
     model: RunModel
     results: ResultIndex
+    folder: RunFolder
 
     @classmethod
     def open(cls, run: PathLike) -> FittedRun:
@@ -63,7 +66,17 @@ class FittedRun:
         folder = RunFolder.open(run)
         settings = read_settings(folder)
         model = model_of(folder, settings)
-        return cls(settings, model, index_results(folder, read_table(folder.plan)))
+        return cls(settings, model, index_results(folder, read_table(folder.plan)), folder)
+
+    def store(self) -> SeriesStore:
+        """Open the store that the run was fitted to.
+
+        Raises
+        ------
+        DaypartError
+            Where it is not there.
+        """
+        return SeriesStore.open(store_of(self.folder, self.settings))
 
     def ok(self) -> NDArray[np.int64]:
         """Return the positions of the partitions with a posterior."""

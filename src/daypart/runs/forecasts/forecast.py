@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from daypart.disclosure.partitions import release_partitions
 from daypart.errors import DaypartError, did_you_mean
 from daypart.models.spread_counts import quantiles_of_draws
 from daypart.runs.forecasts.fitted_run import FittedRun
@@ -32,6 +33,8 @@ class RunForecast:
     run : FittedRun
     groups : sequence of Group
         The series that are forecast: groups of partitions, or each partition by itself.
+    withheld : int
+        Groups without a forecast by the disclosure rules of the store.
     horizon : Horizon
     levels : sequence of float
         Central intervals, in percent.
@@ -43,6 +46,7 @@ class RunForecast:
 
     run: FittedRun
     groups: Sequence[Group]
+    withheld: int
     horizon: Horizon
     levels: Sequence[float]
     by: tuple[str, ...] | None
@@ -83,16 +87,19 @@ class RunForecast:
         rows = fitted.results.rows
         ok = np.zeros(len(rows), bool)
         ok[fitted.ok()] = True
+        shown = release_partitions(fitted.store(), rows)
         if chosen is None:
-            groups = _one_each(rows, ok)
+            every = _one_each(rows, ok)
+            groups = [group for group, may in zip(every, shown.published, strict=True) if may]
         else:
             names = [name for name in chosen if name not in dividing]
-            groups = group_partitions(rows, names, ok, without_overlap(fitted, names))
+            every = group_partitions(rows, names, ok, without_overlap(fitted, names))
+            groups = [group for group in every if shown.may_publish_sum(group.members)]
         first = _hour_of(start) if start is not None else last_hour(rows, ok)
         zones = rows.column("timezone").take(np.flatnonzero(ok)).unique().to_pylist()
         hour_group = hour_groups[dividing[0]] if dividing else ()
         horizon = Horizon.after(first, weeks, per, zones, hour_group)
-        return cls(fitted, groups, horizon, tuple(levels), chosen, draws)
+        return cls(fitted, groups, len(every) - len(groups), horizon, tuple(levels), chosen, draws)
 
     def tables(self, seed: int) -> Iterator[tuple[int, pa.Table]]:
         """Yield the forecast of some groups at a time, with how many they are."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations, product
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -87,6 +89,26 @@ def test_no_small_group_of_a_market_can_be_found_whatever_combines_it(members):
         start += len(present)
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(4, 9), st.integers(20, 400))
+def test_no_small_group_is_a_sum_or_difference_of_up_to_four_segments(seed, segments, households):
+    """Overlapping segments of random sizes, nested, complementary and equal ones among them."""
+    rng = np.random.default_rng(seed)
+    belongs = rng.random((households, segments)) < rng.choice([0.05, 0.4, 0.9], segments)
+    belongs[:, 0] = True
+    belongs[:, 1] &= belongs[:, 2]
+    belongs[:, 3] = ~belongs[:, 2] if rng.random() < 0.5 else belongs[:, 2]
+    members = Memberships.count(belongs, np.zeros(households, np.int64), 1)
+    allowed = np.flatnonzero(publishable(members, LEAST)[0])
+    rows = members.patterns.T[allowed].astype(np.int64)
+    for size in range(1, 5):
+        for chosen in combinations(range(len(rows)), size):
+            for signs in product((1, -1), repeat=size - 1):
+                sums = np.array((1, *signs)) @ rows[list(chosen)]
+                left = members.households[0][sums != 0].sum()
+                assert left == 0 or left >= LEAST
+
+
 def test_two_segments_that_share_one_household_and_cover_all_do_not_give_it_away():
     parts = np.array([[1, 1, 0], [1, 0, 1], [1, 1, 1]], bool)
     allowed = publishable(Memberships(parts, np.array([[60, 70, 1]])), LEAST)
@@ -96,9 +118,13 @@ def test_two_segments_that_share_one_household_and_cover_all_do_not_give_it_away
 @given(memberships())
 def test_markets_hidden_under_a_published_total_are_two_or_more_and_enough_together(members):
     allowed = publishable(members, LEAST)
-    households = members.in_segments()
+    households, rows = members.in_segments(), every_row(members)
     for segment in range(allowed.shape[1]):
-        hidden = ~allowed[:-1, segment] & (households[:-1, segment] > 0)
+        unknown = [
+            not can_be_found(rows[market, segment], rows[market][allowed[market]])
+            for market in range(len(members.households))
+        ]
+        hidden = np.array(unknown) & (households[:-1, segment] > 0)
         if allowed[-1, segment] and hidden.any():
             assert hidden.sum() >= 2
             assert households[:-1, segment][hidden].sum() >= LEAST

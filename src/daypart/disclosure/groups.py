@@ -8,8 +8,10 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-_TRIPLES_UP_TO = 12
-"""Segments up to which combinations of three are groups of their own, besides those of two."""
+_TRIPLES_UP_TO = 8
+"""Segments up to which groups are told apart by three of them, besides those by two."""
+_UNIONS_UP_TO = 10
+"""Patterns up to which every union of them is a group."""
 _PATTERNS_UP_TO = 1_000
 """Patterns up to which each is a group of its own; with more, hardly any can follow."""
 
@@ -79,8 +81,9 @@ def patterns_of(belongs: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[
 def groups_of(patterns: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the groups of households whose figures must not follow from others.
 
-    First every segment; then those with one combination of segments, and those inside or outside
-    each of two segments (of three, where there are few), without repetition.
+    First every segment; then, without repetition, those with one combination of segments, and those
+    that any two segments (any three, where there are few) can tell apart: in both, in one of them,
+    in the one and not the other. Of a few patterns it is every union.
 
     Parameters
     ----------
@@ -99,15 +102,15 @@ def groups_of(patterns: NDArray[np.bool_]) -> NDArray[np.bool_]:
     [[1, 1], [1, 0], [0, 1]]
     """
     segments = np.asarray(patterns.T)
-    literals = np.concatenate([segments, ~segments])
-    listed = [segments, literals]
-    if len(patterns) <= _PATTERNS_UP_TO:
-        listed.append(np.eye(len(patterns), dtype=bool))
-    for size in (2, 3) if len(segments) <= _TRIPLES_UP_TO else (2,):
-        chosen = np.array(list(combinations(range(len(literals)), size)), np.int64).reshape(
-            -1, size
-        )
-        listed.append(np.logical_and.reduce([literals[of_one] for of_one in chosen.T]))
+    listed = [segments]
+    if len(patterns) <= _UNIONS_UP_TO:
+        listed.append(_functions_of(np.eye(len(patterns), dtype=bool)))
+    else:
+        if len(patterns) <= _PATTERNS_UP_TO:
+            listed.append(np.eye(len(patterns), dtype=bool))
+        size = 3 if len(segments) <= _TRIPLES_UP_TO else 2
+        for chosen in combinations(segments, min(size, len(segments))):
+            listed.append(_functions_of(_cells_of(np.array(chosen))))
     every = np.concatenate(listed)
     rest = every[len(segments) :]
     packed = np.packbits(rest, axis=1)
@@ -115,3 +118,15 @@ def groups_of(patterns: NDArray[np.bool_]) -> NDArray[np.bool_]:
     known = {row.tobytes() for row in np.packbits(segments, axis=1)}
     new = [i for i in kept.tolist() if packed[i].tobytes() not in known and rest[i].any()]
     return np.concatenate([segments, rest[new]])
+
+
+def _cells_of(segments: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the patterns inside or outside each of a few segments (2^segments, patterns)."""
+    inside = (np.arange(2 ** len(segments))[:, None] >> np.arange(len(segments))) & 1 == 1
+    return np.asarray((inside[:, :, None] == segments[None]).all(axis=1))
+
+
+def _functions_of(cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return every union of a few disjoint groups (2^groups, patterns)."""
+    chosen = (np.arange(2 ** len(cells))[:, None] >> np.arange(len(cells))) & 1
+    return np.asarray(chosen @ cells.astype(np.int64) > 0)

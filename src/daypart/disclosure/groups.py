@@ -109,8 +109,8 @@ def groups_of(patterns: NDArray[np.bool_]) -> NDArray[np.bool_]:
         if len(patterns) <= _PATTERNS_UP_TO:
             listed.append(np.eye(len(patterns), dtype=bool))
         size = 3 if len(segments) <= _TRIPLES_UP_TO else 2
-        for chosen in combinations(segments, min(size, len(segments))):
-            listed.append(_functions_of(_cells_of(np.array(chosen))))
+        chosen = combinations(segments, min(size, len(segments)))
+        listed.extend(_functions_of(_cells_of(np.array(some))) for some in chosen)
     every = np.concatenate(listed)
     rest = every[len(segments) :]
     packed = np.packbits(rest, axis=1)

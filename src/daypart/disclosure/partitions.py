@@ -12,6 +12,7 @@ from daypart.disclosure.contributors import places_of
 from daypart.disclosure.release import release
 from daypart.disclosure.rules import DisclosureRules
 from daypart.series.store import SeriesStore
+from daypart.wording import counted
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,8 @@ class PartitionRelease:
 def release_partitions(store: SeriesStore, keys: pa.Table) -> PartitionRelease:
     """Decide which partitions of a store may be published by themselves.
 
-    All of a store without households are. Of a viewing store it is those whose viewing of the
-    whole week is published by `insights`.
+    All of a store without households are. Of a viewing store it is those of which `insights` may
+    publish the viewing of the whole week.
 
     Parameters
     ----------
@@ -73,8 +74,8 @@ def release_partitions(store: SeriesStore, keys: pa.Table) -> PartitionRelease:
     keys : pyarrow.Table
         The store's key columns, a row per partition.
     """
-    viewing = store.extra.get("viewing")
-    if not isinstance(viewing, dict):
+    viewing = store.extra.get("viewing") or {}
+    if "files" not in viewing:
         everything = np.ones(len(keys), bool)
         return PartitionRelease(
             everything, np.zeros(len(keys), np.int64), np.zeros(len(keys), np.int64), 0
@@ -93,3 +94,21 @@ def release_partitions(store: SeriesStore, keys: pa.Table) -> PartitionRelease:
         market,
         rules.contributors,
     )
+
+
+def withheld_lines(count: int, noun: str) -> list[str]:
+    """Return the line that tells how many were withheld; none where nothing was.
+
+    Parameters
+    ----------
+    count : int
+    noun : str
+        Of what, in the singular.
+
+    Examples
+    --------
+    >>> withheld_lines(2, "partition")
+    ["2 partitions withheld: too few households for the store's disclosure rules"]
+    """
+    reason = "too few households for the store's disclosure rules"
+    return [f"{counted(count, noun)} withheld: {reason}"] if count else []

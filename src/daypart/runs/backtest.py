@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from daypart._version import __version__
-from daypart.disclosure.partitions import release_partitions
+from daypart.disclosure.partitions import release_partitions, withheld_lines
 from daypart.errors import DaypartError
 from daypart.models.protocol import HasCalendar
 from daypart.models.registry import get_model, is_external_model
@@ -86,7 +86,8 @@ class Backtest:
             f"{counted(self.summary['weeks'], 'week')} held out from "
             f"{self.summary['first_hour']}, "
             f"{counted(self.summary['partitions'], 'partition')}, "
-            f"{self.summary['not_scored']:,} not scored"
+            f"{self.summary['not_scored']:,} not scored",
+            *withheld_lines(self.summary["withheld"], "partition"),
         ]
         for row in self.summary["levels"]:
             if row["hours"]:

@@ -45,6 +45,8 @@ class PosteriorReport:
     without_posterior : int
         Partitions that the run did not fit, or failed on: only in `hyperparameters`, with the
         reason.
+    withheld : int
+        Partitions in neither file, by the disclosure rules of a viewing store.
     """
 
     out: Location
@@ -52,6 +54,7 @@ class PosteriorReport:
     rows: int
     partitions: int
     without_posterior: int
+    withheld: int
 
 
 @dataclass(frozen=True)
@@ -163,7 +166,9 @@ def posterior(
         write_tables(second, work.schema(), [summary])
         step.summarise(counted(rows, "row"))
     fitted = summary.column("status").to_pylist().count("ok")
-    return PosteriorReport(file, second, rows, fitted, len(summary) - fitted)
+    without = len(summary) - fitted
+    withheld = len(work.published) - work.partitions
+    return PosteriorReport(file, second, rows, fitted, without, withheld)
 
 
 def _second_file(first: Location | None, named: PathLike | None) -> Location | None:

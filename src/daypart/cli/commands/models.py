@@ -89,12 +89,14 @@ def posterior_command(progress: Progress, run: str, **options: Any) -> Outcome:
     fitted again from its store.
     """
     from daypart import posterior
+    from daypart.disclosure.partitions import withheld_lines
 
     written = posterior(run, progress=progress, **options)
     lines = [
         f"{counted(written.rows, 'row')}: {written.out}",
         f"{counted(written.partitions, 'partition')}, {written.without_posterior:,} without a "
         f"posterior: {written.hyperparameters}",
+        *withheld_lines(written.withheld, "partition"),
     ]
     return Outcome(lines, written)
 
@@ -121,9 +123,12 @@ def predict_command(
     the intervals of the total.
     """
     from daypart import predict
+    from daypart.disclosure.partitions import withheld_lines
 
     forecast = predict(run, out=out, levels=levels or (50, 80, 95), progress=progress, **options)
-    return Outcome([f"{counted(forecast.rows, 'row')}: {out}"], forecast)
+    noun = "total" if options["by"] is not None else "partition"
+    lines = [f"{counted(forecast.rows, 'row')}: {out}", *withheld_lines(forecast.withheld, noun)]
+    return Outcome(lines, forecast)
 
 
 @verb("backtest", group="Model", example="daypart backtest store --weeks 2 --out backtest")

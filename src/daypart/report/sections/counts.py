@@ -1,14 +1,16 @@
-"""Counts of a store's partitions in total, by hour or by day."""
+"""Counts of a store's partitions in total, by hour or by day, as far as they may be published."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pyarrow as pa
 
+from daypart.disclosure.partitions import release_partitions
 from daypart.series.block import MISSING, SeriesBlock
 from daypart.series.local_time import local_hours
 from daypart.series.store import SeriesStore
@@ -34,10 +36,11 @@ def counted_hours(
     Returns
     -------
     dict of int to int
-        Total count by hour.
+        Total count by hour, without hours of too few households for the store's disclosure rules.
     """
     totals: dict[int, int] = {}
-    for block in _blocks(folder, where):
+    blocks, least = _blocks(folder, where)
+    for block in blocks:
         for place in range(len(block)):
             start = int(block.first_hours[place])
             counts = block.counts_of(place)
@@ -47,7 +50,7 @@ def counted_hours(
             ):
                 if count != MISSING:
                     totals[hour] = totals.get(hour, 0) + count
-    return dict(sorted(totals.items()))
+    return {hour: count for hour, count in sorted(totals.items()) if count >= least}
 
 
 def counted_days(
@@ -65,13 +68,14 @@ def counted_days(
     Returns
     -------
     dict of date to int
-        Total count by day.
+        Total count by day, without days of too few households for the store's disclosure rules.
     """
     first, last = (first_day - _EPOCH).days, (last_day - _EPOCH).days
     totals = np.zeros(max(0, last - first), np.int64)
     hours = np.zeros(len(totals), np.int64)
     series = 0
-    for block in _blocks(folder, where):
+    blocks, least = _blocks(folder, where)
+    for block in blocks:
         for place in range(len(block)):
             counts = block.counts_of(place)
             zone = block.timezones[place]
@@ -80,7 +84,7 @@ def counted_days(
             np.add.at(totals, day[inside], counts[inside])
             np.add.at(hours, day[inside], 1)
             series += 1
-    whole = hours >= 23 * max(series, 1)
+    whole = (hours >= 23 * max(series, 1)) & (totals >= least)
     return {first_day + timedelta(days=int(d)): int(totals[d]) for d in np.flatnonzero(whole)}
 
 
@@ -97,19 +101,21 @@ def wall_clock(when: datetime, zone: ZoneInfo) -> str:
     return when.astimezone(zone).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def _blocks(folder: Path, where: Mapping[str, str]) -> Iterator[SeriesBlock]:
+def _blocks(folder: Path, where: Mapping[str, str]) -> tuple[list[SeriesBlock], int]:
+    """Read the partitions, none where their sum may not be published, and the least count."""
     store = SeriesStore.open(folder)
     values = {**{k: v for k, v in store.overlapping.items() if k not in where}, **where}
-    region_column = store.key[0]
-    for region in store.regions:
-        if values.get(region_column, region) != region:
-            continue
-        keys = store.read_keys(region)
-        columns = {name: keys.column(name).to_pylist() for name in values}
-        wanted = [
-            row
-            for row in range(len(keys))
-            if all(columns[name][row] == value for name, value in values.items())
-        ]
-        if wanted:
-            yield store.read_region(region, wanted)
+    keys = [store.read_keys(region) for region in store.regions]
+    columns = [zip(*(table.column(n).to_pylist() for n in values), strict=True) for table in keys]
+    wanted = [[row == tuple(values.values()) for row in rows] for rows in columns]
+    chosen = np.flatnonzero(np.concatenate([[], *wanted]))
+    shown = release_partitions(store, pa.concat_tables(keys)) if len(chosen) else None
+    if shown is None or not shown.may_publish_sum(chosen):
+        return [], 0
+    places = [np.flatnonzero(rows).tolist() for rows in wanted]
+    blocks = [
+        store.read_region(region, rows)
+        for region, rows in zip(store.regions, places, strict=True)
+        if rows
+    ]
+    return blocks, shown.contributors

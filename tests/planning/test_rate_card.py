@@ -24,14 +24,14 @@ def panel(store):
 
 def test_csv_and_parquet_give_the_same_prices(rate_card, panel, tmp_path):
     pyarrow.csv.write_csv(pq.read_table(rate_card), tmp_path / "card.csv")
-    prices = read_rate_card(rate_card, panel, WEEKS)
+    prices = read_rate_card(rate_card, panel, WEEKS).cpm
     assert prices.shape == (panel.cells, 2)
-    assert np.array_equal(prices, read_rate_card(tmp_path / "card.csv", panel, WEEKS))
+    assert np.array_equal(prices, read_rate_card(tmp_path / "card.csv", panel, WEEKS).cpm)
 
 
 def test_a_cell_that_is_not_on_the_card_has_no_price(rate_card, panel, tmp_path):
     pq.write_table(pq.read_table(rate_card).slice(1), tmp_path / "card.parquet")
-    prices = read_rate_card(tmp_path / "card.parquet", panel, WEEKS)
+    prices = read_rate_card(tmp_path / "card.parquet", panel, WEEKS).cpm
     assert np.isnan(prices[0]).all()
     assert np.isfinite(prices[1:]).all()
 
@@ -43,9 +43,9 @@ def test_a_cell_that_is_not_on_the_card_has_no_price(rate_card, panel, tmp_path)
         ("2024-12-31", "2024-03-10", "does not cover the flight"),
         ("2024-01-01", "soon", "column first_day: row 1 is 'soon'"),
         ("501,CNN", "501,A&E", "two prices for a day"),
-        ("12.5", "-1", r"column cpm: row 2 is -1\.0 \(1 such rows\)"),
-        ("12.5", "inf", "column cpm: row 2 is inf"),
-        ("12.5", "", "column cpm: row 2 is None"),
+        ("12.5", "-1", "column cpm: row 2 is '-1', outside its range; cpm must be above 0"),
+        ("12.5", "inf", "column cpm: row 2 is 'inf', not a number"),
+        ("12.5", "", "column cpm: row 2 is empty"),
         ("501", "999", "prices none of the store's cells"),
     ],
 )

@@ -102,10 +102,13 @@ def test_few_panel_households_are_suppressed(store):
         (ROW | {"market": "999"}, "unknown market '999'"),
         (ROW | {"network": "CNM"}, "did you mean CNN"),
         (ROW | {"daypart": "Primo"}, "row 1: unknown daypart 'Primo'; did you mean Prime"),
-        (ROW | {"spots": -1}, "row 1: spots is -1"),
-        (ROW | {"spots": 1.5}, r"row 1: spots is 1\.5"),
-        (ROW | {"spots": None}, "row 1: spots is None"),
-        (ROW | {"week": "spring"}, "row 1: week is 'spring', not a day"),
+        (ROW | {"spots": -1}, "column spots: row 1 is '-1', outside its range"),
+        (
+            ROW | {"spots": 1.5},
+            r"row 1 is '1\.5', outside its range; spots must be a whole number from 0",
+        ),
+        (ROW | {"spots": None}, "column spots: row 1 is empty"),
+        (ROW | {"week": "spring"}, "column week: row 1 is 'spring', not a day"),
         ({"market": "501"}, "no column 'network'"),
     ],
 )

@@ -148,7 +148,7 @@ def test_a_backtest_gives_the_calendar_to_the_models_that_know_events(small, tmp
 
 BAD = {
     "name,markets,from,to\n": "holds no events",
-    "": "holds no events",
+    "": "is empty",
     "name,market,start,to\na,501,2025-03-01,2025-03-02\n": "column 'start' is not known",
     "name,from\na,2025-03-01\n": "no column 'to'; it has: name, from",
     "name,networks,from,to\na,,2025-03-01,2025-03-02\nb,n000,2025-03-01,2025-03-02\n": (
@@ -161,7 +161,7 @@ BAD = {
     "name,from,to\na,2025-03-01,2025-03-03\na,2025-03-02,2025-03-04\n": (
         "row 2, column from: 'a' overlaps row 1"
     ),
-    "name,from,to\na,2025-03-01,2025-03-03,x\n": "row 1: has more values than the 3 columns",
+    "name,from,to\na,2025-03-01,2025-03-03,x\n": "line 2: has 4 values for 3 columns",
     "name,market,markets,from,to\na,501,501,2025-03-01,2025-03-03\n": ("two columns mean 'market'"),
 }
 

@@ -25,12 +25,15 @@ class Campaign:
     counter : AudienceCounter
         Of the target.
     problem : Problem
+    notes : tuple of str
+        On the tables that were read.
     """
 
     brief: Brief
     weeks: tuple[Week, ...]
     counter: AudienceCounter
     problem: Problem
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from daypart.planning.outcome.assemble import report_plan
 from daypart.planning.outcome.plan_result import CampaignPlan
 from daypart.planning.panel.calibration import Calibration, calibrate
 from daypart.planning.panel.panel import ALL
-from daypart.planning.panel.reader import read_panel
+from daypart.planning.panel.reader import read_markets, read_panel
 from daypart.planning.problem.build import build_problem
 from daypart.planning.reach.audience_counter import AudienceCounter
 from daypart.planning.reach.publication import MIN_HOUSEHOLDS
@@ -119,7 +119,9 @@ def _read_campaign(
     with progress.step("reading the panel") as step:
         everyone = read_panel(store, brief.markets, setting=f"{brief.path}: campaign.markets")
         with brief.named_in_errors("campaign.rate_card"):
-            cpm = read_rate_card(brief.rate_card_path, everyone, weeks)
+            card = read_rate_card(
+                brief.rate_card_path, everyone, weeks, markets=read_markets(store)
+            )
         with brief.named_in_errors("campaign.segment"):
             target = everyone.of_segment(brief.segment)
         step.summarise(f"{target.households:,} panel households of {brief.segment}")
@@ -144,10 +146,11 @@ def _read_campaign(
     if schedule is not None:
         given = schedule.spots_by_cell(target, [week.monday for week in weeks])
     with brief.named_in_errors():
-        problem = build_problem(brief, target, weeks, cpm, priced, impressions, given)
+        problem = build_problem(brief, target, weeks, card.cpm, priced, impressions, given)
     surrogate = fit_surrogate(target, seed=seed)
     counter = AudienceCounter(target, impressions, surrogate, calibration, seed)
-    return Campaign(brief, weeks, counter, problem)
+    notes = card.notes + (() if schedule is None else schedule.notes(target))
+    return Campaign(brief, weeks, counter, problem, notes)
 
 
 def _given_spots(campaign: Campaign, schedule: Schedule) -> Ints:

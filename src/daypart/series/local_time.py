@@ -5,38 +5,16 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 from numpy.typing import NDArray
 
-from daypart.errors import DaypartError
+from daypart.tables.zones import timezone_of
 
 HOURS_PER_WEEK = 168
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MONDAY_1970 = 4
 """1970-01-05 was the first Monday: days since 1970 of a Monday leave 4 modulo 7."""
-
-
-def timezone_of(name: str) -> ZoneInfo:
-    """Return the time zone of an IANA name.
-
-    Raises
-    ------
-    DaypartError
-        For a name that is not a time zone.
-
-    Examples
-    --------
-    >>> timezone_of("America/Chicago").key
-    'America/Chicago'
-    """
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, IsADirectoryError):
-        raise DaypartError(
-            f"{name!r} is not a time zone", hint="give an IANA name such as America/New_York"
-        ) from None
 
 
 def hour_to_datetime(hour: int) -> datetime:

@@ -14,11 +14,11 @@ import pyarrow as pa
 from daypart.errors import DaypartError, did_you_mean
 from daypart.progress import SILENT, Progress
 from daypart.series.block import MISSING, SeriesBlock, block_from_arrays
-from daypart.series.local_time import timezone_of
 from daypart.series.store import SeriesStore
 from daypart.storage.files import kept_copy, make_folder
 from daypart.storage.location import Location, PathLike, location
 from daypart.storage.sizes import parse_size
+from daypart.tables.zones import timezone_of
 from daypart.wording import counted
 
 _PARTITIONS_PER_REGION = 1000

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from daypart.series.local_time import LocalHours, datetime_to_hour, local_hours, timezone_of
+from daypart.series.local_time import LocalHours, datetime_to_hour, local_hours
 from daypart.synthetic.holidays import us_holidays
 from daypart.synthetic.households import CHRONOTYPE_SHIFTS, GROUPS
 from daypart.synthetic.reference import (
@@ -25,6 +25,7 @@ from daypart.synthetic.reference import (
     weekday_profile,
 )
 from daypart.synthetic.sessions import LATE_HOURS
+from daypart.tables.zones import timezone_of
 
 SET_MINUTES_PER_PERSON_MINUTE = 1.22
 """Minutes that a household's sets are on for each viewing minute of its reference person."""

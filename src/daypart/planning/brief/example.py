@@ -98,7 +98,7 @@ def write_example_brief(
     folder = file.resolve().parent
     shown = str(card.relative_to(folder)) if card.is_relative_to(folder) else str(card)
     flight = broadcast_weeks(first, last)
-    cpm = read_rate_card(card, panel, flight)
+    cpm = read_rate_card(card, panel, flight).cpm
     price = float(np.nanmedian(cpm))
     impressions = panel.impressions_per_spot()
     draft = Brief(name, first, last, Path(shown), segment=segment, budget=1e15, path=file)

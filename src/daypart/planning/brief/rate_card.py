@@ -3,42 +3,77 @@
 from __future__ import annotations
 
 import datetime as dt
-import itertools
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.csv as pc
 
 from daypart.errors import DaypartError
 from daypart.planning.arrays import Bools, Floats, Ints
 from daypart.planning.brief.flight import Week
-from daypart.planning.panel.panel import Panel
-from daypart.storage.files import kept_copy
-from daypart.storage.location import Location, PathLike, location
-from daypart.storage.tables import read_table
+from daypart.planning.panel.panel import AXES, Panel, PanelMarket
+from daypart.tables.names import match_names
+from daypart.tables.options import TableOptions
+from daypart.tables.read import TableRows, read_rows
+from daypart.tables.schema import Column, Schema
+from daypart.tables.table import GivenTable
 
-COLUMNS = ("market", "network", "daypart", "cpm", "first_day", "last_day")
+RATE_CARD = Schema(
+    "rate card",
+    (
+        Column("market", "text", "Code or name of the market."),
+        Column("network", "text", "Name of the network."),
+        Column("daypart", "text", "Name of the daypart."),
+        Column("cpm", "number", "Price.", unit="money per thousand impressions", above=0),
+        Column("first_day", "day", "First local day of the price."),
+        Column("last_day", "day", "Last local day of the price, included."),
+    ),
+)
+"""A rate card."""
 
 
-def read_rate_card(path: PathLike, panel: Panel, weeks: Sequence[Week]) -> Floats:
+@dataclass(frozen=True)
+class RateCard:
+    """The prices of a flight.
+
+    Parameters
+    ----------
+    cpm : float array [cells, weeks]
+        Money per thousand impressions; NaN where a cell is not on the card at all.
+    notes : tuple of str
+        Names that were read as a name of the store, and rows of unknown names.
+    """
+
+    cpm: Floats
+    notes: tuple[str, ...]
+
+
+def read_rate_card(
+    card: GivenTable,
+    panel: Panel,
+    weeks: Sequence[Week],
+    options: TableOptions | None = None,
+    *,
+    markets: Sequence[PanelMarket] = (),
+) -> RateCard:
     """Read the CPM of every cell in every broadcast week of a flight.
 
     Parameters
     ----------
-    path : path-like
-        Parquet or CSV with the columns `market` (code), `network`, `daypart`, `cpm` (money per
-        thousand impressions), `first_day` and `last_day` (both included).
+    card : path-like, iterable of mappings, or Arrow object
+        A table with the columns of `RATE_CARD`.
     panel : Panel
         Names the cells.
     weeks : sequence of Week
         The flight.
+    options : TableOptions, optional
+        How the table is written.
+    markets : sequence of PanelMarket
+        Further markets that the card may name, of which the prices are not used.
 
     Returns
     -------
-    float array [cells, weeks]
-        NaN where a cell is not on the card at all.
+    RateCard
 
     Raises
     ------
@@ -53,23 +88,19 @@ def read_rate_card(path: PathLike, panel: Panel, weeks: Sequence[Week]) -> Float
     ...
     daypart.errors.DaypartError: /nowhere.csv: no such file
     """
-    file = location(path)
-    table = _read_csv(file) if file.suffix.lower() == ".csv" else read_table(file, COLUMNS)
-    columns = {name: table[name].to_pylist() for name in COLUMNS}
-    if not columns["cpm"]:
-        raise DaypartError(f"{file}: the rate card is empty")
-    _check_prices(file, columns["cpm"])
-    first = _days(file, "first_day", columns["first_day"])
-    last = _days(file, "last_day", columns["last_day"])
+    rows = read_rows(card, RATE_CARD, options).refuse_problems()
+    file = str(rows.table)
+    first, last = (
+        np.array([day.toordinal() for day in rows.values(name)], dtype=np.int64)
+        for name in ("first_day", "last_day")
+    )
     _check_flight(file, first, last, weeks)
-    codes = [market.code for market in panel.markets]
-    keys = itertools.product(codes, panel.networks, panel.dayparts)
-    number = {key: cell for cell, key in enumerate(keys)}
+    cells, notes = _cells_of(rows, panel, markets)
     cpm = np.full((panel.cells, len(weeks)), np.nan)
     covered = np.zeros((panel.cells, len(weeks)), dtype=np.int64)
     days = [np.array([day.toordinal() for day in week.days]) for week in weeks]
-    for row, market in enumerate(columns["market"]):
-        cell = number.get((str(market), columns["network"][row], columns["daypart"][row]))
+    for row, price in enumerate(rows.values("cpm")):
+        cell = cells[row]
         if cell is None:
             continue
         for w, ordinals in enumerate(days):
@@ -77,32 +108,39 @@ def read_rate_card(path: PathLike, panel: Panel, weeks: Sequence[Week]) -> Float
             if inside:
                 so_far = covered[cell, w]
                 before = cpm[cell, w] if so_far else 0.0
-                price = float(columns["cpm"][row])
                 cpm[cell, w] = (before * so_far + price * inside) / (so_far + inside)
                 covered[cell, w] += inside
     _check_cover(file, panel, weeks, covered)
     if not np.isfinite(cpm).any():
         raise DaypartError(
             f"{file}: prices none of the store's cells",
-            hint="market codes, network and daypart names must be those of the store",
+            hint="; ".join(notes)
+            or "market codes, network and daypart names must be those of the store",
         )
-    return cpm
+    return RateCard(cpm, notes)
 
 
-def _check_prices(file: Location, prices: Sequence[Any]) -> None:
-    bad = [
-        row
-        for row, price in enumerate(prices, start=1)
-        if price is None or not np.isfinite(price) or price <= 0
-    ]
-    if bad:
-        raise DaypartError(
-            f"{file}: column cpm: row {bad[0]} is {prices[bad[0] - 1]} ({len(bad)} such rows)",
-            hint="every price must be above 0",
-        )
+def _cells_of(
+    rows: TableRows, panel: Panel, markets: Sequence[PanelMarket]
+) -> tuple[list[int | None], tuple[str, ...]]:
+    """Return the cell of each row, None where the panel has none, and notes on names."""
+    catalogue, numbers = panel.catalogue(), panel.numbers()
+    others = {name: place.code for place in markets for name in (place.name, place.code)}
+    catalogue["market"] = others | catalogue["market"]
+    matched = [match_names(axis, map(str, rows.texts(axis)), catalogue[axis]) for axis in AXES]
+    cells: list[int | None] = []
+    for names in zip(*(map(str, rows.texts(axis)) for axis in AXES), strict=True):
+        place = [
+            numbers[axis].get(of_axis.found.get(name, ""))
+            for axis, of_axis, name in zip(AXES, matched, names, strict=True)
+        ]
+        known = [number for number in place if number is not None]
+        whole = len(known) == len(AXES)
+        cells.append(int(np.ravel_multi_index(known, panel.shape)) if whole else None)
+    return cells, tuple(note for names in matched for note in names.notes(rows.table))
 
 
-def _check_flight(file: Location, first: Ints, last: Ints, weeks: Sequence[Week]) -> None:
+def _check_flight(file: str, first: Ints, last: Ints, weeks: Sequence[Week]) -> None:
     start, end = weeks[0].days[0], weeks[-1].days[-1]
     card_start, card_end = dt.date.fromordinal(first.min()), dt.date.fromordinal(last.max())
     if start < card_start or end > card_end:
@@ -113,7 +151,7 @@ def _check_flight(file: Location, first: Ints, last: Ints, weeks: Sequence[Week]
         )
 
 
-def _check_cover(file: Location, panel: Panel, weeks: Sequence[Week], covered: Ints) -> None:
+def _check_cover(file: str, panel: Panel, weeks: Sequence[Week], covered: Ints) -> None:
     needed = np.array([len(week.days) for week in weeks])
     on_card = np.asarray(covered.any(axis=1), dtype=np.bool_)
     faults: tuple[tuple[str, Bools], ...] = (
@@ -128,33 +166,3 @@ def _check_cover(file: Location, panel: Panel, weeks: Sequence[Week], covered: I
                 f"of {weeks[int(at[0])].monday} ({len(np.unique(cells))} such cells)",
                 hint="the card must price each day of the flight once",
             )
-
-
-def _days(file: Location, name: str, values: Sequence[Any]) -> Ints:
-    ordinals = np.empty(len(values), dtype=np.int64)
-    for row, value in enumerate(values):
-        try:
-            day = value if isinstance(value, dt.date) else dt.date.fromisoformat(str(value)[:10])
-        except ValueError:
-            raise DaypartError(
-                f"{file}: column {name}: row {row + 1} is {value!r}, not a day",
-                hint="write days as 2024-04-01",
-            ) from None
-        ordinals[row] = day.toordinal()
-    return ordinals
-
-
-def _read_csv(file: Location) -> Any:
-    text = {name: pa.string() for name in COLUMNS if name != "cpm"} | {"cpm": pa.float64()}
-    try:
-        table = pc.read_csv(kept_copy(file), convert_options=pc.ConvertOptions(column_types=text))
-    except FileNotFoundError:
-        raise DaypartError(f"{file}: no such file") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DaypartError(f"{file}: not a readable CSV ({str(error).splitlines()[0]})") from None
-    missing = [name for name in COLUMNS if name not in table.column_names]
-    if missing:
-        raise DaypartError(
-            f"{file}: no column {missing[0]!r}", hint=f"it has: {', '.join(table.column_names)}"
-        )
-    return table

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +14,27 @@ from daypart.errors import DaypartError
 from daypart.planning.arrays import Ints
 from daypart.planning.brief.flight import DaypartClock
 from daypart.planning.panel.panel import PanelMarket
-from daypart.planning.reach.schedule import read_rows
-from daypart.storage.location import PathLike, local_path
+from daypart.tables.names import match_names
+from daypart.tables.options import TableOptions
+from daypart.tables.read import TableRows, read_rows
+from daypart.tables.schema import Column, Schema
+from daypart.tables.table import GivenTable
+from daypart.tables.values.expressions import MISSING_VALUE
+from daypart.tables.values.stamp import UNPARSABLE, WITHOUT_ZONE
 
-COLUMNS = ("market", "network", "instant", "length", "cost")
+AS_RUN = Schema(
+    "as-run log",
+    (
+        Column("market", "text", "Code or name of the market."),
+        Column("network", "text", "Name of the network."),
+        Column("instant", "stamp", "When the spot began."),
+        Column("length", "number", "Length of the spot.", unit="seconds", above=0),
+        Column("cost", "number", "Price paid.", unit="the plan's currency", least=0),
+    ),
+)
+"""An as-run log."""
+
+_INSTANT_REASONS = {UNPARSABLE: "bad_instant", WITHOUT_ZONE: "instant_without_zone"}
 _HOUR_MS = 3_600_000
 
 
@@ -62,12 +78,15 @@ class AsRun:
     airings : tuple of Airing
     set_aside : tuple of dict
         `row` (the first is 1), `reason`, and the columns as they were.
+    notes : tuple of str
+        Names that were read as a name of the store, and unknown ones.
     """
 
     source: str
     rows: int
     airings: tuple[Airing, ...]
     set_aside: tuple[dict[str, Any], ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def reasons(self) -> dict[str, int]:
@@ -99,15 +118,17 @@ class Flight:
     last_day: dt.date
 
 
-def read_asrun(asrun: PathLike | Iterable[Mapping[str, Any]], flight: Flight) -> AsRun:
+def read_asrun(asrun: GivenTable, flight: Flight, options: TableOptions | None = None) -> AsRun:
     """Read an as-run log.
 
     Parameters
     ----------
-    asrun : path-like or iterable of mappings
-        CSV, Parquet or rows with `market` (code or name), `network`, `instant` (ISO 8601 with its
+    asrun : path-like, iterable of mappings, or Arrow object
+        A table or rows with `market` (code or name), `network`, `instant` (ISO 8601 with its
         zone, such as 2025-03-10T20:14:30-04:00), `length` (seconds) and `cost`.
     flight : Flight
+    options : TableOptions, optional
+        How the table is written.
 
     Returns
     -------
@@ -118,24 +139,15 @@ def read_asrun(asrun: PathLike | Iterable[Mapping[str, Any]], flight: Flight) ->
     DaypartError
         Where the file is missing or empty, or lacks a column.
     """
-    if isinstance(asrun, str | os.PathLike):
-        file = local_path(asrun)
-        source, rows = str(file), read_rows(file)
-    else:
-        source, rows = "asrun", list(asrun)
-    if not rows:
-        raise DaypartError(f"{source}: the as-run log is empty")
-    missing = [name for name in COLUMNS if name not in rows[0]]
-    if missing:
-        raise DaypartError(
-            f"{source}: no column {missing[0]!r}", hint=f"it has: {', '.join(rows[0])}"
-        )
-    reader = _Reader(flight)
+    rows = read_rows(asrun, AS_RUN, options)
+    if len(rows) == 0:
+        raise DaypartError(f"{rows.table}: the as-run log is empty")
+    reader = _Reader(flight, rows)
     airings: list[Airing] = []
     aside: list[dict[str, Any]] = []
     seen: set[tuple[str, str, int]] = set()
-    for number, row in enumerate(rows, start=1):
-        found = reader.read(row)
+    for number in range(1, len(rows) + 1):
+        found = reader.read(number - 1)
         if isinstance(found, Airing):
             key = (found.market, found.network, found.instant)
             if key not in seen:
@@ -143,40 +155,52 @@ def read_asrun(asrun: PathLike | Iterable[Mapping[str, Any]], flight: Flight) ->
                 airings.append(found)
                 continue
             found = "duplicate"
-        given = {name: "" if row.get(name) is None else str(row[name]) for name in COLUMNS}
+        given = {name: reader.texts[name][number - 1] or "" for name in AS_RUN.names}
         aside.append({"row": number, "reason": found, **given})
-    return AsRun(source, len(rows), tuple(airings), tuple(aside))
+    notes = [note for names in reader.matched.values() for note in names.notes(rows.table)]
+    return AsRun(rows.table.name, len(rows), tuple(airings), tuple(aside), tuple(notes))
 
 
 class _Reader:
     """Turns rows into airings; keeps each market's clock over its hours of viewing."""
 
-    def __init__(self, flight: Flight) -> None:
+    def __init__(self, flight: Flight, rows: TableRows) -> None:
         self.flight = flight
-        names = {place.name: place for place in flight.markets}
-        self.places = names | {place.code: place for place in flight.markets}
+        self.places = {place.code: place for place in flight.markets}
+        codes = {place.name: place.code for place in flight.markets}
+        catalogues = {
+            "market": codes | {code: code for code in self.places},
+            "network": {name: name for name in flight.networks},
+        }
+        self.values = {name: rows.values(name) for name in AS_RUN.names}
+        self.texts = {name: rows.texts(name) for name in AS_RUN.names}
+        self.problems = {name: rows.problems(name) for name in AS_RUN.names}
+        self.matched = {
+            name: match_names(name, (text for text in self.texts[name] if text), catalogue)
+            for name, catalogue in catalogues.items()
+        }
         self.clocks: dict[str, tuple[Ints, Ints]] = {}
 
-    def read(self, row: Mapping[str, Any]) -> Airing | str:
+    def read(self, row: int) -> Airing | str:
         """Return the airing of a row, or the reason why it can't be used."""
-        if any(row.get(name) in (None, "") for name in COLUMNS):
-            return "missing_value"
-        place = self.places.get(str(row["market"]))
-        if place is None:
+        if any(of_column[row] == MISSING_VALUE for of_column in self.problems.values()):
+            return MISSING_VALUE
+        code, network = (
+            self.matched[name].found.get(self.texts[name][row] or "") for name in self.matched
+        )
+        if code is None:
             return "unknown_market"
-        if place.code not in self.flight.planned:
+        place = self.places[code]
+        if code not in self.flight.planned:
             return "market_not_in_plan"
-        network = str(row["network"])
-        if network not in self.flight.networks:
+        if network is None:
             return "unknown_network"
-        length, cost = _number(row["length"]), _number(row["cost"])
-        if not length > 0:
-            return "bad_length"
-        if not cost >= 0:
-            return "bad_cost"
-        instant = _instant(row["instant"])
-        if isinstance(instant, str):
-            return instant
+        for name in ("length", "cost"):
+            if self.problems[name][row]:
+                return f"bad_{name}"
+        if problem := self.problems["instant"][row]:
+            return _INSTANT_REASONS.get(problem, problem)
+        instant = int(self.values["instant"][row])
         hour = instant // _HOUR_MS - place.window[0]
         if not 0 <= hour < place.window[1]:
             return "no_viewing_then"
@@ -188,8 +212,8 @@ class _Reader:
             market=place.code,
             network=network,
             instant=instant,
-            length=length,
-            cost=cost,
+            length=self.values["length"][row],
+            cost=self.values["cost"][row],
             week=day - dt.timedelta(day.weekday()),
             daypart=self.flight.clock.names[int(daypart[hour])],
         )
@@ -200,25 +224,6 @@ class _Reader:
                 *place.window, place.timezone
             )
         return self.clocks[place.code]
-
-
-def _number(value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return float("nan")
-    return number if np.isfinite(number) else float("nan")
-
-
-def _instant(value: Any) -> int | str:
-    """Return milliseconds since 1970, or the reason why the value can't be used."""
-    try:
-        moment = value if isinstance(value, dt.datetime) else dt.datetime.fromisoformat(str(value))
-    except ValueError:
-        return "bad_instant"
-    if moment.tzinfo is None:
-        return "instant_without_zone"
-    return round(moment.timestamp() * 1000)
 
 
 def simulate_asrun(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from daypart.planning.delivery.asrun import COLUMNS
+from daypart.planning.delivery.asrun import AS_RUN
 from daypart.storage.files import make_folder, write_json
 from daypart.storage.location import PathLike
 from daypart.storage.tables import write_csv
@@ -40,6 +40,8 @@ class Delivery:
         The threshold, and the markets below it.
     rows_set_aside : list of dict
         row, reason and the columns as they were.
+    notes : list of str
+        Names of the log that were read as a name of the store, and unknown ones.
     """
 
     campaign: str
@@ -70,6 +72,7 @@ class Delivery:
     under_delivered: list[str]
     definitions: dict[str, str]
     rows_set_aside: list[dict[str, Any]]
+    notes: list[str]
 
     def lines(self) -> list[str]:
         """Return the outcome in a few lines."""
@@ -78,6 +81,7 @@ class Delivery:
             f"{self.campaign}: {self.used:,} of {self.rows:,} rows measured"
             + (f"; set aside: {aside}" if aside else ""),
             f"{self.spots['delivered']:,} of {self.spots['planned']:,} spots aired",
+            *self.notes,
         ]
         index, one = self.impressions["index"], self.reach["1+"]
         if isinstance(index, str) or isinstance(one["delivered"], str):
@@ -119,6 +123,6 @@ def write_delivery(delivery: Delivery, out: PathLike) -> None:
     rows = [{"by": name, **row} for name in groups for row in getattr(delivery, f"by_{name}")]
     names = list(dict.fromkeys(name for row in rows for name in row))
     write_csv(folder / "delivery.csv", rows, names, decimals=6)
-    names = ["row", "reason", *COLUMNS]
+    names = ["row", "reason", *AS_RUN.names]
     write_csv(folder / "asrun_set_aside.csv", delivery.rows_set_aside, names, decimals=6)
     write_json(folder / "delivery.json", delivery.to_dict())

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from daypart.errors import DaypartError
 from daypart.planning.brief.flight import DaypartClock
-from daypart.planning.delivery.asrun import COLUMNS, AsRun, Flight, read_asrun, simulate_asrun
+from daypart.planning.delivery.asrun import AS_RUN, AsRun, Flight, read_asrun, simulate_asrun
 from daypart.planning.delivery.delivered import Delivery, write_delivery
 from daypart.planning.delivery.exposures import Exposures, count_exposures
 from daypart.planning.panel.panel import ALL
@@ -148,7 +148,7 @@ def write_asrun(
     flight, _ = _flight(store, planned)
     length = float(planned["brief"].get("spot_length") or 30)
     rows = simulate_asrun(planned["lines"], flight, length=length, delivered=delivered, seed=seed)
-    write_csv(local_path(out), rows, COLUMNS, decimals=6)
+    write_csv(local_path(out), rows, AS_RUN.names, decimals=6)
 
 
 def _flight(store: PathLike, planned: Mapping[str, Any]) -> tuple[Flight, dict[str, Any]]:
@@ -225,6 +225,7 @@ def _delivery(
         ],
         definitions=_DEFINITIONS,
         rows_set_aside=list(log.set_aside),
+        notes=list(log.notes),
         **groups,
     )
 

@@ -79,16 +79,20 @@ def report_plan(
         calibration=describe(counter.calibration),
         brief=plain(asdict(brief)),
         definitions=DEFINITIONS,
-        notes=notes_of(
-            panel,
-            brief,
-            sampling,
-            counter.calibration,
-            min_households,
-            shortened=_shortened(campaign),
-            unwatched=_unwatched(campaign, optimum.by_week),
-            aim_percent=optimum.aim_percent,
-        ),
+        input_notes=list(campaign.notes),
+        notes=[
+            *campaign.notes,
+            *notes_of(
+                panel,
+                brief,
+                sampling,
+                counter.calibration,
+                min_households,
+                shortened=_shortened(campaign),
+                unwatched=_unwatched(campaign, optimum.by_week),
+                aim_percent=optimum.aim_percent,
+            ),
+        ],
     )
 
 

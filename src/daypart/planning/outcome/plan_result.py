@@ -68,6 +68,8 @@ class CampaignPlan:
     reach : dict
         `"1+"`, `"3+"` ...: percent, households, se, lo_80, hi_80.
     lines : list of Line
+    notes, input_notes : list of str
+        On the figures, and on names in the rate card and the schedule; `notes` has both.
     """
 
     campaign: str
@@ -105,6 +107,7 @@ class CampaignPlan:
     brief: dict[str, Any]
     definitions: dict[str, str]
     notes: list[str]
+    input_notes: list[str]
 
     def sentences(self) -> list[str]:
         """Return the plan in a few sentences, each figure with its unit."""
@@ -133,7 +136,7 @@ class CampaignPlan:
         more = f" and {len(self.limited_by) - 3} more" if len(self.limited_by) > 3 else ""
         if limits:
             found.append(f"limited by {limits}{more}")
-        return found
+        return [*found, *self.input_notes]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as plain lists, texts and numbers; what is not finite is null."""

@@ -125,6 +125,15 @@ class Panel:
             "market": markets | {place.code: m for m, place in enumerate(self.markets)},
         }
 
+    def catalogue(self) -> dict[str, dict[str, str]]:
+        """Return by dimension what a name may be written as; a market has its name and code."""
+        markets = {place.name: place.code for place in self.markets}
+        return {
+            "market": markets | {place.code: place.code for place in self.markets},
+            "network": {name: name for name in self.networks},
+            "daypart": {name: name for name in self.dayparts},
+        }
+
     def cell_names(self, cell: int | np.integer) -> tuple[str, str, str]:
         """Return the code of a cell's market, its network and its daypart."""
         m, n, d = (int(i) for i in np.unravel_index(cell, self.shape))

@@ -10,13 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from daypart.errors import DaypartError, did_you_mean
+from daypart.errors import DaypartError
 from daypart.planning.arrays import Floats, Ints
 from daypart.planning.brief.flight import DaypartClock
 from daypart.planning.panel.panel import ALL, Panel, PanelMarket
 from daypart.storage.files import read_json
 from daypart.storage.location import Location, PathLike, location
 from daypart.storage.tables import read_table
+from daypart.tables.names import match_names
 from daypart.viewing.dayparts import daypart_table
 
 
@@ -173,16 +174,13 @@ def _choose_markets(
     places = _markets_of(viewing)
     if tuple(wanted) == (ALL,):
         return tuple(places.values())
-    by_name = {place.name: code for code, place in places.items()}
-    codes = []
-    for name in wanted:
-        code = name if name in places else by_name.get(name)
-        if code is None:
-            raise DaypartError(
-                f"{setting}: unknown market {name!r}", hint=did_you_mean(name, [*by_name, *places])
-            )
-        codes.append(code)
-    return tuple(places[code] for code in dict.fromkeys(codes))
+    codes = {place.name: code for code, place in places.items()} | {code: code for code in places}
+    matched = match_names("market", wanted, codes)
+    try:
+        chosen = dict.fromkeys(matched.known(name) for name in wanted)
+    except DaypartError as error:
+        raise DaypartError(f"{setting}: {error.message}", hint=error.hint) from None
+    return tuple(places[code] for code in chosen)
 
 
 def _networks(viewing: Mapping[str, Any], tables: Sequence[Any]) -> tuple[str, ...]:

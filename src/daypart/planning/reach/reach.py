@@ -75,6 +75,8 @@ class Reach:
         name, code, panel_households, spots, impressions, grp, reach_percent.
     duplication : list of dict
         first, second, percent: reached by both networks of a pair.
+    notes : tuple of str
+        Names of the schedule that were read as a name of the store.
     """
 
     segment: str
@@ -99,6 +101,7 @@ class Reach:
     by_daypart: list[dict[str, Any]]
     by_market: list[dict[str, Any]]
     duplication: list[dict[str, Any]]
+    notes: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """Return the main figures in a few lines, each with its unit."""
@@ -128,7 +131,7 @@ class Reach:
             lines.append(f"impressions as {self.calibration['run']} forecasts them for these weeks")
         if self.spots_elsewhere:
             lines.append(f"{self.spots_elsewhere:,} spots in other markets are not counted")
-        return lines
+        return [*lines, *self.notes]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists, texts and numbers, ready for JSON."""
@@ -212,6 +215,7 @@ def reach(
         window="live",
         crediting=crediting_text(panel.crediting) if panel.crediting else "not known",
         calibration=describe(counter.calibration),
+        notes=counted.notes(panel),
         **figures,
     )
 

@@ -10,14 +10,28 @@ from typing import Any
 
 import numpy as np
 
-from daypart.errors import DaypartError, did_you_mean
+from daypart.errors import DaypartError
 from daypart.planning.arrays import Ints
-from daypart.planning.panel.panel import Panel
-from daypart.storage.files import kept_copy, read_json
+from daypart.planning.panel.panel import AXES, Panel
+from daypart.storage.files import read_json
 from daypart.storage.location import Location, PathLike, location
-from daypart.storage.tables import read_table
+from daypart.tables.names import MatchedNames, match_names
+from daypart.tables.options import TableOptions
+from daypart.tables.read import read_rows
+from daypart.tables.schema import Column, Schema
+from daypart.tables.table import GivenTable
 
-COLUMNS = ("market", "network", "daypart", "week", "spots")
+SCHEDULE = Schema(
+    "schedule",
+    (
+        Column("market", "text", "Code or name of the market."),
+        Column("network", "text", "Name of the network."),
+        Column("daypart", "text", "Name of the daypart."),
+        Column("week", "day", "Any day of the broadcast week.", required=False),
+        Column("spots", "number", "Spots of the week.", unit="spots", least=0, whole=True),
+    ),
+)
+"""A schedule. Without `week`, its spots are those of the whole flight."""
 
 NO_WEEK = dt.date.min
 """The week of spots that a schedule gives for the whole flight."""
@@ -73,29 +87,48 @@ class Schedule:
         DaypartError
             For an unknown market, network, daypart or week.
         """
-        names = panel.numbers() | {"week": {str(monday): w for w, monday in enumerate(mondays)}}
+        numbers = panel.numbers()
+        matched = self._matched(panel)
+        weeks = {str(monday): str(monday) for monday in mondays}
+        matched.append(match_names("week", [str(row[3]) for row in self.rows], weeks))
         spots = np.zeros((panel.cells, len(mondays)), dtype=np.int64)
         for number, row in enumerate(self.rows, start=1):
-            place = []
-            for column, value in zip(COLUMNS, (*row[:3], str(row[3])), strict=False):
-                if value not in names[column]:
-                    raise DaypartError(
-                        f"{self.source}: row {number}: unknown {column} {value!r}",
-                        hint=did_you_mean(value, names[column]),
-                    )
-                place.append(names[column][value])
-            spots[np.ravel_multi_index(tuple(place[:3]), panel.shape), place[3]] += row[4]
+            try:
+                *cell, week = (
+                    names.known(str(name)) for names, name in zip(matched, row, strict=False)
+                )
+            except DaypartError as error:
+                raise DaypartError(
+                    f"{self.source}: row {number}: {error.message}", hint=error.hint
+                ) from None
+            place = [numbers[axis][name] for axis, name in zip(AXES, cell, strict=True)]
+            spots[np.ravel_multi_index(place, panel.shape), list(weeks).index(week)] += row[4]
         return spots
 
+    def notes(self, panel: Panel) -> tuple[str, ...]:
+        """Return which names were read as a name of the panel that is written otherwise."""
+        return tuple(note for names in self._matched(panel) for note in names.notes(self.source))
 
-def read_schedule(schedule: PathLike | ScheduleRows) -> Schedule:
-    """Read a schedule from a CSV, a Parquet file, a `plan.json`, or rows at hand.
+    def _matched(self, panel: Panel) -> list[MatchedNames]:
+        catalogue = panel.catalogue()
+        return [
+            match_names(axis, [str(row[number]) for row in self.rows], catalogue[axis])
+            for number, axis in enumerate(AXES)
+        ]
+
+
+def read_schedule(
+    schedule: PathLike | ScheduleRows, options: TableOptions | None = None
+) -> Schedule:
+    """Read a schedule from a table, a `plan.json`, or rows at hand.
 
     Parameters
     ----------
-    schedule : path-like or iterable of mappings
+    schedule : path-like, iterable of mappings, or Arrow object
         Columns `market` (code or name), `network`, `daypart`, `week` (any day of it; may be left
         out) and `spots`; others are ignored, so that a `plan.csv` is a schedule.
+    options : TableOptions, optional
+        How the table is written.
 
     Raises
     ------
@@ -108,77 +141,29 @@ def read_schedule(schedule: PathLike | ScheduleRows) -> Schedule:
     >>> read_schedule([row | {"spots": 2}]).rows
     (('501', 'CNN', 'Prime', datetime.date(2024, 4, 1), 2),)
     """
-    if isinstance(schedule, str | os.PathLike):
-        file = location(schedule)
-        source, rows = str(file), read_rows(file)
-    else:
-        source, rows = "schedule", list(schedule)
-    if not rows:
-        raise DaypartError(f"{source}: the schedule is empty")
-    missing = [name for name in COLUMNS if name not in rows[0] and name != "week"]
-    if missing:
-        raise DaypartError(
-            f"{source}: no column {missing[0]!r}", hint=f"it has: {', '.join(rows[0])}"
-        )
+    source: GivenTable = schedule
+    if isinstance(schedule, str | os.PathLike) and location(schedule).suffix == ".json":
+        source = _lines_of_plan(location(schedule))
+    rows = read_rows(source, SCHEDULE, options).refuse_problems()
+    first_days = rows.values("week") if rows.has("week") else [None] * len(rows)
+    names = (rows.texts(axis) for axis in AXES)
     return Schedule(
-        source,
+        rows.table.name,
         tuple(
-            (
-                str(row["market"]),
-                str(row["network"]),
-                str(row["daypart"]),
-                _monday(source, number, row["week"]) if "week" in row else NO_WEEK,
-                _spots(source, number, row["spots"]),
+            (str(market), str(network), str(daypart), _monday(day), int(spots))
+            for market, network, daypart, day, spots in zip(
+                *names, first_days, rows.values("spots"), strict=True
             )
-            for number, row in enumerate(rows, start=1)
         ),
     )
 
 
-def read_rows(file: Location) -> list[Mapping[str, Any]]:
-    """Read the rows of a CSV or Parquet file, or the lines of a `plan.json`.
-
-    Raises
-    ------
-    DaypartError
-        Where the file is missing or not readable.
-    """
-    if file.suffix == ".json":
-        lines = read_json(file).get("lines")
-        if not isinstance(lines, list):
-            raise DaypartError(f"{file}: holds no lines", hint="give a plan.json")
-        return lines
-    if file.suffix == ".csv":
-        import csv
-
-        try:
-            with kept_copy(file).open(newline="", encoding="utf-8") as stream:
-                return list(csv.DictReader(stream))
-        except FileNotFoundError:
-            raise DaypartError(f"{file}: no such file") from None
-        except (UnicodeDecodeError, csv.Error, OSError) as error:
-            raise DaypartError(f"{file}: not a readable CSV ({error})") from None
-    rows: list[Mapping[str, Any]] = read_table(file).to_pylist()
-    return rows
+def _lines_of_plan(file: Location) -> list[Mapping[str, Any]]:
+    lines = read_json(file).get("lines")
+    if not isinstance(lines, list):
+        raise DaypartError(f"{file}: holds no lines", hint="give a plan.json")
+    return lines
 
 
-def _monday(source: str, number: int, value: Any) -> dt.date:
-    try:
-        day = value if isinstance(value, dt.date) else dt.date.fromisoformat(str(value)[:10])
-    except ValueError:
-        raise DaypartError(
-            f"{source}: row {number}: week is {value!r}, not a day", hint="write it as 2024-04-01"
-        ) from None
-    return day - dt.timedelta(day.weekday())
-
-
-def _spots(source: str, number: int, value: Any) -> int:
-    try:
-        spots = float(value)
-    except (TypeError, ValueError):
-        spots = -1.0
-    if not (spots >= 0 and spots == int(spots)):
-        raise DaypartError(
-            f"{source}: row {number}: spots is {value!r}", hint="give a whole number from 0 up"
-        )
-    return int(spots)
+def _monday(day: dt.date | None) -> dt.date:
+    return NO_WEEK if day is None else day - dt.timedelta(day.weekday())

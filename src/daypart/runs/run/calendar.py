@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import csv
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from daypart.errors import DaypartError, did_you_mean
 from daypart.models.events.events import FIELDS, parse_events
 from daypart.series.store import SeriesStore
 from daypart.storage.files import read_toml
-from daypart.storage.location import PathLike, local_path
-from daypart.storage.tables import read_table
+from daypart.storage.location import Location, location
+from daypart.tables.read import read_texts
+from daypart.tables.table import GivenTable
 
 _TOML_TABLE = "event"
-_SUFFIXES = (".csv", ".parquet", ".toml")
 
-Calendar = PathLike | Iterable[Mapping[str, Any]]
-"""A file, or its rows (an Arrow table's `to_pylist()`)."""
+Calendar = GivenTable
+"""A file, its rows, or an Arrow object."""
 
 
 def read_calendar(calendar: Calendar, store: SeriesStore) -> list[dict[str, Any]]:
@@ -28,8 +26,8 @@ def read_calendar(calendar: Calendar, store: SeriesStore) -> list[dict[str, Any]
 
     Parameters
     ----------
-    calendar : path or iterable of mapping
-        A `.csv`, `.parquet` or `.toml` file (tables `[[event]]`), or rows. Columns: `name`,
+    calendar : path, iterable of mapping, or Arrow object
+        A table, a `.toml` file (tables `[[event]]`), or rows. Columns: `name`,
         `from`, `to`, and key columns by their name or its plural (`markets`, `networks`): one
         value, several (in CSV with `;` between), or nothing for all.
     store : SeriesStore
@@ -59,11 +57,7 @@ def read_calendar(calendar: Calendar, store: SeriesStore) -> list[dict[str, Any]
     >>> read_calendar([sale], store)
     [{'name': 'sale', 'from': '2024-05-01', 'to': '2024-05-03', 'shop': ['a']}]
     """
-    if isinstance(calendar, str | os.PathLike):
-        source = str(local_path(calendar))
-        raw = _read_file(local_path(calendar))
-    else:
-        source, raw = "calendar", [dict(row) for row in calendar]
+    source, raw = _read(calendar)
     if not raw:
         raise DaypartError(f"{source}: holds no events", hint="give it rows, or leave it out")
     columns = _columns_of(raw, store.key, source)
@@ -73,14 +67,19 @@ def read_calendar(calendar: Calendar, store: SeriesStore) -> list[dict[str, Any]
     return rows
 
 
-def _read_file(path: Path) -> list[dict[str, Any]]:
-    suffix = path.suffix.lower()
-    if suffix not in _SUFFIXES:
-        raise DaypartError(f"{path}: unknown format", hint=f"name it {', '.join(_SUFFIXES)}")
-    if suffix == ".parquet":
-        return list(read_table(path).to_pylist())
-    if suffix == ".csv":
-        return _read_csv(path)
+def _read(calendar: Calendar) -> tuple[str, list[dict[str, Any]]]:
+    """Return the calendar's name and its rows."""
+    if not (isinstance(calendar, str | os.PathLike) or hasattr(calendar, "__arrow_c_stream__")):
+        return "calendar", [dict(row) for row in calendar]
+    if not isinstance(calendar, str | os.PathLike):
+        return "calendar", read_texts(calendar, name="calendar")
+    place = location(calendar)
+    if place.suffix.lower() != ".toml":
+        return str(place), read_texts(place, name="calendar")
+    return str(place), _read_toml(place)
+
+
+def _read_toml(path: Location) -> list[dict[str, Any]]:
     content = read_toml(path)
     for name, tables in content.items():
         if name != _TOML_TABLE:
@@ -92,23 +91,6 @@ def _read_file(path: Path) -> list[dict[str, Any]]:
     return [dict(row) for row in content.get(_TOML_TABLE, [])]
 
 
-def _read_csv(path: Path) -> list[dict[str, Any]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file, skipinitialspace=True))
-    except FileNotFoundError:
-        raise DaypartError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DaypartError(f"{path}: not readable as CSV ({error})") from None
-    for number, row in enumerate(rows, start=1):
-        if None in row:
-            raise DaypartError(
-                f"{path}: row {number}: has more values than the {len(row) - 1} columns",
-                hint="several values in one column are written with ; between them",
-            )
-    return rows
-
-
 def _columns_of(
     rows: Sequence[Mapping[str, Any]], key: Sequence[str], source: str
 ) -> dict[str, str]:
@@ -118,14 +100,15 @@ def _columns_of(
         meanings |= {column: column, f"{column}s": column}
     found: dict[str, str] = {}
     for name in dict.fromkeys(name for row in rows for name in row):
-        if name not in meanings:
+        meaning = meanings.get(name, meanings.get(name.strip().casefold()))
+        if meaning is None:
             valid = [*FIELDS, *(f"{column}s" for column in key)]
             raise DaypartError(
                 f"{source}: column {name!r} is not known", hint=did_you_mean(name, valid)
             )
-        if meanings[name] in found.values():
-            raise DaypartError(f"{source}: two columns mean {meanings[name]!r}")
-        found[name] = meanings[name]
+        if meaning in found.values():
+            raise DaypartError(f"{source}: two columns mean {meaning!r}")
+        found[name] = meaning
     for name in FIELDS:
         if name not in found.values():
             raise DaypartError(f"{source}: no column {name!r}", hint=f"it has: {', '.join(found)}")

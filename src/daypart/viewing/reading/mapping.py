@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from daypart.errors import DaypartError, did_you_mean
-from daypart.series.local_time import timezone_of
 from daypart.storage.files import read_toml
 from daypart.storage.location import PathLike
+from daypart.tables.zones import timezone_of
 
 EVENT_COLUMNS = (
     "household_id",

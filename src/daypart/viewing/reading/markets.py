@@ -9,8 +9,8 @@ from typing import Any
 import duckdb
 
 from daypart.errors import DaypartError
-from daypart.series.local_time import timezone_of
 from daypart.storage.location import PathLike
+from daypart.tables.zones import timezone_of
 from daypart.viewing.reading.sources import Source, name_literal, open_source
 
 

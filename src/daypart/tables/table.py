@@ -1,0 +1,264 @@
+"""One table as a relation of DuckDB: the columns of a file, and SQL for its rows."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from daypart.errors import DaypartError, did_you_mean
+from daypart.storage.location import Location, PathLike, location
+from daypart.tables.conversions import arrow_copy, json_lines_copy, rows_copy, workbook_copy
+from daypart.tables.formats import FileFormat, Header, format_of, header_of, open_bytes
+from daypart.tables.local_copies import as_utf8, copied_batches, linked, local_file
+from daypart.tables.options import TableOptions
+from daypart.tables.partitions import partition_values
+from daypart.tables.sql import name_literal, text_literal
+from daypart.wording import counted
+
+_HEADER_BYTES = 1 << 20
+
+GivenTable = PathLike | Iterable[Mapping[str, Any]]
+"""A file, rows, or an object with the Arrow PyCapsule interface (pandas, polars, Arrow)."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table, opened.
+
+    Parameters
+    ----------
+    name : str
+        As the user knows it: its path, or what it is.
+    types : mapping of str to str
+        Column to DuckDB's type; every column of a text file is VARCHAR.
+    file : Path
+        A local file: UTF-8 text or Parquet.
+    is_parquet : bool
+    reader : str
+        SQL of the rows.
+    partitions : mapping of str to (str or None)
+        Columns that the file lacks and its folders name (`market=501`).
+    """
+
+    name: str
+    types: Mapping[str, str]
+    file: Path
+    is_parquet: bool
+    reader: str
+    partitions: Mapping[str, str | None] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def find(self, name: str) -> str | None:
+        """Return the column of a name: exactly, or but for case and the spaces around it."""
+        if name in self.types:
+            return name
+        folded = name.strip().casefold()
+        return next((each for each in self.types if each.strip().casefold() == folded), None)
+
+    def require(self, column: str, *, hint: str = "") -> str:
+        """Return the column of a name.
+
+        Parameters
+        ----------
+        column : str
+        hint : str
+            Added to the names of similar columns.
+
+        Raises
+        ------
+        DaypartError
+            When the table lacks it.
+        """
+        found = self.find(column)
+        if found is None:
+            raise DaypartError(
+                f"{self.name}: no column {column!r}",
+                hint=did_you_mean(column, self.types) + (f"; {hint}" if hint else ""),
+            )
+        return found
+
+    def rows_sql(self, *, numbered: bool = False) -> str:
+        """Return SQL for the rows; numbered, in order with `source_row`, from 1."""
+        values = "".join(
+            f", {'NULL' if value is None else text_literal(value)} AS {name_literal(name)}"
+            for name, value in self.partitions.items()
+        )
+        if not numbered:
+            return f"(SELECT *{values} FROM {self.reader})"
+        if self.is_parquet:
+            return (
+                f"(SELECT file_row_number + 1 AS source_row, * EXCLUDE (file_row_number){values} "
+                f"FROM {self.reader[:-1]}, file_row_number = true))"
+            )
+        return f"(SELECT row_number() OVER () AS source_row, *{values} FROM {self.reader})"
+
+
+def open_table(
+    connection: duckdb.DuckDBPyConnection,
+    source: GivenTable,
+    options: TableOptions,
+    *,
+    name: str = "table",
+) -> Table:
+    """Open a file, rows or an Arrow object, and read its columns.
+
+    A path is literal: no character in it has a meaning.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+    source : path, iterable of mapping, or object with `__arrow_c_stream__`
+        CSV, TSV (gzip, zstd), Parquet, Arrow, JSON lines or XLSX; `-` is standard input.
+    options : TableOptions
+    name : str
+        What messages call rows and objects.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    DaypartError
+        For a missing, empty or unreadable file, and two columns whose names differ only in case.
+    """
+    if isinstance(source, str | os.PathLike):
+        place = location(source)
+        file, header = _readable(place, options)
+        folders = partition_values(place)
+        name = str(place)
+    else:
+        file, header, folders = _given_copy(source, name), None, {}
+    if header is None:
+        columns = _parquet_columns(file)
+        reader = f"read_parquet({text_literal(str(file))}, hive_partitioning = false)"
+    else:
+        columns = header.names
+        reader = _csv_reader(file, header)
+    _check_distinct(name, columns)
+    try:
+        described = connection.sql(f"DESCRIBE SELECT * FROM {reader}").fetchall()
+    except duckdb.Error as error:
+        raise unreadable(name, error, is_parquet=header is None) from None
+    types = {str(row[0]): str(row[1]) for row in described}
+    known = {column.casefold() for column in types}
+    more = {column: value for column, value in folders.items() if column.casefold() not in known}
+    return Table(name, types | dict.fromkeys(more, "VARCHAR"), file, header is None, reader, more)
+
+
+def _given_copy(source: Any, name: str) -> Path:
+    if not hasattr(source, "__arrow_c_stream__"):
+        return rows_copy(source, name)
+    import pyarrow as pa
+
+    return copied_batches(pa.RecordBatchReader.from_stream(source), name)
+
+
+def _readable(place: Location, options: TableOptions) -> tuple[Path, Header | None]:
+    """Return a file that DuckDB reads: Parquet, or UTF-8 text with its header."""
+    file = local_file(place)
+    kind = format_of(file, place, options.encoding)
+    opened = partial(open_bytes, file, kind.compression)
+    if kind.name == "parquet":
+        return linked(file, ".parquet"), None
+    if kind.name == "arrow":
+        return arrow_copy(file, place), None
+    if kind.name == "xlsx":
+        return workbook_copy(file, place), None
+    if kind.name == "json_lines":
+        return json_lines_copy(opened, kind.encoding, place), None
+    if kind.encoding in ("utf-8", "utf-8-sig"):
+        ending = {"none": ".csv", "gzip": ".csv.gz", "zstd": ".csv.zst"}[kind.compression]
+        text = linked(file, ending)
+    else:
+        text, kind = as_utf8(opened, kind.encoding, place), FileFormat("text")
+    with open_bytes(text, kind.compression) as stream:
+        try:
+            header = header_of(_first_text(stream.read(_HEADER_BYTES)))
+        except UnicodeDecodeError as error:
+            raise _not_utf8(str(place), str(error)) from None
+    if not header.names:
+        raise DaypartError(f"{place}: is empty")
+    return text, header
+
+
+def _first_text(head: bytes) -> str:
+    """Decode the beginning of a text, whose last line may be cut."""
+    end = head.rfind(b"\n") + 1
+    return (head[:end] if end else head).decode()
+
+
+def _csv_reader(file: Path, header: Header) -> str:
+    columns = ", ".join(f"{text_literal(name)}: 'VARCHAR'" for name in header.names)
+    return (
+        f"read_csv({text_literal(str(file))}, auto_detect = false, header = true, "
+        f"quote = '\"', escape = '\"', delim = {text_literal(header.delimiter)}, "
+        f"skip = {header.skipped}, hive_partitioning = false, columns = {{{columns}}})"
+    )
+
+
+def _parquet_columns(file: Path) -> tuple[str, ...]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return tuple(pq.read_schema(file).names)
+    except (pa.ArrowInvalid, OSError):
+        return ()  # DuckDB's own error follows
+
+
+def _check_distinct(name: str, columns: Iterable[str]) -> None:
+    seen: dict[str, str] = {}
+    for column in columns:
+        before = seen.setdefault(column.strip().casefold(), column)
+        if before != column:
+            raise DaypartError(
+                f"{name}: the columns {before!r} and {column!r} differ only in case or spaces",
+                hint="rename one of them",
+            )
+    if len(seen) < len(list(columns)):
+        twice = next(c for c in columns if list(columns).count(c) > 1)
+        raise DaypartError(f"{name}: has the column {twice!r} twice", hint="rename one of them")
+
+
+def _not_utf8(name: str, what: str) -> DaypartError:
+    return DaypartError(
+        f"{name}: is not UTF-8 ({what})",
+        hint="give its encoding, such as encoding=windows-1252 or encoding=latin-1",
+    )
+
+
+def unreadable(name: str, error: Exception, *, is_parquet: bool) -> DaypartError:
+    """Return the error for a file that DuckDB can't read.
+
+    Parameters
+    ----------
+    name : str
+        The file.
+    error : Exception
+    is_parquet : bool
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if is_parquet:
+        return DaypartError(f"{name}: not a readable Parquet file ({lines[0][:160]})")
+    line = re.search(r"Line: (\d+)", str(error))
+    where = f"line {int(line[1]):,}" if line else "its bytes"
+    if "nvalid unicode" in str(error) or "utf-8" in str(error).lower():
+        return _not_utf8(name, where)
+    found = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", str(error))
+    if found:
+        return DaypartError(
+            f"{name}: {where}: has {counted(int(found[2]), 'value')} for {found[1]} columns",
+            hint="put values that contain the delimiter into quotes",
+        )
+    what = next((text for text in lines if text.startswith("Expected")), lines[0])
+    return DaypartError(f"{name}: not a readable CSV file ({where}: {what[:160]})")

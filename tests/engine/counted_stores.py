@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from daypart.engine.executors.registry import get_executor
 from daypart.engine.results.folder import RunFolder
+from daypart.engine.tasks.task import LARGEST_BLOCK, run_task
 from daypart.runs.fitting.options import FitOptions, check_options
 from daypart.runs.fitting.run_plan import FitPlanning
 from daypart.series.block import block_from_arrays
@@ -41,11 +41,12 @@ def make_store(folder, partitions_by_region, **settings):
     return store.replace_regions(blocks)
 
 
-def planned(store, run, model=POISSON, parameters=None):
+def planned(store, run, model=POISSON, parameters=None, **options):
     """Write a run's plan and settings, and return its tasks."""
     folder = RunFolder.at(run)
     opened = SeriesStore.open(store)
-    return planning_of(folder, opened, model=model, parameters=parameters).write().tasks
+    planning = planning_of(folder, opened, model=model, parameters=parameters, **options)
+    return planning.write().tasks
 
 
 def planning_of(folder, store, **options):
@@ -55,6 +56,6 @@ def planning_of(folder, store, **options):
 
 def fit_in_parts(store, run, model=POISSON, parameters=None):
     """Fit a run and leave it as it is before its parts are compacted; return the parts."""
-    tasks = planned(store, run, model, parameters)
-    get_executor("inline").execute(tasks, lambda event: None)
+    for task in planned(store, run, model, parameters):
+        run_task(run, task.index, first_block=LARGEST_BLOCK)
     return sorted(run.glob("parts/*.parquet"))

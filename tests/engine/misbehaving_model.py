@@ -62,3 +62,14 @@ class Raising(Misbehaving):
 
     def fit(self, block):
         raise ValueError("never")
+
+
+def take_time(partition, params):
+    """Take `seconds` for each partition, as a user's function may."""
+    time.sleep(params["seconds"])
+    return {"mean_count": float(partition.counts.mean())}
+
+
+def take_a_moment(partition, params):
+    """Take a tenth of a second, as a fallback that takes no parameters."""
+    return take_time(partition, {"seconds": 0.1})

@@ -53,7 +53,7 @@ def test_what_a_task_printed_last_is_found_where_its_workers_wrote_it(tmp_path):
     results = PartWatch(tasks, "aws-batch")
     assert results.last_output(tasks[0].index) == ""
     attempt_task(tmp_path / "run", tasks[0].index, cores=1)
-    assert results.last_output(tasks[0].index) == "fitting 4 partitions"
+    assert results.last_output(tasks[0].index) == "fitting 3 partitions"
 
 
 # What is submitted.

@@ -267,7 +267,7 @@ def test_what_a_model_prints_goes_to_the_workers_log(store, tmp_path):
     report = fit(store, run=tmp_path / "run", model="poisson_model:TalkingModel", workers=1)
     assert report.ok == 70
     (log,) = (tmp_path / "run" / "logs").iterdir()
-    assert "fitting 32 partitions" in log.read_text()
+    assert "fitting 31 partitions" in log.read_text()
 
 
 def test_workers_that_can_not_start_are_told_at_once(store, tmp_path, monkeypatch):

@@ -53,10 +53,12 @@ class InlineExecutor:
         stop : Stop, optional
             Requests a stop when set.
         """
+        pace: int | None = None
         for task in tasks:
             started = time.perf_counter()
             on_event(TaskStarted(task.index, self.name))
-            run_task(task.run, task.index, on_event=on_event, stop=stop)
+            done = run_task(task.run, task.index, on_event=on_event, stop=stop, first_block=pace)
+            pace = done.next_block
             on_event(TaskFinished(task.index, time.perf_counter() - started))
 
     def cancel(self, run: Location) -> int:

@@ -19,6 +19,7 @@ from daypart.engine.results.printed import PrintedLog
 from daypart.engine.tasks.callbacks import ProgressBar, call_all
 from daypart.engine.tasks.events import OnEvent
 from daypart.engine.tasks.stopping import stop_on_signals
+from daypart.engine.tasks.work import Enough, never
 from daypart.errors import DaypartError, Interrupted
 from daypart.progress import Step
 from daypart.storage.files import make_folder
@@ -81,6 +82,7 @@ class ItemWork:
         rows: Sequence[int],
         attempts: np.ndarray[Any, Any],
         log: PrintedLog | None = None,
+        enough: Enough = never,
     ) -> pa.Table:
         """Do one item; an error that a user can fix fails it, with the reason in its row.
 
@@ -92,6 +94,8 @@ class ItemWork:
         attempts : int array, shape (rows,)
         log : PrintedLog, optional
             Not used.
+        enough : callable
+            Not used: one item is the least that is done.
         """
         started = time.perf_counter()
         values: dict[str, Any] = {"status": "ok"}

@@ -1,4 +1,4 @@
-"""Stopping on request: a flag that signals set, looked at between blocks."""
+"""Stopping on request: a flag that signals set, looked at between blocks and fits."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -18,12 +18,17 @@ from daypart.engine.results.printed import PrintedLog
 from daypart.engine.tasks.events import BlockFinished, Event, OnEvent
 from daypart.engine.tasks.process_memory import process_memory
 from daypart.engine.tasks.stopping import Stop
-from daypart.engine.tasks.work import Work, open_work
+from daypart.engine.tasks.work import Enough, Work, open_work
 from daypart.errors import DaypartError, Interrupted
 from daypart.storage.location import Location, PathLike, file_name_of
 from daypart.storage.tables import read_table, read_tables
 
-FIRST_BLOCK = 32
+FIRST_BLOCK = 1
+"""Of a process: what a row takes is not known before, and may be hours."""
+
+SECOND_BLOCK = 32
+"""The most after it: the first row may have been an easy one."""
+
 LARGEST_BLOCK = 512
 SECONDS_PER_BLOCK = 8.0
 """Blocks are cut to last about as long, so that a stop or a lost worker costs little."""
@@ -112,11 +117,11 @@ def run_task(
     on_event : callable, optional
         Told `BlockFinished` after every block.
     stop : Stop, optional
-        Looked at between blocks.
+        Looked at between blocks, and between rows that are done one after the other.
     one_by_one : int
         Fit so many of the partitions in blocks of one (after a worker died of one of them).
     first_block : int, optional
-        Partitions of the first block; few when left out, to learn how long they take.
+        Partitions of the first block; one when left out, to learn how long it takes.
     log : PrintedLog, optional
         Where what the model prints goes, so that rows can say where theirs is.
 
@@ -138,7 +143,8 @@ def run_task(
         if stop is not None and stop.requested:
             raise Interrupted(f"task {work.task}: stopped by {stop.reason}")
         started = time.perf_counter()
-        rows = work.do(position, 1 if position < one_by_one else size, log)
+        enough = partial(_is_enough, stop, started + SECONDS_PER_BLOCK)
+        rows = work.do(position, 1 if position < one_by_one else size, log, enough)
         seconds = time.perf_counter() - started
         event = _block_finished(work.task, rows, seconds)
         for status in done:
@@ -245,7 +251,7 @@ class TaskWork:
             piece.lanes,
         )
 
-    def do(self, position: int, most: int, log: PrintedLog | None) -> pa.Table:
+    def do(self, position: int, most: int, log: PrintedLog | None, enough: Enough) -> pa.Table:
         """Do the partitions from a position on, and flush their rows: of one region, as one part.
 
         Parameters
@@ -256,9 +262,11 @@ class TaskWork:
             Most rows.
         log : PrintedLog or None
             Where what is printed meanwhile goes.
+        enough : callable
+            See `Work.do`.
         """
         block = self._block(position, min(most, self.work.most_at_once))
-        return self._flush(self.work.do(*block, log))
+        return self._flush(self.work.do(*block, log, enough))
 
     def give_up(self, reason: str) -> pa.Table:
         """Flush the row of the first partition, which can't be done."""
@@ -311,10 +319,15 @@ def _read_plan(path: Location, _modified: int) -> pa.Table:
     return read_table(path, ["unique_id", "region", "row", "task", "attempt"])
 
 
+def _is_enough(stop: Stop | None, until: float) -> bool:
+    """Tell whether a block ends before its last row: after its time, or on a request to stop."""
+    return time.perf_counter() >= until or (stop is not None and stop.requested)
+
+
 def _next_size(size: int, seconds: float) -> int:
     """Return how many partitions the next block should have."""
     affordable = int(size * SECONDS_PER_BLOCK / max(seconds, 1e-6))
-    return max(1, min(LARGEST_BLOCK, affordable, max(size * 16, FIRST_BLOCK)))
+    return max(1, min(LARGEST_BLOCK, affordable, max(size * 16, SECOND_BLOCK)))
 
 
 def _block_finished(task: int, rows: pa.Table, seconds: float) -> BlockFinished:

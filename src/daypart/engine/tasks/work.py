@@ -7,7 +7,7 @@ whatever it makes, it ends with a result row.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,6 +19,14 @@ from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.printed import PrintedLog
 
 _LONGEST_REASON = 400
+
+Enough = Callable[[], bool]
+"""Called between two rows of a block: whether what is done is to be flushed now."""
+
+
+def never() -> bool:
+    """Return False: a block is done as a whole; an `Enough`."""
+    return False
 
 
 class Work(Protocol):
@@ -56,8 +64,9 @@ class Work(Protocol):
         rows: Sequence[int],
         attempts: np.ndarray[Any, Any],
         log: PrintedLog | None = None,
+        enough: Enough = never,
     ) -> pa.Table:
-        """Do rows of a region.
+        """Do rows of a region, at least the first.
 
         Parameters
         ----------
@@ -67,12 +76,15 @@ class Work(Protocol):
         attempts : int array, shape (rows,)
         log : PrintedLog, optional
             Where what is printed meanwhile goes.
+        enough : callable
+            Called between two rows, where they are done one after the other; the rows that are
+            left when it returns True stay for the next call.
 
         Returns
         -------
         pyarrow.Table
-            A result row for each of them. The columns `unique_id`, `status`, `reason`, `seconds`
-            and `attempt` are the engine's.
+            A result row for each row done, in their order. The columns `unique_id`, `status`,
+            `reason`, `seconds` and `attempt` are the engine's.
         """
 
     def give_up(

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from daypart.engine.results.printed import PrintedLog
 from daypart.engine.tasks.limits import NO_LIMITS, ResourceLimits, TookTooLongError, within
-from daypart.engine.tasks.work import describe_error
+from daypart.engine.tasks.work import Enough, describe_error, never
 from daypart.errors import DaypartError, Interrupted
 from daypart.models.protocol import Model, fits_one_by_one
 from daypart.models.registry import is_external_model
@@ -38,6 +38,7 @@ def fit_block(
     limits: ResourceLimits = NO_LIMITS,
     fallback: Model | None = None,
     log: PrintedLog | None = None,
+    enough: Enough = never,
 ) -> pa.Table:
     """Fit a block, and divide it where the model raises, down to single partitions.
 
@@ -54,14 +55,16 @@ def fit_block(
         Fits the partitions on which `model` failed; its columns are named `fallback_...`.
     log : PrintedLog, optional
         Where what the model prints goes.
+    enough : callable
+        Called between two calls of a model; True ends the block after what is fitted.
 
     Returns
     -------
     pyarrow.Table
-        A row per partition, in order: `status`, `reason`, `traceback`, `seconds` (each
-        partition's share of the call that fitted it), `log` (where what it printed is), then
-        the model's columns. With a fallback also `model`, the name of the one that fitted it
-        (null: `model`), whose `reason` says why it stood in.
+        A row per partition, of all or of the first of them, in order: `status`, `reason`,
+        `traceback`, `seconds` (each partition's share of the call that fitted it), `log` (where
+        what it printed is), then the model's columns. With a fallback also `model`, the name of
+        the one that fitted it (null: `model`), whose `reason` says why it stood in.
 
     Raises
     ------
@@ -69,14 +72,18 @@ def fit_block(
         Where the model lacks a module: no partition is at fault for that.
     """
     shown = stored if until_hour is None else stored.before(until_hour)
-    fitted = _fit(model, shown, limits, log)
+    fitted = _fit(model, shown, limits, log, enough)
     if fallback is not None:
-        fitted = stand_in(fallback, shown, fitted, log)
+        fitted = stand_in(fallback, shown, fitted, log, enough)
     return fitted.combine_chunks()
 
 
 def stand_in(
-    fallback: Model, shown: SeriesBlock, fitted: pa.Table, log: PrintedLog | None = None
+    fallback: Model,
+    shown: SeriesBlock,
+    fitted: pa.Table,
+    log: PrintedLog | None = None,
+    enough: Enough = never,
 ) -> pa.Table:
     """Fit the failed partitions of a block with another model, as `fit_block` describes.
 
@@ -89,13 +96,19 @@ def stand_in(
         The rows of the first model.
     log : PrintedLog, optional
         Where what is printed meanwhile goes.
+    enough : callable
+        As in `fit_block`.
     """
     failed = np.array([status == "failed" for status in fitted.column("status").to_pylist()])
     name = pa.array([fallback.name if each else None for each in failed], pa.string())
     if not failed.any():
         return fitted.append_column("model", name)
     places = np.flatnonzero(failed)
-    second = _fit(fallback, shown.take(places), NO_LIMITS, log)
+    second = _fit(fallback, shown.take(places), NO_LIMITS, log, enough)
+    if len(second) < len(places):  # the rows before the first that is still to be fitted
+        first_left = int(places[len(second)])
+        fitted, failed, name = fitted[:first_left], failed[:first_left], name[:first_left]
+        places = places[: len(second)]
     first = fitted.take(places)
     why = [
         one if again == "ok" else f"{one}; {fallback.name}: {other}"
@@ -124,12 +137,16 @@ def stand_in(
 
 
 def _fit(
-    model: Model, block: SeriesBlock, limits: ResourceLimits, log: PrintedLog | None
+    model: Model,
+    block: SeriesBlock,
+    limits: ResourceLimits,
+    log: PrintedLog | None,
+    enough: Enough,
 ) -> pa.Table:
     """Fit a block within limits; where it can't be, each partition or each half by itself."""
     alone = len(block) == 1
     if fits_one_by_one(model) and not alone:
-        return _fit_parts(model, block, limits, log, len(block))
+        return _fit_parts(model, block, limits, log, enough, len(block))
     started = time.perf_counter()
     printed = log.size() if log else 0
     try:
@@ -144,7 +161,7 @@ def _fit(
         divided_into = len(block) if isinstance(error, TookTooLongError) else 2
         table = _failed(error, limits)
     if divided_into > 1 and not alone:
-        return _fit_parts(model, block, limits, log, divided_into)
+        return _fit_parts(model, block, limits, log, enough, divided_into)
     seconds = np.full(len(table), (time.perf_counter() - started) / max(len(table), 1))
     place = log.since(printed) if log else None
     return _told(table, {"seconds": pa.array(seconds), "log": [place] * len(table)})
@@ -167,10 +184,19 @@ def _failed(error: BaseException, limits: ResourceLimits) -> pa.Table:
 
 
 def _fit_parts(
-    model: Model, block: SeriesBlock, limits: ResourceLimits, log: PrintedLog | None, parts: int
+    model: Model,
+    block: SeriesBlock,
+    limits: ResourceLimits,
+    log: PrintedLog | None,
+    enough: Enough,
+    parts: int,
 ) -> pa.Table:
-    places = np.array_split(np.arange(len(block)), parts)
-    tables = [_fit(model, block.take(rows), limits, log) for rows in places]
+    """Fit the parts of a block one after the other, until that is enough."""
+    tables: list[pa.Table] = []
+    for rows in np.array_split(np.arange(len(block)), parts):
+        tables.append(_fit(model, block.take(rows), limits, log, enough))
+        if len(tables[-1]) < len(rows) or enough():
+            break
     return pa.concat_tables(tables, promote_options="default")
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.printed import PrintedLog
 from daypart.engine.tasks.bare_imports import import_numba_alone, import_pyarrow_alone
+from daypart.engine.tasks.work import Enough, never
 from daypart.errors import DaypartError
 from daypart.models.protocol import HasKernels
 from daypart.models.registry import get_model, is_external_model
@@ -70,6 +71,7 @@ class FitWork:
         rows: Sequence[int],
         attempts: np.ndarray[Any, Any],
         log: PrintedLog | None = None,
+        enough: Enough = never,
     ) -> pa.Table:
         """Fit partitions of a region; return their result rows.
 
@@ -81,6 +83,8 @@ class FitWork:
         attempts : int array, shape (rows,)
         log : PrintedLog, optional
             Where what is printed meanwhile goes.
+        enough : callable
+            Called between two calls of a model; True leaves the rest for the next call.
         """
         stored = self.store.read_region(region, list(rows))
         fitted = fit_block(
@@ -90,7 +94,10 @@ class FitWork:
             limits=self.settings.limits,
             fallback=self.model.fallback,
             log=log,
+            enough=enough,
         )
+        if len(fitted) < len(stored):
+            stored, attempts = stored.take(np.arange(len(fitted))), attempts[: len(fitted)]
         return result_rows(stored, fitted, self.settings, attempts)
 
     def give_up(

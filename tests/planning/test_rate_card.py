@@ -44,7 +44,7 @@ def test_a_cell_that_is_not_on_the_card_has_no_price(rate_card, panel, tmp_path)
         ("2024-01-01", "soon", "column first_day: row 1 is 'soon'"),
         ("501,CNN", "501,A&E", "two prices for a day"),
         ("12.5", "-1", "column cpm: row 2 is '-1', outside its range; cpm must be above 0"),
-        ("12.5", "inf", "column cpm: row 2 is 'inf', not a number"),
+        ("12.5", "inf", "column cpm: row 2 is 'inf', NaN or infinite"),
         ("12.5", "", "column cpm: row 2 is empty"),
         ("501", "999", "prices none of the store's cells"),
     ],

@@ -62,7 +62,9 @@ def test_the_first_key_column_divides_the_store(tmp_path):
 
 
 def test_a_parquet_table_of_2500_series_fills_three_files(tmp_path):
-    hours = pa.array(np.tile(np.arange(4), 2500) * 3_600_000_000, pa.timestamp("us", tz="UTC"))
+    hours = pa.array(
+        (FIRST + np.tile(np.arange(4), 2500)) * 3_600_000_000, pa.timestamp("us", tz="UTC")
+    )
     names = np.repeat([f"s{i:04d}" for i in range(2500)], 4)
     table = pa.table({"unique_id": names, "ds": hours, "y": np.arange(10_000)})
     pq.write_table(table, tmp_path / "long.parquet")
@@ -149,7 +151,7 @@ def test_a_missing_and_a_truncated_file_are_named(tmp_path):
     with pytest.raises(DaypartError, match="no such file"):
         import_series(tmp_path / "none.csv", into=tmp_path / "s")
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 and no more")
-    with pytest.raises(DaypartError, match="broken.parquet: not readable"):
+    with pytest.raises(DaypartError, match="broken.parquet: not a readable Parquet file"):
         import_series(tmp_path / "broken.parquet", into=tmp_path / "s")
 
 

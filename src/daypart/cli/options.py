@@ -78,6 +78,20 @@ def set_option(text: str, *declarations: str) -> Callable[[Command], Command]:
     )
 
 
+def table_options(command: Command) -> Command:
+    """Add how a table is written: its columns, marks and encoding (`mapping`, `stamp_format`)."""
+    for option in (
+        click.option("--stamp-format", help="Of stamps not in ISO 8601, such as '%d/%m/%Y %H:%M'."),
+        click.option(
+            "--map",
+            "mapping",
+            help="Columns and marks: start=start_date,encoding=latin-1,... or a TOML file.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def seed_option(default: int = 0) -> Callable[[Command], Command]:
     """Return `--seed`, with which the result is the same each time."""
     return click.option("--seed", default=default, help="Seed of random draws.")

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
-from daypart.errors import DaypartError, did_you_mean
+from daypart.errors import DaypartError
 from daypart.progress import SILENT, Progress
 from daypart.series.block import MISSING, SeriesBlock, block_from_arrays
+from daypart.series.long_rows import LARGEST_COUNT, LongTable, load_rows
 from daypart.series.store import SeriesStore
-from daypart.storage.files import kept_copy, make_folder
-from daypart.storage.location import Location, PathLike, location
+from daypart.storage.files import make_folder
+from daypart.storage.location import PathLike
 from daypart.storage.sizes import parse_size
+from daypart.tables.options import GivenOptions, read_options
+from daypart.tables.paths import GivenTables, tables_of
+from daypart.tables.table import open_table
 from daypart.tables.zones import timezone_of
-from daypart.wording import counted
 
 _PARTITIONS_PER_REGION = 1000
 """Partitions in a file of the store, if the key has one column."""
 
 _HOUR_SECONDS = 3600
-_LARGEST_COUNT = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class ImportReport:
 
 
 def import_series(
-    source: PathLike,
+    source: GivenTables,
     *,
     into: PathLike,
     key: Sequence[str] | None = None,
@@ -59,6 +61,8 @@ def import_series(
     value: str = "y",
     timezone: str = "UTC",
     stamps_are: str | None = None,
+    mapping: GivenOptions = None,
+    stamp_format: str | None = None,
     memory: str = "1GB",
     progress: Progress = SILENT,
 ) -> ImportReport:
@@ -69,8 +73,9 @@ def import_series(
 
     Parameters
     ----------
-    source : path
-        Parquet, CSV or gzipped CSV.
+    source : path, sequence of paths, or Arrow object
+        Files, patterns or folders of CSV, TSV, Parquet, Arrow, JSON lines or XLSX; a pandas or
+        polars frame.
     into : path
         A new folder.
     key : sequence of str, optional
@@ -81,7 +86,12 @@ def import_series(
     timezone : str
         IANA name of the zone that defines the hours of the week.
     stamps_are : str, optional
-        IANA name of the zone of stamps without one; `timezone` by default.
+        IANA name of the zone of stamps without one (`timezone` by default), or `epoch_s` or
+        `epoch_ms` for numbers. Of a local time that clocks repeat, the later is meant.
+    mapping : str, path or mapping, optional
+        How the table is written; see `tables.options.read_options`.
+    stamp_format : str, optional
+        Of times that are not ISO 8601, such as `%d/%m/%Y %H:%M`.
     memory : str
         Limit of DuckDB's memory, such as `1GB`.
     progress : Progress
@@ -110,16 +120,16 @@ def import_series(
     ----------
     The long format `unique_id, ds, y` is that of the Nixtla libraries.
     """
-    path = location(source)
     timezone_of(timezone)
-    stamps_zone = timezone_of(stamps_are or timezone).key
+    options = read_options(mapping, stamp_format=stamp_format)
+    options = replace(options, stamps_are=stamps_are or options.stamps_are or timezone)
     key_columns = tuple(key) if key else ("unique_id",)
     store_key = tuple(key) if key else ("series",)
     store = SeriesStore.create(into, key=store_key)
     with _database(memory) as connection:
-        table = _LongTable(connection, path, key_columns, time, value)
-        _load_rows(table, stamps_zone)
-        rows = _check(table)
+        tables = [open_table(connection, each, options) for each in tables_of(source)]
+        table = LongTable(connection, tables, key_columns, time, value)
+        rows = load_rows(table, options)
         _load_hours(table)
         make_folder(store.folder)
         regions = _regions(connection, one_column=len(key_columns) == 1)
@@ -149,149 +159,22 @@ def _database(memory: str) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-@dataclass(frozen=True)
-class _LongTable:
-    """A table in DuckDB, with the names of its columns."""
-
-    connection: duckdb.DuckDBPyConnection
-    path: Location
-    key: Sequence[str]
-    time: str
-    value: str
-
-    @property
-    def key_columns(self) -> str:
-        """The key columns of the tables made from it."""
-        return ", ".join(f"key_{i}" for i in range(len(self.key)))
-
-
-def _load_rows(table: _LongTable, stamps_zone: str) -> None:
-    """Make the table `source_rows`: row, one text column per key column, instant, value."""
-    path, file = table.path, kept_copy(table.path)
-    if not file.is_file():
-        raise DaypartError(f"{path}: no such file")
-    reader = "read_parquet" if path.suffix == ".parquet" else "read_csv"
-    try:
-        found = table.connection.sql(f"FROM {reader}(?)", params=[str(file)])
-        types = dict(zip(found.columns, map(str, found.types), strict=True))
-    except duckdb.Error as error:
-        raise DaypartError(f"{path}: not readable ({str(error).splitlines()[0]})") from None
-    for column in [*table.key, table.time, table.value]:
-        if column not in types:
-            raise DaypartError(
-                f"{path}: no column {column!r}", hint=did_you_mean(column, list(types))
-            )
-    keys = ", ".join(
-        f"CAST({_quoted(name)} AS VARCHAR) AS key_{i}" for i, name in enumerate(table.key)
-    )
-    time, value = _quoted(table.time), _quoted(table.value)
-    table.connection.execute(
-        f"""
-        CREATE TEMP TABLE source_rows AS
-        SELECT row_number() OVER () AS row, {keys},
-               {_instant(time, types[table.time], stamps_zone)} AS instant,
-               {_skipped(time, types[table.time], stamps_zone)} AS skipped,
-               TRY_CAST({value} AS DOUBLE) AS value,
-               {value} IS NOT NULL AND TRY_CAST({value} AS DOUBLE) IS NULL AS value_is_text,
-               {time} IS NOT NULL AS has_stamp
-        FROM {reader}(?)
-        """,
-        [str(file)],
-    )
-
-
-def _has_zone(column: str, column_type: str) -> str:
-    """Return SQL for whether a stamp has a zone."""
-    if column_type == "TIMESTAMP WITH TIME ZONE":
-        return "true"
-    if column_type == "VARCHAR":
-        ends = f"regexp_matches({column}, '([Zz]|[+-]\\d\\d(:?\\d\\d)?)$')"
-        return f"(length({column}) > 10 AND {ends})"
-    return "false"
-
-
-def _instant(column: str, column_type: str, stamps_zone: str) -> str:
-    """Return SQL that turns a stamp into an instant."""
-    return (
-        f"CASE WHEN {_has_zone(column, column_type)} THEN TRY_CAST({column} AS TIMESTAMPTZ) "
-        f"ELSE timezone('{stamps_zone}', TRY_CAST({column} AS TIMESTAMP)) END"
-    )
-
-
-def _skipped(column: str, column_type: str, stamps_zone: str) -> str:
-    """Return SQL for whether a stamp is a local time that the clocks skipped."""
-    local = f"TRY_CAST({column} AS TIMESTAMP)"
-    there_and_back = f"timezone('{stamps_zone}', timezone('{stamps_zone}', {local}))"
-    return f"NOT {_has_zone(column, column_type)} AND {there_and_back} <> {local}"
-
-
-def _check(table: _LongTable) -> int:
-    """Raise on the first kind of bad row; return the number of rows."""
-    no_key = " OR ".join(f"key_{i} IS NULL" for i in range(len(table.key)))
-    value = table.value
-    checks = [
-        (no_key, ",".join(table.key), "no key", "give every row a partition"),
-        ("NOT has_stamp", table.time, "no time", "give every row one"),
-        ("instant IS NULL", table.time, "an unreadable time", "write ISO 8601"),
-        (
-            "skipped",
-            table.time,
-            "a time that the local clocks skipped",
-            "give the zone of the stamps (--stamps-are), or remove the rows",
-        ),
-        ("value_is_text", value, "text", "write whole numbers"),
-        (
-            "isnan(value) OR isinf(value)",
-            table.value,
-            "a NaN or infinite value",
-            "leave the field empty",
-        ),
-        ("value < 0", value, "a negative value", "counts start at 0"),
-        ("value <> floor(value)", value, "a fractional value", "counts are whole numbers"),
-        (
-            f"value > {_LARGEST_COUNT}",
-            table.value,
-            "a value over 2,147,483,647",
+def _check_hours(table: LongTable) -> None:
+    """Raise where the sum of an hour is larger than a store holds."""
+    over = table.connection.execute(
+        f"SELECT unique_id, max(value) FROM hours JOIN partitions USING (partition) "
+        f"WHERE value > {LARGEST_COUNT} GROUP BY unique_id ORDER BY unique_id"
+    ).fetchall()
+    if over:
+        raise table.error(
+            0,
+            f"column {table.value}: the rows within an hour of {over[0][0]!r} add up to "
+            f"{over[0][1]:,.0f}, over {LARGEST_COUNT:,}",
             "count in thousands",
-        ),
-    ]
-    selected = ", ".join(
-        f"count(*) FILTER ({test}), min(row) FILTER ({test})" for test, *_ in checks
-    )
-    found = table.connection.sql(f"SELECT count(*), {selected} FROM source_rows").fetchall()[0]
-    rows = int(found[0])
-    if rows == 0:
-        raise DaypartError(f"{table.path}: holds no rows")
-    for i, (_, column, what, remedy) in enumerate(checks):
-        count, first = found[1 + 2 * i], found[2 + 2 * i]
-        if count:
-            raise DaypartError(
-                f"{table.path}: column {column}: {counted(count, 'row')} with {what}, "
-                f"the first is row {first:,}",
-                hint=remedy,
-            )
-    _check_duplicates(table)
-    return rows
-
-
-def _check_duplicates(table: _LongTable) -> None:
-    twice = table.connection.execute(
-        f"""
-        SELECT count(*), min(row) FROM (
-            SELECT max(row) AS row FROM source_rows
-            GROUP BY {table.key_columns}, instant HAVING count(*) > 1
-        )
-        """
-    ).fetchone()
-    if twice and twice[0]:
-        raise DaypartError(
-            f"{table.path}: {counted(twice[0], 'time')} given twice for one partition, "
-            f"the first again in row {twice[1]:,}",
-            hint="add them up or remove one; times without a zone repeat when clocks go back",
         )
 
 
-def _load_hours(table: _LongTable) -> None:
+def _load_hours(table: LongTable) -> None:
     """Make the tables `partitions` (number, name, key) and `hours` (partition, hour, value)."""
     connection, columns = table.connection, table.key_columns
     names = f"concat_ws('/', {columns})"
@@ -310,9 +193,10 @@ def _load_hours(table: _LongTable) -> None:
     same = connection.execute(
         "SELECT unique_id FROM partitions GROUP BY unique_id HAVING count(*) > 1 LIMIT 1"
     ).fetchone()
+    _check_hours(table)
     if same:
         raise DaypartError(
-            f"{table.path}: two different keys are both called {same[0]!r}",
+            f"{table.tables[0]}: two different keys are both called {same[0]!r}",
             hint="use key values without a slash",
         )
 
@@ -356,7 +240,3 @@ def _dense(hours: pa.Table, low: int, high: int) -> tuple[list[int], list[np.nda
         first_hours.append(first)
         counts.append(series)
     return first_hours, counts
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -100,6 +100,8 @@ def format_of(file: Path, place: Location, encoding: str) -> FileFormat:
             hint="for UTF-16 without a byte order mark give encoding=utf-16-le",
         )
     text = head.decode(marked, errors="ignore").lstrip("\ufeff \t\r\n")
+    if text.startswith("["):
+        raise DaypartError(f"{place}: is a JSON array", hint="write one object a line")
     return FileFormat("json_lines" if text.startswith("{") else "text", compression, marked)
 
 

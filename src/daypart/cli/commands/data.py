@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from daypart.cli.options import PATH, names, seed_option, set_option
+from daypart.cli.options import PATH, names, seed_option, set_option, table_options
 from daypart.cli.verb import Outcome, verb
 from daypart.progress import Progress
 from daypart.wording import counted
@@ -166,24 +166,26 @@ def _ingest_lines(report: IngestReport) -> list[str]:
 @verb(
     "import", group="Data", example="daypart import sales.parquet --into store --key region,product"
 )
-@click.argument("table", type=PATH)
+@click.argument("tables", nargs=-1, required=True)
 @click.option("--into", required=True, type=PATH, help="Folder of the store, new.")
 @click.option("--key", type=names, help="Columns of the key (default: unique_id).")
 @click.option("--time", default="ds", help="Column of the time.")
 @click.option("--value", default="y", help="Column of the count.")
 @click.option("--timezone", default="UTC", help="Zone of the local week.")
 @click.option("--stamps-are", help="Zone of times without one (default: --timezone).")
+@table_options
 @click.option("--memory", default="1GB", help="Memory limit of DuckDB.")
 def import_command(
-    progress: Progress, table: str, into: str, key: tuple[str, ...] | None, **options: Any
+    progress: Progress, tables: tuple[str, ...], into: str, key: tuple[str, ...], **options: Any
 ) -> Outcome:
-    """Make a store from a table of key, time and count.
+    """Make a store from tables of key, time and count.
 
-    For series of any kind; they need not be of television.
+    TABLES are files, patterns or folders: CSV, TSV, Parquet, Arrow, JSON lines or XLSX; - is
+    standard input. The series need not be of television.
     """
     from daypart import import_series
 
-    report = import_series(table, into=into, key=key or None, progress=progress, **options)
+    report = import_series(list(tables), into=into, key=key or None, progress=progress, **options)
     lines = [
         f"{counted(report.rows, 'row')} -> {counted(report.partitions, 'partition')} in "
         f"{counted(report.regions, 'region')}",

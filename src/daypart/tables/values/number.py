@@ -7,7 +7,8 @@ from daypart.tables.sql import text_literal
 from daypart.tables.values.expressions import FieldSql, is_text, trimmed_text
 
 BAD_NUMBER = "not_a_number"
-EMPTY_NUMBERS = ("na", "n/a", "#n/a", "nan", "null", "none")
+NOT_FINITE = "not_finite"
+EMPTY_NUMBERS = ("na", "n/a", "#n/a", "null", "none")
 """Texts that mean an empty field in a column of numbers, in any case."""
 
 _NUMERIC = frozenset(
@@ -23,8 +24,8 @@ _PLAIN = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 def number_sql(name: str, column: str, kind: str, options: TableOptions) -> FieldSql:
     """Return SQL that reads a number as DOUBLE.
 
-    An empty field, NaN and the words for it (`EMPTY_NUMBERS`) are NULL. Infinity, a truth value
-    and any other text are a problem.
+    An empty field and the words for it (`EMPTY_NUMBERS`) are NULL. NaN, infinity, a truth value
+    and any other text are problems.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ def number_sql(name: str, column: str, kind: str, options: TableOptions) -> Fiel
         number = f"{name}_number"
         return FieldSql(
             f"CASE WHEN isfinite({number}) THEN {number} END",
-            f"CASE WHEN isinf({number}) THEN '{BAD_NUMBER}' END",
+            f"CASE WHEN NOT isfinite({number}) THEN '{NOT_FINITE}' END",
             {number: f"CAST({column} AS DOUBLE)"},
         )
     if not is_text(kind):
@@ -55,10 +56,11 @@ def number_sql(name: str, column: str, kind: str, options: TableOptions) -> Fiel
     plain = f"{name}_plain"
     number = f"TRY_CAST({plain} AS DOUBLE)"
     good = f"regexp_full_match({plain}, {text_literal(_PLAIN)}) AND isfinite({number})"
+    infinite = f"regexp_full_match(lower({plain}), '[+-]?(nan|inf(inity)?)')"
     return FieldSql(
         f"CASE WHEN {good} THEN {number} END",
         f"CASE WHEN {plain} IS NULL OR lower({plain}) IN ({words}) OR ({good}) THEN NULL "
-        f"ELSE '{BAD_NUMBER}' END",
+        f"WHEN {infinite} THEN '{NOT_FINITE}' ELSE '{BAD_NUMBER}' END",
         {plain: _plain(trimmed_text(column), options)},
     )
 

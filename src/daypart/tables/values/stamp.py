@@ -34,6 +34,7 @@ def stamp_sql(
     *,
     zone: str | None = None,
     zones: Iterable[str] = (),
+    later_of_repeated: bool = False,
 ) -> FieldSql:
     """Return SQL that reads a stamp as an instant (TIMESTAMPTZ).
 
@@ -51,6 +52,8 @@ def stamp_sql(
         SQL for the zone of a stamp without one.
     zones : iterable of str
         The names that `zone` may have.
+    later_of_repeated : bool
+        Whether a local time that a clock repeats is the later of the two; else it is a problem.
 
     Returns
     -------
@@ -64,7 +67,9 @@ def stamp_sql(
         return _instants(name, given, _epoch(text, EPOCH_STAMPS[str(options.stamps_are)]))
     changes = days_of_clock_changes(zones) if zone else ()
     if kind.startswith(("TIMESTAMP", "DATE")):
-        return _local(name, given, f"CAST({column} AS TIMESTAMP)", None, zone, changes)
+        return _local(
+            name, given, f"CAST({column} AS TIMESTAMP)", None, zone, changes, later_of_repeated
+        )
     if not is_text(kind):
         return FieldSql(
             "CAST(NULL AS TIMESTAMPTZ)", f"CASE WHEN {name}_given THEN '{UNPARSABLE}' END", given
@@ -73,7 +78,7 @@ def stamp_sql(
         parsed = f"try_strptime({text}, {text_literal(options.stamp_format)})"
         if "%z" in options.stamp_format:
             return _instants(name, given, parsed)
-        return _local(name, given, parsed, None, zone, changes)
+        return _local(name, given, parsed, None, zone, changes, later_of_repeated)
     dotted = f"replace({text}, ',', '.')"
     zoned = (
         f"CASE WHEN {_matches(text, _ZONED)} THEN TRY_CAST({dotted} AS TIMESTAMPTZ) "
@@ -84,7 +89,7 @@ def stamp_sql(
         f"CASE WHEN {_matches(text, _LOCAL)} THEN TRY_CAST({dotted} AS TIMESTAMP) "
         f"WHEN {_matches(text, _BASIC)} THEN TRY_CAST({_extended(text)} AS TIMESTAMP) END"
     )
-    return _local(name, given, local, zoned, zone, changes)
+    return _local(name, given, local, zoned, zone, changes, later_of_repeated)
 
 
 def day_sql(name: str, column: str, kind: str, options: TableOptions) -> FieldSql:
@@ -162,6 +167,7 @@ def _local(
     zoned: str | None,
     zone: str | None,
     changes: Iterable[object],
+    later_of_repeated: bool,
 ) -> FieldSql:
     """Read an instant with its zone (`zoned`), or else a local time of a zone."""
     instants = {f"{name}_instant": zoned or "CAST(NULL AS TIMESTAMPTZ)"}
@@ -180,9 +186,10 @@ def _local(
     )
     days = ", ".join(f"DATE {text_literal(str(day))}" for day in changes)
     near = f"{name}_instant IS NULL AND CAST({here} AS DATE) IN ({days})" if days else "false"
+    repeated = "" if later_of_repeated else f"WHEN {again} THEN '{REPEATED}' "
     changed = (
         f"CASE WHEN {near} THEN CASE WHEN timezone({zone}, {placed}) <> {here} THEN '{SKIPPED}' "
-        f"WHEN {again} THEN '{REPEATED}' END END"
+        f"{repeated}END END"
     )
     good = f"{at} BETWEEN {_RANGE}"
     return FieldSql(

@@ -72,6 +72,7 @@ def draw_panel(
         networks=tuple(f"N{n:03d}" for n in range(networks)),
         dayparts=clock.names[:dayparts],
         clock=clock,
+        household=np.arange(len(market)),
         market=market,
         weight=weight,
         universe_estimate=homes,

@@ -48,6 +48,7 @@ def made_panel(
         networks=tuple(f"N{n}" for n in range(networks)),
         dayparts=one.names,
         clock=one,
+        household=np.arange(households),
         market=market,
         weight=weights,
         universe_estimate=np.bincount(market, weights=weights, minlength=markets),

@@ -6,6 +6,7 @@ Each line imports public names from the module that defines them.
 from daypart._version import __version__ as __version__
 from daypart.demo import demo as demo
 from daypart.deployment.deploy import deploy as deploy
+from daypart.disclosure.ledger import releases as releases
 from daypart.engine.cancel import cancel as cancel
 from daypart.engine.costs.cost import cost as cost
 from daypart.engine.costs.prices.prices import prices as prices

@@ -31,8 +31,12 @@ def make_run(
     weights=None,
     crediting=None,
     model="seasonal_naive",
+    small_markets=(),
 ):
-    """Ingest 15 days of viewing into `store`, and fit it in `run`."""
+    """Ingest 15 days of viewing into `store`, and fit it in `run`; H7 is of market 501.
+
+    Each of the small markets has one household, named as the market.
+    """
     rng = random.Random(3)
     homes = ["household_id,market,weight," + ",".join(attributes(0))]
     events = ["household_id,market,network,start,end"]
@@ -45,7 +49,11 @@ def make_run(
                     start, length = rng.randrange(360, 1380), rng.randrange(5, 50)
                     stamps = f"{at(day, start)},{at(day, start + length)}"
                     events.append(f"H{number},501,{network},{stamps}")
-    events += [f"{home},501,{network},{at(d, a)},{at(d, b)}" for home, network, d, a, b in extra]
+    values = ",".join(map(str, attributes(0).values()))
+    homes += [f"{market},{market},1000,{values}" for market in small_markets]
+    for home, network, day, start, end in extra:
+        market = home if home in small_markets else "501"
+        events.append(f"{home},{market},{network},{at(day, start)},{at(day, end)}")
     (root / "homes.csv").write_text("\n".join(homes) + "\n")
     (root / "events.csv").write_text("\n".join(events) + "\n")
     (root / "segments.toml").write_text(segments)

@@ -15,6 +15,7 @@ from daypart.planning.brief.brief import Brief
 from daypart.planning.brief.flight import DaypartClock
 from daypart.planning.panel.panel import Panel, PanelMarket
 from daypart.planning.problem.problem import Problem
+from daypart.viewing.crediting import CreditingRules
 from daypart.viewing.dayparts import daypart_table
 
 DAYPARTS = [
@@ -32,6 +33,10 @@ MARKETS = {
     "602": ("Chicago", "America/Chicago", 3_200_000.0),
     "803": ("Los Angeles", "America/Los_Angeles", 5_000_000.0),
 }
+EVERYTHING = CreditingRules(
+    minimum_cell_households=1, minimum_contributing_households=0, dominance_percent=0
+)
+"""Rules that publish every figure, so that tests can check its arithmetic."""
 FIRST_MONDAY = dt.date(2024, 1, 1)
 
 
@@ -44,6 +49,7 @@ def make_store(
     households=160,
     weeks=8,
     seed=1,
+    crediting=EVERYTHING,
 ):
     """Write a viewing store whose households differ in appetite and in taste."""
     rng = np.random.default_rng(seed)
@@ -146,6 +152,7 @@ def make_store(
                     },
                     "window": {"first_hour": first_hour, "hours": weeks * 168},
                     "simulated": True,
+                    "crediting": crediting.as_json(),
                 },
             }
         )
@@ -228,6 +235,7 @@ def panel_of(minutes, history, *, weight=None, market=None, markets=1, weeks=2) 
                 }
             )
         ),
+        household=np.arange(households),
         market=market,
         weight=weight,
         universe_estimate=np.bincount(market, weights=weight, minlength=markets),

@@ -7,6 +7,7 @@ import datetime as dt
 import json
 
 import pytest
+from planning_stores import EVERYTHING
 
 from daypart.errors import DaypartError
 from daypart.planning.delivery.measure import measure, write_asrun
@@ -81,7 +82,7 @@ def store(tmp_path_factory):
     (folder / "segments.toml").write_text('[segments.young]\nage = "young"\n')
     (folder / "key").write_text("a key for a test, and for nothing else at all\n")
     ingest(
-        events, households=households, into=folder / "store", markets=markets,
+        events, crediting=EVERYTHING, households=households, into=folder / "store", markets=markets,
         segments=folder / "segments.toml", key=folder / "key",
         networks=write_rows(folder / "networks.csv", ("network",), [("N1",), ("N2",)]),
         first_day=dt.date(2025, 3, 3), last_day=dt.date(2025, 3, 30),
@@ -122,7 +123,7 @@ def plan(tmp_path_factory):
 
 
 def test_delivered_impressions_and_reach_are_those_who_watched(store, plan, tmp_path):
-    found = measure(store, plan=plan, asrun=log_rows(LOG), out=tmp_path / "out", min_households=1)
+    found = measure(store, plan=plan, asrun=log_rows(LOG), out=tmp_path / "out")
     assert found.impressions["delivered"] == pytest.approx(10 + 20 + 20 + 10 + 40)
     assert found.impressions["index"] == pytest.approx(100 * 100 / 110)
     assert found.grp["delivered"] == pytest.approx(100.0)
@@ -147,7 +148,7 @@ def test_delivered_impressions_and_reach_are_those_who_watched(store, plan, tmp_
 
 
 def test_each_network_market_and_week_shows_the_plans_interval_beside_the_outcome(store, plan):
-    found = measure(store, plan=plan, asrun=log_rows(LOG), min_households=1)
+    found = measure(store, plan=plan, asrun=log_rows(LOG))
     rows = {(by, row["name"]): row for by in ("network", "market", "week")
             for row in getattr(found, f"by_{by}")}  # fmt: skip
     network, market = rows["network", "N1"], rows["market", "Los Angeles"]
@@ -164,7 +165,7 @@ def test_each_network_market_and_week_shows_the_plans_interval_beside_the_outcom
 def test_a_segment_counts_its_own_households(store, plan, tmp_path):
     content = json.loads((plan / "plan.json").read_text()) | {"segment": "young"}
     (tmp_path / "plan.json").write_text(json.dumps(content))
-    found = measure(store, plan=tmp_path, asrun=log_rows(LOG), min_households=1)
+    found = measure(store, plan=tmp_path, asrun=log_rows(LOG))
     assert found.households == 2
     assert found.reach["1+"]["delivered"] == pytest.approx(100.0)
 
@@ -172,24 +173,20 @@ def test_a_segment_counts_its_own_households(store, plan, tmp_path):
 def test_rows_in_are_rows_used_plus_rows_set_aside_with_a_reason(store, plan, tmp_path):
     rows = [*LOG, *(row for row, _ in BAD)]
     path = write_rows(tmp_path / "a.csv", ("market", "network", "instant", "length", "cost"), rows)
-    found = measure(store, plan=plan, asrun=path, out=tmp_path / "out", min_households=1)
+    found = measure(store, plan=plan, asrun=path, out=tmp_path / "out")
     assert found.rows == len(rows) == found.used + sum(found.set_aside.values())
     assert found.set_aside == dict.fromkeys(sorted(reason for _, reason in BAD), 1)
     told = list(csv.DictReader((tmp_path / "out" / "asrun_set_aside.csv").open()))
     assert [(int(row["row"]), row["reason"]) for row in told] == [
         (len(LOG) + n, reason) for n, (_, reason) in enumerate(BAD, start=1)
     ]
-    clean = measure(store, plan=plan, asrun=log_rows(LOG), min_households=1)
+    clean = measure(store, plan=plan, asrun=log_rows(LOG))
     assert found.impressions == clean.impressions
 
 
-def test_few_households_are_suppressed_and_never_read_zero(store, plan):
-    found = measure(store, plan=plan, asrun=log_rows(LOG))
-    assert found.impressions["delivered"] == found.impressions["index"] == "suppressed"
-    assert found.reach["1+"]["delivered"] == "suppressed"
-    assert {row["delivered"] for row in found.by_network} == {"suppressed"}
-    assert found.under_delivered == []
-    assert any("suppressed" in line for line in found.lines())
+def test_few_households_are_refused_with_the_rule(store, plan):
+    with pytest.raises(DaypartError, match="4 households are too few for figures on them"):
+        measure(store, plan=plan, asrun=log_rows(LOG), min_households=50)
 
 
 @pytest.mark.parametrize(
@@ -220,7 +217,7 @@ def test_a_simulated_log_airs_the_plans_spots_in_their_cells(store, plan, tmp_pa
     for name in ("a.csv", "b.csv"):
         write_asrun(store, plan=plan, out=tmp_path / name, delivered=1.0, seed=3)
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
-    found = measure(store, plan=plan, asrun=tmp_path / "a.csv", min_households=1)
+    found = measure(store, plan=plan, asrun=tmp_path / "a.csv")
     assert found.set_aside == {}
     assert found.spots == {"planned": 6, "delivered": 6}
     assert found.cost["delivered"] == pytest.approx(600.0)

@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from planning_stores import panel_of
 
-from daypart.planning.reach.exposure import count_frequency
 from daypart.planning.reach.frequency import Frequency
 from daypart.planning.reach.publication import (
-    markets_shown,
+    fold,
     publish_distribution,
     publish_reach,
     shares_of_100,
@@ -38,26 +36,11 @@ def test_nothing_spent_has_no_shares():
 def test_folding_loses_no_household_and_publishes_no_small_bin(raw, least, levels):
     raw = np.array(raw)
     counted = Frequency(np.zeros((1, 11)), raw * 10, np.zeros(11), max(raw.sum(), 1) * 10, raw)
-    limits = {"raw_households": 1000, "min_households": least, "levels": levels}
-    rows = publish_distribution(counted, **limits)
+    bins = fold(raw, least, range(1, 11), levels)
+    rows = publish_distribution(counted, bins)
     assert len(rows) == 1 or all(row["households"] >= least * 10 - 1e-6 for row in rows)
     assert sum(row["households"] for row in rows) == pytest.approx(counted.reach(), abs=1e-6)
     begins = {int(row["exposures"].split("-")[0].rstrip("+")) for row in rows}
     for k in range(1, 11):
-        shown = publish_reach(counted, k, **limits)["percent"] != "suppressed"
+        shown = publish_reach(counted, k, bins)["percent"] != "suppressed"
         assert shown == (k in begins), "levels tell nothing that the folded bins do not"
-
-
-def test_a_small_panel_publishes_no_reach():
-    counted = count_frequency(panel_of([[5], [9]], 100), np.array([2]))
-    published = publish_reach(counted, 1, raw_households=2, min_households=50)
-    assert set(published.values()) == {"suppressed"}
-    rows = publish_distribution(counted, raw_households=2, min_households=50)
-    assert [row["households"] for row in rows] == ["suppressed"]
-
-
-def test_one_small_market_hides_the_next_smallest_too():
-    assert markets_shown(np.array([80, 49, 51, 400]), 50).tolist() == [True, False, False, True]
-    assert markets_shown(np.array([40, 41, 400]), 50).tolist() == [False, False, True]
-    assert markets_shown(np.array([60, 70]), 50).tolist() == [True, True]
-    assert markets_shown(np.array([10]), 50).tolist() == [False]

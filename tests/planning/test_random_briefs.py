@@ -127,7 +127,7 @@ def out(tmp_path_factory):
 def test_a_plan_keeps_every_limit_or_the_limits_that_clash_are_named(store, rate_card, out, asked):
     brief = brief_from(asked, rate_card)
     try:
-        made = plan(store, brief=brief, out=out, min_households=1)
+        made = plan(store, brief=brief, out=out)
     except DaypartError as refused:
         named = str(refused)
         assert "limits." in named

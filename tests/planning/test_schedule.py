@@ -88,12 +88,9 @@ def test_the_surrogate_serves_where_history_is_too_short(store):
     assert reach(store, schedule=rows, method="surrogate").reach["1+"]["percent"] > 50
 
 
-def test_few_panel_households_are_suppressed(store):
-    counted = reach(store, schedule=[ROW], min_households=500)
-    assert counted.reach["1+"]["percent"] == "suppressed"
-    assert counted.grp["mean"] == counted.by_week[0]["grp"] == "suppressed"
-    assert counted.by_network == counted.duplication == []
-    assert counted.by_market[0]["reach_percent"] == "suppressed"
+def test_few_panel_households_are_refused(store):
+    with pytest.raises(DaypartError, match="too few for figures on them: the store's rule is 500"):
+        reach(store, schedule=[ROW], min_households=500)
 
 
 @pytest.mark.parametrize(

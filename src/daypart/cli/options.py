@@ -158,5 +158,5 @@ def execution_options(
 
 
 MIN_HOUSEHOLDS = click.option(
-    "--min-households", default=50, help="Suppress cells of fewer households."
+    "--min-households", type=int, help="Raise the store's rule on in-tab households (50)."
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from daypart.disclosure.audience import Audience
+from daypart.disclosure.rules import DisclosureRules
 from daypart.errors import DaypartError
 from daypart.planning.arrays import Ints
 from daypart.planning.brief.brief import Brief, read_brief
@@ -18,7 +20,6 @@ from daypart.planning.panel.panel import ALL
 from daypart.planning.panel.reader import read_markets, read_panel
 from daypart.planning.problem.build import build_problem
 from daypart.planning.reach.audience_counter import AudienceCounter
-from daypart.planning.reach.publication import MIN_HOUSEHOLDS
 from daypart.planning.reach.schedule import Schedule, ScheduleRows, read_schedule
 from daypart.planning.search import find_optimum
 from daypart.planning.solve.surrogate_fit import fit_surrogate
@@ -40,7 +41,7 @@ def plan(
     evaluate: PathLike | ScheduleRows | None = None,
     seed: int = 0,
     gap: float = GAP,
-    min_households: int = MIN_HOUSEHOLDS,
+    min_households: int | None = None,
     progress: Progress = SILENT,
 ) -> CampaignPlan:
     """CampaignPlan a campaign: the spots that reach most of the target within the brief's limits.
@@ -62,8 +63,8 @@ def plan(
         Seed of the surrogate's clusters, the jackknife's groups and the halving of the panel.
     gap : float
         Relative optimality gap at which the search stops.
-    min_households : int
-        Raw panel households below which an audience figure is suppressed.
+    min_households : int, optional
+        Raw panel households that figures must be about, where that is more than the store's rule.
     progress : Progress
         Receives the steps of the work.
 
@@ -74,7 +75,8 @@ def plan(
     Raises
     ------
     DaypartError
-        Names the file and the setting that is wrong, or the limits that clash.
+        Names the file and the setting that is wrong, or the limits that clash; or where the store's
+        disclosure rules let no figure leave.
 
     References
     ----------
@@ -92,6 +94,9 @@ def plan(
     schedule = None if evaluate is None else read_schedule(evaluate)
     campaign = _read_campaign(store, request, run, schedule, seed, progress)
     given = None if schedule is None else _given_spots(campaign, schedule)
+    panel = campaign.counter.panel
+    rules = DisclosureRules.of_store(panel.crediting).tightened(min_households)
+    audience = Audience(store, rules, panel.household, panel.weight)
     with progress.step("optimising") as step:
         optimum = find_optimum(campaign, gap, given)
         step.summarise(
@@ -99,9 +104,10 @@ def plan(
             f"within {100 * optimum.whole.gap:.2f} % of the best"
         )
     with progress.step("counting reach") as step:
-        result = report_plan(campaign, optimum, gap=gap, min_households=min_households)
+        result = report_plan(campaign, optimum, audience, gap=gap)
         step.summarise(f"{len(result.lines):,} lines")
     with progress.step("writing the plan") as step:
+        audience.leaves("plan", result.to_dict())
         write_plan(result, folder)
         step.summarise(str(folder / "plan.xlsx"))
     return result

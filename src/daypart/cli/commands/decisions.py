@@ -9,6 +9,7 @@ import click
 from daypart.cli.options import MIN_HOUSEHOLDS, PATH, names, seed_option
 from daypart.cli.verb import Outcome, verb
 from daypart.progress import Progress
+from daypart.wording import counted
 
 _CALIBRATE = click.option("--run", type=PATH, help="Calibrate impressions to this run's forecast.")
 
@@ -16,9 +17,7 @@ _CALIBRATE = click.option("--run", type=PATH, help="Calibrate impressions to thi
 @verb("insights", group="Decide", example="daypart insights run --out insights")
 @click.argument("run", type=PATH)
 @click.option("--out", required=True, type=PATH, help="Folder to write.")
-@click.option(
-    "--min-households", type=int, help="Raise the store's rule on in-tab households (50)."
-)
+@MIN_HOUSEHOLDS
 def insights_command(progress: Progress, run: str, out: str, min_households: int | None) -> Outcome:
     """Write ratings, shares and indices of a run.
 
@@ -146,3 +145,24 @@ def serve_command(progress: Progress, folder: str, port: int) -> Outcome:
         except KeyboardInterrupt:
             return Outcome(["stopped"], {"address": address})
     return Outcome([], {"address": address})
+
+
+@verb("releases", group="Decide", example="daypart releases store")
+@click.argument("store", type=PATH)
+def releases_command(progress: Progress, store: str) -> Outcome:
+    """List what left a store: when, which output, by which rules, and its digest.
+
+    Households that make the difference between two releases are as many as the store's rules want,
+    or the later one was refused.
+    """
+    from daypart import releases
+
+    found = releases(store)
+    lines = [
+        f"{entry.when[:19]}Z  {entry.output:<9} {counted(entry.figures, 'figure'):>14}  "
+        f"households {entry.rules['households']}, contributors {entry.rules['contributors']}, "
+        f"dominance {entry.rules['dominance_percent']:g} %  {entry.digest[:12]}"
+        for entry in found
+    ]
+    content = {"releases": [{k: v for k, v in vars(e).items() if k != "sketches"} for e in found]}
+    return Outcome(lines or ["nothing has left this store"], content)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -26,6 +27,8 @@ class Exposures:
     ----------
     codes : tuple of str
         Of the markets.
+    household_id : int array [households]
+        Hashed ids.
     market : int array [households]
         Index into `codes`; never falls.
     weight : float array [households]
@@ -38,6 +41,7 @@ class Exposures:
     """
 
     codes: tuple[str, ...]
+    household_id: Ints
     market: Ints
     weight: Floats
     universe_estimate: Floats
@@ -50,9 +54,10 @@ class Exposures:
         """Raw households."""
         return len(self.market)
 
-    def raw_households(self) -> Ints:
-        """Return raw households per market [markets]."""
-        return np.bincount(self.market, minlength=len(self.codes))
+    def households_of_markets(self) -> list[slice]:
+        """Return where the households of each market are."""
+        ends = np.searchsorted(self.market, np.arange(len(self.codes) + 1)).tolist()
+        return [slice(start, end) for start, end in pairwise(ends)]
 
     def counts(self, chosen: Bools) -> Ints:
         """Return each household's exposures to some of the airings [households]."""
@@ -130,6 +135,7 @@ def count_exposures(
     household = np.concatenate([pair[1] for pair in pairs])
     return Exposures(
         codes=tuple(codes),
+        household_id=np.concatenate([part[0] for part in parts]),
         market=np.repeat(np.arange(len(codes)), [len(part[0]) for part in parts]),
         weight=weight,
         universe_estimate=np.array([estimates[code, segment] for code in codes]),

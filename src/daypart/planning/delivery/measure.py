@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from daypart.disclosure.audience import IMPRESSIONS, Audience, Row
+from daypart.disclosure.rules import DisclosureRules
 from daypart.errors import DaypartError
 from daypart.planning.brief.flight import DaypartClock
 from daypart.planning.delivery.asrun import AS_RUN, AsRun, Flight, read_asrun, simulate_asrun
@@ -18,12 +20,11 @@ from daypart.planning.panel.panel import ALL
 from daypart.planning.panel.reader import read_markets
 from daypart.planning.reach.frequency import project
 from daypart.planning.reach.publication import (
-    MIN_HOUSEHOLDS,
     SUPPRESSED,
     Published,
-    markets_shown,
     publish_distribution,
     publish_reach,
+    publishable_bins,
 )
 from daypart.progress import SILENT, Progress
 from daypart.storage.files import read_json
@@ -52,7 +53,7 @@ def measure(
     asrun: PathLike | Iterable[Mapping[str, Any]],
     out: PathLike | None = None,
     under: float = UNDER,
-    min_households: int = MIN_HOUSEHOLDS,
+    min_households: int | None = None,
     seed: int = 0,
     progress: Progress = SILENT,
 ) -> Delivery:
@@ -70,8 +71,8 @@ def measure(
         Folder for `delivery.json`, `delivery.csv` and `asrun_set_aside.csv`.
     under : float
         Delivery index below which a market is under-delivered.
-    min_households : int
-        Raw households below which an audience figure is suppressed.
+    min_households : int, optional
+        Raw households that figures must be about, where that is more than the store's rule.
     seed : int
         Of the jackknife's groups.
     progress : Progress
@@ -83,7 +84,8 @@ def measure(
     Raises
     ------
     DaypartError
-        Where the plan or the log can't be read, or no airing can be measured.
+        Where the plan or the log can't be read, or no airing can be measured; or where the store's
+        disclosure rules let no figure leave.
 
     Examples
     --------
@@ -106,8 +108,11 @@ def measure(
     with progress.step("measuring") as step:
         segment = str(planned.get("segment", ALL))
         seen = count_exposures(store, log.airings, sorted(flight.planned), segment)
-        result = _delivery(planned, log, flight, viewing, seen, under, min_households, seed)
+        rules = DisclosureRules.of_store(viewing.get("crediting", {})).tightened(min_households)
+        audience = Audience(store, rules, seen.household_id, seen.weight)
+        result = _delivery(planned, log, flight, viewing, seen, audience, under, seed)
         step.summarise(f"{seen.households:,} households")
+    audience.leaves("measure", result.to_dict())
     if out is not None:
         write_delivery(result, out)
     return result
@@ -181,16 +186,14 @@ def _delivery(
     flight: Flight,
     viewing: Mapping[str, Any],
     seen: Exposures,
+    audience: Audience,
     under: float,
-    min_households: int,
     seed: int,
 ) -> Delivery:
     """Compare the plan with the airings that were measured."""
-    enough = seen.households >= min_households
-    groups = _groups(planned, log, flight, seen, min_households)
+    reach = _reach(planned, log, seen, audience, seed)
+    groups = _groups(planned, log, flight, seen, audience)
     total, universe = float(seen.impressions.sum()), float(seen.universe_estimate.sum())
-    seen_in_all: Published = total if enough else SUPPRESSED
-    grp: Published = 100.0 * total / universe if enough else SUPPRESSED
     return Delivery(
         campaign=str(planned.get("campaign", "")),
         simulated=bool(planned.get("simulated")),
@@ -213,10 +216,10 @@ def _delivery(
             "planned": planned["spent"],
             "delivered": round(sum(a.cost for a in log.airings), 2),
         },
-        impressions=_both("mean", planned["impressions"], seen_in_all)
-        | {"index": _index(seen_in_all, planned["impressions"]["mean"])},
-        grp=_both("mean", planned["grp"], grp),
-        **_reach(planned, log, seen, min_households, seed),
+        impressions=_both("mean", planned["impressions"], total)
+        | {"index": _index(total, planned["impressions"]["mean"])},
+        grp=_both("mean", planned["grp"], 100.0 * total / universe),
+        **reach,
         under=under,
         under_delivered=[
             str(row["name"])
@@ -231,17 +234,13 @@ def _delivery(
 
 
 def _groups(
-    planned: Mapping[str, Any],
-    log: AsRun,
-    flight: Flight,
-    seen: Exposures,
-    min_households: int,
+    planned: Mapping[str, Any], log: AsRun, flight: Flight, seen: Exposures, audience: Audience
 ) -> dict[str, Any]:
     """Compare planned and delivered figures by network, market, week and daypart."""
-    enough = seen.households >= min_households
     name_of = {place.code: place.name for place in flight.markets}
-    names = [name_of[code] for code in seen.codes]
-    may_show = markets_shown(seen.raw_households(), min_households).tolist()
+    markets = [name_of[code] for code in seen.codes]
+    base = dict(zip(markets, seen.universe_estimate, strict=True))
+    inside = dict(zip(markets, seen.households_of_markets(), strict=True))
     columns = {
         "by_network": ("network", [a.network for a in log.airings]),
         "by_market": ("market_name", [name_of[a.market] for a in log.airings]),
@@ -250,47 +249,56 @@ def _groups(
     }
     groups = {}
     for by, (column, of_airing) in columns.items():
-        shown, base = {}, {}
-        if by == "by_market":
-            shown = dict(zip(names, may_show, strict=True))
-            base = dict(zip(names, seen.universe_estimate, strict=True))
-        rows = _by(planned["lines"], column, of_airing, log, seen, shown, enough)
+        rows = _by(planned["lines"], column, of_airing, log, seen)
+        airings = [np.array(of_airing) == row["name"] for row in rows]
+        reached = airings
+        if by == "by_week":
+            weeks = np.array(of_airing)
+            reached = [weeks <= row["name"] for row in rows]
+        of_market = inside if by == "by_market" else {}
+        where = [of_market.get(row["name"], slice(None)) for row in rows]
+        shown = audience.rows_shown(
+            [
+                Row(seen.counts(a)[h], (seen.counts(r) > 0)[h].astype(np.int64), bool(a.any()), h)
+                for a, r, h in zip(airings, reached, where, strict=True)
+            ]
+        )
         of_plan = {str(row["name"]): row for row in planned.get(by, ())}
-        for row in rows:
+        for row, may, of_row in zip(rows, shown, airings, strict=True):
+            if not may:
+                row["delivered"] = SUPPRESSED
+            row["delivery_index"] = _index(row["delivered"], row["planned"])
             _compare(row, of_plan.get(row["name"], {}))
-        _add_reach(rows, np.array(of_airing), seen, base)
+            universe = float(base.get(row["name"], 0)) if by == "by_market" else 0.0
+            _add_reach(row, of_row, seen, universe or float(seen.universe_estimate.sum()))
         groups[by] = rows
-    _add_weeks(groups["by_week"], planned, log, seen, enough)
+    _add_weeks(groups["by_week"], planned, log, seen)
     return groups
 
 
 def _reach(
-    planned: Mapping[str, Any], log: AsRun, seen: Exposures, min_households: int, seed: int
+    planned: Mapping[str, Any], log: AsRun, seen: Exposures, audience: Audience, seed: int
 ) -> dict[str, Any]:
     """Return reach at the plan's levels, the frequency distribution and average frequency."""
     everything = np.ones(len(log.airings), dtype=np.bool_)
+    audience.require(IMPRESSIONS, seen.counts(everything).astype(np.float64))
     counted = project(seen, seen.chances(everything), seed=seed)
     levels = [int(level.rstrip("+")) for level in planned["reach"]]
-    limits: dict[str, Any] = {
-        "raw_households": seen.households,
-        "min_households": min_households,
-        "levels": levels,
-    }
+    bins = publishable_bins(counted, audience, levels)
     reach = {}
     for k in levels:
-        figure, delivered = planned["reach"][f"{k}+"], publish_reach(counted, k, **limits)
+        figure, delivered = planned["reach"][f"{k}+"], publish_reach(counted, k, bins)
         row = _both("percent", figure, delivered["percent"])
         row |= {"se": delivered["se"], "inside": None}
         if not any(isinstance(x, str) for x in (row["lo_80"], row["delivered"])):
             row["inside"] = row["lo_80"] <= row["delivered"] <= row["hi_80"]
         reach[f"{k}+"] = row
-    frequency = float(seen.impressions.sum()) / max(counted.reach(), 1e-12)
     return {
         "reach": reach,
-        "frequency_distribution": publish_distribution(counted, **limits),
+        "frequency_distribution": publish_distribution(counted, bins),
         "average_frequency": {
             "planned": planned["average_frequency"],
-            "delivered": frequency if seen.households >= min_households else SUPPRESSED,
+            "delivered": float(seen.impressions.sum()) / max(counted.reach(), 1e-12),
         },
     }
 
@@ -317,8 +325,6 @@ def _by(
     of_airing: Sequence[str],
     log: AsRun,
     seen: Exposures,
-    shown: Mapping[str, bool],
-    enough: bool,
 ) -> list[dict[str, Any]]:
     """Compare planned and delivered figures by one column of the plan's lines."""
     rows: dict[str, dict[str, Any]] = {}
@@ -338,11 +344,8 @@ def _by(
         row["spots_aired"] += 1
         row["cost"] += airing.cost
         row["delivered"] += float(impressions)
-    for name, row in rows.items():
-        if not (enough and shown.get(name, True)):
-            row["delivered"] = SUPPRESSED
+    for row in rows.values():
         row["cost_planned"], row["cost"] = round(row["cost_planned"], 2), round(row["cost"], 2)
-        row["delivery_index"] = _index(row["delivered"], row["planned"])
     return [rows[name] for name in sorted(rows)]
 
 
@@ -357,34 +360,22 @@ def _compare(row: dict[str, Any], expected: Mapping[str, Any]) -> None:
 
 
 def _add_reach(
-    rows: Sequence[dict[str, Any]],
-    of_airing: NDArray[np.str_],
-    seen: Exposures,
-    base: Mapping[str, float],
+    row: dict[str, Any], airings: NDArray[np.bool_], seen: Exposures, universe: float
 ) -> None:
-    """Add each group's delivered GRP, reach 1+ and average frequency.
-
-    `base` names the universe estimates that they refer to, where that is not the whole one.
-    """
-    for row in rows:
-        universe = float(base.get(row["name"], seen.universe_estimate.sum()))
-        reached = float(seen.weight @ (seen.counts(of_airing == row["name"]) > 0))
-        figures: dict[str, Any] = dict.fromkeys(("grp", "reach", "average_frequency"), SUPPRESSED)
-        if not isinstance(row["delivered"], str):
-            figures = {
-                "grp": 100.0 * row["delivered"] / universe,
-                "reach": 100.0 * reached / universe,
-                "average_frequency": row["delivered"] / reached if reached > 0 else None,
-            }
-        row |= figures
+    """Add a group's delivered GRP, reach 1+ and average frequency."""
+    reached = float(seen.weight @ (seen.counts(airings) > 0))
+    figures: dict[str, Any] = dict.fromkeys(("grp", "reach", "average_frequency"), SUPPRESSED)
+    if not isinstance(row["delivered"], str):
+        figures = {
+            "grp": 100.0 * row["delivered"] / universe,
+            "reach": 100.0 * reached / universe,
+            "average_frequency": row["delivered"] / reached if reached > 0 else None,
+        }
+    row |= figures
 
 
 def _add_weeks(
-    rows: list[dict[str, Any]],
-    planned: Mapping[str, Any],
-    log: AsRun,
-    seen: Exposures,
-    enough: bool,
+    rows: list[dict[str, Any]], planned: Mapping[str, Any], log: AsRun, seen: Exposures
 ) -> None:
     """Add cumulative reach to the weeks, planned with its interval and delivered."""
     of_plan = {str(row["name"]): row for row in planned["by_week"]}
@@ -393,7 +384,8 @@ def _add_weeks(
         expected = of_plan.get(row["name"], {})
         until = np.array([str(airing.week) <= row["name"] for airing in log.airings])
         reached = float(seen.weight @ (seen.counts(until) > 0))
+        hidden = isinstance(row["delivered"], str)
         row["cumulative_reach_planned"] = expected.get("cumulative_reach_percent")
         row["cumulative_reach_lo_80"] = expected.get("lo_80")
         row["cumulative_reach_hi_80"] = expected.get("hi_80")
-        row["cumulative_reach"] = 100.0 * reached / universe if enough else SUPPRESSED
+        row["cumulative_reach"] = SUPPRESSED if hidden else 100.0 * reached / universe

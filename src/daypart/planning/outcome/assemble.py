@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from daypart.disclosure.audience import IMPRESSIONS, REACH, Audience
 from daypart.planning.arrays import Ints
 from daypart.planning.campaign import Campaign, Optimum
 from daypart.planning.outcome.certificate import certify, limiting
@@ -17,12 +18,14 @@ from daypart.planning.outcome.plan_result import CampaignPlan
 from daypart.planning.outcome.shadow_prices import shadow_prices
 from daypart.planning.outcome.tables import BoughtSpots, make_lines, summarise
 from daypart.planning.panel.calibration import describe
+from daypart.planning.reach.exposure import expected_exposures
 from daypart.planning.reach.frequency import Frequency
 from daypart.planning.reach.publication import (
     SUPPRESSED,
     interval_80,
     publish_distribution,
     publish_reach,
+    publishable_bins,
     published,
 )
 from daypart.storage.files import plain
@@ -32,7 +35,7 @@ _NEXT_TO_NOTHING = 0.01
 
 
 def report_plan(
-    campaign: Campaign, optimum: Optimum, *, gap: float, min_households: int
+    campaign: Campaign, optimum: Optimum, audience: Audience, *, gap: float
 ) -> CampaignPlan:
     """Count a schedule and assemble the figures of its plan.
 
@@ -40,10 +43,15 @@ def report_plan(
     ----------
     campaign : Campaign
     optimum : Optimum
+    audience : Audience
+        Of the campaign's panel.
     gap : float
         The optimality gap at which the search stopped.
-    min_households : int
-        Raw panel households below which an audience figure is suppressed.
+
+    Raises
+    ------
+    DaypartError
+        Where the disclosure rules let no figure of the plan leave.
     """
     campaign = _with_budget(campaign, optimum)
     brief, problem, counter = campaign.brief, campaign.problem, campaign.counter
@@ -52,14 +60,15 @@ def report_plan(
     cost = np.zeros(spots.shape)
     np.add.at(spots, problem.cell, optimum.by_week)
     np.add.at(cost, problem.cell, (optimum.by_week > 0) * problem.cost[:, None])
-    bought = BoughtSpots(counter, campaign.weeks, spots, cost, min_households)
+    bought = BoughtSpots(counter, campaign.weeks, spots, cost, audience)
     counted = counter.count(spots.sum(axis=1), every_level=True)
     impressions = counter.count_impressions(spots.sum(axis=1))
     frequency = impressions[0] / max(counted.reach(), 1e-12)
     sampling = measure_sampling_gap(problem, panel, brief, seed=counter.seed, gap=gap)
     of_plan: dict[str, Any] = certify(campaign, optimum, gap, frequency, counted.reach_percent())
     of_plan |= _audience(bought, counted, impressions, frequency, brief.frequency_goal)
-    of_plan |= summarise(bought)
+    sums = summarise(bought)
+    of_plan |= sums
     return CampaignPlan(
         **of_plan,
         campaign=brief.name,
@@ -73,9 +82,9 @@ def report_plan(
         spent=round(problem.spent(optimum.whole.spots), 2),
         currency=brief.currency,
         segment=brief.segment,
-        even_split=_even_split(campaign, bought.enough),
-        lines=make_lines(bought),
-        reach_curve=_curve(campaign, optimum, bought.enough),
+        even_split=_even_split(campaign, audience),
+        lines=make_lines(bought, sums),
+        reach_curve=_curve(campaign, optimum, audience),
         calibration=describe(counter.calibration),
         brief=plain(asdict(brief)),
         definitions=DEFINITIONS,
@@ -87,7 +96,7 @@ def report_plan(
                 brief,
                 sampling,
                 counter.calibration,
-                min_households,
+                audience.rules,
                 shortened=_shortened(campaign),
                 unwatched=_unwatched(campaign, optimum.by_week),
                 aim_percent=optimum.aim_percent,
@@ -113,21 +122,18 @@ def _audience(
 ) -> dict[str, Any]:
     """Return reach, frequency, GRP and impressions of the whole plan."""
     panel, (seen, error) = bought.panel, impressions
+    spots, everything = bought.spots.sum(axis=1), np.zeros(panel.cells, np.int64)
+    bought.audience.require(IMPRESSIONS, expected_exposures(panel, spots, everything, 1)[:, 0])
+    levels = sorted({1, goal, 3})
+    bins = publishable_bins(counted, bought.audience, levels)
     universe = float(panel.universe_estimate.sum())
-    values = (seen, *interval_80(seen, error))
-    keys = ("mean", "lo_80", "hi_80")
-    shown = bought.enough
-    limits: dict[str, Any] = {
-        "raw_households": panel.households,
-        "min_households": bought.min_households,
-        "levels": sorted({1, goal, 3}),
-    }
+    values, keys = (seen, *interval_80(seen, error)), ("mean", "lo_80", "hi_80")
     return {
-        "reach": {f"{k}+": publish_reach(counted, k, **limits) for k in limits["levels"]},
-        "frequency_distribution": publish_distribution(counted, **limits),
-        "average_frequency": frequency if shown else SUPPRESSED,
-        "grp": published(keys, [100.0 * value / universe for value in values], shown),
-        "impressions": published(keys, values, shown),
+        "reach": {f"{k}+": publish_reach(counted, k, bins) for k in levels},
+        "frequency_distribution": publish_distribution(counted, bins),
+        "average_frequency": frequency,
+        "grp": dict(zip(keys, [100.0 * value / universe for value in values], strict=True)),
+        "impressions": dict(zip(keys, values, strict=True)),
         "universe_estimate": universe,
         "panel_households": panel.households,
     }
@@ -153,27 +159,28 @@ def _unwatched(campaign: Campaign, by_week: Ints) -> list[str]:
     return [campaign.counter.panel.cell_label(cell) for cell in np.flatnonzero(free & (spots > 0))]
 
 
-def _even_split(campaign: Campaign, shown: bool) -> dict[str, Any]:
+def _even_split(campaign: Campaign, audience: Audience) -> dict[str, Any]:
     spots = split_evenly(campaign.problem)
-    by_cell = campaign.problem.by_cell(spots).astype(np.int64)
-    reach = campaign.counter.count(by_cell).reach_percent()
+    counted = campaign.counter.count(campaign.problem.by_cell(spots).astype(np.int64))
+    shown = audience.may_publish(REACH, 1.0 - counted.probability[:, 0])
     return {
-        "reach_percent": reach if shown else SUPPRESSED,
+        "reach_percent": counted.reach_percent() if shown else SUPPRESSED,
         "spent": round(campaign.problem.spent(spots), 2),
     }
 
 
-def _curve(campaign: Campaign, optimum: Optimum, shown: bool) -> list[dict[str, Any]]:
+def _curve(campaign: Campaign, optimum: Optimum, audience: Audience) -> list[dict[str, Any]]:
     rows = []
     for point in find_curve(optimum.planes, campaign.problem.budget):
         same = not optimum.evaluated and math.isclose(point.budget, campaign.problem.budget)
         spots = optimum.whole.spots if same else point.spots
-        reached = campaign.counter.count(campaign.problem.by_cell(spots).astype(np.int64))
-        percent, error = reached.reach_percent(), reached.error_percent()
+        counted = campaign.counter.count(campaign.problem.by_cell(spots).astype(np.int64))
+        percent, error = counted.reach_percent(), counted.error_percent()
         row: dict[str, Any] = {
             "budget": point.budget,
             "spent": round(campaign.problem.spent(spots), 2),
         }
-        keys = ("reach_percent", "lo_80", "hi_80")
-        rows.append(row | published(keys, (percent, *interval_80(percent, error, 100.0)), shown))
+        keys, shown = ("reach_percent", "lo_80", "hi_80"), 1.0 - counted.probability[:, 0]
+        figures = (percent, *interval_80(percent, error, 100.0))
+        rows.append(row | published(keys, figures, audience.may_publish(REACH, shown)))
     return rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from daypart.disclosure.rules import DisclosureRules
 from daypart.planning.brief.brief import Brief
 from daypart.planning.outcome.comparison import SamplingGap
 from daypart.planning.panel.calibration import Calibration
@@ -38,7 +39,7 @@ def notes_of(
     brief: Brief,
     sampling: SamplingGap | None,
     calibration: Calibration | None,
-    min_households: int,
+    rules: DisclosureRules,
     shortened: int = 0,
     unwatched: Sequence[str] = (),
     aim_percent: float | None = None,
@@ -52,8 +53,8 @@ def notes_of(
     brief : Brief
     sampling : SamplingGap or None
     calibration : Calibration or None
-    min_households : int
-        Raw panel households below which a figure is suppressed.
+    rules : DisclosureRules
+        That figures were held to.
     shortened : int
         Cells whose spots are bounded by their minutes of history.
     unwatched : sequence of str
@@ -65,8 +66,8 @@ def notes_of(
         f"Reach is counted on {panel.households:,} panel households of {brief.segment} over "
         f"{panel.weeks} weeks of history, without bias (U-statistic), and projected to "
         f"{panel.universe_estimate.sum():,.0f} households.",
-        f"Figures on fewer than {min_households} raw panel households are suppressed or folded "
-        "into the next lower frequency.",
+        f"Figures on fewer than {rules.contributors} raw panel households are suppressed, and "
+        f"frequencies of fewer than {rules.households} folded into the next lower one.",
         "A spot's cost is its impressions in "
         + ("all households" if brief.rate_card_basis == "households" else "the target")
         + f" / 1,000 x CPM of the rate card, for {brief.spot_length} seconds.",

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from daypart.planning.arrays import Bools, Floats, Ints
+from daypart.disclosure.audience import Audience
+from daypart.planning.arrays import Floats, Ints
 from daypart.planning.brief.flight import Week
+from daypart.planning.outcome.cells import cells_shown
 from daypart.planning.outcome.plan_result import Line
 from daypart.planning.panel.panel import Panel
 from daypart.planning.reach.audience_counter import AudienceCounter
-from daypart.planning.reach.breakdown import Misses, reach_by_group, reach_by_stratum
+from daypart.planning.reach.breakdown import (
+    Misses,
+    break_down,
+    markets_shown,
+    reach_by_stratum,
+    weeks_shown,
+)
 from daypart.planning.reach.exposure import exposure_chances
 from daypart.planning.reach.publication import (
     SUPPRESSED,
-    Published,
     interval_80,
-    markets_shown,
     published,
     shares_of_100,
 )
@@ -28,6 +34,7 @@ from daypart.planning.reach.publication import (
 _AUDIENCE = ("grp", "impressions", "impressions_lo_80", "impressions_hi_80")
 _REACH = ("reach_percent", "lo_80", "hi_80")
 _GROUP_REACH = (*_REACH, "incremental_percent", "added_percent")
+_FIGURES = (*_GROUP_REACH, "cumulative_reach_percent")
 
 
 @dataclass(frozen=True)
@@ -41,30 +48,20 @@ class BoughtSpots:
     spots : int array [cells, weeks]
     cost : float array [cells, weeks]
         Of one spot.
-    min_households : int
-        Raw panel households below which a market's audience figures are suppressed.
+    audience : Audience
+        Of the counter's panel.
     """
 
     counter: AudienceCounter
     weeks: Sequence[Week]
     spots: Ints
     cost: Floats
-    min_households: int
+    audience: Audience
 
     @property
     def panel(self) -> Panel:
         """The households that are counted."""
         return self.counter.panel
-
-    @property
-    def enough(self) -> bool:
-        """Whether figures over all markets may be published."""
-        return self.panel.households >= self.min_households
-
-    @property
-    def market_shown(self) -> Bools:
-        """Whether the figures of each market may be published [markets]."""
-        return markets_shown(self.panel.raw_households(), self.min_households)
 
     @cached_property
     def spend(self) -> Floats:
@@ -81,15 +78,27 @@ class BoughtSpots:
         return self.spots.sum(axis=1), self.spend.sum(axis=1), self.impressions.sum(axis=1)
 
 
-def make_lines(bought: BoughtSpots) -> list[Line]:
-    """Write one line per cell and week with spots."""
-    panel, shown = bought.panel, bought.market_shown
+def make_lines(bought: BoughtSpots, sums: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Line]:
+    """Write one line per cell and week with spots.
+
+    Parameters
+    ----------
+    bought : BoughtSpots
+    sums : mapping
+        As `summarise` returns them: what is published beside the lines.
+    """
+    panel = bought.panel
+    margins = {
+        by: [not isinstance(row["impressions"], str) for row in rows] for by, rows in sums.items()
+    }
+    shown = cells_shown(panel, bought.spots, margins, bought.audience.rules)
     lines = []
     for cell, w in zip(*np.nonzero(bought.spots), strict=True):
         code, network, daypart = panel.cell_names(cell)
         m = int(cell) // (panel.cells // len(panel.markets))
         count = int(bought.spots[cell, w])
         seen = count * float(bought.counter.impressions[cell])
+        audience = (100.0 * seen / float(panel.universe_estimate[m]), seen)
         lines.append(
             Line(
                 market=code,
@@ -99,8 +108,7 @@ def make_lines(bought: BoughtSpots) -> list[Line]:
                 week=str(bought.weeks[w].monday),
                 spots=count,
                 cost=round(count * float(bought.cost[cell, w]), 2),
-                grp=100.0 * seen / float(panel.universe_estimate[m]) if shown[m] else SUPPRESSED,
-                impressions=seen if shown[m] else SUPPRESSED,
+                **published(("grp", "impressions"), audience, bool(shown[cell])),
             )
         )
     return lines
@@ -124,7 +132,6 @@ def _sum_by(
     values: tuple[Ints, Floats, Floats],
     errors: Floats,
     base: Floats,
-    shown: Bools,
 ) -> list[dict[str, Any]]:
     """Sum spots, spend and impressions by group, with GRP.
 
@@ -140,8 +147,6 @@ def _sum_by(
         Standard errors of the groups' impressions.
     base : float array [groups]
         Universe estimate that the GRP of a group refers to.
-    shown : bool array [groups]
-        False where audience figures are suppressed.
     """
     spots, spend, seen = (
         np.bincount(group, weights=part, minlength=len(names)).astype(np.float64) for part in values
@@ -150,15 +155,17 @@ def _sum_by(
     rows = []
     for g, name in enumerate(names):
         impressions = float(seen[g])
-        audience: Sequence[Published] = (
-            100.0 * impressions / float(base[g]),
-            impressions,
-            *interval_80(impressions, float(errors[g])),
-        )
+        lo, hi = interval_80(impressions, float(errors[g]))
+        audience = (100.0 * impressions / float(base[g]), impressions, lo, hi)
         row = {"name": name, "spots": int(spots[g]), "spend": round(float(spend[g]), 2)}
         row["share_percent"] = shares[g]
-        rows.append(row | published(_AUDIENCE, audience, bool(shown[g])))
+        rows.append(row | dict(zip(_AUDIENCE, audience, strict=True)))
     return rows
+
+
+def _suppress(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row without the figures of its audience."""
+    return row | dict.fromkeys((*_AUDIENCE, *(key for key in _FIGURES if key in row)), SUPPRESSED)
 
 
 def _by_cells(bought: BoughtSpots, names: Sequence[str], group: Ints) -> list[dict[str, Any]]:
@@ -166,25 +173,35 @@ def _by_cells(bought: BoughtSpots, names: Sequence[str], group: Ints) -> list[di
     counter, groups, values = bought.counter, len(names), bought.by_cell()
     errors = counter.impressions_errors(values[0], group, groups)
     base = np.full(groups, float(bought.panel.universe_estimate.sum()))
-    rows = _sum_by(names, group, values, errors, base, np.full(groups, bought.enough))
     misses = Misses.count(counter, values[0], group, groups, unbiased=True)
-    reached = {row["name"]: row for row in reach_by_group(misses, names)}
-    for row in rows:
+    reached = {row["name"]: row for row in break_down(misses, names, bought.audience).rows}
+    rows = []
+    for row in _sum_by(names, group, values, errors, base):
         of_group = reached.get(row["name"], dict.fromkeys(_GROUP_REACH, 0.0))
-        row |= published(_GROUP_REACH, [of_group[key] for key in _GROUP_REACH], bought.enough)
+        row |= {key: of_group[key] for key in _GROUP_REACH}
+        rows.append(_suppress(row) if row["reach_percent"] == SUPPRESSED else row)
     return rows
 
 
 def _by_market(bought: BoughtSpots, market: Ints) -> list[dict[str, Any]]:
     counter, panel, values = bought.counter, bought.panel, bought.by_cell()
-    names, shown = [place.name for place in panel.markets], bought.market_shown
+    names = [place.name for place in panel.markets]
     errors = counter.impressions_errors(values[0], market, len(names))
-    rows = _sum_by(names, market, values, errors, panel.universe_estimate, shown)
-    reached = reach_by_stratum(counter, values[0], exposure_chances(panel, values[0])[:, 0])
-    households = panel.raw_households()
-    for m, (row, (percent, error)) in enumerate(zip(rows, reached, strict=True)):
-        row |= {"code": panel.markets[m].code, "panel_households": int(households[m])}
-        row |= published(_REACH, (percent, *interval_80(percent, error, 100.0)), bool(shown[m]))
+    missed = exposure_chances(panel, values[0])[:, 0]
+    shown = markets_shown(counter, values[0], missed, bought.audience)
+    households = panel.households_of_markets()
+    rows = []
+    for m, (row, (percent, error)) in enumerate(
+        zip(
+            _sum_by(names, market, values, errors, panel.universe_estimate),
+            reach_by_stratum(counter, values[0], missed),
+            strict=True,
+        )
+    ):
+        row["code"] = panel.markets[m].code
+        row["panel_households"] = households[m].stop - households[m].start
+        row |= zip(_REACH, (percent, *interval_80(percent, error, 100.0)), strict=True)
+        rows.append(row if shown[m] else _suppress(row))
     return rows
 
 
@@ -192,17 +209,20 @@ def _by_week(bought: BoughtSpots) -> list[dict[str, Any]]:
     counter, panel, weeks = bought.counter, bought.panel, len(bought.weeks)
     together = np.zeros(panel.cells, dtype=np.int64)
     errors = np.array([counter.impressions_errors(of, together, 1)[0] for of in bought.spots.T])
-    rows = _sum_by(
+    so_far = [counter.count(bought.spots[:, : w + 1].sum(axis=1)) for w in range(weeks)]
+    missed = [counted.probability[:, 0] for counted in so_far]
+    shown = weeks_shown(counter, bought.spots, missed, bought.audience)
+    sums = _sum_by(
         [str(week.monday) for week in bought.weeks],
         np.tile(np.arange(weeks), panel.cells),
         (bought.spots.ravel(), bought.spend.ravel(), bought.impressions.ravel()),
         errors,
         np.full(weeks, float(panel.universe_estimate.sum())),
-        np.full(weeks, bought.enough),
     )
     keys = ("cumulative_reach_percent", "lo_80", "hi_80")
-    for w, row in enumerate(rows):
-        so_far = counter.count(bought.spots[:, : w + 1].sum(axis=1))
-        percent, error = so_far.reach_percent(), so_far.error_percent()
-        row |= published(keys, (percent, *interval_80(percent, error, 100.0)), bought.enough)
+    rows = []
+    for w, row in enumerate(sums):
+        percent, error = so_far[w].reach_percent(), so_far[w].error_percent()
+        row |= zip(keys, (percent, *interval_80(percent, error, 100.0)), strict=True)
+        rows.append(row if shown[w] else _suppress(row))
     return rows

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,8 @@ class Panel:
     networks, dayparts : tuple of str
     clock : DaypartClock
         When the dayparts are.
+    household : int array [households]
+        Hashed ids.
     market : int array [households]
         Index into `markets`; never falls from one household to the next.
     weight : float array [households]
@@ -81,6 +84,7 @@ class Panel:
     networks: tuple[str, ...]
     dayparts: tuple[str, ...]
     clock: DaypartClock
+    household: Ints
     market: Ints
     weight: Floats
     universe_estimate: Floats
@@ -165,9 +169,10 @@ class Panel:
         totals = np.bincount(self.cell, weights=weighted, minlength=self.cells)
         return totals.astype(np.float64)
 
-    def raw_households(self) -> Ints:
-        """Return raw panel households per market [markets]."""
-        return np.bincount(self.market, minlength=len(self.markets))
+    def households_of_markets(self) -> list[slice]:
+        """Return where the households of each market are."""
+        ends = np.searchsorted(self.market, np.arange(len(self.markets) + 1)).tolist()
+        return [slice(start, end) for start, end in pairwise(ends)]
 
     def select(self, chosen: Bools, segment: str | None = None) -> Panel:
         """Keep some households, with their weights scaled to the segment's universe estimates.
@@ -204,6 +209,7 @@ class Panel:
             networks=self.networks,
             dayparts=self.dayparts,
             clock=self.clock,
+            household=self.household[chosen],
             market=kept_market,
             weight=self.weight[chosen] * (estimates / sums)[kept_market],
             universe_estimate=estimates,

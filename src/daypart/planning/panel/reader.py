@@ -80,6 +80,7 @@ def read_panel(
         networks=networks,
         dayparts=clock.names,
         clock=clock,
+        household=np.concatenate([chosen["household"] for chosen, _ in parts]),
         market=np.repeat(np.arange(len(places)), counts),
         weight=np.concatenate([chosen["weight"] for chosen, _ in parts]),
         universe_estimate=np.ones(len(places)),

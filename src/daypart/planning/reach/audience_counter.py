@@ -9,7 +9,7 @@ import numpy as np
 from daypart.planning.arrays import Floats, Ints
 from daypart.planning.panel.calibration import Calibration
 from daypart.planning.panel.panel import Panel
-from daypart.planning.reach.exposure import count_frequency
+from daypart.planning.reach.exposure import count_frequency, expected_exposures
 from daypart.planning.reach.frequency import TOP, Frequency, jackknife_variances, project
 from daypart.planning.solve.surrogate import Surrogate
 
@@ -87,15 +87,9 @@ class AudienceCounter:
         groups : int
         """
         panel = self.panel
-        seen = panel.chance_of_entry() * spots[panel.cell]
 
         def exposures(rows: slice) -> Floats:
-            households = rows.stop - rows.start
-            entries = slice(panel.row_start[rows.start], panel.row_start[rows.stop])
-            lengths = np.diff(panel.row_start[rows.start : rows.stop + 1])
-            place = np.repeat(np.arange(households), lengths) * groups + group[panel.cell[entries]]
-            sums = np.bincount(place, weights=seen[entries], minlength=households * groups)
-            return sums.reshape(households, groups).astype(np.float64)
+            return expected_exposures(panel, spots, group, groups, rows)
 
         variance = jackknife_variances(panel, exposures, seed=self.seed).sum(axis=0)
         if self.calibration is not None:

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from daypart.planning.arrays import Floats, Ints
+from daypart.disclosure.audience import Audience, Row
+from daypart.planning.arrays import Bools, Floats, Ints
 from daypart.planning.reach.audience_counter import AudienceCounter
-from daypart.planning.reach.exposure import misses_by_group
+from daypart.planning.reach.exposure import expected_exposures, misses_by_group
 from daypart.planning.reach.frequency import jackknife_error, jackknife_variances
-from daypart.planning.reach.publication import interval_80, markets_shown, published
+from daypart.planning.reach.publication import SUPPRESSED, interval_80, published
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,15 @@ class Misses:
         """Groups with spots."""
         return [g for g in range(self.groups) if self.spots[self.group == g].any()]
 
-    def reach(self, chosen: Sequence[int]) -> float:
-        """Return the reach of some groups together, in percent of the universe estimate."""
+    def percent(self, parts: Floats) -> float:
+        """Return what households make up, in percent of the universe estimate.
+
+        Parameters
+        ----------
+        parts : float array [households]
+        """
         panel = self.counter.panel
-        reached = panel.weight @ (1.0 - self.together(chosen))
-        return 100.0 * float(reached) / float(panel.universe_estimate.sum())
+        return 100.0 * float(panel.weight @ parts) / float(panel.universe_estimate.sum())
 
     def error(self, g: int) -> float:
         """Return the standard error of one group's reach, in points.
@@ -129,80 +134,134 @@ def _exactly_once(missed: Floats) -> Floats:
     return np.asarray(-missed * np.log(np.maximum(missed, 1e-300)))
 
 
-def reach_by_group(misses: Misses, names: Sequence[str]) -> list[dict[str, Any]]:
-    """Return what each network (or daypart) of a schedule adds to its reach.
+def groups_shown(misses: Misses, audience: Audience) -> Bools:
+    """Return which groups' figures may be published beside their total [groups].
+
+    Parameters
+    ----------
+    misses : Misses
+    audience : Audience
+        Of the counter's panel.
+    """
+    seen = expected_exposures(misses.counter.panel, misses.spots, misses.group, misses.groups)
+    used = set(misses.used)
+    return audience.rows_shown(
+        [Row(seen[:, g], 1.0 - misses.together([g]), g in used) for g in range(misses.groups)]
+    )
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """What the networks (or dayparts) of a schedule reach.
+
+    Parameters
+    ----------
+    rows : list of dict
+        A row per group with spots, the one with the largest reach first and the suppressed ones
+        last: `name`, `spots`, `impressions`, `grp`, `reach_percent` of it alone with `lo_80` and
+        `hi_80`, `incremental_percent` (lost without it: those whom nothing else reaches) and
+        `added_percent` (to the rows above it; these add up to the reach of all).
+    duplication : list of dict
+        `first`, `second`, `percent` (of the universe estimate): what the groups of each pair reach
+        in common, R_i + R_j - R_ij.
+    """
+
+    rows: list[dict[str, Any]]
+    duplication: list[dict[str, Any]]
+
+
+def break_down(
+    misses: Misses, names: Sequence[str], audience: Audience, *, pairs: bool = False
+) -> Breakdown:
+    """Return what each group of a schedule reaches, adds, and shares with the others.
+
+    What a group adds is published where all of them may be, as they add up to the total. Of two or
+    three groups each such figure follows from the others, so that all are suppressed if one is.
 
     Parameters
     ----------
     misses : Misses
     names : sequence of str
         Of the groups.
-
-    Returns
-    -------
-    list of dict
-        A row per group with spots, the one with the largest reach first: `name`, `spots`,
-        `impressions`, `grp`, `reach_percent` of it alone with `lo_80` and `hi_80`,
-        `incremental_percent` (lost without it: those whom nothing else reaches) and
-        `added_percent` (to the rows above it; these add up to the reach of all).
+    audience : Audience
+        Of the counter's panel.
+    pairs : bool
+        Whether to list the duplication of pairs.
     """
-    panel, used = misses.counter.panel, misses.used
-    universe = float(panel.universe_estimate.sum())
-    whole = misses.reach(used)
-    alone = {g: misses.reach([g]) for g in used}
-    ranked = sorted(used, key=lambda g: (-alone[g], names[g]))
-    rows, so_far = [], 0.0
+    shown = groups_shown(misses, audience)
+    missed = {g: misses.together([g]) for g in misses.used}
+    alone = {g: misses.percent(1.0 - missed[g]) for g in misses.used}
+    ranked = sorted(misses.used, key=lambda g: (not shown[g], -alone[g] * shown[g], names[g]))
+    shared = _shared(misses, ranked if pairs else [], names, shown, audience)
+    added, lost = _added(misses, ranked, audience), _lost(misses, ranked, shown, audience)
+    if not all(shown[g] for g in ranked):
+        added = [SUPPRESSED] * len(ranked)
+    if len(ranked) <= 3 and SUPPRESSED in (*added, *lost, *(row["percent"] for row in shared)):
+        added = lost = [SUPPRESSED] * len(ranked)
+        shared = [row | {"percent": SUPPRESSED} for row in shared]
+    rows = []
     for place, g in enumerate(ranked):
-        cells = misses.group == g
-        seen = float(misses.counter.impressions[cells] @ misses.spots[cells])
-        others = [other for other in used if other != g]
-        reached = misses.reach(ranked[: place + 1])
-        lo, hi = interval_80(alone[g], misses.error(g), 100.0)
-        rows.append(
-            {
-                "name": names[g],
-                "spots": int(misses.spots[cells].sum()),
-                "impressions": seen,
-                "grp": 100.0 * seen / universe,
-                "reach_percent": alone[g],
-                "lo_80": lo,
-                "hi_80": hi,
-                "incremental_percent": max(0.0, whole - misses.reach(others)),
-                "added_percent": max(0.0, reached - so_far),
-            }
-        )
-        so_far = reached
+        row = _row(misses, g, alone[g], lost[place], added[place])
+        keys = list(row)
+        spots = {"name": names[g], "spots": int(misses.spots[misses.group == g].sum())}
+        rows.append(spots | published(keys, list(row.values()), bool(shown[g])))
+    return Breakdown(rows, shared)
+
+
+def _row(misses: Misses, g: int, alone: float, lost: Any, added: Any) -> dict[str, Any]:
+    cells = misses.group == g
+    seen = float(misses.counter.impressions[cells] @ misses.spots[cells])
+    lo, hi = interval_80(alone, misses.error(g), 100.0)
+    universe = float(misses.counter.panel.universe_estimate.sum())
+    return {
+        "impressions": seen,
+        "grp": 100.0 * seen / universe,
+        "reach_percent": alone,
+        "lo_80": lo,
+        "hi_80": hi,
+        "incremental_percent": lost,
+        "added_percent": added,
+    }
+
+
+def _lost(misses: Misses, ranked: Sequence[int], shown: Bools, audience: Audience) -> list[Any]:
+    """Return what would be lost without each group, `suppressed` where too few households are."""
+    whole, lost = misses.together(ranked), []
+    for g in ranked:
+        parts = np.maximum(misses.together([n for n in ranked if n != g]) - whole, 0.0)
+        enough = shown[g] and audience.is_enough(parts)
+        lost.append(misses.percent(parts) if enough else SUPPRESSED)
+    return lost
+
+
+def _added(misses: Misses, ranked: Sequence[int], audience: Audience) -> list[Any]:
+    """Return what each group adds to those before it, `suppressed` for all where one must be."""
+    missed, added = np.ones(misses.counter.panel.households), []
+    for place in range(len(ranked)):
+        now = misses.together(ranked[: place + 1])
+        parts = np.maximum(missed - now, 0.0)
+        if not audience.is_enough(parts):
+            return [SUPPRESSED] * len(ranked)
+        missed = now
+        added.append(misses.percent(parts))
+    return added
+
+
+def _shared(
+    misses: Misses, ranked: Sequence[int], names: Sequence[str], shown: Bools, audience: Audience
+) -> list[dict[str, Any]]:
+    rows, missed = [], {g: misses.together([g]) for g in sorted(ranked)}
+    for i, a in enumerate(missed):
+        for b in list(missed)[i + 1 :]:
+            parts = np.maximum(1.0 - missed[a] - missed[b] + misses.together([a, b]), 0.0)
+            enough = shown[a] and shown[b] and audience.is_enough(parts)
+            percent = misses.percent(parts) if enough else SUPPRESSED
+            rows.append({"first": names[a], "second": names[b], "percent": percent})
     return rows
 
 
-def duplication(misses: Misses, names: Sequence[str]) -> list[dict[str, Any]]:
-    """Return what the networks of each pair reach in common: R_i + R_j - R_ij.
-
-    Parameters
-    ----------
-    misses : Misses
-    names : sequence of str
-        Of the groups.
-
-    Returns
-    -------
-    list of dict
-        `first`, `second`, `percent` (of the universe estimate).
-    """
-    alone = {g: misses.reach([g]) for g in misses.used}
-    return [
-        {
-            "first": names[a],
-            "second": names[b],
-            "percent": max(0.0, alone[a] + alone[b] - misses.reach([a, b])),
-        }
-        for i, a in enumerate(misses.used)
-        for b in misses.used[i + 1 :]
-    ]
-
-
 def reach_by_market(
-    counter: AudienceCounter, spots: Ints, missed: Floats, min_households: int
+    counter: AudienceCounter, spots: Ints, missed: Floats, audience: Audience
 ) -> list[dict[str, Any]]:
     """Return each market's spots, impressions, GRP and reach, in terms of its own universe.
 
@@ -212,23 +271,70 @@ def reach_by_market(
     spots : int array [cells]
     missed : float array [households]
         Chance to miss all spots.
-    min_households : int
-        Markets with fewer raw panel households are suppressed. A single such market is
-        suppressed together with the smallest of the others.
+    audience : Audience
+        Of the counter's panel.
     """
     panel = counter.panel
-    may_show = markets_shown(panel.raw_households(), min_households)
+    may_show = markets_shown(counter, spots, missed, audience)
     seen = (counter.impressions * spots).reshape(len(panel.markets), -1).sum(axis=1)
     rows = []
-    for m, place in enumerate(panel.markets):
-        here = panel.market == m
+    for m, (place, here) in enumerate(
+        zip(panel.markets, panel.households_of_markets(), strict=True)
+    ):
         reached = float(panel.weight[here] @ (1.0 - missed[here]))
-
         universe = float(panel.universe_estimate[m])
         count = int(spots.reshape(len(panel.markets), -1)[m].sum())
         row: dict[str, Any] = {"name": place.name, "code": place.code}
-        row |= {"panel_households": int(here.sum()), "spots": count}
+        row |= {"panel_households": here.stop - here.start, "spots": count}
         values = (float(seen[m]), 100.0 * float(seen[m]) / universe, 100.0 * reached / universe)
         keys = ("impressions", "grp", "reach_percent")
         rows.append(row | published(keys, values, bool(may_show[m])))
     return rows
+
+
+def markets_shown(
+    counter: AudienceCounter, spots: Ints, missed: Floats, audience: Audience
+) -> Bools:
+    """Return which markets' figures may be published beside their total [markets].
+
+    Parameters
+    ----------
+    counter : AudienceCounter
+    spots : int array [cells]
+    missed : float array [households]
+        Chance to miss all spots.
+    audience : Audience
+        Of the counter's panel.
+    """
+    panel, together = counter.panel, np.zeros(counter.panel.cells, np.int64)
+    seen = expected_exposures(panel, spots, together, 1)[:, 0]
+    used = spots.reshape(len(panel.markets), -1).sum(axis=1) > 0
+    return audience.rows_shown(
+        [
+            Row(seen[here], 1.0 - missed[here], bool(used[m]), here)
+            for m, here in enumerate(panel.households_of_markets())
+        ]
+    )
+
+
+def weeks_shown(
+    counter: AudienceCounter, spots: Ints, missed: Sequence[Floats], audience: Audience
+) -> Bools:
+    """Return which weeks' figures may be published beside their total [weeks].
+
+    Parameters
+    ----------
+    counter : AudienceCounter
+    spots : int array [cells, weeks]
+    missed : sequence of float array [households]
+        Chance to miss the spots of each week and those before it.
+    audience : Audience
+        Of the counter's panel.
+    """
+    together = np.zeros(counter.panel.cells, np.int64)
+    return audience.rows_shown(
+        [
+            Row(expected_exposures(counter.panel, of, together, 1)[:, 0], 1.0 - m, bool(of.any()))
+            for of, m in zip(spots.T, missed, strict=True)
+        ]
+    )

@@ -72,6 +72,33 @@ def misses_by_group(panel: Panel, spots: Ints, group: Ints, groups: int) -> Floa
     return _over_households(group_misses, panel, *_checked(panel, spots), group, groups)
 
 
+def expected_exposures(
+    panel: Panel, spots: Ints, group: Ints, groups: int, households: slice = slice(None)
+) -> Floats:
+    """Return the spots of each group of cells that households are expected to see.
+
+    Parameters
+    ----------
+    panel : Panel
+    spots, group : int array [cells]
+    groups : int
+    households : slice
+        Those counted; all without it.
+
+    Returns
+    -------
+    float array [households, groups]
+    """
+    start, stop, _ = households.indices(panel.households)
+    entries = slice(panel.row_start[start], panel.row_start[stop])
+    cell = panel.cell[entries]
+    history = np.maximum(panel.minutes_of_cell(), 1e-9)
+    seen = np.minimum(panel.minutes[entries] / history[cell], 1.0) * spots[cell]
+    row = np.repeat(np.arange(stop - start), np.diff(panel.row_start[start : stop + 1]))
+    sums = np.bincount(row * groups + group[cell], seen, (stop - start) * groups)
+    return sums.reshape(stop - start, groups).astype(np.float64)
+
+
 def _over_households(kernel: Callable[..., Any], panel: Panel, *settings: Any) -> Floats:
     """Run a kernel over all households, on two threads where there are many of them.
 

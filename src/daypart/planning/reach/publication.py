@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from daypart.planning.arrays import Bools, Floats, Ints
+from daypart.disclosure.audience import REACH, Audience
+from daypart.planning.arrays import Floats
 from daypart.planning.reach.frequency import TOP, Z_80, Frequency
 
-MIN_HOUSEHOLDS = 50
 SUPPRESSED = "suppressed"
 
-Published = float | str
+Published = float | str | None
 
 
 def interval_80(mean: float, error: float, most: float = np.inf) -> tuple[float, float]:
@@ -30,9 +30,7 @@ def interval_80(mean: float, error: float, most: float = np.inf) -> tuple[float,
     return max(0.0, mean - width), min(most, mean + width)
 
 
-def published(
-    keys: Sequence[str], values: Sequence[Published], shown: bool
-) -> dict[str, Published]:
+def published(keys: Sequence[str], values: Sequence[Published], shown: bool) -> dict[str, Any]:
     """Return values by key, or the text `suppressed` for each key.
 
     Parameters
@@ -46,128 +44,67 @@ def published(
     return dict(zip(keys, values, strict=True)) if shown else dict.fromkeys(keys, SUPPRESSED)
 
 
-def markets_shown(raw_households: Ints, min_households: int) -> Bools:
-    """Return which markets' audience figures may be published beside their total.
-
-    A single market below the threshold would follow from the total and the other markets, so the
-    smallest of the others is suppressed with it.
-
-    Parameters
-    ----------
-    raw_households : int array [markets]
-    min_households : int
-
-    Returns
-    -------
-    bool array [markets]
-
-    Examples
-    --------
-    >>> markets_shown(np.array([40, 300, 90]), 50).tolist()
-    [False, True, False]
-    """
-    shown = raw_households >= min_households
-    if (~shown).sum() == 1 and shown.any():
-        others = np.flatnonzero(shown)
-        shown = shown.copy()
-        shown[others[np.argmin(raw_households[others])]] = False
-    return np.asarray(shown, dtype=np.bool_)
+Bins = list[tuple[int, int]]
+"""First and last number of exposures of each bin, the highest bin first."""
 
 
-def publish_reach(
-    frequency: Frequency,
-    k: int,
-    *,
-    raw_households: int,
-    min_households: int,
-    levels: Sequence[int] = (),
-) -> dict[str, Any]:
-    """Return reach k+ with the keys of `plan.json`, or the text `suppressed` for each.
+def publishable_bins(frequency: Frequency, audience: Audience, levels: Sequence[int] = ()) -> Bins:
+    """Fold exposures 1 .. 10 into bins that may be published, from the top down.
 
     Two levels of reach give away the households between them. A level is therefore published only
-    where a published bin of the frequency distribution begins: at each of `levels` that has enough
-    households, and where folding small bins into the next lower one leaves a bin.
-
-    Parameters
-    ----------
-    frequency : Frequency
-    k : int
-    raw_households, min_households : int
-        Panel households behind the figure, and the fewest that it may be published with.
-    levels : sequence of int
-        Levels at which a bin should begin.
-
-    Examples
-    --------
-    >>> counted = Frequency(np.ones((3, 11)), np.ones(11), np.zeros(11), 11.0, np.ones(11))
-    >>> publish_reach(counted, 1, raw_households=3, min_households=50)["percent"]
-    'suppressed'
-    """
-    names = ("percent", "households", "se", "lo_80", "hi_80")
-    bins = _bins(frequency, min_households, levels) if raw_households >= min_households else []
-    if k not in {low for low, _ in bins}:
-        return dict.fromkeys(names, SUPPRESSED)
-    percent, error = frequency.reach_percent(k), frequency.error_percent(k)
-    lo, hi = interval_80(percent, error, 100.0)
-    se = None if np.isnan(error) else error
-    return dict(zip(names, (percent, frequency.reach(k), se, lo, hi), strict=True))
-
-
-def publish_distribution(
-    frequency: Frequency, *, raw_households: int, min_households: int, levels: Sequence[int] = ()
-) -> list[dict[str, Any]]:
-    """Publish the frequency distribution from 1 up, small bins folded into the next lower one.
-
-    A bin begins at each of `levels` that has enough households. Exposures below the lowest bin are
+    where a bin begins: at each of `levels` that has enough households up to the next one, and where
+    folding small bins into the next lower one leaves a bin. Exposures below the lowest bin are
     folded into it, so that the bins add up to reach 1+.
 
     Parameters
     ----------
     frequency : Frequency
-    raw_households, min_households : int
-        As in `publish_reach`; fewer raw households suppress the whole distribution.
+    audience : Audience
+        Of the households that were counted.
     levels : sequence of int
+        Levels at which a bin should begin.
+
+    Raises
+    ------
+    DaypartError
+        Where reach 1+ may not be published.
+    """
+    at_least = frequency.probability[:, ::-1].cumsum(axis=1)[:, ::-1]
+    audience.require(REACH, at_least[:, 1])
+    allowed = [k for k in range(2, TOP + 1) if audience.may_publish(REACH, at_least[:, k])]
+    return fold(frequency.raw, audience.rules.households, [1, *allowed], levels)
+
+
+def fold(raw: Floats, least: int, allowed: Sequence[int], levels: Sequence[int] = ()) -> Bins:
+    """Return the bins for expected raw households with 0 to 10 exposures.
+
+    Parameters
+    ----------
+    raw : float array [11]
+    least : int
+        Raw households of a bin.
+    allowed : sequence of int
+        Where bins may begin.
+    levels : sequence of int
+        Where they should.
 
     Examples
     --------
-    >>> raw = np.array([100, 80, 60, 5, 4, 0, 0, 0, 0, 0, 0.0])
-    >>> counted = Frequency(np.ones((1, 11)), raw, np.zeros(11), 249.0, raw)
-    >>> rows = publish_distribution(counted, raw_households=249, min_households=50)
-    >>> [(row["exposures"], row["households"]) for row in rows]
-    [('1', 80.0), ('2+', 69.0)]
+    >>> fold(np.array([9, 100, 80, 60, 5, 4, 0, 0, 0, 0, 0]), 50, range(1, 11))
+    [(3, 10), (2, 2), (1, 1)]
     """
-    if raw_households < min_households:
-        return [{"exposures": "1+", "households": SUPPRESSED, "percent": SUPPRESSED}]
-    bins = _bins(frequency, min_households, levels)
-    rows = []
-    for low, high in reversed(bins):
-        households = float(frequency.households[low : high + 1].sum())
-        percent = 100.0 * households / frequency.universe_estimate
-        label = f"{low}+" if high == TOP else (f"{low}-{high}" if high > low else str(low))
-        rows.append({"exposures": label, "households": households, "percent": percent})
-    return rows
-
-
-def _bins(
-    frequency: Frequency, min_households: int, levels: Sequence[int]
-) -> list[tuple[int, int]]:
-    """Fold exposures 1 .. 10 into bins of enough raw households, from the top down.
-
-    A bin begins at each of `levels` from which there are enough up to the next one.
-    """
-    raw = frequency.raw
     starts: list[int] = []
     top = TOP
-    for level in sorted({1, *levels}, reverse=True):
-        if raw[level : top + 1].sum() >= min_households:
+    for level in sorted({1, *levels} & set(allowed), reverse=True):
+        if raw[level : top + 1].sum() >= least:
             starts.append(level)
             top = level - 1
-    bins: list[tuple[int, int]] = []
+    bins: Bins = []
     top = TOP
     for start in starts:
         low, before = top + 1, len(bins)
         for k in range(top, start - 1, -1):
-            if raw[k:low].sum() >= min_households:
+            if k in allowed and raw[k:low].sum() >= least:
                 bins.append((k, low - 1))
                 low = k
         if len(bins) > before:
@@ -177,6 +114,56 @@ def _bins(
         return [(1, TOP)]
     bins[-1] = (1, bins[-1][1])
     return bins
+
+
+def publish_reach(frequency: Frequency, k: int, bins: Bins) -> dict[str, Any]:
+    """Return reach k+ with the keys of `plan.json`, or the text `suppressed` for each.
+
+    Parameters
+    ----------
+    frequency : Frequency
+    k : int
+    bins : Bins
+
+    Examples
+    --------
+    >>> counted = Frequency(np.ones((3, 11)), np.ones(11), np.zeros(11), 11.0, np.ones(11))
+    >>> publish_reach(counted, 2, [(1, 10)])["percent"]
+    'suppressed'
+    """
+    percent, error = frequency.reach_percent(k), frequency.error_percent(k)
+    lo, hi = interval_80(percent, error, 100.0)
+    se = None if np.isnan(error) else error
+    return published(
+        ("percent", "households", "se", "lo_80", "hi_80"),
+        (percent, frequency.reach(k), se, lo, hi),
+        k in {low for low, _ in bins},
+    )
+
+
+def publish_distribution(frequency: Frequency, bins: Bins) -> list[dict[str, Any]]:
+    """Return the frequency distribution from 1 up, a row a bin.
+
+    Parameters
+    ----------
+    frequency : Frequency
+    bins : Bins
+
+    Examples
+    --------
+    >>> raw = np.array([100, 80, 60, 5, 4, 0, 0, 0, 0, 0, 0.0])
+    >>> counted = Frequency(np.ones((1, 11)), raw, np.zeros(11), 249.0, raw)
+    >>> rows = publish_distribution(counted, [(2, 10), (1, 1)])
+    >>> [(row["exposures"], row["households"]) for row in rows]
+    [('1', 80.0), ('2+', 69.0)]
+    """
+    rows = []
+    for low, high in reversed(bins):
+        households = float(frequency.households[low : high + 1].sum())
+        percent = 100.0 * households / frequency.universe_estimate
+        label = f"{low}+" if high == TOP else (f"{low}-{high}" if high > low else str(low))
+        rows.append({"exposures": label, "households": households, "percent": percent})
+    return rows
 
 
 def shares_of_100(amounts: Sequence[float] | Floats) -> list[float]:

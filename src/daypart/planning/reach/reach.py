@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from daypart.disclosure.audience import IMPRESSIONS, Audience
+from daypart.disclosure.rules import DisclosureRules
 from daypart.errors import DaypartError, did_you_mean
 from daypart.planning.arrays import Ints
 from daypart.planning.brief.flight import broadcast_weeks
@@ -16,15 +18,14 @@ from daypart.planning.panel.calibration import calibrate, describe
 from daypart.planning.panel.panel import ALL, Panel
 from daypart.planning.panel.reader import read_markets, read_panel
 from daypart.planning.reach.audience_counter import AudienceCounter
-from daypart.planning.reach.breakdown import Misses, duplication, reach_by_group, reach_by_market
-from daypart.planning.reach.frequency import TOP
+from daypart.planning.reach.breakdown import Misses, break_down, reach_by_market, weeks_shown
+from daypart.planning.reach.exposure import expected_exposures
+from daypart.planning.reach.frequency import TOP, Frequency
 from daypart.planning.reach.publication import (
-    MIN_HOUSEHOLDS,
-    SUPPRESSED,
-    Published,
     interval_80,
     publish_distribution,
     publish_reach,
+    publishable_bins,
     published,
 )
 from daypart.planning.reach.schedule import NO_WEEK, Schedule, ScheduleRows, read_schedule
@@ -39,7 +40,7 @@ _WEEKLY = ("impressions", "grp", "cumulative_reach_percent", "lo_80", "hi_80")
 
 @dataclass(frozen=True)
 class Reach:
-    """Reach and frequency of a schedule. Figures of too few raw households are suppressed.
+    """Reach and frequency of a schedule. Rows of too few households are suppressed.
 
     Parameters
     ----------
@@ -64,13 +65,13 @@ class Reach:
         `"1+"` to `"10+"`: percent, households, se, lo_80, hi_80.
     frequency_distribution : list of dict
         exposures, households, percent; bins of few raw households are folded downwards.
-    average_frequency : float or str
+    average_frequency : float
     grp, impressions : dict
         mean, lo_80, hi_80.
     by_week : list of dict
         name (the Monday), spots, impressions, grp, cumulative_reach_percent, lo_80, hi_80.
     by_network, by_daypart : list of dict
-        See `breakdown.reach_by_group`: alone, lost without it, added to those before it.
+        See `breakdown.Breakdown`: alone, lost without it, added to those before it.
     by_market : list of dict
         name, code, panel_households, spots, impressions, grp, reach_percent.
     duplication : list of dict
@@ -93,9 +94,9 @@ class Reach:
     calibration: dict[str, Any]
     reach: dict[str, dict[str, Any]]
     frequency_distribution: list[dict[str, Any]]
-    average_frequency: Published
-    grp: dict[str, Published]
-    impressions: dict[str, Published]
+    average_frequency: float
+    grp: dict[str, float]
+    impressions: dict[str, float]
     by_week: list[dict[str, Any]]
     by_network: list[dict[str, Any]]
     by_daypart: list[dict[str, Any]]
@@ -107,8 +108,6 @@ class Reach:
         """Return the main figures in a few lines, each with its unit."""
         where = f"{len(self.markets)} market" + ("s" if len(self.markets) > 1 else "")
         one = self.reach["1+"]
-        if isinstance(one["percent"], str):
-            return [f"{self.segment} in {where}: suppressed, {self.panel_households} households"]
         percent = {k: self.reach[f"{k}+"]["percent"] for k in (1, 2, 3, 5, 10)}
         levels = (
             f"{k}+ {value}" if isinstance(value, str) else f"{k}+ {value:.1f} %"
@@ -122,8 +121,9 @@ class Reach:
             f"{self.grp['mean']:,.1f} GRP, average frequency {self.average_frequency:.1f}, "
             f"{self.impressions['mean']:,.0f} impressions (households), {self.spots:,} spots",
         ]
-        if self.by_network:
-            top = max(self.by_network, key=lambda row: row["incremental_percent"])
+        lost = [row for row in self.by_network if not isinstance(row["incremental_percent"], str)]
+        if lost:
+            top = max(lost, key=lambda row: row["incremental_percent"])
             lines.append(
                 f"most would be lost without {top['name']}: {top['incremental_percent']:.1f} points"
             )
@@ -146,7 +146,7 @@ def reach(
     markets: Sequence[str] | None = None,
     run: PathLike | None = None,
     method: str = "unbiased",
-    min_households: int = MIN_HOUSEHOLDS,
+    min_households: int | None = None,
     seed: int = 0,
     progress: Progress = SILENT,
 ) -> Reach:
@@ -169,8 +169,8 @@ def reach(
     method : str
         `unbiased` (the U-statistic) or `surrogate` (the optimiser's smooth model, for schedules of
         more spots than minutes of history).
-    min_households : int
-        Raw panel households below which a figure is suppressed.
+    min_households : int, optional
+        Raw panel households that figures must be about, where that is more than the store's rule.
     seed : int
         Of the jackknife's groups and the forecast's draws.
     progress : Progress
@@ -182,7 +182,8 @@ def reach(
     Raises
     ------
     DaypartError
-        For an unknown name, a malformed schedule, or more spots than minutes of history.
+        For an unknown name, a malformed schedule, or more spots than minutes of history; or where
+        the store's disclosure rules let no figure leave.
 
     Examples
     --------
@@ -197,12 +198,14 @@ def reach(
     with progress.step("reading the panel") as step:
         panel, counted, elsewhere = _read(store, planned, segment, markets)
         step.summarise(f"{panel.households:,} panel households of {segment}")
+    rules = DisclosureRules.of_store(panel.crediting).tightened(min_households)
+    audience = Audience(store, rules, panel.household, panel.weight)
     counter = _counter(store, panel, planned, run, seed, progress)
     with progress.step("counting reach") as step:
         spots = counted.spots_by_cell(counter.panel, planned.mondays)
-        figures = _figures(counter, planned.mondays, spots, method == "unbiased", min_households)
+        figures = _figures(counter, planned.mondays, spots, method == "unbiased", audience)
         step.summarise(f"{spots.sum():,} spots")
-    return Reach(
+    found = Reach(
         segment=segment,
         markets=tuple(place.code for place in panel.markets),
         method=method,
@@ -218,6 +221,8 @@ def reach(
         notes=counted.notes(panel),
         **figures,
     )
+    audience.leaves("reach", found.to_dict())
+    return found
 
 
 def _read(
@@ -268,51 +273,62 @@ def _figures(
     mondays: Sequence[dt.date],
     spots: Ints,
     unbiased: bool,
-    min_households: int,
+    audience: Audience,
 ) -> dict[str, Any]:
     """Return all figures of spots by cell and week, with the names of the fields of `Reach`."""
     panel, total = counter.panel, spots.sum(axis=1)
+    everything = np.zeros(panel.cells, np.int64)
+    audience.require(IMPRESSIONS, expected_exposures(panel, total, everything, 1)[:, 0])
     counted = counter.count(total, every_level=True, unbiased=unbiased)
-    limits: dict[str, Any] = {"raw_households": panel.households, "min_households": min_households}
-    shown = panel.households >= min_households
+    bins = publishable_bins(counted, audience)
     seen, error = counter.count_impressions(total)
     ends = (seen, *interval_80(seen, error))
-    universe = float(panel.universe_estimate.sum())
-
-    def figure(factor: float) -> dict[str, Published]:
-        return published(("mean", "lo_80", "hi_80"), [factor * end for end in ends], shown)
-
+    per_cent = 100.0 / float(panel.universe_estimate.sum())
+    keys = ("mean", "lo_80", "hi_80")
     _, n, d = np.unravel_index(np.arange(panel.cells), panel.shape)
     networks, dayparts = (
-        Misses.count(counter, total, group, len(names), unbiased=unbiased)
+        break_down(
+            Misses.count(counter, total, group, len(names), unbiased=unbiased),
+            names,
+            audience,
+            pairs=names is panel.networks,
+        )
         for group, names in ((n, panel.networks), (d, panel.dayparts))
     )
     return {
-        "reach": {f"{k}+": publish_reach(counted, k, **limits) for k in range(1, TOP + 1)},
-        "frequency_distribution": publish_distribution(counted, **limits),
-        "average_frequency": seen / max(counted.reach(), 1e-12) if shown else SUPPRESSED,
-        "grp": figure(100.0 / universe),
-        "impressions": figure(1.0),
-        "by_week": _by_week(counter, mondays, spots, unbiased, shown),
-        "by_network": reach_by_group(networks, panel.networks) if shown else [],
-        "by_daypart": reach_by_group(dayparts, panel.dayparts) if shown else [],
-        "by_market": reach_by_market(counter, total, counted.probability[:, 0], min_households),
-        "duplication": duplication(networks, panel.networks) if shown else [],
+        "reach": {f"{k}+": publish_reach(counted, k, bins) for k in range(1, TOP + 1)},
+        "frequency_distribution": publish_distribution(counted, bins),
+        "average_frequency": seen / max(counted.reach(), 1e-12),
+        "grp": dict(zip(keys, [per_cent * end for end in ends], strict=True)),
+        "impressions": dict(zip(keys, ends, strict=True)),
+        "by_week": _by_week(counter, mondays, spots, unbiased, audience),
+        "by_network": networks.rows,
+        "by_daypart": dayparts.rows,
+        "by_market": reach_by_market(counter, total, counted.probability[:, 0], audience),
+        "duplication": networks.duplication,
     }
 
 
 def _by_week(
-    counter: AudienceCounter, mondays: Sequence[dt.date], spots: Ints, unbiased: bool, shown: bool
+    counter: AudienceCounter,
+    mondays: Sequence[dt.date],
+    spots: Ints,
+    unbiased: bool,
+    audience: Audience,
 ) -> list[dict[str, Any]]:
     universe = float(counter.panel.universe_estimate.sum())
+    so_far: list[Frequency] = [
+        counter.count(spots[:, : w + 1].sum(axis=1), unbiased=unbiased) for w in range(len(mondays))
+    ]
+    missed = [counted.probability[:, 0] for counted in so_far]
+    shown = weeks_shown(counter, spots, missed, audience)
     rows = []
     for w, monday in enumerate(mondays):
         if monday == NO_WEEK:
             continue
         seen = float(counter.impressions @ spots[:, w])
-        so_far = counter.count(spots[:, : w + 1].sum(axis=1), unbiased=unbiased)
-        percent, error = so_far.reach_percent(), so_far.error_percent()
+        percent, error = so_far[w].reach_percent(), so_far[w].error_percent()
         values = (seen, 100.0 * seen / universe, percent, *interval_80(percent, error, 100.0))
         row = {"name": str(monday), "spots": int(spots[:, w].sum())}
-        rows.append(row | published(_WEEKLY, values, shown))
+        rows.append(row | published(_WEEKLY, values, bool(shown[w])))
     return rows

@@ -10,6 +10,7 @@ from daypart import fit, ingest
 from daypart.viewing.crediting import CreditingRules
 
 NETWORKS = ("ESPN", "CNN", "ABC")
+KEY = b"a key for tests of disclosure"
 NIGHTS = (2, 5, 9)
 
 
@@ -63,7 +64,7 @@ def make_run(
         segments=root / "segments.toml" if segments else None,
         into=root / "store",
         timezone="America/New_York",
-        key=b"a key for tests of disclosure",
+        key=KEY,
         crediting=crediting or CreditingRules(),
     )
     fit(root / "store", run=root / "run", executor="inline", model=model)

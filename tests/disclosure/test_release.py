@@ -6,9 +6,9 @@ import csv
 
 import numpy as np
 import pytest
-from small_market import NETWORKS, NIGHTS, make_run, young_or_old
+from small_market import KEY, NETWORKS, NIGHTS, at, make_run, young_or_old
 
-from daypart import insights
+from daypart import fit, ingest, insights
 from daypart.disclosure.nesting import nest
 from daypart.storage.tables import read_table
 from daypart.viewing.crediting import CreditingRules
@@ -70,6 +70,25 @@ def test_the_rule_of_the_store_is_the_rule_of_its_insights(tmp_path):
 def test_a_household_of_an_enormous_weight_dominates_no_published_figure(tmp_path):
     rows = publish(tmp_path, young_or_old, weights={5: 1_000_000})
     assert all(row["suppressed"] for row in rows)
+
+
+def test_a_household_that_joins_between_two_releases_is_not_their_difference(tmp_path):
+    def shown_after(*events):
+        file = tmp_path / f"more{len(events)}.csv"
+        file.write_text("\n".join(["household_id,market,network,start,end", *events]) + "\n")
+        zone, homes = "America/New_York", tmp_path / "homes.csv"
+        ingest(file, into=tmp_path / "store", households=homes, timezone=zone, key=KEY)
+        run = tmp_path / f"run{len(events)}"
+        fit(tmp_path / "store", run=run, executor="inline", model="seasonal_naive")
+        insights(run, out=tmp_path / "out")
+        rows = read_table(tmp_path / "out" / "ratings.parquet").to_pylist()
+        return {row["network"] for row in rows if not row["suppressed"]}
+
+    before = publish(tmp_path, young_or_old)
+    assert "ESPN" in {row["network"] for row in before if not row["suppressed"]}
+    assert "ESPN" not in shown_after(f"H7,501,ESPN,{at(3, 60)},{at(3, 100)}")
+    many = [f"H{n},501,{x},{at(4, 60)},{at(4, 100)}" for n in range(80) for x in NETWORKS]
+    assert "ESPN" in shown_after(*many)
 
 
 @pytest.mark.parametrize("seed", range(20))

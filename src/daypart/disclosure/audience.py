@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daypart.disclosure.contributors import is_dominated
-from daypart.disclosure.ledger import releases, sketch, too_close, write_entry
+from daypart.disclosure.ledger import digest_of, releases, sketch, too_close, write_entry
 from daypart.disclosure.rules import DisclosureRules
 from daypart.errors import DaypartError
 from daypart.storage.location import PathLike
@@ -170,7 +170,7 @@ class Audience:
             What leaves.
         """
         sketches = {kind: np.array(sums) for kind, sums in self._new.items() if sums}
-        write_entry(self._store, output, self._rules, content, sketches)
+        write_entry(self._store, output, self._rules, digest_of(content), sketches)
 
     def _may_show(self, row: Row) -> bool:
         if not row.used:

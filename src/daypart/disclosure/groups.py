@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -102,22 +103,37 @@ def groups_of(patterns: NDArray[np.bool_]) -> NDArray[np.bool_]:
     [[1, 1], [1, 0], [0, 1]]
     """
     segments = np.asarray(patterns.T)
-    listed = [segments]
     if len(patterns) <= _UNIONS_UP_TO:
-        listed.append(_functions_of(np.eye(len(patterns), dtype=bool)))
+        return _different(segments, [_functions_of(np.eye(len(patterns), dtype=bool))])
+    alone = np.eye(len(patterns) * (len(patterns) <= _PATTERNS_UP_TO), len(patterns), dtype=bool)
+    if len(segments) <= _TRIPLES_UP_TO:
+        chosen = combinations(segments, min(3, len(segments)))
+        told_apart = [_functions_of(_cells_of(np.array(some))) for some in chosen]
     else:
-        if len(patterns) <= _PATTERNS_UP_TO:
-            listed.append(np.eye(len(patterns), dtype=bool))
-        size = 3 if len(segments) <= _TRIPLES_UP_TO else 2
-        chosen = combinations(segments, min(size, len(segments)))
-        listed.extend(_functions_of(_cells_of(np.array(some))) for some in chosen)
-    every = np.concatenate(listed)
-    rest = every[len(segments) :]
-    packed = np.packbits(rest, axis=1)
-    kept = np.sort(np.unique(packed, axis=0, return_index=True)[1])
+        told_apart = [~segments, *(_pairs(segments[i], segments[i:]) for i in range(len(segments)))]
+    return _different(segments, [alone, *told_apart])
+
+
+def _pairs(one: NDArray[np.bool_], others: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return who is in both, in one or the other alone, in neither, and in just one of them."""
+    each = (one & others, one & ~others, ~one & others, ~(one | others), one ^ others)
+    return np.concatenate(each)
+
+
+def _different(
+    segments: NDArray[np.bool_], others: Sequence[NDArray[np.bool_]]
+) -> NDArray[np.bool_]:
+    """Return the segments, and of the others each group once that is not empty nor a segment."""
     known = {row.tobytes() for row in np.packbits(segments, axis=1)}
-    new = [i for i in kept.tolist() if packed[i].tobytes() not in known and rest[i].any()]
-    return np.concatenate([segments, rest[new]])
+    kept = [segments]
+    for rows in others:
+        new = []
+        for place, row in enumerate(np.packbits(rows, axis=1)):
+            if row.tobytes() not in known and row.any():
+                known.add(row.tobytes())
+                new.append(place)
+        kept.append(rows[new])
+    return np.concatenate(kept)
 
 
 def _cells_of(segments: NDArray[np.bool_]) -> NDArray[np.bool_]:

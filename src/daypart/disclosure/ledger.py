@@ -19,7 +19,7 @@ linear sketch without its signs).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -167,11 +167,32 @@ def releases(store: PathLike, *, sketches: bool = False) -> list[LedgerEntry]:
     return entries
 
 
+def digest_of(content: Mapping[str, Any] | Sequence[pa.Table]) -> str:
+    """Return the SHA-256 of what leaves, in hexadecimal digits.
+
+    Parameters
+    ----------
+    content : mapping, or sequence of pyarrow.Table
+
+    Examples
+    --------
+    >>> digest_of({"reach": 1}) == digest_of({"reach": 1}) != digest_of({"reach": 2})
+    True
+    """
+    if isinstance(content, Mapping):
+        return sha256(as_json_text(plain(content)).encode()).hexdigest()
+    sink = pa.BufferOutputStream()
+    for table in content:
+        with pa.ipc.new_stream(sink, table.schema) as stream:
+            stream.write_table(table.combine_chunks())
+    return sha256(sink.getvalue()).hexdigest()
+
+
 def write_entry(
     store: PathLike,
     output: str,
     rules: DisclosureRules,
-    content: Mapping[str, Any] | bytes,
+    digest: str,
     sketches: Mapping[str, Floats] | None = None,
 ) -> None:
     """Add a release to the ledger of a store; one that left before is not added again.
@@ -182,8 +203,8 @@ def write_entry(
     output : str
         The verb.
     rules : DisclosureRules
-    content : mapping or bytes
-        What leaves.
+    digest : str
+        Of what leaves, as from `digest_of`.
     sketches : mapping of str to float64 array, shape (figures, 64), optional
         By kind of figure.
 
@@ -192,8 +213,6 @@ def write_entry(
     DaypartError
         Where the store can't be written to: then nothing may leave.
     """
-    text = content if isinstance(content, bytes) else as_json_text(plain(content)).encode()
-    digest = sha256(text).hexdigest()
     folder = make_folder(location(store) / "releases")
     if any(folder.glob(f"*-{output}-{digest[:12]}.parquet")):
         return

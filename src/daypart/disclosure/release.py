@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +18,7 @@ from daypart.disclosure.contributors import (
     most_in_an_hour,
     read_viewing,
 )
+from daypart.disclosure.ledger import BUCKETS, releases, sketch, too_close
 from daypart.disclosure.nesting import nest
 from daypart.disclosure.rules import DisclosureRules
 from daypart.disclosure.suppression import Tables, protect, protect_one
@@ -42,6 +46,8 @@ class Release:
         Hours of the week over all markets; the last network is any of them.
     viewers : int64 array, shape (markets + 1, networks, segments)
         Households that viewed in the whole week, at least.
+    sketches : mapping of str to float64 array, shape (1, 64)
+        Of the households behind the figures of each market and network, for the ledger.
     """
 
     names: Names
@@ -50,16 +56,21 @@ class Release:
     any_network: Bools
     hours: Bools
     viewers: Ints
+    sketches: Mapping[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
 class _Counts:
-    """Households behind the figures: by market (the last is all), network (any), daypart, group."""
+    """Households behind the figures: by market (the last is all), network (any), daypart, group.
+
+    The sketches are of each household's viewing of a market and network, as one number.
+    """
 
     cells: Ints
     dominated: Bools
     carried: Bools
     hours: Ints
+    sketches: NDArray[np.float64]
 
 
 def release(store: SeriesStore, rules: DisclosureRules) -> Release:
@@ -67,7 +78,8 @@ def release(store: SeriesStore, rules: DisclosureRules) -> Release:
 
     A figure needs the base and the contributors of the rules, and no dominating household. Any
     group of households whose figure would follow from published ones needs the same: by
-    segments and markets (`suppression`), by dayparts, hours and networks (`nesting`).
+    segments and markets (`suppression`), by dayparts, hours and networks (`nesting`). The viewing
+    of a network is suppressed where too few households changed it since an earlier release.
 
     Parameters
     ----------
@@ -92,10 +104,36 @@ def release(store: SeriesStore, rules: DisclosureRules) -> Release:
     allowed = ~np.concatenate([weights, total[None]])
     base = protect(tables, raw[:, None], allowed, rules.households)[:, 0]
     counts = _count(store, names, households, tables, rules)
-    cells = _protect_cells(tables, counts, base, rules)
+    by_kind = _by_kind(names, counts.sketches)
+    changed = _changed_by_few(store, by_kind, rules).reshape(counts.sketches.shape[:2])
+    cells = _protect_cells(tables, counts, base[:, None] & ~changed[..., None], rules)
     hours = _protect_hours(tables, counts, names, cells[-1], rules)
     viewers = counts.cells[:, :-1, -1, : len(names.segments)]
-    return Release(names, base, cells[:, :-1], cells[:, -1], hours, viewers)
+    return Release(names, base, cells[:, :-1], cells[:, -1], hours, viewers, by_kind)
+
+
+def _by_kind(names: Names, sketches: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """Return the sketches by a text of the market and network; null is all or any."""
+    return {
+        json.dumps([market, network]): sketches[m, n][None]
+        for m, market in enumerate([*names.markets, None])
+        for n, network in enumerate([*names.networks, None])
+    }
+
+
+def _changed_by_few(
+    store: SeriesStore, new: Mapping[str, NDArray[np.float64]], rules: DisclosureRules
+) -> Bools:
+    """Return which markets and networks too few households changed since an earlier release."""
+    changed = np.zeros(len(new), bool)
+    if rules.contributors <= 1:
+        return changed
+    nothing = np.zeros((1, BUCKETS))
+    for entry in releases(store.folder, sketches=True):
+        if entry.output == "insights":
+            known = [too_close(entry.sketches.get(k, nothing), x[0], rules) for k, x in new.items()]
+            changed |= np.concatenate(known)
+    return changed
 
 
 def _weights(households: Households, market: int, rules: DisclosureRules) -> Bools:
@@ -120,12 +158,18 @@ def _count(
     by_event = bool(store.extra["viewing"].get("event_segments"))
     of_total = np.where(tables.spans[-1].possible[:, None], tables.spans[-1].coefficients, 0)
     hours = np.zeros((networks + 1, len(tables.groups), HOURS_PER_WEEK), np.int64)
+    sketches = np.zeros((markets + 1, networks + 1, BUCKETS))
+    of_daypart, of_segment = _coefficients(names.dayparts), _coefficients(names.segments)
     for market, name in enumerate(names.markets):
         minutes, place = read_viewing(store, names, households, market)
         pattern = households.pattern[place]
         cells[market] = count_viewers(minutes, tables.groups[:, pattern])
         projected = minutes * households.weight[place].astype(np.float32)[:, None, None]
         dominated[market] = is_dominated(projected, patterns[pattern], rules.dominance_percent)
+        own = households.weight[place] * (1 + (patterns @ of_segment)[pattern])
+        viewing = (minutes[..., :-1] @ of_daypart) * own[:, None]
+        ids = households.id.take(place).to_numpy()
+        sketches[market] = [sketch(values, ids) for values in viewing.T]
         if by_event:  # the panel knows who viewed, but not in which of the events' segments
             cells[market][..., 1:] = 0
         block = store.read_region(name)
@@ -134,8 +178,14 @@ def _count(
         hours[-1] += most.max(axis=0, initial=0)
         if by_event or len(place) < np.count_nonzero(households.market == market):
             _raise_to(cells[market], most, names)
-    cells[-1] = cells[:-1].sum(axis=0)
-    return _Counts(cells, dominated, carried, hours)
+    cells[-1], sketches[-1] = cells[:-1].sum(axis=0), sketches[:-1].sum(axis=0)
+    return _Counts(cells, dominated, carried, hours, sketches)
+
+
+def _coefficients(names: Sequence[str]) -> NDArray[np.float64]:
+    """Return a number between 0 and 1 for each name, the same in every release."""
+    digests = [sha256(name.encode()).digest()[:6] for name in names]
+    return np.array([int.from_bytes(digest) for digest in digests]) / 2.0**48
 
 
 def _raise_to(cells: Ints, most: Ints, names: Names) -> None:
@@ -148,17 +198,20 @@ def _raise_to(cells: Ints, most: Ints, names: Names) -> None:
 
 
 def _protect_cells(tables: Tables, counts: _Counts, base: Bools, rules: DisclosureRules) -> Bools:
-    """Return what is published, shape (markets + 1, networks + 1, dayparts + 1, segments)."""
+    """Return what is published, shape (markets + 1, networks + 1, dayparts + 1, segments).
+
+    `base` says what may be, shape (markets + 1, networks + 1, segments).
+    """
     markets, networks, dayparts, groups = counts.cells.shape
     flat = counts.cells.reshape(markets, networks * dayparts, groups)
-    allowed = base[:, None, None] & ~counts.dominated
+    allowed = base[:, :, None] & ~counts.dominated
     carried = np.ones((markets, networks), bool)
     carried[:-1, :-1] = counts.carried
     carried[-1, :-1] = counts.carried.any(axis=0)
     allowed &= carried[:, :, None, None]
     held = np.repeat(carried[:-1], dayparts, axis=1)
     published = protect(
-        tables, flat, allowed.reshape(markets, -1, base.shape[1]), rules.contributors, held=held
+        tables, flat, allowed.reshape(markets, -1, base.shape[-1]), rules.contributors, held=held
     ).reshape(allowed.shape)
     week = _by_daypart(published)
     absent = ~carried[:, :, None, None]

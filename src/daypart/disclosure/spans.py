@@ -111,7 +111,8 @@ class Span:
 def _combine(patterns: Bools, groups: Bools) -> tuple[Floats, Bools]:
     """Combine groups from segments; return the coefficients, and which groups they give."""
     rows, wanted = patterns.T.astype(np.float64), groups.astype(np.float64)
-    coefficients = wanted @ np.linalg.pinv(rows)
+    inverse = np.linalg.pinv(rows @ rows.T, rcond=1e-11, hermitian=True)
+    coefficients = (wanted @ rows.T) @ inverse
     off = np.abs(coefficients @ rows - wanted).max(axis=1, initial=0.0)
     return coefficients, off < ZERO
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from daypart.disclosure.ledger import digest_of, write_entry
 from daypart.disclosure.release import release
 from daypart.disclosure.rules import DisclosureRules
 from daypart.engine.results.folder import RunFolder
@@ -107,6 +108,8 @@ def insights(
     hours = heat_map(audience, shown)
     headlines = headlines_of(tops, hours)
     folder = make_folder(out)
+    leaving = digest_of([ratings, *(pa.Table.from_pylist(list(rows)) for rows in (tops, hours))])
+    write_entry(store.folder, "insights", rules, leaving, shown.sketches)
     with progress.step("writing insights") as step:
         suppressed = int(np.count_nonzero(ratings.column("suppressed").to_numpy()))
         _write(folder, ratings, tops, hours)

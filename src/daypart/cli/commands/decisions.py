@@ -150,10 +150,10 @@ def serve_command(progress: Progress, folder: str, port: int) -> Outcome:
 @verb("releases", group="Decide", example="daypart releases store")
 @click.argument("store", type=PATH)
 def releases_command(progress: Progress, store: str) -> Outcome:
-    """List what left a store: when, which output, by which rules, and its digest.
+    """List what left a store.
 
-    Households that make the difference between two releases are as many as the store's rules want,
-    or the later one was refused.
+    When, which output, by which rules, and the digest of it. Too few households never make the
+    difference between two releases: the later one is refused.
     """
     from daypart import releases
 

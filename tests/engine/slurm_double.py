@@ -112,16 +112,16 @@ class SlurmDouble:
 
 
 class ResultsDouble:
-    """One partition a task."""
+    """So many partitions a task."""
 
-    def __init__(self, tasks):
-        self.left = dict.fromkeys(tasks, 1)
+    def __init__(self, tasks, partitions=1):
+        self.left = dict.fromkeys(tasks, partitions)
         self.waiting = []
         self.given_up = []
 
     def finish(self, task):
+        self.waiting += [BlockFinished(task, self.left[task], 0, 0, 0.0), TaskFinished(task, 0.0)]
         self.left[task] = 0
-        self.waiting += [BlockFinished(task, 1, 0, 0, 0.0), TaskFinished(task, 0.0)]
 
     def unfinished(self):
         return [task for task, left in self.left.items() if left]
@@ -137,9 +137,11 @@ class ResultsDouble:
         return news
 
     def give_up(self, task, reason, *, everything):
-        self.left[task] = 0
+        failed = self.left[task] if everything else 1
+        self.left[task] -= failed
         self.given_up.append((task, everything))
-        return [BlockFinished(task, 0, 1, 0, 0.0), TaskFinished(task, 0.0)]
+        ended = [] if self.left[task] else [TaskFinished(task, 0.0)]
+        return [BlockFinished(task, 0, failed, 0, 0.0), *ended]
 
     def last_output(self, task):
         return ""

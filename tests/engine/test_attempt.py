@@ -129,6 +129,20 @@ def test_partitions_whose_worker_is_killed_stay_missing_for_an_attempt_with_more
     assert statuses(run).count("ok") == 30
 
 
+def test_with_the_most_memory_only_the_partition_whose_worker_is_killed_fails(tmp_path):
+    store = make_store(tmp_path / "store", {"501": 32}).folder
+    run = tmp_path / "run"
+    planned(store, run, parameters={"kill_on": "n0030"})
+    child = start_task(run, 0, "--cores", 2, "--one-by-one", "--most-memory")
+    _, told = child.communicate(timeout=120)
+    assert child.returncode == 3, told
+    assert statuses(run).count("ok") == 31
+    failed = [row for row in read_results(run).to_pylist() if row["status"] == "failed"]
+    assert [(row["unique_id"], row["reason"]) for row in failed] == [
+        ("501/n0030", "worker killed by signal 9, as when memory runs out")
+    ]
+
+
 def test_a_partition_that_segfaults_fails_and_the_others_go_on(tmp_path):
     store = make_store(tmp_path / "store", {"501": 32}).folder
     run = tmp_path / "run"

@@ -23,6 +23,8 @@ from daypart.errors import DaypartError, Interrupted
 from daypart.runs.fit import fit
 from daypart.series.store import SeriesStore
 
+KILLED = "worker killed by signal 9, as when memory runs out"
+
 
 def comparable(run):
     return read_results(run).drop_columns(["seconds", "attempt"])
@@ -208,7 +210,7 @@ def test_a_worker_killed_once_costs_nothing(store, tmp_path):
     tasks = planned(store, tmp_path / "run", parameters=once)
     get_executor("local", {"workers": 2}).execute(tasks, events.append)
     assert (tmp_path / "killed").exists()
-    assert [e.reason for e in events if isinstance(e, TaskFailed)] == ["worker killed by signal 9"]
+    assert [e.reason for e in events if isinstance(e, TaskFailed)] == [KILLED]
     get_executor("inline").execute(planned(store, tmp_path / "undisturbed"), ignore)
     left, right = comparable(tmp_path / "run"), comparable(tmp_path / "undisturbed")
     assert left.drop_columns("content_hash").equals(right.drop_columns("content_hash"))
@@ -220,7 +222,7 @@ def test_a_partition_that_kills_its_worker_is_the_only_one_to_fail(store, tmp_pa
     get_executor("local", {"workers": 2}).execute(tasks, events.append)
     rows = read_results(tmp_path / "run").to_pylist()
     failed = [(row["unique_id"], row["reason"]) for row in rows if row["status"] != "ok"]
-    assert failed == [("501/n0010", "worker killed by signal 9")]
+    assert failed == [("501/n0010", KILLED)]
     assert sum(e.partitions for e in events if isinstance(e, BlockFinished)) == 70
     finished = sorted(e.task for e in events if isinstance(e, TaskFinished))
     assert finished == sorted(task.index for task in tasks)
@@ -273,7 +275,7 @@ def test_what_a_model_prints_goes_to_the_workers_log(store, tmp_path):
 def test_workers_that_can_not_start_are_told_at_once(store, tmp_path, monkeypatch):
     tasks = planned(store, tmp_path / "run")
     monkeypatch.setattr("sys.executable", "/bin/false")
-    with pytest.raises(DaypartError, match="exit code 1 before its first task"):
+    with pytest.raises(DaypartError, match="before its first task: worker ended with exit code 1"):
         get_executor("local", {"workers": 1}).execute(tasks, ignore)
 
 
@@ -293,7 +295,7 @@ def test_workers_killed_at_their_start_are_replaced_twice(
         get_executor("local", {"workers": 1}).execute(tasks, ignore)
         assert set(read_results(tmp_path / "run")["status"].to_pylist()) == {"ok"}
     else:
-        with pytest.raises(DaypartError, match="signal 9 before its first task"):
+        with pytest.raises(DaypartError, match="before its first task: worker killed by signal 9"):
             get_executor("local", {"workers": 1}).execute(tasks, ignore)
 
 

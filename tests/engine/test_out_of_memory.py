@@ -6,6 +6,8 @@ import pytest
 from batch_under_test import emulated_batch
 from counted_stores import POISSON, make_store, planned
 
+from daypart.engine.executors.array.records import Records
+from daypart.engine.executors.array.submission import plan_submissions
 from daypart.engine.executors.registry import get_executor
 from daypart.engine.results.parts import read_results
 from daypart.engine.tasks.events import TaskFailed
@@ -52,8 +54,7 @@ def test_a_child_killed_for_its_memory_is_submitted_anew_alone_until_it_has_enou
     rows, failures, requests = run_with(tmp_path, two_markets, 700, MISBEHAVING, EATING)
     assert requests == [(2, 700), (1, 1_400), (1, 2_800)]
     assert [event.will_retry for event in failures] == [True, True]
-    reason = "OutOfMemoryError: Container killed due to memory usage"
-    assert {event.reason for event in failures} == {reason}
+    assert {event.reason for event in failures} == {"a worker out of memory"}
     undisturbed = tmp_path / "undisturbed"
     tasks = planned(two_markets, undisturbed, MISBEHAVING, EATING | {"eat_seconds": 0.0})
     get_executor("inline").execute(tasks, lambda event: None)
@@ -71,12 +72,10 @@ def test_a_child_that_eight_times_the_memory_does_not_hold_fails_and_the_others_
 ):
     rows, failures, requests = run_with(tmp_path, two_markets, 200, MISBEHAVING, EATING)
     assert sorted({memory for _, memory in requests}) == [200, 400, 800, 1_600]
-    last = failures[-1]
-    assert [event.will_retry for event in failures if event.task == last.task].count(False) == 1
-    failed = without_success(rows)
-    assert "803/n0010" in failed
-    assert all(name.startswith("803/") for name in failed)
-    assert set(failed.values()) == {"OutOfMemoryError: Container killed due to memory usage"}
+    assert all(event.will_retry for event in failures)
+    assert without_success(rows) == {
+        "803/n0010": "worker killed by signal 9, as when memory runs out"
+    }
 
 
 def test_a_worker_killed_in_its_child_asks_for_more_three_times_and_costs_one_partition(
@@ -86,6 +85,22 @@ def test_a_worker_killed_in_its_child_asks_for_more_three_times_and_costs_one_pa
         tmp_path, two_markets, 900, POISSON, {"kill_on": "803/n0010"}
     )
     assert requests == [(2, 900), (1, 1_800), (1, 3_600), (1, 7_200), (1, 7_200)]
-    assert [event.will_retry for event in failures] == [True, True, True, False]
+    assert [event.will_retry for event in failures] == [True, True, True, True]
     assert {event.reason for event in failures} == {"a worker out of memory"}
-    assert without_success(rows) == {"803/n0010": "a worker out of memory"}
+    assert without_success(rows) == {
+        "803/n0010": "worker killed by signal 9, as when memory runs out"
+    }
+
+
+def test_a_new_driver_asks_for_the_memory_that_the_one_before_had_reached(two_markets, tmp_path):
+    tasks = planned(two_markets, tmp_path / "run")
+    settings = get_executor("aws-batch", {"vcpus": 2, "memory_mib": 700}).settings
+    records = Records(tmp_path / "run")
+    for memory in (700, 1_400, 2_800):
+        needed = {tasks[1].index: memory}
+        for each in plan_submissions(tasks, settings, least_memory=needed):
+            records.intend(each)
+    anew = planned(two_markets, tmp_path / "run")
+    assert {task.index for task in anew}.isdisjoint(task.index for task in tasks)
+    submitted = plan_submissions(anew, settings)
+    assert [(each.memory, len(each.tasks)) for each in submitted] == [(700, 1), (2_800, 1)]

@@ -33,13 +33,15 @@ from daypart.runs.fit import fit, fit_requests
 QUICK = {**QUICK_SLURM, "task_minutes": 10}
 
 
-def drive(tmp_path, tasks, ends=None, settings=None, on_event=lambda event: None, **double):
-    """Run the driver over tasks of one partition each, which end as written."""
-    results = ResultsDouble(range(tasks))
+def drive(
+    tmp_path, tasks, ends=None, settings=None, on_event=lambda event: None, partitions=1, **double
+):
+    """Run the driver over tasks of so many partitions each, which end as written."""
+    results = ResultsDouble(range(tasks), partitions)
     slurm = SlurmDouble(tmp_path, results, ends, **double)
     settings = settings or SlurmSettings(cpus=2, memory_mib=1000)
     jobs = SlurmJobs(tmp_path, slurm, slurm.clock, settings)
-    chosen = [Task(tmp_path, index, partitions=1) for index in range(tasks)]
+    chosen = [Task(tmp_path, index, partitions=partitions) for index in range(tasks)]
     Driver(chosen, jobs, results, settings, slurm.clock, on_event, Stop()).work()
     return slurm, results
 
@@ -141,27 +143,30 @@ def test_polling_costs_one_call_for_any_number_of_tasks_and_arrays(tmp_path):
     assert slurm.called["scontrol"] == slurm.called["sacct"] == 0
 
 
-def test_out_of_memory_is_tried_again_with_double_three_times_at_most(tmp_path):
+def test_out_of_memory_is_tried_again_with_double_three_times_and_then_alone(tmp_path):
     told = []
     ends = {1: ["OUT_OF_MEMORY"] * 2, 2: ["OUT_OF_MEMORY"] * 9}
     slurm, results = drive(tmp_path, 4, ends, on_event=told.append)
     memory = [each["mem"] for each in slurm.sbatches]
-    assert memory == ["1000M", "2000M", "4000M", "8000M"]
+    assert memory == ["1000M", "2000M", "4000M", "8000M", "8000M"]
     assert results.unfinished() == []
     failed = [event for event in told if isinstance(event, TaskFailed)]
-    assert [e.will_retry for e in failed if e.task == 2] == [True, True, True, False]
-    assert Counter(e.task for e in failed) == {1: 2, 2: 4}
+    assert [e.will_retry for e in failed if e.task == 2] == [True, True, True, True, False]
+    assert Counter(e.task for e in failed) == {1: 2, 2: 5}
 
 
-def test_a_worker_killed_for_want_of_memory_escalates_too_and_costs_one_partition_at_most(tmp_path):
-    told = []
-    slurm, results = drive(tmp_path, 4, {1: [76] * 2, 2: [76] * 9}, on_event=told.append)
-    assert [each["mem"] for each in slurm.sbatches] == ["1000M", "2000M", "4000M", "8000M"]
+@pytest.mark.parametrize("end", [76, "OUT_OF_MEMORY"])
+def test_a_partition_that_no_memory_suffices_for_fails_and_its_neighbours_do_not(tmp_path, end):
+    slurm, results = drive(tmp_path, 4, {1: [end] * 2, 2: [end] * 5}, partitions=60)
+    sizes = [1000, 2000, 4000, 8000, 8000, 8000]
+    assert [each["mem"] for each in slurm.sbatches] == [f"{size}M" for size in sizes]
     assert results.unfinished() == []
-    failed = [event for event in told if isinstance(event, TaskFailed)]
-    assert {event.reason for event in failed} == {"a worker out of memory"}
-    assert Counter(event.task for event in failed) == {1: 2, 2: 4}
     assert results.given_up == [(2, False)]
+
+
+def test_a_task_that_never_fits_anything_in_any_memory_is_given_up_after_three_rounds(tmp_path):
+    _, results = drive(tmp_path, 4, {2: ["OUT_OF_MEMORY"] * 99}, partitions=60)
+    assert results.given_up == [(2, False), (2, False), (2, True)]
 
 
 @pytest.mark.parametrize("end", ["NODE_FAIL", "PREEMPTED", 75, "TIMEOUT"])

@@ -123,7 +123,8 @@ class Containers:
         if exit_code == _DOCKER_ITSELF_FAILED:
             reason = state.get("Error") or f"{CANNOT_PULL}: {child.job.request.image} can't be run"
             return ContainerEnding(exit_code, reason, False, False)
-        out_of_memory = bool(state.get("OOMKilled")) and exit_code != 0
+        # Of any process in it, which may have been a child of one that goes on.
+        out_of_memory = bool(state.get("OOMKilled"))
         killed = exit_code in _KILLED_BY_SIGNAL and not out_of_memory
         return ContainerEnding(exit_code, "", out_of_memory, killed)
 

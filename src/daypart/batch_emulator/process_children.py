@@ -149,17 +149,18 @@ class ProcessChildren:
         )
 
     def _watch_memory(self) -> None:
-        """Kill children whose processes use more memory than requested, as Docker does."""
+        """Kill the largest process of a child that uses more than requested, as the kernel does."""
         if not self.running or self.containers:
             return
-        used: dict[int, int] = {}
-        for session, size in _resident_by_session():
-            used[session] = used.get(session, 0) + size
+        used: dict[int, list[tuple[int, int]]] = {}
+        for session, process, size in _resident_by_session():
+            used.setdefault(session, []).append((size, process))
         for each in self.running.values():
-            allowed = each.child.job.request.memory * _MEBIBYTE
-            if used.get(each.process.pid, 0) > allowed and not each.out_of_memory:
+            processes = used.get(each.process.pid, [])
+            if sum(size for size, _ in processes) > each.child.job.request.memory * _MEBIBYTE:
                 each.out_of_memory = True
-                _signal_group(each.process.pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):
+                    os.kill(max(processes)[1], signal.SIGKILL)
 
 
 def _inherited_environment() -> dict[str, str]:
@@ -191,10 +192,10 @@ def _signal_group(leader: int, number: signal.Signals) -> None:
         os.killpg(leader, number)
 
 
-def _resident_by_session() -> Iterator[tuple[int, int]]:
-    """Yield the session and the resident bytes of every process that can be read."""
+def _resident_by_session() -> Iterator[tuple[int, int, int]]:
+    """Yield the session, the id and the resident bytes of every process that can be read."""
     page = os.sysconf("SC_PAGE_SIZE")
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError, IndexError, ValueError):
             fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
-            yield int(fields[3]), int(fields[21]) * page
+            yield int(fields[3]), int(folder.name), int(fields[21]) * page

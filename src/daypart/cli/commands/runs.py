@@ -166,7 +166,8 @@ def compact_command(progress: Progress, run: str) -> Outcome:
     envvar=["DAYPART_CORES", "SLURM_CPUS_PER_TASK"],
     help="Cores (default: all).",
 )
-@click.option("--one-by-one", is_flag=True, help="Fit partitions one at a time, not in blocks.")
+@click.option("--one-by-one", is_flag=True, help="Fit partitions one at a time, on one core.")
+@click.option("--most-memory", is_flag=True, help="Fail a partition that runs out of memory.")
 @click.option("--check", help="Fit nothing; write the check to RUN/checks/CHECK.json.")
 def task_command(
     progress: Progress, run: str, index: int, array: str | None, check: str | None, **options: Any

@@ -30,6 +30,8 @@ class Task:
         What one worker is expected to need at its peak, with head room.
     longest_seconds : float or None
         Expected of its longest partition, which no number of cores makes shorter.
+    least_memory_mib : int
+        What an earlier driver reached for a partition of it that ran out of memory; 0 for none.
     """
 
     run: Location
@@ -39,6 +41,7 @@ class Task:
     seconds: float | None = None
     memory_bytes: int | None = None
     longest_seconds: float | None = None
+    least_memory_mib: int = 0
 
 
 @dataclass(frozen=True)

@@ -189,7 +189,7 @@ class WorkerPool:
             self.killed = True
             return
         reason = _describe_exit(exit_code)
-        self.faults.append(f"{reason} before its first task; see {worker.log}")
+        self.faults.append(f"before its first task: {reason}; see {worker.log}")
 
     def _needs_memory(self, exit_code: int) -> bool:
         return self.escalates and exit_code == -signal.SIGKILL
@@ -212,10 +212,12 @@ def _describe_exit(exit_code: int) -> str:
     Examples
     --------
     >>> _describe_exit(-9), _describe_exit(3)
-    ('worker killed by signal 9', 'worker ended with exit code 3')
+    ('worker killed by signal 9, as when memory runs out', 'worker ended with exit code 3')
     """
     if exit_code == -signal.SIGALRM:
         return "took longer than the timeout, in code that could not be broken off"
+    if exit_code == -signal.SIGKILL:
+        return "worker killed by signal 9, as when memory runs out"
     if exit_code < 0:
         return f"worker killed by signal {-exit_code}"
     return f"worker ended with exit code {exit_code}"

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from daypart.engine.executors.array.records import Records
 from daypart.engine.executors.protocol import BY_NUMBER, Task, TaskSize
 from daypart.engine.plan.packing import TARGET_MINUTES, pack, tasks_wanted
 from daypart.engine.plan.pilot import Costs
@@ -105,7 +106,7 @@ def draw_plan(
     same = np.isin(before, sorted(active)) & ~pending
     attempts = np.where(same, _former(partitions, former, "attempt"), attempts)
     table = table.append_column("attempt", _int32(attempts))
-    tasks = _tasks(folder, table, pending)
+    tasks = _tasks(folder, table, pending, _memory_reached(folder, before))
     if costs is not None:
         tasks = _with_costs(tasks, cut, fresh, costs)
     return TaskPlan(len(partitions), int(pending.sum()), tasks, table, costs)
@@ -186,15 +187,26 @@ def _with_costs(
     return tuple(reported)
 
 
-def _tasks(folder: RunFolder, table: pa.Table, pending: np.ndarray[Any, Any]) -> tuple[Task, ...]:
+def _memory_reached(folder: RunFolder, before: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return the MiB that each partition's former task had at last, 0 where the first sufficed."""
+    reached = Records(folder.path).memory_reached()
+    return np.array([reached.get(task, 0) for task in before.tolist()], np.int64)
+
+
+def _tasks(
+    folder: RunFolder,
+    table: pa.Table,
+    pending: np.ndarray[Any, Any],
+    memory: np.ndarray[Any, Any],
+) -> tuple[Task, ...]:
     """Return the tasks of what is pending, in the order of their numbers."""
-    planned = table.select(["task", "region"]).filter(pa.array(pending.astype(bool)))
-    counted = planned.group_by("task").aggregate([("region", "min"), ([], "count_all")])
-    names = counted.rename_columns(["task", "region", "partitions"]).sort_by("task")
-    return tuple(
-        Task(folder.path, row["task"], row["region"], row["partitions"])
-        for row in names.to_pylist()
-    )
+    planned = table.select(["task", "region"]).append_column("memory", pa.array(memory))
+    planned = planned.filter(pa.array(pending.astype(bool)))
+    sums = [("region", "min"), ("memory", "max"), ([], "count_all")]
+    counted = planned.group_by("task").aggregate(sums)
+    names = ["task", "region", "least_memory_mib", "partitions"]
+    rows = counted.rename_columns(names).sort_by("task").to_pylist()
+    return tuple(Task(folder.path, row.pop("task"), **row) for row in rows)
 
 
 def _int32(values: np.ndarray[Any, Any], mask: np.ndarray[Any, Any] | None = None) -> pa.Array:

@@ -53,6 +53,7 @@ def attempt_task(
     cores: int | None = None,
     stop: Stop | None = None,
     one_by_one: bool = False,
+    most_memory: bool = False,
     progress: Progress = SILENT,
 ) -> TaskResult:
     """Fit one task of a run's plan with a worker process on each core.
@@ -69,7 +70,10 @@ def attempt_task(
         All that this process may use when left out.
     stop : Stop, optional
     one_by_one : bool
-        Fit partitions alone, not in blocks.
+        Fit partitions alone: in blocks of one, by one worker, with all of the memory.
+    most_memory : bool
+        More memory than this is not to be had: a partition whose worker is killed on it alone
+        fails, and the others go on.
     progress : Progress
         Told once, at the start: what a scheduler keeps of a task's output is short.
 
@@ -83,8 +87,8 @@ def attempt_task(
     Interrupted
         After a request to stop, with finished blocks saved.
     OutOfMemory
-        When workers are killed again and again though they fit one partition alone; what the
-        others can fit is fitted before.
+        When workers are killed again and again though they fit one partition alone, unless this
+        is the most memory; what the others can fit is fitted before.
     DaypartError
         As `run_task`.
     """
@@ -92,7 +96,8 @@ def attempt_task(
     work = TaskWork.open(run, index)
     count = cores or usable_cores()
     tally = _Tally(Counter())
-    lanes = 1 if count == 1 else LANES_PER_CORE * count
+    workers = 1 if one_by_one else count
+    lanes = 1 if workers == 1 else LANES_PER_CORE * workers
     pieces = lanes_of(index, len(work.rows), lanes) if len(work.rows) else []
     with progress.step(f"task {index} starts") as step:
         number = os.environ.get("AWS_BATCH_JOB_ATTEMPT", "")
@@ -112,12 +117,12 @@ def attempt_task(
         WorkerPool(
             folder.path,
             pieces,
-            count,
+            workers,
             tell,
             stop or Stop(),
             name=attempt_name(index),
             one_by_one=sys.maxsize if one_by_one else 0,
-            escalates=True,
+            escalates=not most_memory,
         ).work()
         history(TaskFinished(index, 0.0))
     return TaskResult(

@@ -9,9 +9,8 @@ from daypart.engine.executors.array.clock import Clock
 from daypart.engine.executors.array.records import Record, Records
 from daypart.engine.executors.array.scheduler import Cause, FailedChild, JobState, Scheduler
 from daypart.engine.executors.array.submission import (
-    MOST_ESCALATIONS,
     ArraySettings,
-    first_memory,
+    most_memory,
     plan_submissions,
 )
 from daypart.engine.executors.part_watch import TaskProgress
@@ -27,6 +26,7 @@ _RESUBMIT_EVERY_SECONDS = 600.0
 _MOST_ROUNDS_WITHOUT_PROGRESS = 3
 _SECONDS_TO_END = 300.0
 _COULD_BE_A_USER = frozenset({Cause.LOST, Cause.CRASH, Cause.FAULT})
+_OUT_OF_MEMORY = frozenset({Cause.MEMORY, Cause.WORKER_MEMORY})
 _LISTING_SHARE = 20.0
 """Listing new parts may take one part in as many of the time."""
 
@@ -106,6 +106,7 @@ class Driver:
     def _attach(self) -> None:
         """Go on with the jobs of a driver that is gone."""
         self._rounds = self.jobs.records.rounds()
+        self._least_memory = self.jobs.records.memory_reached()
         for record in self.jobs.recover():
             if set(record.submission.tasks) & set(self.tasks):
                 self._watch(record)
@@ -225,9 +226,11 @@ class Driver:
         gives_up = self._prepare_another_try(task, record, cause)
         self.on_event(TaskFailed(task, child.description, will_retry=not gives_up))
         if gives_up:
-            self._send(
-                self.results.give_up(task, child.description, everything=cause is Cause.MEMORY)
-            )
+            # Where none of them is ever fitted, it is not this partition that is at fault.
+            stuck = self._stuck[task] >= _MOST_ROUNDS_WITHOUT_PROGRESS
+            hopeless = stuck and cause in _OUT_OF_MEMORY
+            self._send(self.results.give_up(task, child.description, everything=hopeless))
+            self._left_before[task] = self.results.rows_left(task)
         if self.results.rows_left(task) > 0:
             self._to_resubmit[task] = None
 
@@ -237,11 +240,14 @@ class Driver:
         progress = left < self._left_before.get(task, left + 1)
         self._left_before[task] = left
         self._stuck[task] = 0 if progress else self._stuck.get(task, 0) + 1
-        if cause in (Cause.MEMORY, Cause.WORKER_MEMORY):
-            most = first_memory(self.tasks[task], self.settings) << MOST_ESCALATIONS
+        if cause in _OUT_OF_MEMORY:
+            most = most_memory(self.tasks[task], self.settings)
             wanted = 2 * record.submission.memory
             self._least_memory[task] = min(wanted, most)
-            return wanted > most
+            if wanted > most and task not in self._one_by_one:
+                self._one_by_one.add(task)  # so that only the partition at fault fails
+                self._stuck[task] = 0
+            return record.submission.most_memory
         self._least_memory[task] = record.submission.memory
         if cause is Cause.LOST:
             if self._stuck[task] >= _MOST_ROUNDS_WITHOUT_PROGRESS:

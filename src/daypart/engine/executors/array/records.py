@@ -58,6 +58,15 @@ class Records:
         submitted = [record for record in self.read() if record.job_id]
         return dict(Counter(task for record in submitted for task in record.submission.tasks))
 
+    def memory_reached(self) -> dict[int, int]:
+        """Return, for each task that ran out of memory before, the most MiB it was given."""
+        given: dict[int, list[int]] = {}
+        for record in self.read():
+            for task in record.submission.tasks:
+                given.setdefault(task, []).append(record.submission.memory)
+        least = min((min(each) for each in given.values()), default=0)
+        return {task: max(each) for task, each in given.items() if max(each) > least}
+
     def intend(self, submission: Submission) -> Record:
         """Write what is about to be submitted: the children's tasks, then the record."""
         write_array(self.run, submission.name, submission.tasks)

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from daypart.engine.executors.array.records import Record, Records
 from daypart.engine.executors.array.submission import Submission
+from daypart.errors import EXIT_INTERRUPTED, EXIT_OUT_OF_MEMORY
 
 
 class Cause(Enum):
@@ -21,6 +22,10 @@ class Cause(Enum):
     CRASH = "crash"
     ENDED_BY_USER = "ended by a user"
     FAULT = "fault"
+
+
+OWN_EXITS = {EXIT_OUT_OF_MEMORY: Cause.WORKER_MEMORY, EXIT_INTERRUPTED: Cause.LOST}
+"""What the exit codes of our own task mean; they are judged before what a scheduler reports."""
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,8 @@ class Submission:
         How often these tasks were submitted before.
     one_by_one : bool
         Fit partitions alone, after a process died of one of them.
+    most_memory : bool
+        No more memory is requested than this: a partition that a worker is killed on alone fails.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Submission:
     memory: int
     round: int = 0
     one_by_one: bool = False
+    most_memory: bool = False
 
 
 def plan_submissions(
@@ -101,12 +104,14 @@ def plan_submissions(
         Tasks of one need of memory together, split over the queues by their shares, in arrays of
         about one size.
     """
-    groups: dict[tuple[int, int, bool], list[Task]] = {}
+    groups: dict[tuple[int, int, bool, bool], list[Task]] = {}
     for task in tasks:
         memory = first_memory(task, settings)
-        while memory < (least_memory or {}).get(task.index, 0):
+        while memory < max((least_memory or {}).get(task.index, 0), task.least_memory_mib):
             memory *= 2
-        kind = (memory, (rounds or {}).get(task.index, 0), task.index in one_by_one)
+        alone = task.index in one_by_one
+        most = alone and memory >= most_memory(task, settings)
+        kind = (memory, (rounds or {}).get(task.index, 0), alone, most)
         groups.setdefault(kind, []).append(task)
     return [
         _submission(chunk, queue, *kind)
@@ -129,6 +134,17 @@ def first_memory(task: Task, settings: ArraySettings) -> int:
     while memory < measured:
         memory *= 2
     return memory
+
+
+def most_memory(task: Task, settings: ArraySettings) -> int:
+    """Return the MiB beyond which nothing more is requested.
+
+    Parameters
+    ----------
+    task : Task
+    settings : ArraySettings
+    """
+    return max(first_memory(task, settings) << MOST_ESCALATIONS, task.least_memory_mib)
 
 
 def _by_queue(
@@ -154,10 +170,11 @@ def _chunks(tasks: Sequence[Task], most: int) -> list[Sequence[Task]]:
 
 
 def _submission(
-    tasks: Sequence[Task], queue: str, memory: int, number: int, one_by_one: bool
+    tasks: Sequence[Task], queue: str, memory: int, number: int, one_by_one: bool, most: bool
 ) -> Submission:
     indices = tuple(task.index for task in tasks)
-    what = json.dumps([str(tasks[0].run.resolve()), queue, indices, memory, number, one_by_one])
+    run = str(tasks[0].run.resolve())
+    what = json.dumps([run, queue, indices, memory, number, one_by_one, most])
     digest = hashlib.blake2b(what.encode(), digest_size=6).hexdigest()
     name = f"daypart-{indices[0]}-{digest}"
-    return Submission(name, queue, indices, memory, number, one_by_one)
+    return Submission(name, queue, indices, memory, number, one_by_one, most)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from daypart.engine.executors.array.scheduler import Cause
-from daypart.errors import EXIT_INTERRUPTED, EXIT_OUT_OF_MEMORY
+from daypart.engine.executors.array.scheduler import OWN_EXITS, Cause
+from daypart.errors import EXIT_OUT_OF_MEMORY
 
 _MEMORY = "OutOfMemoryError"
 
@@ -31,8 +31,9 @@ class EndedChild:
 def cause_of(child: EndedChild) -> Cause:
     """Tell a failed child's cause.
 
-    That a container ran out of memory is in the reason, its own or the job's, never in the exit
-    code; that one of its workers did is in the exit code of our own task.
+    The exit codes of our own task come first: where the kernel killed one worker of a container,
+    Docker reports the container out of memory, whatever its task made of that. That the task
+    itself was killed for its memory is in the reason, its own or the job's, never in the code.
 
     Examples
     --------
@@ -41,17 +42,19 @@ def cause_of(child: EndedChild) -> Cause:
     <Cause.MEMORY: 'out of memory'>
     >>> cause_of(EndedChild(137, "", oom))
     <Cause.MEMORY: 'out of memory'>
+    >>> cause_of(EndedChild(76, oom, "Essential container in task exited")).value
+    'a worker out of memory'
     >>> cause_of(EndedChild(None, "", "Host EC2 (instance i-1) terminated."))
     <Cause.LOST: 'lost'>
     """
+    if child.exit_code in OWN_EXITS:
+        return OWN_EXITS[child.exit_code]
     if child.reason.startswith(_MEMORY) or child.status_reason.startswith(_MEMORY):
         return Cause.MEMORY
-    if child.exit_code == EXIT_OUT_OF_MEMORY:
-        return Cause.WORKER_MEMORY
     if "exceeded timeout" in child.status_reason:
         return Cause.TIMEOUT
     lost = ("Host EC2", "Task failed to start")
-    if child.status_reason.startswith(lost) or child.exit_code == EXIT_INTERRUPTED:
+    if child.status_reason.startswith(lost):
         return Cause.LOST
     if child.exit_code is not None and child.exit_code > 128:
         return Cause.CRASH
@@ -68,8 +71,8 @@ def describe(child: EndedChild) -> str:
     >>> describe(EndedChild(None, "CannotPullContainerError: no such image", "Task failed"))
     'CannotPullContainerError: no such image'
     """
-    if child.reason:
-        return child.reason
     if child.exit_code == EXIT_OUT_OF_MEMORY:
         return Cause.WORKER_MEMORY.value
+    if child.reason:
+        return child.reason
     return f"exit code {child.exit_code}" if child.exit_code is not None else child.status_reason

@@ -54,8 +54,10 @@ def submit_request(
     else:
         command.insert(3, str(submission.tasks[0]))
     command += ["--cores", str(settings.vcpus)]
-    if submission.one_by_one:
-        command.append("--one-by-one")
+    command += [
+        *(["--one-by-one"] if submission.one_by_one else []),
+        *(["--most-memory"] if submission.most_memory else []),
+    ]
     if settings.timeout_minutes:
         request["timeout"] = {"attemptDurationSeconds": round(settings.timeout_minutes * 60)}
     overrides = {

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from daypart.engine.executors.array.scheduler import Cause
-from daypart.errors import EXIT_INTERRUPTED, EXIT_OUT_OF_MEMORY
+from daypart.engine.executors.array.scheduler import OWN_EXITS, Cause
+from daypart.errors import EXIT_OUT_OF_MEMORY
 
 _FAILED = frozenset(
     {"BOOT_FAIL", "CANCELLED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED"}
@@ -147,16 +147,18 @@ def cause_of(end: End) -> Cause:
     --------
     >>> cause_of(End("OUT_OF_MEMORY", 0, 125)), cause_of(End("FAILED", 75)).value
     (<Cause.MEMORY: 'out of memory'>, 'lost')
+    >>> cause_of(End("OUT_OF_MEMORY", 76)).value
+    'a worker out of memory'
     """
+    if end.exit_code in OWN_EXITS:
+        return OWN_EXITS[end.exit_code]
     if end.state == "OUT_OF_MEMORY":
         return Cause.MEMORY
-    if end.exit_code == EXIT_OUT_OF_MEMORY:
-        return Cause.WORKER_MEMORY
     if end.state in ("TIMEOUT", "DEADLINE"):
         return Cause.TIMEOUT
     if end.state == "CANCELLED":
         return Cause.ENDED_BY_USER
-    if end.state in _LOST or end.exit_code == EXIT_INTERRUPTED:
+    if end.state in _LOST:
         return Cause.LOST
     if end.signal == _COULD_NOT_START:
         return Cause.FAULT
@@ -175,8 +177,8 @@ def describe(end: End) -> str:
         return "no start: its node can't write to the run's folder"
     if end.state == GONE:
         return "an end that Slurm has forgotten"
-    if end.state != "FAILED":
-        return end.state
     if end.exit_code == EXIT_OUT_OF_MEMORY:
         return Cause.WORKER_MEMORY.value
+    if end.state != "FAILED":
+        return end.state
     return f"signal {end.signal}" if end.signal else f"exit code {end.exit_code}"

@@ -67,8 +67,10 @@ def sbatch_request(submission: Submission, run: Location, settings: SlurmSetting
     options = [f"{name}={value}" for name, value in given.items() if value]
     task = [settings.python, "-m", "daypart", "task", str(run.resolve())]
     task += ["--array", submission.name, "--cores", str(settings.cpus)]
-    if submission.one_by_one:
-        task.append("--one-by-one")
+    task += [
+        *(["--one-by-one"] if submission.one_by_one else []),
+        *(["--most-memory"] if submission.most_memory else []),
+    ]
     script = ["#!/bin/sh", *settings.setup, f"exec {shlex.join(task)}", ""]
     return SbatchRequest(
         ("sbatch", "--parsable", *options, "--requeue", "--open-mode=append", *settings.options),

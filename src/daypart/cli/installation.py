@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from daypart._version import __version__
+from daypart.storage.aws import aws_region
 
 _PARTS = ("altair", "click", "duckdb", "highspy", "numba", "numpy", "pyarrow", "rich", "xlsxwriter")
 _CREDENTIALS = {
@@ -54,7 +55,7 @@ def _s3() -> str:
     if found is None:
         kept = Path("~/.aws/credentials").expanduser().exists()
         found = "credentials from ~/.aws" if kept else "no credentials (a machine's role may apply)"
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    region = aws_region()
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     parts = [f"obstore {version}", found, f"region {region or 'us-east-1 (none is set)'}"]
     return ", ".join([*parts, *([f"endpoint {endpoint}"] if endpoint else [])])

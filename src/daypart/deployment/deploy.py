@@ -14,10 +14,10 @@ from daypart.deployment.network import default_network
 from daypart.deployment.stack_errors import as_user_error, first_failure
 from daypart.errors import DaypartError, did_you_mean
 from daypart.progress import SILENT, Progress, Step
+from daypart.storage.aws import aws_session
 
 PROVIDERS = ("aws",)
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
 _LONGEST_NAME = 60
 _POLL_SECONDS = 5.0
 _GOOD = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
@@ -85,7 +85,7 @@ def deploy(
     stack : str
         Its name, with which the names of its queues begin.
     region : str, optional
-        By default the region that boto3 finds.
+        By default the region that the tools of AWS find.
     vpc : str, optional
         The network; by default that of the account.
     subnets : sequence of str
@@ -138,21 +138,7 @@ def deploy(
 
 
 def _clients(region: str | None) -> tuple[Any, Any, str]:
-    try:
-        import boto3
-    except ImportError:
-        raise DaypartError("deploy needs boto3", hint="pip install 'daypart[aws]'") from None
-    session = boto3.Session(region_name=region)
-    if session.region_name is None:
-        raise DaypartError("no AWS region", hint="give --region, or set AWS_REGION")
-    if not _REGION.fullmatch(session.region_name):
-        raise DaypartError(
-            f"{session.region_name!r} is not an AWS region", hint="give one such as us-east-1"
-        )
-    if session.get_credentials() is None:
-        raise DaypartError(
-            "no AWS credentials", hint="run aws configure or aws sso login, or set AWS_PROFILE"
-        )
+    session = aws_session("deploy", region)
     return session.client("cloudformation"), session.client("ec2"), session.region_name
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from daypart.errors import DaypartError
+from daypart.storage.aws import aws_region, config_file
 from daypart.storage.s3_errors import describe, is_answer_lost, is_temporary_failure, s3_uri
 
 if TYPE_CHECKING:
@@ -362,8 +363,11 @@ def _reach(bucket: str, folder: str, environment: Mapping[str, str]) -> S3Store:
 def _store(bucket: str, environment: Mapping[str, str], **limits: float) -> S3Store:
     from obstore.store import S3Store
 
+    region = aws_region(environment)
+    config: Any = {"region": region} if region else {}
     return S3Store(
         bucket,
+        config=config,
         client_options={
             "allow_http": environment.get("AWS_ENDPOINT_URL", "").startswith("http:")
             or environment.get("AWS_ENDPOINT_URL_S3", "").startswith("http:"),
@@ -379,29 +383,42 @@ def _store(bucket: str, environment: Mapping[str, str], **limits: float) -> S3St
                 "base": 2,
             },
         },
-        credential_provider=_profile(environment),
+        credential_provider=_profile(environment, bucket),
     )
 
 
-def _profile(environment: Mapping[str, str]) -> Any:
+def _profile(environment: Mapping[str, str], bucket: str) -> Any:
     """Return a reader of `~/.aws`, for an environment that holds no credentials.
 
-    obstore itself knows the environment, web identity, container and instance roles.
+    obstore itself knows the environment, web identity, container and instance roles. boto3
+    reads profiles, with keys, roles or SSO, and falls back on the same roles.
     """
     given = ("ACCESS_KEY_ID", "WEB_IDENTITY_TOKEN_FILE", "CONTAINER_CREDENTIALS")
     if any(name.startswith(tuple(f"AWS_{each}" for each in given)) for name in environment):
         return None
-    file = environment.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
-    if "AWS_PROFILE" not in environment and not Path(file).expanduser().exists():
+    file = Path(environment.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")).expanduser()
+    files = (file, config_file(environment))
+    if "AWS_PROFILE" not in environment and not any(each.exists() for each in files):
         return None
     try:
+        import boto3
+        from botocore.exceptions import BotoCoreError
         from obstore.auth.boto3 import Boto3CredentialProvider
     except ImportError:
+        if "AWS_PROFILE" not in environment and not file.exists():
+            return None
         raise DaypartError(
             "reading ~/.aws needs boto3",
             hint="pip install 'daypart[aws]', or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
         ) from None
-    return Boto3CredentialProvider()
+    try:
+        return Boto3CredentialProvider(boto3.Session(region_name=aws_region(environment)))
+    except (BotoCoreError, ValueError) as error:  # a ValueError: boto3 found none
+        why = f" ({error})" if isinstance(error, BotoCoreError) else ""
+        raise DaypartError(
+            f"{s3_uri(bucket, '')}: no AWS credentials{why}",
+            hint="run aws configure or aws sso login, or set AWS_PROFILE",
+        ) from None
 
 
 @contextmanager

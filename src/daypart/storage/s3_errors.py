@@ -6,6 +6,7 @@ import os
 import re
 
 from daypart.errors import DaypartError
+from daypart.storage.aws import aws_region
 
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _STATUS = re.compile(r"status code: (\d{3})")
@@ -92,7 +93,7 @@ def describe(error: Exception, bucket: str, key: str) -> DaypartError:
 def _wrong_region(text: str, bucket_uri: str) -> DaypartError:
     expected = re.search(r"expecting '([\w-]+)'|<Region>([\w-]+)</Region>", text)
     region = next((group for group in expected.groups() if group), None) if expected else None
-    used = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+    used = aws_region() or "us-east-1"
     return DaypartError(
         f"{bucket_uri}: is not in region {used}",
         hint=f"set AWS_REGION={region or 'to the region of the bucket'}",

@@ -12,6 +12,7 @@ from typing import Any
 from daypart.engine.costs.prices.price_table import InstancePrice, PriceTable
 from daypart.errors import DaypartError
 from daypart.progress import Progress
+from daypart.storage.aws import aws_session
 
 _PRICING_REGION = "us-east-1"
 """The Pricing API is served there, for all regions."""
@@ -42,18 +43,8 @@ class PriceClients:
         DaypartError
             Without boto3 or without credentials.
         """
-        try:
-            import boto3
-        except ImportError:
-            raise DaypartError(
-                "prices are refreshed with boto3", hint="pip install 'daypart[aws]'"
-            ) from None
-        if boto3.Session().get_credentials() is None:
-            raise DaypartError(
-                "no AWS credentials", hint="run aws configure or aws sso login, or set AWS_PROFILE"
-            )
-        pricing = boto3.client("pricing", region_name=_PRICING_REGION)
-        return cls(pricing, boto3.client("ec2", region_name=region))
+        session = aws_session("a refresh of prices", region)
+        return cls(session.client("pricing", region_name=_PRICING_REGION), session.client("ec2"))
 
 
 def fetch_prices(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from daypart.engine.costs.prices.price_apis import PriceClients, fetch_prices
 from daypart.engine.costs.prices.price_table import PriceTable, read_prices, write_prices
 from daypart.errors import DaypartError
 from daypart.progress import SILENT, Progress
+from daypart.storage.aws import aws_region
 
 DEFAULT_REGION = "us-east-1"
 SIZES = ("xlarge", "2xlarge", "4xlarge", "8xlarge")
@@ -30,7 +30,7 @@ def prices(
     Parameters
     ----------
     region : str, optional
-        That of `AWS_REGION`, or us-east-1, when left out.
+        That of the AWS tools, or us-east-1, when left out.
     refresh : bool
         Fetch them from AWS (Pricing GetProducts, EC2 DescribeSpotPriceHistory) and keep them in
         the user's table.
@@ -56,7 +56,7 @@ def prices(
     >>> prices("us-east-1", file=Path("/nowhere")).spot_is_assumed
     True
     """
-    chosen = region or region_of_environment()
+    chosen = region or aws_region() or DEFAULT_REGION
     if not refresh:
         return read_prices(chosen, file=file)
     like = _any_table(chosen, file)
@@ -70,12 +70,6 @@ def prices(
         progress=progress,
     )
     return replace(found, file=write_prices(found, file))
-
-
-def region_of_environment() -> str:
-    """Return the region in the environment of AWS tools, or us-east-1."""
-    reported = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    return reported or DEFAULT_REGION
 
 
 def _any_table(region: str, file: Path | None) -> PriceTable:

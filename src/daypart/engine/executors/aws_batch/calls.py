@@ -9,7 +9,8 @@ from typing import Any
 
 from daypart.engine.executors.array.answers import NoAnswer, seconds_to_pause, until_answered
 from daypart.engine.executors.array.clock import Clock
-from daypart.errors import DaypartError, did_you_mean
+from daypart.errors import DaypartError
+from daypart.storage.aws import aws_session
 
 _THROTTLED = {
     "TooManyRequestsException",
@@ -119,7 +120,7 @@ def make_client(region: str | None, endpoint_url: str | None) -> Any:
     Parameters
     ----------
     region : str or None
-        As boto3 finds it where None.
+        As the tools of AWS find it where None.
     endpoint_url : str or None
         Amazon's where None.
 
@@ -128,39 +129,16 @@ def make_client(region: str | None, endpoint_url: str | None) -> Any:
     DaypartError
         Without boto3, without a region, or without credentials.
     """
-    try:
-        import boto3
-        from botocore.config import Config
-        from botocore.exceptions import BotoCoreError
-    except ImportError:
-        raise DaypartError(
-            "executor aws-batch needs boto3", hint="pip install 'daypart[aws]'"
-        ) from None
+    # An endpoint of one's own may be in any region.
+    session = aws_session("executor aws-batch", region, None if endpoint_url else "batch")
+    from botocore.config import Config
+
     # Every attempt counts against the account's rate, so the pauses are ours alone.
     once = Config(retries={"total_max_attempts": 1}, connect_timeout=10, read_timeout=30)
     try:
-        session = boto3.Session(region_name=region)
-        client = session.client("batch", endpoint_url=endpoint_url, config=once)
-        credentials = session.get_credentials()
-    except (BotoCoreError, ValueError) as error:
+        return session.client("batch", endpoint_url=endpoint_url, config=once)
+    except ValueError as error:
         raise _as_user_error(error) from None
-    if endpoint_url is None and not _is_region(session, "batch"):
-        raise DaypartError(
-            f"AWS Batch is in no region {session.region_name!r}",
-            hint=did_you_mean(session.region_name, session.get_available_regions("batch")),
-        )
-    if credentials is None:
-        raise DaypartError(
-            "no AWS credentials", hint="run aws configure or aws sso login, or set AWS_PROFILE"
-        )
-    return client
-
-
-def _is_region(session: Any, service: str) -> bool:
-    """Tell whether a region's name is one that boto3 knows, or could be a newer one."""
-    known = session.get_available_regions(service)
-    name, beginnings = session.region_name, {each.rsplit("-", 1)[0] for each in known}
-    return name in known or name.rsplit("-", 1)[0] in beginnings
 
 
 def _raise_refusal(operation: str, error: Any) -> None:
@@ -184,10 +162,6 @@ def _raise_refusal(operation: str, error: Any) -> None:
 
 def _as_user_error(error: Exception) -> DaypartError:
     name = type(error).__name__
-    if name == "NoRegionError":
-        return DaypartError(
-            "no AWS region", hint="set region in [executor.aws-batch], or AWS_REGION"
-        )
     if "Credentials" in name or "Token" in name or "SSO" in name or "Profile" in name:
         return DaypartError(
             f"no AWS credentials ({error})", hint="run aws configure or aws sso login"

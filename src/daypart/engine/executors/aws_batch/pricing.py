@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from daypart.engine.costs.prices.price_table import PriceTable, read_prices
-from daypart.engine.costs.prices.prices import region_of_environment
+from daypart.engine.costs.prices.prices import DEFAULT_REGION
 from daypart.engine.executors.aws_batch.settings import AwsBatchSettings
 from daypart.errors import DaypartError
+from daypart.storage.aws import aws_region
 
 X86_64, ARM64 = "x86_64", "arm64"
 
@@ -42,7 +43,7 @@ class Rates:
         DaypartError
             Where the region has no prices.
         """
-        table = read_prices(settings.region or region_of_environment())
+        table = read_prices(settings.region or aws_region() or DEFAULT_REGION)
         families = {X86_64: settings.families, ARM64: settings.arm64_families}
         mib = (memory_mib or settings.memory) / settings.vcpus
         both = {

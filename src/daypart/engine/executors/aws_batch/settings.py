@@ -19,7 +19,7 @@ class AwsBatchSettings:
     Parameters
     ----------
     region, endpoint_url : str or None
-        What boto3 finds by itself when left out.
+        What the tools of AWS find when left out.
     queue, arm64_queue : str
         Job queues for x86-64, and for Graviton beside it; either may be empty.
     arm64_price_ratio : float
@@ -31,7 +31,7 @@ class AwsBatchSettings:
     """
 
     region: str | None = field(
-        default=None, metadata={"help": "AWS region", "default": "(as boto3 finds it)"}
+        default=None, metadata={"help": "AWS region", "default": "(as the AWS tools find it)"}
     )
     endpoint_url: str | None = field(
         default=None,

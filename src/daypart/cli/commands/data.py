@@ -193,3 +193,27 @@ def import_command(
         f"store: {into}",
     ]
     return Outcome(lines, report)
+
+
+@verb("forget", group="Data", example="daypart forget store --households ids.csv")
+@click.argument("store", type=PATH)
+@click.option("--households", required=True, type=PATH, help="Table with the column household_id.")
+@click.option("--key-file", "key", type=PATH, help="File with the household key.")
+@click.option("--memory", default="1GB", help="Memory limit of DuckDB.")
+@click.option("--threads", type=int, help="Threads (default: all cores).")
+def forget_command(progress: Progress, store: str, **options: Any) -> Outcome:
+    """Remove households from a store.
+
+    Counts, panel and set-aside rows become those of a store that never held them. Fit and publish
+    again afterwards.
+    """
+    from daypart import forget
+
+    done = forget(store, progress=progress, **options)
+    lines = [
+        f"{counted(done.households, 'household')} and {counted(done.rows, 'row')} removed, "
+        f"{counted(done.markets, 'market')} counted anew"
+    ]
+    if done.not_held:
+        lines.append(f"{counted(done.not_held, 'id')} not in tab in this store")
+    return Outcome(lines, done)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from daypart.series.store import SeriesStore
@@ -56,6 +56,15 @@ class EventRows:
             {r: self.set_aside.get(r, 0) + other.set_aside.get(r, 0) for r in reasons},
             self.capped + other.capped,
         )
+
+    def minus(self, other: EventRows) -> EventRows:
+        """Return the rows without others of them; reasons without rows are left out."""
+        negative = {reason: -rows for reason, rows in other.set_aside.items()}
+        change = EventRows(
+            -other.read, -other.credited, -other.below_minimum_tune, negative, -other.capped
+        )
+        left = self.plus(change)
+        return replace(left, set_aside={r: n for r, n in left.set_aside.items() if n})
 
 
 @dataclass(frozen=True)

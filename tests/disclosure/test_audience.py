@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from small_market import NETWORKS, at, make_run
 
-from daypart import insights, measure, plan, reach, releases
+from daypart import insights, measure, plan, predict, reach, releases
 from daypart.cli.main import main
 from daypart.disclosure.audience import Audience, Row
 from daypart.disclosure.rules import DisclosureRules
@@ -195,11 +195,13 @@ def test_one_more_airing_is_no_oracle_for_the_minutes_of_a_household(store, plan
 
 def test_every_release_is_listed_and_keeps_its_place(store, planned, capsys):
     insights(store.parent / "run", out=store.parent / "insights")
+    predict(store.parent / "run", weeks=1)
+    predict(store.parent / "run", weeks=1, out=store.parent / "forecast.csv")
     with pytest.raises(SystemExit) as done:
         main(["releases", str(store), "--json"])
     assert done.value.code == 0
     listed = json.loads(capsys.readouterr().out)["releases"]
-    assert [row["output"] for row in listed] == ["plan", "insights"]
+    assert [row["output"] for row in listed] == ["plan", "insights", "predict", "predict"]
     assert listed[0]["rules"] == {"households": 50, "contributors": 10, "dominance_percent": 15.0}
     assert listed[0]["figures"] > 10
 

@@ -18,11 +18,11 @@ linear sketch without its signs).
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from daypart.disclosure.rules import DisclosureRules
 from daypart.errors import DaypartError
-from daypart.storage.files import as_json_text, make_folder, plain, read_json
+from daypart.storage.files import as_json_text, kept_copy, make_folder, plain, read_json
 from daypart.storage.location import Location, PathLike, location
 from daypart.storage.row_groups import read_schema
 from daypart.storage.tables import read_table, write_table
@@ -180,12 +180,23 @@ def digest_of(content: Mapping[str, Any] | Sequence[pa.Table]) -> str:
     True
     """
     if isinstance(content, Mapping):
-        return sha256(as_json_text(plain(content)).encode()).hexdigest()
+        return hashlib.sha256(as_json_text(plain(content)).encode()).hexdigest()
     sink = pa.BufferOutputStream()
     for table in content:
         with pa.ipc.new_stream(sink, table.schema) as stream:
             stream.write_table(table.combine_chunks())
-    return sha256(sink.getvalue()).hexdigest()
+    return hashlib.sha256(sink.getvalue()).hexdigest()
+
+
+def file_sha256(file: Location) -> str:
+    """Return the SHA-256 of a file that leaves, in hexadecimal digits.
+
+    Parameters
+    ----------
+    file : Location
+    """
+    with kept_copy(file).open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def write_entry(

@@ -9,9 +9,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from daypart.disclosure.contributors import places_of
+from daypart.disclosure.ledger import digest_of, file_sha256, write_entry
 from daypart.disclosure.release import release
 from daypart.disclosure.rules import DisclosureRules
 from daypart.series.store import SeriesStore
+from daypart.storage.location import Location
 from daypart.wording import counted
 
 
@@ -94,6 +96,29 @@ def release_partitions(store: SeriesStore, keys: pa.Table) -> PartitionRelease:
         market,
         rules.contributors,
     )
+
+
+def record_release(store: SeriesStore, output: str, what: pa.Table | Location) -> None:
+    """Add figures of partitions to the ledger of a viewing store.
+
+    Parameters
+    ----------
+    store : SeriesStore
+    output : str
+        The verb.
+    what : pyarrow.Table or Location
+        What leaves, or the file with it.
+
+    Raises
+    ------
+    DaypartError
+        Where the store can't be written to.
+    """
+    viewing = store.extra.get("viewing") or {}
+    if "files" in viewing:
+        rules = DisclosureRules.of_store(viewing["crediting"])
+        digest = digest_of([what]) if isinstance(what, pa.Table) else file_sha256(what)
+        write_entry(store.folder, output, rules, digest)
 
 
 def withheld_lines(count: int, noun: str) -> list[str]:

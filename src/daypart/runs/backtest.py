@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from daypart._version import __version__
-from daypart.disclosure.partitions import release_partitions, withheld_lines
+from daypart.disclosure.partitions import record_release, release_partitions, withheld_lines
 from daypart.errors import DaypartError
 from daypart.models.protocol import HasCalendar
 from daypart.models.registry import get_model, is_external_model
@@ -287,6 +287,7 @@ def _finish(
         "levels": levels,
         "sizes": sizes,
     }
+    record_release(store, "backtest", table)
     if out is not None:
         write_table(out / "backtest.parquet", table)
         write_json(out / "backtest.json", summary)

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from daypart.disclosure.partitions import release_partitions
+from daypart.disclosure.partitions import record_release, release_partitions
 from daypart.engine.results.folder import RunFolder
 from daypart.errors import DaypartError
 from daypart.models.protocol import HasPosterior
@@ -160,10 +160,12 @@ def posterior(
 
         if file is None or second is None:
             hours = pa.concat_tables([_hours_schema().empty_table(), *reported()]).combine_chunks()
+            record_release(work.store, "posterior", hours)
             return PosteriorTables(hours, work.in_order(summaries))
         rows = write_tables(file, _hours_schema(), reported())
         summary = work.in_order(summaries)
         write_tables(second, work.schema(), [summary])
+        record_release(work.store, "posterior", file)
         step.summarise(counted(rows, "row"))
     fitted = summary.column("status").to_pylist().count("ok")
     without = len(summary) - fitted

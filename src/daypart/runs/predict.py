@@ -9,6 +9,7 @@ from typing import overload
 
 import pyarrow as pa
 
+from daypart.disclosure.partitions import record_release
 from daypart.progress import SILENT, Progress
 from daypart.runs.forecasts.forecast import RunForecast
 from daypart.runs.forecasts.table_file import check_table_file, write_tables
@@ -162,9 +163,14 @@ def predict(
                 yield table
                 step.advance(series)
 
+        store = forecast.run.store()
         if file is None:
-            return pa.concat_tables([forecast.schema().empty_table(), *reported()]).combine_chunks()
+            every = [forecast.schema().empty_table(), *reported()]
+            table = pa.concat_tables(every).combine_chunks()
+            record_release(store, "predict", table)
+            return table
         rows = write_tables(file, forecast.schema(), reported())
+        record_release(store, "predict", file)
         step.summarise(counted(rows, "row"))
     return PredictReport(
         out=file,

@@ -100,7 +100,7 @@ def test_a_region_that_there_is_not_is_told_at_once(store, tmp_path, monkeypatch
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     tasks = planned(store, tmp_path / "run")
     executor = get_executor("aws-batch", {"region": "us-est-1", "shared_folder": True})
-    with pytest.raises(DaypartError, match=r"in no region 'us-est-1'.*did you mean us-(ea|we)st-1"):
+    with pytest.raises(DaypartError, match=r"no region 'us-est-1'.*did you mean us-(ea|we)st-1"):
         executor.execute(tasks, print)
 
 

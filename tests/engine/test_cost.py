@@ -86,6 +86,15 @@ def test_an_attempt_that_was_lost_lost_all_that_it_held_beside_its_blocks(write_
     assert found.executions[0].outcome is None
 
 
+def test_losses_show_while_the_next_attempt_runs(write_execution, monkeypatch):
+    write_execution("task", 2, (10, started(0)), (20, block(0, 8.0)), (30, {"alive": True}))
+    failed = {"event": "TaskFailed", "task": 0, "reason": "r", "will_retry": True}
+    run = write_execution("task", 2, (40, started(0)), (50, failed), (55, failed))
+    monkeypatch.setattr("daypart.engine.results.history.time.time", lambda: START + 60)
+    found = cost(run)
+    assert (found.used, found.lost) == (8.0, 52.0 + 10.0 + 5.0)
+
+
 def test_a_driver_whose_tasks_record_their_own_cores_is_not_counted(write_execution):
     write_execution("slurm", 0, (1, block(0, 9.0)), (10, ended("finished")))
     run = write_execution("task", 1, (1, block(0, 9.0)), (10, ended("finished")))

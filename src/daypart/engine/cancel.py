@@ -48,10 +48,13 @@ def cancel(run: PathLike) -> CancelReport:
     DaypartError
         Where there is no run, or its driver is on another machine and its tasks with it.
     """
-    folder = RunFolder.open(run)
-    executor = recorded_executor(folder)
+    folder = RunFolder.at(run)
     driver = None
-    if folder.is_locked():
+    locked = folder.is_locked()
+    if not locked:  # else a new run may be without `run.json`: its pilot goes on
+        folder = RunFolder.open(run)
+    executor = recorded_executor(folder)
+    if locked:
         holder = _holder(folder)
         driver = f"process {holder.get('pid')} on {holder.get('host')}"
         if holder.get("host") == socket.gethostname():

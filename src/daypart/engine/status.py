@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from daypart.engine.costs.cost import dollars_so_far
+from daypart.engine.executors.array.records import Records
+from daypart.engine.plan.planning_record import planning_of
 from daypart.engine.results.folder import RunFolder
-from daypart.engine.results.history import Execution, read_history
+from daypart.engine.results.history import ATTEMPT, Execution, read_history
 from daypart.engine.results.parts import MISSING_STATUS, ResultIndex, index_results
 from daypart.storage.location import Location, PathLike
 from daypart.storage.tables import read_table
 
+FAILURES_NAMED = 20
 _SLOWEST_NAMED = 5
 _RATE_WINDOW_SECONDS = 60.0
 
@@ -44,31 +48,41 @@ class RunStatus:
     fit_seconds : float
         Seconds of all fits together.
     rate : float or None
-        Partitions a second over the last minute of work; None where it is not known yet.
+        Partitions a second: over the last minute up to now while it runs, or longer where
+        nothing ended in that; else over the last minute of work. None where it is not known yet.
     seconds_left : float or None
-        At that rate.
+        At that rate, and at least as long as nothing has ended.
     dollars : float or None
         So far, as in `cost`; None where no price is known.
     running : bool
         Whether a driver holds the run (where it lies on disk: on this machine).
+    planning : str or None
+        What the driver does before the plan is there: the parents, the pilot.
+    arrays : int
+        Without a driver: arrays that it left, of which none has seen the end.
+    failed_partitions : sequence of (str, str)
+        `unique_id` and reason of the first of them.
     """
 
     run: Location
-    model: str
-    partitions: int
-    ok: int
-    failed: int
-    skipped: int
-    missing: int
-    by_region: Mapping[str, Mapping[str, int]]
-    failures: Mapping[str, int]
-    slowest: Sequence[tuple[str, float]]
-    slowest_tasks: Sequence[tuple[int, float]]
-    fit_seconds: float
-    rate: float | None
-    seconds_left: float | None
-    dollars: float | None
-    running: bool
+    model: str = ""
+    partitions: int = 0
+    ok: int = 0
+    failed: int = 0
+    skipped: int = 0
+    missing: int = 0
+    by_region: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    failures: Mapping[str, int] = field(default_factory=dict)
+    slowest: Sequence[tuple[str, float]] = ()
+    slowest_tasks: Sequence[tuple[int, float]] = ()
+    fit_seconds: float = 0.0
+    rate: float | None = None
+    seconds_left: float | None = None
+    dollars: float | None = None
+    running: bool = False
+    planning: str | None = None
+    arrays: int = 0
+    failed_partitions: Sequence[tuple[str, str]] = ()
 
 
 def status(run: PathLike) -> RunStatus:
@@ -103,13 +117,23 @@ def status(run: PathLike) -> RunStatus:
     >>> status(f"{folder}/run").by_region
     {'a': {'ok': 1}}
     """
+    folder = RunFolder.at(run)
+    locked = folder.is_locked()
+    planning = planning_of(folder) if locked else None
+    if planning is not None and not folder.holds_run():
+        return RunStatus(folder.path, running=True, planning=planning)
     folder = RunFolder.open(run)
     results = index_results(folder, read_table(folder.plan))
     states = results.statuses()
     counts = Counter(states.tolist())
     executions = read_history(folder)
-    rate = _recorded_rate(executions) or _rate_of_parts(results)
     missing = counts[MISSING_STATUS]
+    arrays = 0 if locked or not missing else _arrays_without_driver(folder)
+    silent = 0.0
+    if missing and (locked or arrays):
+        rate, silent = _rate_now(results, _beginning(executions, locked=locked))
+    else:
+        rate = _rate_before(executions, results)
     seconds = results.rows.column("seconds").to_numpy()
     return RunStatus(
         run=folder.path,
@@ -125,10 +149,24 @@ def status(run: PathLike) -> RunStatus:
         slowest_tasks=_slowest_tasks(results),
         fit_seconds=float(np.nansum(seconds.astype(np.float64))),
         rate=rate,
-        seconds_left=missing / rate if rate and missing else (None if missing else 0.0),
+        seconds_left=_seconds_left(missing, rate, silent),
         dollars=dollars_so_far(folder, executions),
-        running=folder.is_locked(),
+        running=locked,
+        planning=planning,
+        arrays=arrays,
+        failed_partitions=_failed_partitions(results),
     )
+
+
+def _beginning(executions: Sequence[Execution], *, locked: bool) -> float | None:
+    """Return when the driver began, or without one the first attempt that goes on."""
+    if locked:
+        return max((each.started for each in executions if each.executor != ATTEMPT), default=None)
+    return min((each.started for each in executions if each.goes_on), default=None)
+
+
+def _arrays_without_driver(folder: RunFolder) -> int:
+    return sum(not record.ended for record in Records(folder.path).read())
 
 
 def _by_region(results: ResultIndex) -> dict[str, dict[str, int]]:
@@ -143,6 +181,12 @@ def _failures(results: ResultIndex) -> dict[str, int]:
     failed = results.rows.take(np.flatnonzero(results.statuses() == "failed"))
     reasons = failed.column("reason").to_pylist()
     return dict(Counter((reason or "unknown").split(":")[0] for reason in reasons).most_common())
+
+
+def _failed_partitions(results: ResultIndex) -> list[tuple[str, str]]:
+    failed = np.flatnonzero(results.statuses() == "failed")[:FAILURES_NAMED]
+    rows = results.rows.select(["unique_id", "reason"]).take(failed).to_pylist()
+    return [(row["unique_id"], row["reason"] or "unknown") for row in rows]
 
 
 def _slowest(results: ResultIndex) -> list[tuple[str, float]]:
@@ -160,17 +204,47 @@ def _slowest_tasks(results: ResultIndex) -> list[tuple[int, float]]:
     return [(row["task"], row["seconds_sum"]) for row in rows if row["task"] is not None]
 
 
-def _recorded_rate(executions: Sequence[Execution]) -> float | None:
-    """Return partitions a second, from what attempts recorded: it outlives their parts."""
-    blocks = [block for each in executions if each.cores > 0 for block in each.finished]
-    return _rate(np.array([at for at, _ in blocks]), np.array([count for _, count in blocks]))
+def _seconds_left(missing: int, rate: float | None, silent: float) -> float | None:
+    """Return how long the missing partitions take: no less than nothing has ended for."""
+    if not missing:
+        return 0.0
+    return max(missing / rate, silent) if rate else None
 
 
-def _rate_of_parts(results: ResultIndex) -> float | None:
-    """Return partitions a second, from the times at which parts were written."""
+def _rate_now(results: ResultIndex, began: float | None) -> tuple[float | None, float]:
+    """Return partitions a second up to this moment, and the seconds since the last ones ended.
+
+    Over the last minute, or a longer window where nothing ended in that, but not over a pause
+    before this driver began. What is being fitted now counts as time, too.
+    """
+    now = time.time()
+    if began is None:
+        return None, 0.0
+    written, rows = _rows_of_parts(results)
+    ours = written >= began
+    if not ours.any():
+        return None, 0.0
+    silent = now - float(written[ours].max())
+    seconds = min(max(_RATE_WINDOW_SECONDS, 2 * silent), now - began)
+    recent = rows[ours & (written >= now - seconds)].sum()
+    return (float(recent / seconds) if seconds > 0 else None), silent
+
+
+def _rows_of_parts(results: ResultIndex) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return when each file of results was written, and the partitions whose rows it holds."""
     written = np.array([path.stat().st_mtime for path in results.parts])
     parts = results.rows.column("part").drop_null().to_numpy()
-    return _rate(written, np.bincount(parts, minlength=len(written)))
+    return written, np.bincount(parts, minlength=len(written))
+
+
+def _rate_before(executions: Sequence[Execution], results: ResultIndex) -> float | None:
+    """Return partitions a second at the end of the last work.
+
+    As attempts recorded it, which outlives their parts, or else as parts were written.
+    """
+    blocks = [block for each in executions if each.cores > 0 for block in each.finished]
+    recorded = _rate(np.array([at for at, _ in blocks]), np.array([count for _, count in blocks]))
+    return recorded or _rate(*_rows_of_parts(results))
 
 
 def _rate(written: NDArray[Any], rows: NDArray[Any]) -> float | None:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from daypart.engine.execution import execute_plan
 from daypart.engine.executors.protocol import ChecksAccess, Request
 from daypart.engine.executors.registry import executor_of_call, get_executor
 from daypart.engine.plan.plan import TaskPlan
+from daypart.engine.plan.planning_record import planning_recorded, removed_if_not_planned
 from daypart.engine.plan.take_over import take_over_rows
 from daypart.engine.results.compaction import LEAST_SHARE, compact_regions
 from daypart.engine.results.folder import RunFolder
@@ -178,8 +180,11 @@ def fit(
     )
     settings = check_options(folder, opened, options)
     check_same_run(folder, settings)
+    if take_over is not None:
+        RunFolder.open(take_over)
     if isinstance(runner, ChecksAccess) and not folder.holds_run():
         runner.check_access(folder.path)
+    is_new = isinstance(folder.path, Path) and not folder.path.exists()
     # Planning and compacting write files that are whole or not there.
     with interruptible(str(folder.path)), folder.lock():
         check_same_run(folder, settings)
@@ -190,13 +195,13 @@ def fit(
             retry_failed=retry_failed,
             active=active,
             size=runner.task_size,
-            progress=progress,
         )
-        plan = write()
-        taken = 0
-        if take_over is not None and plan.pending:
-            taken = take_over_rows(folder, plan.table, take_over, planning.hash_rows)
-            plan = write() if taken else plan
+        with removed_if_not_planned(folder, is_new), planning_recorded(folder, progress) as shown:
+            plan = write(progress=shown)
+            taken = 0
+            if take_over is not None and plan.pending:
+                taken = take_over_rows(folder, plan.table, take_over, planning.hash_rows)
+                plan = write(progress=shown) if taken else plan
         if runner.name == "local" and plan.pending <= SMALL_PLAN and not _takes_long(settings):
             runner = get_executor("inline")
         made = get_model(model, **settings.parameters)

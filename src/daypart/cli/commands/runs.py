@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from daypart.engine.results.history import Execution
     from daypart.engine.status import RunStatus
 
+_NAMED = 5
 _RUN = click.argument("run", type=PATH)
 
 
@@ -36,10 +37,13 @@ def status_command(progress: Progress, run: str) -> Outcome:
 
 
 def _status_lines(found: RunStatus) -> list[str]:
+    if found.planning is not None and not found.partitions:
+        return [f"{found.run}: planning ({found.planning})"]
     left = f", {found.seconds_left:,.0f} s left" if found.seconds_left else ""
-    rate = f", {found.rate:,.0f} partitions/s{left}" if found.rate else ""
+    rate = f", {_per_time(found.rate)}{left}" if found.rate else ""
+    more = found.failed - len(found.failed_partitions[:_NAMED])
     return [
-        f"{found.run}: {found.model}, {'running' if found.running else 'not running'}{rate}",
+        f"{found.run}: {found.model}, {_state(found)}{rate}",
         f"{counted(found.partitions, 'partition')} = {found.ok:,} ok + {found.failed:,} failed + "
         f"{found.skipped:,} skipped + {found.missing:,} missing",
         *(
@@ -48,6 +52,8 @@ def _status_lines(found: RunStatus) -> list[str]:
             for region, counts in found.by_region.items()
         ),
         *(f"failure: {kind}: {count:,}" for kind, count in found.failures.items()),
+        *(f"failed: {name}: {reason}" for name, reason in found.failed_partitions[:_NAMED]),
+        *([f"failed: {more:,} more; --json names {len(found.failed_partitions)}"] if more else []),
         *(f"slowest: {name} {seconds:.3f} s" for name, seconds in found.slowest[:3]),
         *(
             f"slowest task: {task} {seconds:.1f} core-seconds of fits"
@@ -55,6 +61,26 @@ def _status_lines(found: RunStatus) -> list[str]:
         ),
         *([f"so far: {dollars(found.dollars)}"] if found.dollars is not None else []),
     ]
+
+
+def _state(found: RunStatus) -> str:
+    if found.planning is not None:
+        return f"planning ({found.planning})"
+    if found.arrays:
+        left = f"{counted(found.arrays, 'array')} may run without a driver"
+        return f"{left} (the same daypart fit attaches to them)"
+    return "running" if found.running else "not running"
+
+
+def _per_time(rate: float) -> str:
+    """Return partitions a second, or a minute where fits are slow.
+
+    Examples
+    --------
+    >>> _per_time(1234.5), _per_time(0.05)
+    ('1,234 partitions/s', '3.0 partitions/min')
+    """
+    return f"{rate:,.0f} partitions/s" if rate >= 1 else f"{rate * 60:,.1f} partitions/min"
 
 
 @verb("logs", group="Run", example="daypart logs run 501/ESPN/all")

@@ -152,6 +152,11 @@ class RunFolder:
         return self.path / "execution.json"
 
     @property
+    def planning(self) -> Location:
+        """What its driver does before the plan is there."""
+        return self.path / "planning.json"
+
+    @property
     def estimate(self) -> Location:
         """What the run was expected to take."""
         return self.path / "estimate.json"

@@ -32,7 +32,9 @@ _ALIVE_SECONDS = 60.0
 """While nothing else is recorded, that it is alive: a host that is lost can't say when it was."""
 
 _GONE_SECONDS = 3 * _ALIVE_SECONDS
-_ATTEMPT = "task"
+ATTEMPT = "task"
+"""The executor of attempts, each of one task."""
+
 _READ_AT_ONCE = 16
 _FOLDED = ".folded"
 _SURELY_OVER_SECONDS = 3600.0
@@ -162,6 +164,11 @@ class Execution:
     finished: tuple[tuple[float, int], ...] = ()
 
     @property
+    def goes_on(self) -> bool:
+        """Whether it has not ended, as far as is known: it recorded something not long ago."""
+        return self.outcome is None and self.last > time.time() - _GONE_SECONDS
+
+    @property
     def held(self) -> float:
         """Core-seconds from its start to its end."""
         return self.cores * (self.last - self.started)
@@ -175,7 +182,18 @@ class Execution:
 def read_history(folder: RunFolder) -> list[Execution]:
     """Return what a run's history holds, the oldest first."""
     kept = _read(_files(folder, _FOLDED)) | _read(_files(folder, ".jsonl"))
-    return [_execution(kept[name]) for name in sorted(kept)]
+    names = sorted(kept)
+    newest = {_task_of_attempt(kept[name]): name for name in names}
+    return [
+        _execution(kept[name], is_replaced=newest[_task_of_attempt(kept[name])] != name)
+        for name in names
+    ]
+
+
+def _task_of_attempt(lines: Sequence[str]) -> object:
+    """Return the task of an attempt, and of other executions what no other has."""
+    head, first = json.loads(lines[0]), json.loads(lines[1]) if len(lines) > 1 else {}
+    return first.get("task") if head["executor"] == ATTEMPT and "task" in first else id(lines)
 
 
 def fold_history(folder: RunFolder) -> int:
@@ -220,7 +238,8 @@ def _is_over(lines: Sequence[str]) -> bool:
     return "ended" in last or last["at"] < time.time() - _SURELY_OVER_SECONDS
 
 
-def _execution(lines: Sequence[str]) -> Execution:
+def _execution(lines: Sequence[str], *, is_replaced: bool) -> Execution:
+    """Read an execution; one that is replaced by another attempt at its task has ended."""
     head, *records = map(json.loads, lines)
     used = lost = 0.0
     outcome, finished = None, []
@@ -235,13 +254,15 @@ def _execution(lines: Sequence[str]) -> Execution:
             finished.append((record["at"], count))
         if kind in (TaskFailed.__name__, TaskFinished.__name__) and task in since:
             began = since.pop(task)
-            lost += record["at"] - began if kind == TaskFailed.__name__ else 0.0
+            if kind == TaskFailed.__name__:
+                lost += record["at"] - began
+                since |= {task: record["at"]} if head["executor"] == ATTEMPT else {}
         outcome = record.get("ended", outcome)
     last = records[-1]["at"] if records else head["at"]
-    goes_on = outcome is None and last > time.time() - _GONE_SECONDS
+    goes_on = outcome is None and last > time.time() - _GONE_SECONDS and not is_replaced
     if outcome != "finished" and not goes_on:
         lost += sum(last - began for began in since.values())
-        if head["executor"] == _ATTEMPT:  # on all its cores, and its start is to be paid again
+        if head["executor"] == ATTEMPT:  # on all its cores, and its start is to be paid again
             lost = max(0.0, head["cores"] * (last - head["at"]) - used)
     return Execution(
         **_head(head),

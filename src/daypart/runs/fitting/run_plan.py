@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -93,7 +94,9 @@ class FitPlanning:
             for each in folder.written:
                 remove_unfinished(each)
         prepare_parents(folder, self.store, self.settings, progress)
-        plan = self.draw(retry_failed=retry_failed, active=active, size=size)
+        pilot = progress.step("measuring a pilot") if size.minutes else nullcontext()
+        with pilot:
+            plan = self.draw(retry_failed=retry_failed, active=active, size=size)
         write_table(folder.plan, plan.table)
         write_settings(folder, self.settings)
         return plan

@@ -86,8 +86,10 @@ class SlurmExecutor:
         ]
 
     def check_access(self, run: Location) -> None:
-        """Look at the cluster; see `ChecksAccess`."""
-        check_cluster(run, self._jobs(run).commands, self.settings)
+        """Look at the cluster, and have it judge a request; see `ChecksAccess`."""
+        commands = self._jobs(run).commands
+        check_cluster(run, commands, self.settings)
+        check_request(run, commands, self.settings)
 
     def active_tasks(self, run: Location) -> frozenset[int]:
         """Return the tasks of arrays that still run in Slurm; see `Executor`."""

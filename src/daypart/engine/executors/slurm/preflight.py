@@ -49,7 +49,7 @@ def check_cluster(run: Location, commands: Commands, settings: SlurmSettings) ->
 
 
 def check_request(
-    run: Location, commands: Commands, settings: SlurmSettings, first: Submission
+    run: Location, commands: Commands, settings: SlurmSettings, first: Submission | None = None
 ) -> None:
     """Have `sbatch --test-only` judge the first array.
 
@@ -58,13 +58,16 @@ def check_request(
     run : Location
     commands : Commands
     settings : SlurmSettings
-    first : Submission
+    first : Submission, optional
+        One of a single task, before anything is planned.
 
     Raises
     ------
     DaypartError
         For whatever it finds.
     """
+    queue = settings.queues[0][0]
+    first = first or Submission("daypart-check", queue, (0,), settings.memory)
     request = sbatch_request(first, run, settings)
     try:
         commands.once((*request.command, "--test-only"), request.script)

@@ -11,11 +11,10 @@ from daypart.errors import DaypartError
 from daypart.tables.options import TableOptions
 from daypart.tables.read import field_of
 from daypart.tables.schema import Column
-from daypart.tables.sql import text_literal
 from daypart.tables.table import Table, unreadable
-from daypart.tables.values.expressions import trimmed_text
+from daypart.tables.values.expressions import trimmed_text, with_levels
 from daypart.tables.values.number import BAD_NUMBER, NOT_FINITE, number_sql
-from daypart.tables.values.stamp import OUT_OF_RANGE, SKIPPED, UNPARSABLE, stamp_sql
+from daypart.tables.values.stamp import OUT_OF_RANGE, SKIPPED, UNPARSABLE, stamp_sql, zone_of
 from daypart.tables.zones import FIRST_YEAR, LAST_YEAR
 from daypart.wording import counted
 
@@ -89,26 +88,15 @@ def _rows_query(table: LongTable, number: int, each: Table, options: TableOption
     fields = {name: field_of(each, column, options) for name, column in columns.items()}
     found = {name: field for name, field in fields.items() if field is not None}
     (time, time_type), (value, value_type) = found[table.time], found[table.value]
-    zone = options.zone
-    named = None if zone is None else text_literal(zone)
-    at = stamp_sql(
-        "at",
-        time,
-        time_type,
-        options,
-        zone=named,
-        zones=[zone] if zone else [],
-        later_of_repeated=True,
-    )
-    number_of = number_sql("number", value, value_type, options)
-    keys = [f"{trimmed_text(found[name][0])} AS key_{i}" for i, name in enumerate(table.key)]
-    steps = {"has_stamp": f"{trimmed_text(time)} IS NOT NULL", **at.steps, **number_of.steps}
-    first = ", ".join([*keys, *(f"{sql} AS {name}" for name, sql in steps.items())])
+    at = stamp_sql("at", time_type, options, zone_of(options, later_of_repeated=True))
+    number_of = number_sql("number", value_type, options)
+    raw = {"source_row": "source_row", "at_raw": time, "number_raw": value}
+    raw |= {f"key_{i}": trimmed_text(found[name][0]) for i, name in enumerate(table.key)}
     return (
         f"SELECT {number} AS source, source_row AS row, {table.key_columns}, "
-        f"{at.value} AS instant, {at.problem} AS stamp_problem, has_stamp, "
+        f"{at.value} AS instant, {at.problem} AS stamp_problem, "
         f"{number_of.value} AS value, {number_of.problem} AS value_problem "
-        f"FROM (SELECT source_row, {first} FROM {each.rows_sql(numbered=True)})"
+        f"FROM {with_levels(each.rows_sql(numbered=True), raw, [at, number_of])}"
     )
 
 
@@ -127,7 +115,7 @@ def _checks(table: LongTable) -> list[tuple[str, str, str, str]]:
     ]
     return [
         (no_key, ",".join(table.key), "no key", "give every row a partition"),
-        ("NOT has_stamp", time, "no time", "give every row one"),
+        ("instant IS NULL AND stamp_problem IS NULL", time, "no time", "give every row one"),
         *((f"stamp_problem = '{p}'", time, what, remedy) for p, what, remedy in stamps),
         (
             f"value_problem = '{BAD_NUMBER}'",

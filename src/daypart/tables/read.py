@@ -14,9 +14,14 @@ from daypart.tables.problems import OUTSIDE_RANGE, describe
 from daypart.tables.schema import Column, Schema
 from daypart.tables.sql import name_literal, text_literal
 from daypart.tables.table import GivenTable, Table, open_table, unreadable
-from daypart.tables.values.expressions import MISSING_VALUE, FieldSql, trimmed_text
+from daypart.tables.values.expressions import (
+    MISSING_VALUE,
+    FieldSql,
+    trimmed_text,
+    with_levels,
+)
 from daypart.tables.values.number import number_sql
-from daypart.tables.values.stamp import day_sql, stamp_sql
+from daypart.tables.values.stamp import day_sql, stamp_sql, zone_of
 from daypart.wording import counted
 
 
@@ -174,26 +179,22 @@ def rows_query(table: Table, schema: Schema, options: TableOptions) -> str:
     schema : Schema
     options : TableOptions
     """
-    steps: dict[str, str] = {}
+    raw: dict[str, str] = {"source_row": "source_row"}
+    fields: list[FieldSql] = []
     chosen: list[str] = []
     for number, column in enumerate(schema.columns):
-        field = field_of(table, column, options)
-        if field is None:
+        given = field_of(table, column, options)
+        if given is None:
             continue
-        given, kind = field
-        sql = _field_sql(f"f{number}", given, kind, column, options)
-        steps |= {f"text_{number}": trimmed_text(given), **sql.steps}
-        value = f"epoch_ms({sql.value})" if column.kind == "stamp" else sql.value
-        problem = _with_range(sql, column, f"text_{number}")
-        chosen += [
-            f"{value} AS value_{number}, text_{number}",
-            f"{problem} AS problem_{number}",
-        ]
-    first = ", ".join(f"{sql} AS {name}" for name, sql in steps.items())
-    return (
-        f"SELECT {', '.join(chosen)} FROM (SELECT source_row, {first} "
-        f"FROM {table.rows_sql(numbered=True)}) ORDER BY source_row"
-    )
+        name = f"field_{number}"
+        raw |= {f"{name}_raw": given[0], f"text_{number}": trimmed_text(given[0])}
+        field = _field_sql(name, given[1], column, options)
+        fields.append(field)
+        value = f"epoch_ms({field.value})" if column.kind == "stamp" else field.value
+        chosen.append(f"{value} AS value_{number}, text_{number}")
+        chosen.append(f"{_with_range(field, column)} AS problem_{number}")
+    rows = with_levels(table.rows_sql(numbered=True), raw, fields)
+    return f"SELECT {', '.join(chosen)} FROM {rows} ORDER BY source_row"
 
 
 def field_of(table: Table, column: Column, options: TableOptions) -> tuple[str, str] | None:
@@ -248,19 +249,17 @@ def _joined(table: Table, day: str, hour: str) -> str:
     return f"{of_day} || ' ' || {clock}"
 
 
-def _field_sql(name: str, given: str, kind: str, column: Column, options: TableOptions) -> FieldSql:
+def _field_sql(name: str, kind: str, column: Column, options: TableOptions) -> FieldSql:
     if column.kind == "number":
-        return number_sql(name, given, kind, options)
+        return number_sql(name, kind, options)
     if column.kind == "day":
-        return day_sql(name, given, kind, options)
+        return day_sql(name, kind, options)
     if column.kind == "stamp":
-        zone = options.zone
-        named = None if zone is None else text_literal(zone)
-        return stamp_sql(name, given, kind, options, zone=named, zones=[zone] if zone else [])
-    return FieldSql(f"{name}_text", "NULL", {f"{name}_text": trimmed_text(given)})
+        return stamp_sql(name, kind, options, zone_of(options))
+    return FieldSql(f"{name}_text", "NULL", ({f"{name}_text": trimmed_text(f"{name}_raw")},))
 
 
-def _with_range(sql: FieldSql, column: Column, text: str) -> str:
+def _with_range(sql: FieldSql, column: Column) -> str:
     """Return SQL for a field's problem: not readable, empty, or outside the column's range."""
     cases = [f"WHEN ({sql.problem}) IS NOT NULL THEN {sql.problem}"]
     if not column.may_be_empty:

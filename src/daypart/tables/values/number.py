@@ -21,7 +21,7 @@ _NUMERIC = frozenset(
 _PLAIN = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 
 
-def number_sql(name: str, column: str, kind: str, options: TableOptions) -> FieldSql:
+def number_sql(name: str, kind: str, options: TableOptions) -> FieldSql:
     """Return SQL that reads a number as DOUBLE.
 
     An empty field and the words for it (`EMPTY_NUMBERS`) are NULL. NaN, infinity, a truth value
@@ -30,9 +30,7 @@ def number_sql(name: str, column: str, kind: str, options: TableOptions) -> Fiel
     Parameters
     ----------
     name : str
-        Begins the names of the steps' columns.
-    column : str
-        SQL of the field.
+        The field is the column `NAME_raw`.
     kind : str
         DuckDB's type of it.
     options : TableOptions
@@ -42,26 +40,30 @@ def number_sql(name: str, column: str, kind: str, options: TableOptions) -> Fiel
     -------
     FieldSql
     """
+    number = f"{name}_number"
     if kind.split("(")[0] in _NUMERIC:
-        number = f"{name}_number"
         return FieldSql(
             f"CASE WHEN isfinite({number}) THEN {number} END",
             f"CASE WHEN NOT isfinite({number}) THEN '{NOT_FINITE}' END",
-            {number: f"CAST({column} AS DOUBLE)"},
+            ({number: f"CAST({name}_raw AS DOUBLE)"},),
         )
     if not is_text(kind):
-        wrong = f"CASE WHEN {name}_given THEN '{BAD_NUMBER}' END"
-        return FieldSql("CAST(NULL AS DOUBLE)", wrong, {f"{name}_given": f"{column} IS NOT NULL"})
+        wrong = f"CASE WHEN {name}_raw IS NOT NULL THEN '{BAD_NUMBER}' END"
+        return FieldSql("CAST(NULL AS DOUBLE)", wrong)
     words = ", ".join(text_literal(word) for word in EMPTY_NUMBERS)
     plain = f"{name}_plain"
-    number = f"TRY_CAST({plain} AS DOUBLE)"
-    good = f"regexp_full_match({plain}, {text_literal(_PLAIN)}) AND isfinite({number})"
     infinite = f"regexp_full_match(lower({plain}), '[+-]?(nan|inf(inity)?)')"
     return FieldSql(
-        f"CASE WHEN {good} THEN {number} END",
-        f"CASE WHEN {plain} IS NULL OR lower({plain}) IN ({words}) OR ({good}) THEN NULL "
-        f"WHEN {infinite} THEN '{NOT_FINITE}' ELSE '{BAD_NUMBER}' END",
-        {plain: _plain(trimmed_text(column), options)},
+        number,
+        f"CASE WHEN {plain} IS NULL OR {number} IS NOT NULL OR lower({plain}) IN ({words}) "
+        f"THEN NULL WHEN {infinite} THEN '{NOT_FINITE}' ELSE '{BAD_NUMBER}' END",
+        (
+            {plain: _plain(trimmed_text(f"{name}_raw"), options)},
+            {
+                number: f"CASE WHEN regexp_full_match({plain}, {text_literal(_PLAIN)}) "
+                f"THEN TRY_CAST({plain} AS DOUBLE) END"
+            },
+        ),
     )
 
 

@@ -161,7 +161,7 @@ BAD = {
     "name,from,to\na,2025-03-01,2025-03-03\na,2025-03-02,2025-03-04\n": (
         "row 2, column from: 'a' overlaps row 1"
     ),
-    "name,from,to\na,2025-03-01,2025-03-03,x\n": "line 2: has 4 values for 3 columns",
+    "name,from,to\na,2025-03-01,2025-03-03,x\n": "line 2: has more values than the 3 columns",
     "name,market,markets,from,to\na,501,501,2025-03-01,2025-03-03\n": ("two columns mean 'market'"),
 }
 

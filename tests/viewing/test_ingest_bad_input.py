@@ -41,11 +41,11 @@ def refused(events, arguments: dict, problem: str) -> None:
 def test_paths_without_a_file_are_refused(tmp_path, arguments):
     refused(tmp_path / "none.parquet", arguments, r"none\.parquet: no such file")
     refused(f"{tmp_path}/*.csv.gz", arguments, "no such file")
-    refused([], arguments, "no events are given")
+    refused([], arguments, "no table is given")
     (tmp_path / "folder").mkdir()
-    refused(tmp_path / "folder", arguments, "no Parquet or CSV file in this folder")
+    refused(tmp_path / "folder", arguments, "no table in this folder")
     (tmp_path / "notes.txt").write_text("x")
-    refused(tmp_path / "notes.txt", arguments, "neither Parquet nor CSV")
+    refused(tmp_path / "notes.txt", arguments, "no column 'household_id'")
 
 
 def test_an_empty_file_and_one_without_rows_are_refused(tmp_path, arguments):
@@ -72,13 +72,17 @@ def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path, arguments):
 
 def test_a_broken_gzip_file_is_refused(tmp_path, arguments):
     (tmp_path / "events.csv.gz").write_bytes(b"this is no gzip file")
-    refused(tmp_path / "events.csv.gz", arguments, "not a readable CSV file")
+    refused(tmp_path / "events.csv.gz", arguments, "not a readable gzip file")
 
 
 def test_a_csv_row_with_too_many_fields_is_refused_with_its_line(tmp_path, arguments):
     rows = ROW * 30 + ROW.strip() + ",more,and more\n" + ROW
     (tmp_path / "events.csv").write_text(HEADER + rows)
-    refused(tmp_path / "events.csv", arguments, r"events\.csv: not a readable CSV file .*3[12]")
+    refused(
+        tmp_path / "events.csv",
+        arguments,
+        r"events\.csv: line 3[12]: has more values than the 5 columns",
+    )
 
 
 @pytest.mark.parametrize(
@@ -180,7 +184,10 @@ def test_a_value_that_no_household_has_is_refused_with_the_nearest(tmp_path, arg
         ("market,zone\n501,UTC\n", "no column 'timezone'"),
         ("market,timezone\n501,America/Newyork\n", "row 1: 'America/Newyork' is not a time zone"),
         ("market,timezone\n501,UTC\n501,UTC\n", "names market '501' again"),
-        ("market,timezone,tv_homes\n501,UTC,many\n", "tv_homes is 'many'"),
+        (
+            "market,timezone,tv_homes\n501,UTC,many\n",
+            "column tv_homes: row 1 is 'many'",
+        ),
     ],
 )
 def test_markets_that_cannot_be_used_are_refused(tmp_path, arguments, good_file, text, problem):

@@ -9,14 +9,15 @@ import stat
 import pytest
 
 from daypart.errors import DaypartError
+from daypart.tables.options import read_options
 from daypart.viewing.crediting import CreditingRules, crediting_rules
+from daypart.viewing.reading.columns import EVENTS
 from daypart.viewing.reading.household_key import (
     hashed_id,
     household_key,
     key_fingerprint,
     own_key_file,
 )
-from daypart.viewing.reading.mapping import read_mapping
 from daypart.viewing.reading.segments import read_segments, segment_condition
 
 
@@ -49,9 +50,9 @@ def test_a_rule_that_is_unknown_or_out_of_range_is_refused(content, problem):
 def test_a_mapping_is_read_from_text_toml_and_dictionary(tmp_path):
     toml = tmp_path / "map.toml"
     toml.write_text('[columns]\nstart = "start_date"\nmarket = "\'Boston\'"\nstamps_are = "UTC"\n')
-    text = read_mapping("start=start_date,market='Boston',stamps_are=UTC")
-    assert read_mapping(toml) == text
-    assert read_mapping({"start": "start_date", "market": "'Boston'", "stamps_are": "UTC"}) == text
+    text = read_options("start=start_date,market='Boston',stamps_are=UTC")
+    assert read_options(toml) == text
+    assert read_options({"start": "start_date", "market": "'Boston'", "stamps_are": "UTC"}) == text
     assert text.constants == {"market": "Boston"}
     assert text.column_of("end") == "end"
 
@@ -67,7 +68,7 @@ def test_a_mapping_is_read_from_text_toml_and_dictionary(tmp_path):
 )
 def test_a_mapping_that_cannot_be_read_is_refused(text, problem):
     with pytest.raises(DaypartError, match=problem):
-        read_mapping(text)
+        read_options(text).check_names(EVENTS.names)
 
 
 def test_all_households_are_always_the_first_segment(tmp_path):

@@ -12,7 +12,7 @@ from daypart.tables.options import TableOptions
 from daypart.tables.read import field_of
 from daypart.tables.schema import Column
 from daypart.tables.table import Table, unreadable
-from daypart.tables.values.expressions import trimmed_text, with_levels
+from daypart.tables.values.expressions import text_of, with_levels
 from daypart.tables.values.number import BAD_NUMBER, NOT_FINITE, number_sql
 from daypart.tables.values.stamp import OUT_OF_RANGE, SKIPPED, UNPARSABLE, stamp_sql, zone_of
 from daypart.tables.zones import FIRST_YEAR, LAST_YEAR
@@ -91,7 +91,7 @@ def _rows_query(table: LongTable, number: int, each: Table, options: TableOption
     at = stamp_sql("at", time_type, options, zone_of(options, later_of_repeated=True))
     number_of = number_sql("number", value_type, options)
     raw = {"source_row": "source_row", "at_raw": time, "number_raw": value}
-    raw |= {f"key_{i}": trimmed_text(found[name][0]) for i, name in enumerate(table.key)}
+    raw |= {f"key_{i}": text_of(*found[name]) for i, name in enumerate(table.key)}
     return (
         f"SELECT {number} AS source, source_row AS row, {table.key_columns}, "
         f"{at.value} AS instant, {at.problem} AS stamp_problem, "

@@ -30,6 +30,7 @@ ENDINGS = (
 
 _HEAD_BYTES = 1 << 16
 _COMPRESSIONS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+_PACKED = {".gz": "gzip", ".zst": "zstd"}
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -77,6 +78,9 @@ def format_of(file: Path, place: Location, encoding: str) -> FileFormat:
     with file.open("rb") as stream:
         start = stream.read(4)
     compression = next((c for magic, c in _COMPRESSIONS.items() if start.startswith(magic)), "none")
+    named = next((c for end, c in _PACKED.items() if place.name.endswith(end)), compression)
+    if named != compression:
+        raise DaypartError(f"{place}: not a readable {named} file")
     head = _head(file, compression, place)
     if not head:
         raise DaypartError(f"{place}: is empty")

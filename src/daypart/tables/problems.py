@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from daypart.tables.schema import Column
+from daypart.tables.values.duration import BAD_DURATION
 from daypart.tables.values.expressions import MISSING_VALUE
 from daypart.tables.values.number import BAD_NUMBER, NOT_FINITE
 from daypart.tables.values.stamp import (
@@ -23,6 +24,7 @@ _WORDS = {
         "write it as 1234.5, or declare its marks (decimal=comma, thousands=point)",
     ),
     NOT_FINITE: ("NaN or infinite", "leave the field empty, or remove the row"),
+    BAD_DURATION: ("not a duration", "write seconds, HH:MM:SS or ISO 8601 (PT45M)"),
     BAD_DAY: ("not a day", "write days as 2024-04-01, or give their format (stamp_format)"),
     UNPARSABLE: (
         "not a stamp",

@@ -13,11 +13,12 @@ from daypart.tables.options import TableOptions
 from daypart.tables.problems import OUTSIDE_RANGE, describe
 from daypart.tables.schema import Column, Schema
 from daypart.tables.sql import name_literal, text_literal
-from daypart.tables.table import GivenTable, Table, open_table, unreadable
+from daypart.tables.table import GivenTable, Table, name_of, open_table, unreadable
+from daypart.tables.values.duration import duration_sql
 from daypart.tables.values.expressions import (
     MISSING_VALUE,
     FieldSql,
-    trimmed_text,
+    text_of,
     with_levels,
 )
 from daypart.tables.values.number import number_sql
@@ -115,7 +116,7 @@ def read_rows(source: GivenTable, schema: Schema, options: TableOptions | None =
     options = options or TableOptions()
     options.check_names(schema.names)
     with _connection() as connection:
-        table = open_table(connection, source, options, name=schema.name)
+        table = open_table(connection, source, options, name=name_of(source, schema.name))
         query = rows_query(table, schema, options)
         try:
             return TableRows(table, schema, connection.sql(query).to_arrow_table())
@@ -147,11 +148,13 @@ def read_texts(
         For a file that can't be read.
     """
     with _connection() as connection:
-        table = open_table(connection, source, options or TableOptions(), name=name)
+        table = open_table(
+            connection, source, options or TableOptions(), name=name_of(source, name)
+        )
         chosen = [
             f"CAST({name_literal(column)} AS VARCHAR[])"
             if kind.endswith("[]")
-            else trimmed_text(name_literal(column))
+            else text_of(name_literal(column), kind)
             for column, kind in table.types.items()
         ]
         query = (
@@ -187,7 +190,7 @@ def rows_query(table: Table, schema: Schema, options: TableOptions) -> str:
         if given is None:
             continue
         name = f"field_{number}"
-        raw |= {f"{name}_raw": given[0], f"text_{number}": trimmed_text(given[0])}
+        raw |= {f"{name}_raw": given[0], f"text_{number}": text_of(*given)}
         field = _field_sql(name, given[1], column, options)
         fields.append(field)
         value = f"epoch_ms({field.value})" if column.kind == "stamp" else field.value
@@ -237,13 +240,13 @@ def field_of(table: Table, column: Column, options: TableOptions) -> tuple[str, 
 
 def _joined(table: Table, day: str, hour: str) -> str:
     """Return SQL for one stamp of a column of days and one of hours."""
-    text = trimmed_text(name_literal(hour))
+    text = text_of(name_literal(hour), table.types[hour])
     clock = (
         f"CASE WHEN regexp_full_match({text}, '[0-9]') THEN '0' || {text} || ':00' "
         f"WHEN regexp_full_match({text}, '[0-9]{{2}}') THEN {text} || ':00' "
         f"WHEN regexp_full_match({text}, '[0-9]:.*') THEN '0' || {text} ELSE {text} END"
     )
-    of_day = trimmed_text(name_literal(day))
+    of_day = text_of(name_literal(day), table.types[day])
     if table.types[day].startswith("TIMESTAMP"):
         of_day = f"strftime({name_literal(day)}, '%Y-%m-%d')"
     return f"{of_day} || ' ' || {clock}"
@@ -256,7 +259,9 @@ def _field_sql(name: str, kind: str, column: Column, options: TableOptions) -> F
         return day_sql(name, kind, options)
     if column.kind == "stamp":
         return stamp_sql(name, kind, options, zone_of(options))
-    return FieldSql(f"{name}_text", "NULL", ({f"{name}_text": trimmed_text(f"{name}_raw")},))
+    if column.kind == "duration":
+        return duration_sql(name, kind, options)
+    return FieldSql(f"{name}_text", "NULL", ({f"{name}_text": text_of(f"{name}_raw", kind)},))
 
 
 def _with_range(sql: FieldSql, column: Column) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["text", "number", "day", "stamp"]
+Kind = Literal["text", "number", "day", "stamp", "duration"]
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Column:
     Parameters
     ----------
     name : str
-    kind : {"text", "number", "day", "stamp"}
+    kind : {"text", "number", "day", "stamp", "duration"}
         A stamp is an instant, in milliseconds since 1970, UTC.
     about : str
         What it holds, one line.
@@ -61,6 +61,9 @@ class Schema:
 
     name: str
     columns: tuple[Column, ...]
+
+    def __getitem__(self, name: str) -> Column:
+        return next(column for column in self.columns if column.name == name)
 
     @property
     def names(self) -> tuple[str, ...]:

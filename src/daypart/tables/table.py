@@ -36,6 +36,8 @@ class Table:
     ----------
     name : str
         As the user knows it: its path, or what it is.
+    place : Location
+        Its path; that of a copy of rows or of an object.
     types : mapping of str to str
         Column to DuckDB's type; every column of a text file is VARCHAR.
     file : Path
@@ -48,6 +50,7 @@ class Table:
     """
 
     name: str
+    place: Location
     types: Mapping[str, str]
     file: Path
     is_parquet: bool
@@ -107,7 +110,7 @@ def open_table(
     source: GivenTable,
     options: TableOptions,
     *,
-    name: str = "table",
+    name: str = "",
 ) -> Table:
     """Open a file, rows or an Arrow object, and read its columns.
 
@@ -120,7 +123,7 @@ def open_table(
         CSV, TSV (gzip, zstd), Parquet, Arrow, JSON lines or XLSX; `-` is standard input.
     options : TableOptions
     name : str
-        What messages call rows and objects.
+        What messages call it; a path by default.
 
     Returns
     -------
@@ -135,9 +138,10 @@ def open_table(
         place = location(source)
         file, header = _readable(place, options)
         folders = partition_values(place)
-        name = str(place)
+        name = name or str(place)
     else:
-        file, header, folders = _given_copy(source, name), None, {}
+        place = file = object_copy(source, name or "table")
+        header, folders = None, {}
     if header is None:
         columns = _parquet_columns(file)
         reader = f"read_parquet({text_literal(str(file))}, hive_partitioning = false)"
@@ -152,10 +156,30 @@ def open_table(
     types = {str(row[0]): str(row[1]) for row in described}
     known = {column.casefold() for column in types}
     more = {column: value for column, value in folders.items() if column.casefold() not in known}
-    return Table(name, types | dict.fromkeys(more, "VARCHAR"), file, header is None, reader, more)
+    types |= dict.fromkeys(more, "VARCHAR")
+    return Table(name, place, types, file, header is None, reader, more)
 
 
-def _given_copy(source: Any, name: str) -> Path:
+def name_of(source: GivenTable, what: str) -> str:
+    """Return what messages call a table: its path, or what it is.
+
+    Parameters
+    ----------
+    source : path, rows or Arrow object
+    what : str
+    """
+    return str(source) if isinstance(source, str | os.PathLike) else what
+
+
+def object_copy(source: Any, name: str) -> Path:
+    """Copy rows or an Arrow object as a Parquet file.
+
+    Parameters
+    ----------
+    source : iterable of mapping, or object with `__arrow_c_stream__`
+    name : str
+        What messages call it.
+    """
     if not hasattr(source, "__arrow_c_stream__"):
         return rows_copy(source, name)
     import pyarrow as pa
@@ -256,8 +280,11 @@ def unreadable(name: str, error: Exception, *, is_parquet: bool) -> DaypartError
         return _not_utf8(name, where)
     found = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", str(error))
     if found:
+        columns = counted(int(found[1]), "column")
+        more = int(found[2]) > int(found[1])
         return DaypartError(
-            f"{name}: {where}: has {counted(int(found[2]), 'value')} for {found[1]} columns",
+            f"{name}: {where}: has "
+            + (f"more values than the {columns}" if more else f"{found[2]} of {columns}"),
             hint="put values that contain the delimiter into quotes",
         )
     what = next((text for text in lines if text.startswith("Expected")), lines[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -13,18 +14,21 @@ from daypart.progress import SILENT, Progress
 from daypart.series.block import SeriesBlock
 from daypart.series.store import SeriesStore
 from daypart.storage.files import file_digest
-from daypart.storage.location import Location, PathLike
+from daypart.storage.location import Location, PathLike, location
+from daypart.tables.local_copies import local_file
+from daypart.tables.options import GivenOptions, TableOptions, read_options
+from daypart.tables.paths import GivenTables, tables_of
+from daypart.tables.table import GivenTable, Table, object_copy, open_table
 from daypart.viewing.crediting import CreditingRules
 from daypart.viewing.dayparts import STANDARD_DAYPARTS, DaypartTable
 from daypart.viewing.ingest_workers import IngestWorkers, LocalWorkers, OpenWorkers, WorkerInputs
 from daypart.viewing.market.market_update import Update
+from daypart.viewing.reading.columns import EVENTS
 from daypart.viewing.reading.household_key import household_key, key_fingerprint
-from daypart.viewing.reading.mapping import ColumnMapping, read_mapping
 from daypart.viewing.reading.markets import ViewingMarket, markets_of_json
 from daypart.viewing.reading.quarantine import open_quarantine
 from daypart.viewing.reading.reference import load_market_table, load_reference, markets_in_events
 from daypart.viewing.reading.segments import ALL_HOUSEHOLDS, Predicate, read_segments
-from daypart.viewing.reading.sources import Source, find_files, open_source
 from daypart.viewing.reading.staging import (
     StagedMarket,
     StagingRules,
@@ -53,15 +57,16 @@ FROM_EVENTS = "from-events"
 
 
 def ingest(
-    events: PathLike | Sequence[PathLike],
+    events: GivenTables,
     *,
-    households: PathLike,
+    households: GivenTable,
     into: PathLike,
-    markets: PathLike | None = None,
+    markets: GivenTable | None = None,
     timezone: str | None = None,
     segments: PathLike | Mapping[str, Predicate] | None = None,
-    networks: PathLike | Sequence[str] | Mapping[str, str] | None = None,
-    mapping: str | PathLike | Mapping[str, str] | ColumnMapping | None = None,
+    networks: GivenTable | Sequence[str] | Mapping[str, str] | None = None,
+    mapping: GivenOptions = None,
+    stamp_format: str | None = None,
     crediting: CreditingRules | None = None,
     dayparts: DaypartTable = STANDARD_DAYPARTS,
     key: bytes | PathLike | None = None,
@@ -81,9 +86,10 @@ def ingest(
 
     Parameters
     ----------
-    events : path, glob or folder, or a sequence of them
-        Parquet, CSV and gzipped CSV with `household_id`, `network`, `start`, `end` or
-        `duration_s` (seconds), and optionally `market` and `device_id`.
+    events : path, pattern or folder, a sequence of them, or an Arrow object
+        CSV, TSV, Parquet, Arrow, JSON lines or XLSX; a pandas or polars frame. With
+        `household_id`, `network`, `start`, `end` or `duration_s`, and optionally `market` and
+        `device_id`.
     households : path or "from-events"
         A table of `household_id`, `market`, `weight` and attributes. "from-events" makes every id
         in the events a household of weight 1; then the events may have a column `segment`.
@@ -98,7 +104,9 @@ def ingest(
     networks : path, names, or mapping of names to markets, optional
         The networks to credit. The market of a network is that of its events without a market.
     mapping : optional
-        See `read_mapping`.
+        How the events are written; see `tables.options.read_options`.
+    stamp_format : str, optional
+        Of stamps that are not ISO 8601, such as `%d/%m/%Y %H:%M`.
     crediting : CreditingRules, optional
     dayparts : DaypartTable
         For the panel.
@@ -145,13 +153,14 @@ def ingest(
     (2, 1, {'end_before_start': 1}, 1)
     """
     started = time.monotonic()
-    columns = read_mapping(mapping)
-    from_events = str(households) == FROM_EVENTS
+    options = read_options(mapping, stamp_format=stamp_format)
+    options.check_names(EVENTS.names)
+    from_events = isinstance(households, str) and households == FROM_EVENTS
     table = None if from_events else households
     predicates = read_segments(segments)
     if from_events and len(predicates) > 1:
         raise DaypartError("segments need a table of households", hint="or map a column to segment")
-    files = find_files(events)
+    files = _files_of(events)
     previous = open_previous(into)
     new_files, skipped = _new_files(files, previous)
     if previous is not None and not new_files:
@@ -159,9 +168,12 @@ def ingest(
     key_bytes = household_key(key)
     store = previous or _new_store(into, dayparts)
     with open_workspace(store.folder, memory=memory, threads=threads, key=key_bytes) as workspace:
-        sources = [open_source(workspace.connection, path) for path in new_files.values()]
+        tables = [
+            open_table(workspace.connection, file, options, name=name)
+            for name, file in new_files.values()
+        ]
         staging, event_segments = _staging_rules(
-            columns, sources, from_events=from_events, networks_known=networks is not None
+            options, tables, from_events=from_events, networks_known=networks is not None
         )
         settings = Settings(
             crediting or CreditingRules(),
@@ -174,8 +186,8 @@ def ingest(
         )
         if previous is not None:
             check_agreement(settings, previous)
-        for source in sources:
-            check_columns(source, staging)
+        for each in tables:
+            check_columns(each, staging)
         reference = load_reference(
             workspace,
             households=table,
@@ -184,16 +196,16 @@ def ingest(
             timezone=timezone,
             networks=networks,
             known_markets=_stored_markets(previous),
-            more_markets=markets_in_events(workspace, sources, staging) if from_events else set(),
+            more_markets=markets_in_events(workspace, tables, staging) if from_events else set(),
         )
         load_market_table(workspace, reference.markets, first_day, last_day)
-        batch = Batch(workspace, store, previous, settings, reference, list(new_files), sources)
+        batch = Batch(workspace, store, previous, settings, reference, list(new_files), tables)
         given = WorkerInputs(table, first_day, last_day, memory, threads, key)
         opened = on(batch, given, progress) if on else nullcontext(LocalWorkers(batch, progress))
         with opened as workers:
             workers.stage(staging)
             committed, tally = _credit(batch, workers, progress)
-    return _report(committed, started, skipped, tally, len(sources), reference.notes)
+    return _report(committed, started, skipped, tally, len(tables), reference.notes)
 
 
 def _new_store(folder: PathLike, dayparts: DaypartTable) -> SeriesStore:
@@ -206,36 +218,46 @@ def _new_store(folder: PathLike, dayparts: DaypartTable) -> SeriesStore:
     )
 
 
+def _files_of(events: GivenTables) -> list[tuple[str, Location]]:
+    """Return the files of events by name; an object is copied to one."""
+    return [
+        (str(each), location(each))
+        if isinstance(each, str | os.PathLike)
+        else ("events", object_copy(each, "events"))
+        for each in tables_of(events)
+    ]
+
+
 def _new_files(
-    files: Sequence[Location], previous: SeriesStore | None
-) -> tuple[dict[str, Location], tuple[str, ...]]:
+    files: Sequence[tuple[str, Location]], previous: SeriesStore | None
+) -> tuple[dict[str, tuple[str, Location]], tuple[str, ...]]:
     """Return the files with new content by digest, and the names of the others."""
     known = set(previous.extra["viewing"]["batches"]) if previous else set()
-    new: dict[str, Location] = {}
+    new: dict[str, tuple[str, Location]] = {}
     skipped: list[str] = []
-    for path in files:
-        digest = file_digest(path)
+    for name, file in files:
+        digest = file_digest(local_file(file))
         if digest in known or digest in new:
-            skipped.append(str(path))
+            skipped.append(name)
         else:
-            new[digest] = path
+            new[digest] = (name, file)
     return new, tuple(skipped)
 
 
 def _staging_rules(
-    columns: ColumnMapping, sources: Sequence[Source], *, from_events: bool, networks_known: bool
+    options: TableOptions, tables: Sequence[Table], *, from_events: bool, networks_known: bool
 ) -> tuple[StagingRules, str | None]:
     """Return the rules of staging, and the column of the events that is the segment, if any."""
-    mapped = "segment" in columns.columns
+    mapped = "segment" in options.columns
     if mapped and not from_events:
         raise DaypartError(
             "mapping: a segment column needs households from the events",
             hint=f"give --households {FROM_EVENTS}, or describe segments over households",
         )
-    column = columns.column_of("segment")
-    present = mapped or (from_events and all(column in source.types for source in sources))
+    column = options.column_of("segment")
+    present = mapped or (from_events and all(table.find(column) for table in tables))
     return (
-        StagingRules(columns, not from_events, networks_known, present),
+        StagingRules(options, not from_events, networks_known, present),
         column if present else None,
     )
 
@@ -249,7 +271,7 @@ def _credit(batch: Batch, workers: IngestWorkers, progress: Progress) -> tuple[S
     workspace, codes = batch.workspace, list(batch.reference.markets)
     staged = {codes[number]: found for number, found in staged_markets(workspace).items()}
     if not staged:
-        raise nothing_valid(workspace, batch.sources)
+        raise nothing_valid(workspace, batch.tables)
     segments = segments_of(batch)
     changed = settle_households(batch, segments)
     active = active_markets(batch, staged)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from daypart.progress import Progress
 from daypart.storage.location import PathLike
+from daypart.tables.table import GivenTable
 from daypart.viewing.market.market_update import MarketUpdate, Update, update_market
 from daypart.viewing.reading.markets import ViewingMarket
 from daypart.viewing.reading.staging import (
@@ -36,7 +37,7 @@ class WorkerInputs:
     key : bytes or path or None
     """
 
-    households: PathLike | None
+    households: GivenTable | None
     first_day: date | None
     last_day: date | None
     memory: str
@@ -98,13 +99,13 @@ class LocalWorkers:
 
     def stage(self, rules: StagingRules) -> None:
         """Read every file; see `IngestWorkers`."""
-        workspace, sources = self.batch.workspace, self.batch.sources
-        with self.progress.step("reading events", total=len(sources), unit="files") as step:
-            for number, source in enumerate(sources):
-                stage_file(workspace, source, number, rules)
+        workspace, tables = self.batch.workspace, self.batch.tables
+        with self.progress.step("reading events", total=len(tables), unit="files") as step:
+            for number, table in enumerate(tables):
+                stage_file(workspace, table, number, rules)
                 step.advance()
             rows = sum(rows_by_file(workspace).values())
-            step.summarise(f"{rows:,} rows of {len(sources):,} files")
+            step.summarise(f"{rows:,} rows of {len(tables):,} files")
 
     def credit(
         self,

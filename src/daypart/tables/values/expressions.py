@@ -35,7 +35,8 @@ def with_levels(rows: str, raw: Mapping[str, str], fields: Iterable[FieldSql]) -
     rows : str
         SQL of a table.
     raw : mapping of str to str
-        Column of the result to SQL over the table; `NAME_raw` for every field.
+        Column of the result to SQL over the table; `NAME_raw` for every field. Without any,
+        the table has them.
     fields : iterable of FieldSql
 
     Examples
@@ -43,7 +44,7 @@ def with_levels(rows: str, raw: Mapping[str, str], fields: Iterable[FieldSql]) -
     >>> with_levels("t", {"a_raw": "a"}, [FieldSql("a_b", "NULL", ({"a_b": "a_raw + 1"},))])
     '(SELECT *, a_raw + 1 AS a_b FROM (SELECT a AS a_raw FROM t))'
     """
-    sql = f"(SELECT {_listed(raw)} FROM {rows})"
+    sql = f"(SELECT {_listed(raw)} FROM {rows})" if raw else rows
     listed = list(fields)
     for level in range(max((len(field.levels) for field in listed), default=0)):
         columns: dict[str, str] = {}
@@ -68,17 +69,37 @@ def is_text(kind: str) -> bool:
     return kind.startswith(("VARCHAR", "ENUM"))
 
 
-def trimmed_text(column: str) -> str:
-    """Return SQL for a column as text without the spaces around it; NULL where it is empty.
+def text_of(column: str, kind: str) -> str:
+    """Return SQL for a field as text: trimmed; NULL where it is empty.
 
-    Most texts have none: four comparisons cost half of trimming.
+    A whole number of a floating-point column has no decimals, as in the table it came from.
 
     Parameters
     ----------
     column : str
-        SQL of any type.
+        SQL of the field.
+    kind : str
+        DuckDB's type of it.
     """
+    if is_text(kind):
+        return trimmed_text(column)
     text = f"CAST({column} AS VARCHAR)"
+    if kind in ("FLOAT", "DOUBLE"):
+        whole = f"{column} = floor({column}) AND abs({column}) < 1e15"
+        return f"CASE WHEN {whole} THEN CAST(CAST({column} AS BIGINT) AS VARCHAR) ELSE {text} END"
+    return text
+
+
+def trimmed_text(text: str) -> str:
+    """Return SQL for a text without the spaces around it; NULL where it is empty.
+
+    Most texts have none: five comparisons cost half of trimming.
+
+    Parameters
+    ----------
+    text : str
+        SQL of type VARCHAR.
+    """
     ends = " OR ".join(f"suffix({text}, '{space}')" for space in " \t\u00a0")
     return (
         f"CASE WHEN {text} < '!' OR {text} >= '\u00a0' OR {ends} "

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daypart.series.block import HOURS_PER_EXPOSURE, exposure_periods
+from daypart.tables.sql import text_literal
 from daypart.viewing.market.hour_range import HourRange
 from daypart.viewing.market.sessions import ALL_SEGMENTS
 from daypart.viewing.reading.households import WEIGHT_UNIT
-from daypart.viewing.reading.sources import text_literal
 from daypart.viewing.reading.workspace import Workspace
 
 _MINUTE_UNITS = 60_000 * WEIGHT_UNIT

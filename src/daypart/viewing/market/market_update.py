@@ -16,6 +16,7 @@ from daypart.series.store import SeriesStore
 from daypart.storage.files import atomic_path, kept_copy, make_folder
 from daypart.storage.location import file_name_of
 from daypart.storage.tables import read_table, write_table
+from daypart.tables.sql import text_literal
 from daypart.viewing.clock import HOUR_MS, LocalDays, market_hours
 from daypart.viewing.crediting import CreditingRules
 from daypart.viewing.dayparts import DaypartTable
@@ -33,7 +34,6 @@ from daypart.viewing.market.household_panel import PANEL_SCHEMA, panel_minutes, 
 from daypart.viewing.market.sessions import RowCounts, judge_sessions, load_tunes
 from daypart.viewing.reading.markets import ViewingMarket
 from daypart.viewing.reading.quarantine import keep_rows_set_aside
-from daypart.viewing.reading.sources import text_literal
 from daypart.viewing.reading.staging import StagedMarket
 from daypart.viewing.reading.workspace import Workspace
 

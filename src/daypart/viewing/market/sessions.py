@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from daypart.tables.sql import text_literal
 from daypart.viewing.crediting import CreditingRules
-from daypart.viewing.reading.sources import text_literal
 from daypart.viewing.reading.workspace import Workspace
 
 _NO_TUNES = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from daypart.progress import Progress
 from daypart.storage.files import delete_files, file_digest, make_folder
 from daypart.storage.location import Location, PathLike, location
 from daypart.storage.tables import write_table
+from daypart.tables.table import GivenTable
 from daypart.viewing.ingest_workers import WorkerInputs
 from daypart.viewing.market.market_update import MarketUpdate, Update
 from daypart.viewing.on_executor.work import (
@@ -125,24 +127,24 @@ class IngestTasks:
     def stage(self, rules: StagingRules) -> None:
         """Read every file; see `IngestWorkers`."""
         batch, given = self.batch, self.given
-        households = None if given.households is None else location(given.households).resolve()
-        mapping = rules.mapping
+        households = _file_of(given.households)
+        options = rules.options
         content = {
             **self._shared(),
             **_known(batch),
             "files": [
-                {"path": str(source.path.resolve()), "digest": digest}
-                for source, digest in zip(batch.sources, batch.digests, strict=True)
+                {"path": str(table.place.resolve()), "digest": digest}
+                for table, digest in zip(batch.tables, batch.digests, strict=True)
             ],
             "households": households and str(households),
             "households_digest": households and file_digest(households),
-            "mapping": {name: _plain(value) for name, value in asdict(mapping).items()},
-            "rules": {name: value for name, value in vars(rules).items() if name != "mapping"},
+            "options": {name: _plain(value) for name, value in asdict(options).items()},
+            "rules": {name: value for name, value in vars(rules).items() if name != "options"},
             "key_file": None if isinstance(given.key, bytes | None) else str(_full(given.key)),
             "first_day": given.first_day and given.first_day.isoformat(),
             "last_day": given.last_day and given.last_day.isoformat(),
         }
-        sizes = [source.path.stat().st_size for source in batch.sources]
+        sizes = [table.place.stat().st_size for table in batch.tables]
         items = [
             WorkItem(file["path"], task)
             for file, task in zip(content["files"], _tasks_of(sizes), strict=True)
@@ -245,6 +247,14 @@ def _known(batch: Batch) -> dict[str, Any]:
         "markets": {code: market.as_json() for code, market in reference.markets.items()},
         "key_fingerprint": settings.key_fingerprint,
     }
+
+
+def _file_of(households: GivenTable | None) -> Location | None:
+    if households is None:
+        return None
+    if not isinstance(households, str | os.PathLike):
+        raise DaypartError("households: tasks need a file", hint="write the table to a file")
+    return location(households).resolve()
 
 
 def _full(key: PathLike) -> Path:

@@ -23,6 +23,8 @@ from daypart.series.store import SeriesStore
 from daypart.storage.files import atomic_path, file_digest, kept_copy, make_folder
 from daypart.storage.location import Location, location
 from daypart.storage.tables import read_table, write_table
+from daypart.tables.options import TableOptions
+from daypart.tables.table import open_table
 from daypart.viewing.clock import LocalDays
 from daypart.viewing.crediting import crediting_rules
 from daypart.viewing.dayparts import daypart_table
@@ -34,11 +36,9 @@ from daypart.viewing.reading.household_key import (
     key_fingerprint,
     own_key_file,
 )
-from daypart.viewing.reading.mapping import ColumnMapping
 from daypart.viewing.reading.markets import markets_of_json
 from daypart.viewing.reading.quarantine import open_quarantine
 from daypart.viewing.reading.reference import load_market_table, load_reference
-from daypart.viewing.reading.sources import open_source
 from daypart.viewing.reading.staging import (
     StagedMarket,
     StagingRules,
@@ -84,8 +84,9 @@ def _stage_file(folder: Location, content: Mapping[str, Any], row: int) -> list[
         )
         days = (content[name] and date.fromisoformat(content[name]) for name in _DAYS)
         load_market_table(workspace, reference.markets, *days)
-        rules = StagingRules(ColumnMapping(**content["mapping"]), **content["rules"])
-        stage_file(workspace, open_source(workspace.connection, path), row, rules)
+        rules = StagingRules(TableOptions(**content["options"]), **content["rules"])
+        table = open_table(workspace.connection, path, rules.options)
+        stage_file(workspace, table, row, rules)
         # Two attempts may overlap, so each writes its own files; its result row names them.
         own = f"staged/{row}-{secrets.token_hex(4)}"
         return [

@@ -8,22 +8,24 @@ from typing import Any
 import pyarrow as pa
 
 from daypart.errors import DaypartError, did_you_mean
-from daypart.storage.location import PathLike
+from daypart.tables.options import TableOptions
+from daypart.tables.read import field_of
+from daypart.tables.sql import name_literal
+from daypart.tables.table import GivenTable, Table, name_of, open_table
+from daypart.tables.values.expressions import FieldSql, is_text, text_of, with_levels
+from daypart.tables.values.number import number_sql
+from daypart.viewing.reading.columns import HOUSEHOLDS, LARGEST_WEIGHT
 from daypart.viewing.reading.segments import segment_condition
-from daypart.viewing.reading.sources import Source, name_literal, open_source
 from daypart.viewing.reading.workspace import Workspace
 
 WEIGHT_UNIT = 1_000_000
 """Weights are kept in whole millionths, so that sums do not depend on their order."""
 
-_LARGEST_WEIGHT = 1_000_000
-_TEXT_COLUMNS = ("household_id", "market")
-
 
 def load_households(
-    workspace: Workspace, source: PathLike, segments: Mapping[str, Mapping[str, Any]]
+    workspace: Workspace, source: GivenTable, segments: Mapping[str, Mapping[str, Any]]
 ) -> list[str]:
-    """Read a households file into the table `members`, ids hashed.
+    """Read a table of households into the table `members`, ids hashed.
 
     `members` has the columns household_text (for the join with events; it stays in memory),
     household, market, weight (millionths) and segments (a bit for each but `all`).
@@ -31,8 +33,8 @@ def load_households(
     Parameters
     ----------
     workspace : Workspace
-    source : path
-        Parquet or CSV with `household_id`, `market`, optionally `weight`, and attributes.
+    source : path, rows or Arrow object
+        With `household_id`, `market`, optionally `weight`, and attributes.
     segments : mapping
         As `read_segments` returns them.
 
@@ -47,61 +49,103 @@ def load_households(
         For a missing column, an id that is missing or given twice, a weight that is not a number
         from 0 to a million, and segments that the columns can't express.
     """
-    file = open_source(workspace.connection, source, typed=True)
-    for column in _TEXT_COLUMNS:
-        file.require(column)
-    bits, values = _segment_bits(file, segments)
-    has_weight = "weight" in file.types
-    weight = 'TRY_CAST("weight" AS DOUBLE)' if has_weight else "1.0"
+    options = TableOptions()
+    table = open_table(workspace.connection, source, options, name=name_of(source, "households"))
+    given = {column.name: field_of(table, column, options) for column in HOUSEHOLDS.columns}
+    texts = [text_of(*field) for field in (given["household_id"], given["market"]) if field]
+    weight_field = given["weight"]
+    weight = FieldSql("1.0", "NULL")
+    raw = dict(zip(("household_text", "market"), texts, strict=True))
+    if weight_field:
+        weight = number_sql("weight", weight_field[1], options)
+        raw["weight_raw"] = weight_field[0]
+    attributes, types = _attributes(workspace, table, segments)
+    raw |= {f"attribute_{n}": sql for n, sql in enumerate(attributes.values())}
+    bits, values = _segment_bits(table, segments, types)
     workspace.run(
         f"""
         CREATE TEMP TABLE members AS
-        SELECT nullif(trim(CAST(household_id AS VARCHAR)), '') AS household_text,
-               hashed_id(household_text) AS household,
-               nullif(trim(CAST(market AS VARCHAR)), '') AS market,
-               {weight} AS weight, {bits} AS segments
-        FROM {file.rows_sql(_TEXT_COLUMNS)}
+        SELECT household_text, hashed_id(household_text) AS household, market,
+               {weight.value} AS weight, {bits} AS segments
+        FROM {with_levels(table.rows_sql(), raw, [weight])}
         """,
         values,
     )
-    _check(workspace, file)
-    _check_segments(workspace, file, segments)
+    _check(workspace, table)
+    _check_segments(workspace, table, segments)
     workspace.run(
         f"ALTER TABLE members ALTER weight TYPE BIGINT "
         f"USING CAST(round(weight * {WEIGHT_UNIT}) AS BIGINT)"
     )
-    if has_weight:
+    if weight_field:
         return []
-    return [f"{file.path} has no column weight: each household counts as 1"]
+    return [f"{table} has no column weight: each household counts as 1"]
 
 
-def _segment_bits(file: Source, segments: Mapping[str, Mapping[str, Any]]) -> tuple[str, list[Any]]:
+def _attributes(
+    workspace: Workspace, table: Table, segments: Mapping[str, Mapping[str, Any]]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return SQL and type of the columns that segments use.
+
+    A column of texts that are all numbers is one of numbers for a segment that compares it so.
+    """
+    values: dict[str, list[Any]] = {}
+    for predicate in list(segments.values())[1:]:
+        for column, condition in predicate.items():
+            listed = condition.values() if isinstance(condition, Mapping) else condition
+            values.setdefault(column, []).extend(
+                listed if not isinstance(listed, str | int | float) else [listed]
+            )
+    sql: dict[str, str] = {}
+    types: dict[str, str] = {}
+    for column, compared in values.items():
+        found = table.find(column)
+        if found is None:
+            continue
+        kind, text = table.types[found], text_of(name_literal(found), table.types[found])
+        sql[column], types[column] = (text if is_text(kind) else name_literal(found)), kind
+        if not is_text(kind) or any(isinstance(value, str) for value in compared):
+            continue
+        truth = any(isinstance(value, bool) for value in compared)
+        typed = f"TRY_CAST({text} AS {'BOOLEAN' if truth else 'DOUBLE'})"
+        wrong = f"({text}) IS NOT NULL AND ({typed}) IS NULL"
+        if not workspace.rows(f"SELECT 1 FROM {table.rows_sql()} WHERE {wrong} LIMIT 1"):
+            sql[column], types[column] = typed, "BOOLEAN" if truth else "DOUBLE"
+    return sql, types
+
+
+def _segment_bits(
+    table: Table, segments: Mapping[str, Mapping[str, Any]], types: Mapping[str, str]
+) -> tuple[str, list[Any]]:
     terms: list[str] = []
     values: list[Any] = []
+    numbers = {column: f"attribute_{number}" for number, column in enumerate(types)}
     for number, (name, predicate) in enumerate(list(segments.items())[1:]):
-        condition, bound = segment_condition(str(file.path), name, predicate, file.types)
+        condition, bound = segment_condition(
+            table.name, name, predicate, {**table.types, **types}, numbers
+        )
         terms.append(f"CASE WHEN {condition} THEN {1 << number} ELSE 0 END")
         values += bound
     return f"CAST({' + '.join(terms) or '0'} AS BIGINT)", values
 
 
-def _check(workspace: Workspace, file: Source) -> None:
+def _check(workspace: Workspace, table: Table) -> None:
     rows, no_id, no_market, bad_weight = workspace.rows(
         f"""
         SELECT count(*), count(*) FILTER (household_text IS NULL), count(*) FILTER (market IS NULL),
-               count(*) FILTER (NOT coalesce(weight BETWEEN 0 AND {_LARGEST_WEIGHT}, false))
+               count(*) FILTER (NOT coalesce(weight BETWEEN 0 AND {LARGEST_WEIGHT}, false))
         FROM members
         """
     )[0]
     if rows == 0:
-        raise DaypartError(f"{file.path}: has no household")
+        raise DaypartError(f"{table}: has no household")
     for count, what in ((no_id, "household_id"), (no_market, "market")):
         if count:
-            raise DaypartError(f"{file.path}: {count:,} of {rows:,} rows have no {what}")
+            raise DaypartError(f"{table}: {count:,} of {rows:,} rows have no {what}")
     if bad_weight:
         raise DaypartError(
-            f"{file.path}: column weight: {bad_weight:,} of {rows:,} are missing, negative or over "
-            f"{_LARGEST_WEIGHT:,}",
+            f"{table}: column weight: {bad_weight:,} of {rows:,} are missing, negative or over "
+            f"{LARGEST_WEIGHT:,}",
             hint="give each household the number of households that it represents",
         )
     twice = workspace.rows(
@@ -109,13 +153,13 @@ def _check(workspace: Workspace, file: Source) -> None:
     )
     if twice:
         raise DaypartError(
-            f"{file.path}: {len(twice):,} households are given twice, the first is {twice[0][0]!r}",
+            f"{table}: {len(twice):,} households are given twice, the first is {twice[0][0]!r}",
             hint="keep one row per household",
         )
 
 
 def _check_segments(
-    workspace: Workspace, file: Source, segments: Mapping[str, Mapping[str, Any]]
+    workspace: Workspace, table: Table, segments: Mapping[str, Mapping[str, Any]]
 ) -> None:
     named = list(segments.items())[1:]
     if not named:
@@ -126,20 +170,20 @@ def _check_segments(
         if count:
             continue
         raise DaypartError(
-            f"{file.path}: no household is in segment {name!r}",
-            hint=_nearest_value(workspace, file, predicate),
+            f"{table}: no household is in segment {name!r}",
+            hint=_nearest_value(workspace, table, predicate),
         )
 
 
-def _nearest_value(workspace: Workspace, file: Source, predicate: Mapping[str, Any]) -> str:
+def _nearest_value(workspace: Workspace, table: Table, predicate: Mapping[str, Any]) -> str:
     for column, condition in predicate.items():
         values = condition if isinstance(condition, list) else [condition]
         if not all(isinstance(value, str) for value in values):
             continue
-        quoted = name_literal(column)
+        place = table.require(column)
         found = workspace.rows(
-            f"SELECT DISTINCT {quoted} FROM {file.rows_sql(_TEXT_COLUMNS)} "
-            f"WHERE {quoted} IS NOT NULL LIMIT 1000"
+            f"SELECT DISTINCT {text_of(name_literal(place), table.types[place])} AS value "
+            f"FROM {table.rows_sql()} WHERE value IS NOT NULL LIMIT 1000"
         )
         held = [str(row[0]) for row in found]
         for value in values:

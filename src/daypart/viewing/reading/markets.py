@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import duckdb
-
 from daypart.errors import DaypartError
-from daypart.storage.location import PathLike
+from daypart.tables.read import read_rows
+from daypart.tables.table import GivenTable
 from daypart.tables.zones import timezone_of
-from daypart.viewing.reading.sources import Source, name_literal, open_source
+from daypart.viewing.reading.columns import MARKETS, NETWORKS
 
 
 @dataclass(frozen=True)
@@ -36,16 +35,12 @@ def markets_of_json(content: Mapping[str, Mapping[str, Any]]) -> dict[str, Viewi
     }
 
 
-def read_markets(
-    connection: duckdb.DuckDBPyConnection, source: PathLike
-) -> dict[str, ViewingMarket]:
+def read_markets(source: GivenTable) -> dict[str, ViewingMarket]:
     """Read a table of markets: `market`, `timezone`, and optionally `name` and `tv_homes`.
 
     Parameters
     ----------
-    connection : duckdb.DuckDBPyConnection
-    source : path
-        Parquet or CSV.
+    source : path, rows or Arrow object
 
     Returns
     -------
@@ -56,26 +51,19 @@ def read_markets(
     DaypartError
         For a missing column, a market without code or listed twice, or an unknown time zone.
     """
-    file = open_source(connection, source, typed=True)
-    file.require("market")
-    file.require("timezone")
+    rows = read_rows(source, MARKETS).refuse_problems()
+    columns = (rows.values(name) for name in MARKETS.names)
     markets: dict[str, ViewingMarket] = {}
-    columns = ["market", "timezone", "name", "tv_homes"]
-    for number, row in enumerate(_read(connection, file, columns), start=1):
-        code, timezone, name, homes = row
-        if not code or not timezone:
-            raise DaypartError(f"{file.path}: row {number:,} has no market or no time zone")
+    for number, (code, timezone, name, homes) in enumerate(zip(*columns, strict=True), start=1):
         if code in markets:
-            raise DaypartError(f"{file.path}: row {number:,} names market {code!r} again")
+            raise DaypartError(f"{rows.table}: row {number:,} names market {code!r} again")
         try:
             timezone_of(timezone)
         except DaypartError as error:
             raise DaypartError(
-                f"{file.path}: row {number:,}: {error.message}", hint=error.hint
+                f"{rows.table}: row {number:,}: {error.message}", hint=error.hint
             ) from None
-        markets[code] = ViewingMarket(code, name or code, timezone, _number(file, number, homes))
-    if not markets:
-        raise DaypartError(f"{file.path}: has no market")
+        markets[code] = ViewingMarket(code, name or code, timezone, homes)
     return markets
 
 
@@ -98,15 +86,14 @@ def markets_in_one_zone(codes: Sequence[str], timezone: str) -> dict[str, Viewin
 
 
 def read_networks(
-    connection: duckdb.DuckDBPyConnection, source: PathLike | Sequence[str] | Mapping[str, str]
+    source: GivenTable | Sequence[str] | Mapping[str, str],
 ) -> dict[str, str | None]:
     """Read the networks to credit, and the market of each local network.
 
     Parameters
     ----------
-    connection : duckdb.DuckDBPyConnection
-    source : path, list of names, or mapping of names to markets
-        A file has the column `network` and optionally `market`: the market of the network's
+    source : path, list of names, mapping of names to markets, or Arrow object
+        A table has the column `network` and optionally `market`: the market of the network's
         events that have none.
 
     Returns
@@ -122,42 +109,13 @@ def read_networks(
     if isinstance(source, Mapping):
         return dict(source)
     if not isinstance(source, str) and isinstance(source, Sequence):
-        return dict.fromkeys(source)
-    file = open_source(connection, source, typed=True)
-    file.require("network")
+        return dict.fromkeys(map(str, source))
+    rows = read_rows(source, NETWORKS).refuse_problems()
     networks: dict[str, str | None] = {}
-    for number, (name, market) in enumerate(_read(connection, file, ["network", "market"]), 1):
-        if not name:
-            raise DaypartError(f"{file.path}: row {number:,} has no network")
+    for number, (name, market) in enumerate(
+        zip(rows.values("network"), rows.values("market"), strict=True), start=1
+    ):
         if name in networks:
-            raise DaypartError(f"{file.path}: row {number:,} names network {name!r} again")
+            raise DaypartError(f"{rows.table}: row {number:,} names network {name!r} again")
         networks[name] = market
-    if not networks:
-        raise DaypartError(f"{file.path}: has no network")
     return networks
-
-
-def _read(
-    connection: duckdb.DuckDBPyConnection, file: Source, columns: Sequence[str]
-) -> list[tuple[str | None, ...]]:
-    """Return some columns as text; one that the file lacks is None."""
-    chosen = ", ".join(
-        f"trim(CAST({name_literal(name)} AS VARCHAR))" if name in file.types else "NULL"
-        for name in columns
-    )
-    rows: list[tuple[str | None, ...]] = connection.sql(
-        f"SELECT {chosen} FROM {file.rows_sql(columns)}"
-    ).fetchall()
-    return rows
-
-
-def _number(file: Source, row: int, text: str | None) -> float | None:
-    if text is None:
-        return None
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number < float("inf"):
-        raise DaypartError(f"{file.path}: row {row:,}: tv_homes is {text!r}", hint="give a number")
-    return number

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from daypart.storage.files import atomic_path, make_folder
 from daypart.storage.location import Location
-from daypart.viewing.reading.sources import text_literal
+from daypart.tables.sql import text_literal
 from daypart.viewing.reading.staging import SET_ASIDE, staged_rows_sql
 from daypart.viewing.reading.workspace import Workspace
 

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from datetime import date
 
 from daypart.errors import DaypartError, did_you_mean
-from daypart.storage.location import PathLike
+from daypart.tables.read import field_of
+from daypart.tables.sql import text_literal
+from daypart.tables.table import GivenTable, Table, name_of
+from daypart.tables.values.expressions import text_of
 from daypart.viewing.clock import HOUR_MS, day_number, first_hour_of_day
+from daypart.viewing.reading.columns import EVENTS
 from daypart.viewing.reading.households import load_households
 from daypart.viewing.reading.markets import (
     ViewingMarket,
@@ -17,7 +21,6 @@ from daypart.viewing.reading.markets import (
     read_networks,
 )
 from daypart.viewing.reading.segments import Predicate
-from daypart.viewing.reading.sources import Source, name_literal, text_literal
 from daypart.viewing.reading.staging import StagingRules
 from daypart.viewing.reading.workspace import Workspace
 
@@ -43,11 +46,11 @@ class Reference:
 def load_reference(
     workspace: Workspace,
     *,
-    households: PathLike | None,
+    households: GivenTable | None,
     segments: Mapping[str, Predicate],
-    markets: PathLike | None,
+    markets: GivenTable | None,
     timezone: str | None,
-    networks: PathLike | Sequence[str] | Mapping[str, str] | None,
+    networks: GivenTable | Sequence[str] | Mapping[str, str] | None,
     known_markets: Mapping[str, ViewingMarket],
     more_markets: Iterable[str] = (),
 ) -> Reference:
@@ -85,37 +88,34 @@ def load_reference(
     else:
         notes += load_households(workspace, households, segments)
         codes |= {str(row[0]) for row in workspace.rows("SELECT DISTINCT market FROM members")}
-    listed = None if networks is None else read_networks(workspace.connection, networks)
+    listed = None if networks is None else read_networks(networks)
     _load_networks(workspace, listed or {})
     codes |= {market for market in (listed or {}).values() if market is not None}
     found = _markets(workspace, markets, timezone, codes, known_markets)
     if households is not None:
-        _check_covered(str(households), codes, found)
+        _check_covered(name_of(households, "households"), codes, found)
         found = {code: market for code, market in found.items() if code in codes}
     return Reference(_agreeing(found, known_markets), listed, tuple(notes))
 
 
 def markets_in_events(
-    workspace: Workspace, sources: Iterable[Source], rules: StagingRules
+    workspace: Workspace, tables: Iterable[Table], rules: StagingRules
 ) -> set[str]:
     """Return the markets in the events.
 
     Parameters
     ----------
     workspace : Workspace
-    sources : iterable of Source
+    tables : iterable of Table
     rules : StagingRules
     """
-    column = rules.mapping.column_of("market")
-    if "market" in rules.mapping.constants:
-        return {rules.mapping.constants["market"]}
     found: set[str] = set()
-    for source in sources:
-        if column in source.types:
-            name = name_literal(column)
+    for table in tables:
+        given = field_of(table, EVENTS["market"], rules.options)
+        if given is not None:
             rows = workspace.rows(
-                f"SELECT DISTINCT trim(CAST({name} AS VARCHAR)) FROM {source.numbered_rows_sql()} "
-                f"WHERE trim(CAST({name} AS VARCHAR)) <> ''"
+                f"SELECT DISTINCT {text_of(*given)} AS market FROM {table.rows_sql()} "
+                "WHERE market IS NOT NULL"
             )
             found |= {str(row[0]) for row in rows}
     return found
@@ -164,13 +164,13 @@ def _load_networks(workspace: Workspace, networks: Mapping[str, str | None]) -> 
 
 def _markets(
     workspace: Workspace,
-    source: PathLike | None,
+    source: GivenTable | None,
     timezone: str | None,
     codes: Iterable[str],
     known: Mapping[str, ViewingMarket],
 ) -> dict[str, ViewingMarket]:
     if source is not None:
-        return {**known, **read_markets(workspace.connection, source)}
+        return {**known, **read_markets(source)}
     new = sorted(set(codes) - set(known))
     if timezone is None and (new or not known):
         raise DaypartError(

@@ -8,7 +8,7 @@ from typing import Any
 from daypart.errors import DaypartError, did_you_mean
 from daypart.storage.files import read_toml
 from daypart.storage.location import PathLike
-from daypart.viewing.reading.sources import name_literal, text_literal
+from daypart.tables.sql import name_literal, text_literal
 
 ALL_HOUSEHOLDS = "all"
 MOST_SEGMENTS = 60
@@ -90,7 +90,11 @@ def _check_condition(where: str, condition: object) -> None:
 
 
 def segment_condition(
-    where: str, name: str, predicate: Predicate, types: Mapping[str, str]
+    where: str,
+    name: str,
+    predicate: Predicate,
+    types: Mapping[str, str],
+    columns: Mapping[str, str] | None = None,
 ) -> tuple[str, list[Any]]:
     """Return a predicate as SQL over the households' columns, with the values to bind.
 
@@ -103,6 +107,8 @@ def segment_condition(
     predicate : mapping
     types : mapping of str to str
         DuckDB's type of each column.
+    columns : mapping of str to str, optional
+        SQL of each column; its name by default.
 
     Returns
     -------
@@ -134,7 +140,7 @@ def segment_condition(
         for _, value in pairs:
             _check_type(where, name, column, value, types[column])
         joint = " AND " if isinstance(condition, Mapping) else " OR "
-        quoted = name_literal(column)
+        quoted = (columns or {}).get(column) or name_literal(column)
         parts.append("(" + joint.join(f"{quoted} {sign} ?" for sign, _ in pairs) + ")")
         values += [value for _, value in pairs]
     return " AND ".join(parts) or "true", values

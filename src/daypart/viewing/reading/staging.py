@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
 
 from daypart.errors import DaypartError
-from daypart.viewing.reading.mapping import (
-    EPOCH_STAMPS,
-    STAMPS_ARE,
-    STAMPS_IN_MARKET_TIME,
-    ColumnMapping,
+from daypart.tables.options import EPOCH_STAMPS, STAMPS_IN_MARKET_TIME, TableOptions
+from daypart.tables.read import field_of
+from daypart.tables.sql import text_literal
+from daypart.tables.table import Table, unreadable
+from daypart.tables.values.duration import BAD_DURATION, duration_sql
+from daypart.tables.values.expressions import MISSING_VALUE, FieldSql, text_of, with_levels
+from daypart.tables.values.stamp import (
+    OUT_OF_RANGE,
+    REPEATED,
+    SKIPPED,
+    UNPARSABLE,
+    WITHOUT_ZONE,
+    StampZone,
+    stamp_sql,
+    zone_of,
 )
-from daypart.viewing.reading.sources import Source, name_literal, text_literal, unreadable
+from daypart.viewing.reading.columns import EVENTS
 from daypart.viewing.reading.workspace import Workspace
 
 REASONS = (
-    "missing_value",
+    MISSING_VALUE,
     "unknown_market",
-    "stamp_without_zone",
-    "unparsable_stamp",
+    WITHOUT_ZONE,
+    UNPARSABLE,
+    OUT_OF_RANGE,
+    SKIPPED,
+    REPEATED,
+    BAD_DURATION,
     "end_before_start",
     "unknown_household",
     "market_mismatch",
@@ -36,13 +50,10 @@ REASONS = (
 SET_ASIDE = -1
 """The part of the staged rows that were set aside; the others are numbers of markets."""
 
-_HAS_ZONE = r":\d\d(\.\d+)?\s*([Zz]|UTC|GMT|[+-]\d\d(:?\d\d)?|[A-Za-z]+/[A-Za-z_/+-]+)$"
-_IS_ISO = r"^\d{4}-\d\d-\d\d([T ]|$)"
-_EARLIEST, _LATEST = "TIMESTAMPTZ '1970-01-02 00:00:00+00'", "TIMESTAMPTZ '2100-01-01 00:00:00+00'"
 _REMEDIES = {
-    "stamp_without_zone": f"give their zone: --map {STAMPS_ARE}=UTC, another zone's name, "
+    WITHOUT_ZONE: f"give their zone: --map stamps_are=UTC, another zone's name, "
     f"or {STAMPS_IN_MARKET_TIME}",
-    "unparsable_stamp": "write stamps as 2025-01-31T20:00:00Z",
+    UNPARSABLE: "write stamps as 2025-01-31T20:00:00Z, or give --stamp-format",
     "unknown_household": "is it the households file of these events?",
     "unknown_market": "is it the markets file of these events?",
     "unknown_network": "is it the networks file of these events?",
@@ -55,7 +66,7 @@ class StagingRules:
 
     Parameters
     ----------
-    mapping : ColumnMapping
+    options : TableOptions
     households_known : bool
         Whether `members` lists the households; otherwise every id is a household.
     networks_known : bool
@@ -64,7 +75,7 @@ class StagingRules:
         Whether a column of the events is the segment.
     """
 
-    mapping: ColumnMapping
+    options: TableOptions
     households_known: bool
     networks_known: bool
     event_segments: bool
@@ -79,12 +90,12 @@ class StagedMarket:
     last_start_ms: int
 
 
-def check_columns(source: Source, rules: StagingRules) -> None:
-    """Raise unless a file has the columns of an event, in types that can be read.
+def check_columns(table: Table, rules: StagingRules) -> None:
+    """Raise unless a table has the columns of an event, in types that can be read.
 
     Parameters
     ----------
-    source : Source
+    table : Table
     rules : StagingRules
 
     Raises
@@ -92,41 +103,41 @@ def check_columns(source: Source, rules: StagingRules) -> None:
     DaypartError
         For a missing column, or numbers as stamps without their unit.
     """
-    required = ["household_id", "network", "start"]
-    if rules.event_segments:
-        required.append("segment")
-    for name in required:
-        if name not in rules.mapping.constants:
-            source.require(rules.mapping.column_of(name), hint=_map_hint(rules.mapping, name))
-    if not _has(source, rules.mapping, "end") and not _has(source, rules.mapping, "duration_s"):
-        source.require(rules.mapping.column_of("end"), hint="or give duration_s")
-    for name in rules.mapping.columns:
-        source.require(rules.mapping.column_of(name))
-    if not _has(source, rules.mapping, "market") and not (
-        rules.households_known or rules.networks_known
-    ):
-        source.require(
-            rules.mapping.column_of("market"), hint="or give a networks file with their markets"
-        )
+    fields = _fields(table, rules)
+    for name in ("household_id", "network", "start", *(["segment"] * rules.event_segments)):
+        if name not in fields:
+            table.require(name, hint=f"or map it: --map {name}=COLUMN")
+    if "end" not in fields and "duration_s" not in fields:
+        table.require("end", hint="or give duration_s")
+    if "market" not in fields and not (rules.households_known or rules.networks_known):
+        table.require("market", hint="or give a networks file with their markets")
     for name in ("start", "end"):
-        column = rules.mapping.column_of(name)
-        kind = source.types.get(column, "VARCHAR")
-        timely = kind.startswith(("TIMESTAMP", "VARCHAR", "DATE"))
-        if not timely and rules.mapping.stamps_are not in EPOCH_STAMPS:
+        kind = fields[name][1] if name in fields else "VARCHAR"
+        timely = kind.startswith(("TIMESTAMP", "VARCHAR", "ENUM", "DATE"))
+        if not timely and rules.options.stamps_are not in EPOCH_STAMPS:
             raise DaypartError(
-                f"{source.path}: column {column!r} holds {kind}, not stamps",
-                hint=f"give --map {STAMPS_ARE}=epoch_s or epoch_ms if they count from 1970",
+                f"{table}: column {rules.options.column_of(name)!r} holds {kind}, not stamps",
+                hint="give --map stamps_are=epoch_s or epoch_ms if they count from 1970",
             )
 
 
-def stage_file(workspace: Workspace, source: Source, number: int, rules: StagingRules) -> None:
+def _fields(table: Table, rules: StagingRules) -> dict[str, tuple[str, str]]:
+    """Return SQL and type of each column of an event that a table has."""
+    found = {
+        column.name: field_of(table, replace(column, required=False), rules.options)
+        for column in EVENTS.columns
+    }
+    return {name: field for name, field in found.items() if field is not None}
+
+
+def stage_file(workspace: Workspace, table: Table, number: int, rules: StagingRules) -> None:
     """Validate the rows of one file and write them by market below the workspace's folder.
 
     Parameters
     ----------
     workspace : Workspace
         With the tables `members`, `listed_networks` and `market_table`.
-    source : Source
+    table : Table
     number : int
         The file's number, kept with each row.
     rules : StagingRules
@@ -138,19 +149,19 @@ def stage_file(workspace: Workspace, source: Source, number: int, rules: Staging
     """
     folder = staged_folder(workspace) / f"file={number}"
     folder.mkdir(parents=True)
-    workspace.run(f"SET preserve_insertion_order = {str(not source.is_parquet).lower()}")
+    workspace.run(f"SET preserve_insertion_order = {str(not table.is_parquet).lower()}")
     try:
-        _hash_ids(workspace, source, rules)
+        _hash_ids(workspace, table, rules)
         workspace.run(
             f"""
-            COPY ({_staged_sql(source, number, rules)}) TO {text_literal(str(folder))}
+            COPY ({_staged_sql(workspace, table, number, rules)}) TO {text_literal(str(folder))}
             (FORMAT parquet, PARTITION_BY (part), OVERWRITE_OR_IGNORE)
             """
         )
     except duckdb.OutOfMemoryException:
         raise
     except duckdb.Error as error:
-        raise unreadable(source.path, error) from None
+        raise unreadable(table.name, error, is_parquet=table.is_parquet) from None
     finally:
         workspace.run("SET preserve_insertion_order = false")
 
@@ -224,17 +235,17 @@ def reasons_of_rows_set_aside(workspace: Workspace) -> dict[str, int]:
     return {reason: found[reason] for reason in REASONS if reason in found}
 
 
-def nothing_valid(workspace: Workspace, sources: Sequence[Source]) -> DaypartError:
+def nothing_valid(workspace: Workspace, tables: Sequence[Table]) -> DaypartError:
     """Return the error for events without a valid row.
 
     Parameters
     ----------
     workspace : Workspace
-    sources : sequence of Source
+    tables : sequence of Table
     """
     reasons = reasons_of_rows_set_aside(workspace)
     if not reasons:
-        return DaypartError(f"{sources[0].path}: holds no rows")
+        return DaypartError(f"{tables[0]}: holds no rows")
     reason = max(reasons, key=lambda name: reasons[name])
     rows_sql = staged_rows_sql(workspace, SET_ASIDE)
     number, row, start = workspace.rows(
@@ -242,67 +253,66 @@ def nothing_valid(workspace: Workspace, sources: Sequence[Source]) -> DaypartErr
         f"WHERE reason = '{reason}' ORDER BY ALL LIMIT 1"
     )[0]
     return DaypartError(
-        f"{sources[number].path}: no row can be credited: {reason} in {reasons[reason]:,} of "
+        f"{tables[number]}: no row can be credited: {reason} in {reasons[reason]:,} of "
         f"{sum(reasons.values()):,} rows, the first is row {row:,} (start {start})",
         hint=_REMEDIES.get(reason),
     )
 
 
-def _has(source: Source, mapping: ColumnMapping, name: str) -> bool:
-    return name in mapping.constants or mapping.column_of(name) in source.types
+def _text(fields: Mapping[str, tuple[str, str]], name: str) -> str:
+    return text_of(*fields[name]) if name in fields else "CAST(NULL AS VARCHAR)"
 
 
-def _map_hint(mapping: ColumnMapping, name: str) -> str:
-    return "" if name in mapping.columns else f"or map it: --map {name}=COLUMN"
-
-
-def _text(source: Source, mapping: ColumnMapping, name: str) -> str:
-    if name in mapping.constants:
-        return text_literal(mapping.constants[name])
-    if not _has(source, mapping, name):
-        return "CAST(NULL AS VARCHAR)"
-    return f"nullif(trim(CAST({name_literal(mapping.column_of(name))} AS VARCHAR)), '')"
-
-
-def _staged_sql(source: Source, number: int, rules: StagingRules) -> str:
-    mapping = rules.mapping
+def _staged_sql(workspace: Workspace, table: Table, number: int, rules: StagingRules) -> str:
+    fields = _fields(table, rules)
+    zone = _zone(workspace, rules.options)
+    start, end = (
+        stamp_sql(name, fields[name][1], rules.options, zone)
+        if name in fields
+        else FieldSql("CAST(NULL AS TIMESTAMPTZ)", "NULL")
+        for name in ("start", "end")
+    )
+    duration = FieldSql("CAST(NULL AS DOUBLE)", "NULL")
+    if "duration_s" in fields:
+        duration = duration_sql("duration_s", fields["duration_s"][1], rules.options)
     raw = {
-        "household_text": _text(source, mapping, "household_id"),
-        "device_text": _text(source, mapping, "device_id"),
-        "market_text": _text(source, mapping, "market"),
-        "network": _text(source, mapping, "network"),
-        "segment": _text(source, mapping, "segment") if rules.event_segments else "'all'",
-        "start_raw": _stamp_column(source, mapping, "start"),
-        "end_raw": _stamp_column(source, mapping, "end"),
-        "duration": f"TRY_CAST({_text(source, mapping, 'duration_s')} AS DOUBLE)",
+        "household_text": _text(fields, "household_id"),
+        "device_text": _text(fields, "device_id"),
+        "market_text": _text(fields, "market"),
+        "network": _text(fields, "network"),
+        "segment": _text(fields, "segment") if rules.event_segments else "'all'",
+        **{f"{name}_raw": fields[name][0] for name in _TIMES if name in fields},
     }
-    start, end = _stamp(source, mapping, "start"), _stamp(source, mapping, "end")
     columns = ", ".join(f"{sql} AS {name}" for name, sql in raw.items())
     household, households = "coalesce(known_household, hashed_id(household_text))", ""
     if not rules.households_known:
         household, households = "i.hash", "LEFT JOIN event_ids i ON household_text = i.id"
-    return f"""
-    WITH raw AS (SELECT source_row, {columns} FROM {source.numbered_rows_sql()}),
-    placed AS (
+    texts = {
+        name: f"CAST({name}_raw AS VARCHAR)" if name in fields else "CAST(NULL AS VARCHAR)"
+        for name in ("start", "end")
+    }
+    placed = f"""(
         SELECT raw.*, h.household AS known_household, h.market AS home_market,
                n.network IS NOT NULL AS listed, n.market AS network_market,
-               {_market(source, rules)} AS market
-        FROM raw LEFT JOIN members h USING (household_text)
-                 LEFT JOIN listed_networks n ON raw.network = n.network
-    ),
-    instants AS (
-        SELECT placed.*, k.number, k.from_ms, k.until_ms,
-               {start.instant} AS start_at, {start.problem} AS start_problem,
-               {end.instant} AS end_at, {end.problem} AS end_problem
-        FROM placed LEFT JOIN market_table k ON placed.market = k.market
+               k.market AS known_market, k.number, k.timezone AS market_zone, k.from_ms, k.until_ms,
+               {_market(fields, rules)} AS market
+        FROM (SELECT source_row, {columns} FROM {table.rows_sql(numbered=True)}) raw
+             LEFT JOIN members h USING (household_text)
+             LEFT JOIN listed_networks n ON raw.network = n.network
+             LEFT JOIN market_table k ON {_market(fields, rules)} = k.market
+    )"""
+    return f"""
+    WITH instants AS (
+        SELECT *, epoch_ms({start.value}) AS start_ms, {start.problem} AS start_problem,
+               epoch_ms({end.value}) AS given_end_ms, {end.problem} AS end_problem,
+               {duration.value} AS duration, {duration.problem} AS duration_problem
+        FROM {with_levels(placed, {}, [start, end, duration])}
     ),
     timed AS (
-        SELECT *, CASE WHEN start_at BETWEEN {_EARLIEST} AND {_LATEST} THEN epoch_ms(start_at)
-                  END AS start_ms,
-               CASE WHEN end_raw IS NULL AND duration BETWEEN -1e9 AND 1e9
-                    THEN start_ms + CAST(round(duration * 1000) AS BIGINT)
-                    WHEN end_at BETWEEN {_EARLIEST} AND {_LATEST} THEN epoch_ms(end_at)
-                    END AS end_ms
+        SELECT *, CASE WHEN given_end_ms IS NULL AND end_problem IS NULL
+                       AND duration BETWEEN -1e9 AND 1e9
+                       THEN start_ms + CAST(round(duration * 1000) AS BIGINT)
+                       ELSE given_end_ms END AS end_ms
         FROM instants
     ),
     judged AS (SELECT *, {_reason(rules)} AS reason FROM timed)
@@ -311,20 +321,22 @@ def _staged_sql(source: Source, number: int, rules: StagingRules) -> str:
            {household} AS household,
            d.hash AS device, network, segment, start_ms, end_ms, reason,
            CASE WHEN reason IS NOT NULL THEN market END AS market,
-           CASE WHEN reason IS NOT NULL THEN CAST(start_raw AS VARCHAR) END AS start_text,
-           CASE WHEN reason IS NOT NULL THEN CAST(end_raw AS VARCHAR) END AS end_text
+           CASE WHEN reason IS NOT NULL THEN {texts["start"]} END AS start_text,
+           CASE WHEN reason IS NOT NULL THEN {texts["end"]} END AS end_text
     FROM judged LEFT JOIN event_ids d ON device_text = d.id {households}
     """
 
 
-def _hash_ids(workspace: Workspace, source: Source, rules: StagingRules) -> None:
+_TIMES = ("start", "end", "duration_s")
+
+
+def _hash_ids(workspace: Workspace, table: Table, rules: StagingRules) -> None:
     """Make the table `event_ids`: each id of a file that is not in `members`, hashed once."""
-    texts = [_text(source, rules.mapping, "device_id")]
+    fields = _fields(table, rules)
+    texts = [_text(fields, "device_id")]
     if not rules.households_known:
-        texts.append(_text(source, rules.mapping, "household_id"))
-    ids = " UNION ALL ".join(
-        f"SELECT {text} AS id FROM {source.rows_as_text_sql()}" for text in texts
-    )
+        texts.append(_text(fields, "household_id"))
+    ids = " UNION ALL ".join(f"SELECT {text} AS id FROM {table.rows_sql()}" for text in texts)
     workspace.run(
         "CREATE OR REPLACE TEMP TABLE event_ids AS "
         f"SELECT id, hashed_id(id) AS hash FROM (SELECT DISTINCT id FROM ({ids})) "
@@ -332,26 +344,38 @@ def _hash_ids(workspace: Workspace, source: Source, rules: StagingRules) -> None
     )
 
 
-def _market(source: Source, rules: StagingRules) -> str:
-    if _has(source, rules.mapping, "market"):
+def _market(fields: Mapping[str, tuple[str, str]], rules: StagingRules) -> str:
+    if "market" in fields:
         return "market_text"
     return "h.market" if rules.households_known else "n.market"
 
 
+def _zone(workspace: Workspace, options: TableOptions) -> StampZone | None:
+    if options.stamps_are != STAMPS_IN_MARKET_TIME:
+        return zone_of(options)
+    zones = workspace.rows("SELECT DISTINCT timezone FROM market_table ORDER BY timezone")
+    return StampZone("market_zone", tuple(str(row[0]) for row in zones))
+
+
 def _reason(rules: StagingRules) -> str:
-    missing = "household_text IS NULL OR network IS NULL OR segment IS NULL OR start_raw IS NULL"
-    tests: list[tuple[str, str]] = [
-        (f"{missing} OR (end_raw IS NULL AND duration IS NULL)", "missing_value"),
-    ]
+    missing = "household_text IS NULL OR network IS NULL OR segment IS NULL"
+    no_start = "start_ms IS NULL AND start_problem IS NULL"
+    no_end = (
+        "given_end_ms IS NULL AND end_problem IS NULL "
+        "AND duration IS NULL AND duration_problem IS NULL"
+    )
+    tests: list[tuple[str, str]] = [(f"{missing} OR ({no_start}) OR ({no_end})", MISSING_VALUE)]
     if rules.households_known:
         tests.append(("known_household IS NULL AND market IS NULL", "unknown_household"))
     if rules.networks_known:
         tests.append(("NOT listed AND market IS NULL", "unknown_network"))
+    tests += [("market IS NULL", MISSING_VALUE), ("number IS NULL", "unknown_market")]
     tests += [
-        ("market IS NULL", "missing_value"),
-        ("number IS NULL", "unknown_market"),
-        ("start_problem = 'zone' OR end_problem = 'zone'", "stamp_without_zone"),
-        ("start_ms IS NULL OR end_ms IS NULL", "unparsable_stamp"),
+        (f"start_problem = '{problem}' OR end_problem = '{problem}'", problem)
+        for problem in (WITHOUT_ZONE, UNPARSABLE, OUT_OF_RANGE, SKIPPED, REPEATED)
+    ]
+    tests += [
+        ("end_ms IS NULL", BAD_DURATION),
         ("end_ms < start_ms", "end_before_start"),
     ]
     if rules.households_known:
@@ -363,57 +387,3 @@ def _reason(rules: StagingRules) -> str:
     tests.append(("start_ms < from_ms OR start_ms >= until_ms", "outside_days"))
     cases = " ".join(f"WHEN {test} THEN '{reason}'" for test, reason in tests)
     return f"CASE {cases} END"
-
-
-@dataclass(frozen=True)
-class _Stamp:
-    """SQL for an instant, and for the problem of a stamp ('zone' or NULL)."""
-
-    instant: str
-    problem: str
-
-
-def _stamp_column(source: Source, mapping: ColumnMapping, name: str) -> str:
-    """Return a column of stamps in its own type, empty texts as NULL."""
-    kind = source.types.get(mapping.column_of(name), "VARCHAR")
-    if kind == "VARCHAR" or name in mapping.constants:
-        return _text(source, mapping, name)
-    return name_literal(mapping.column_of(name))
-
-
-def _stamp(source: Source, mapping: ColumnMapping, name: str) -> _Stamp:
-    kind = source.types.get(mapping.column_of(name), "VARCHAR")
-    raw = f"{name}_raw"
-    zone = _zone(mapping.stamps_are)
-    if kind == "TIMESTAMP WITH TIME ZONE":
-        return _Stamp(raw, "NULL")
-    if mapping.stamps_are in EPOCH_STAMPS:
-        factor = EPOCH_STAMPS[str(mapping.stamps_are)]
-        number = f"TRY_CAST({raw} AS DOUBLE) * {factor}"
-        sane = f"{number} BETWEEN 0 AND 4.2e12"
-        return _Stamp(
-            f"CASE WHEN {sane} THEN make_timestamptz(CAST(round({number}) AS BIGINT) * 1000) END",
-            "NULL",
-        )
-    local = f"TRY_CAST({raw} AS TIMESTAMP)"
-    if kind == "VARCHAR":
-        iso = f"regexp_matches({raw}, {text_literal(_IS_ISO)})"
-        local = f"CASE WHEN {iso} THEN {local} END"
-    if kind != "VARCHAR":
-        if zone is None:
-            return _Stamp(
-                "CAST(NULL AS TIMESTAMPTZ)", f"CASE WHEN {raw} IS NOT NULL THEN 'zone' END"
-            )
-        return _Stamp(f"timezone({zone}, {local})", "NULL")
-    zoned = f"({iso} AND regexp_matches({raw}, {text_literal(_HAS_ZONE)}))"
-    with_zone = f"CASE WHEN {zoned} THEN TRY_CAST({raw} AS TIMESTAMPTZ)"
-    if zone is None:
-        problem = f"CASE WHEN NOT {zoned} AND {local} IS NOT NULL THEN 'zone' END"
-        return _Stamp(f"{with_zone} END", problem)
-    return _Stamp(f"{with_zone} ELSE timezone({zone}, {local}) END", "NULL")
-
-
-def _zone(stamps_are: str | None) -> str | None:
-    if stamps_are is None:
-        return None
-    return "k.timezone" if stamps_are == STAMPS_IN_MARKET_TIME else text_literal(stamps_are)

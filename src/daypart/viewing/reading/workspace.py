@@ -20,8 +20,8 @@ from daypart.storage.lease import Lease
 from daypart.storage.location import Location
 from daypart.storage.s3_path import S3Path
 from daypart.storage.sizes import parse_size
+from daypart.tables.sql import text_literal
 from daypart.viewing.reading.household_key import hash_macro_sql, key_pads
-from daypart.viewing.reading.sources import text_literal
 
 _FOLDER = ".ingest"
 _LOCK = "lock"

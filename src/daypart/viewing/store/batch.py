@@ -10,6 +10,7 @@ from typing import Any
 from daypart.errors import DaypartError
 from daypart.series.store import SeriesStore
 from daypart.storage.tables import read_table
+from daypart.tables.table import Table
 from daypart.viewing.clock import HOUR_MS, LocalDays, day_number, day_of_number, local_day_of_hour
 from daypart.viewing.reading.households import (
     WEIGHT_UNIT,
@@ -20,7 +21,6 @@ from daypart.viewing.reading.households import (
 from daypart.viewing.reading.markets import ViewingMarket
 from daypart.viewing.reading.reference import Reference
 from daypart.viewing.reading.segments import ALL_HOUSEHOLDS, segment_bits_sql
-from daypart.viewing.reading.sources import Source
 from daypart.viewing.reading.staging import StagedMarket, staged_names, staged_rows_sql
 from daypart.viewing.reading.workspace import Workspace
 from daypart.viewing.settings import Settings
@@ -41,7 +41,8 @@ class Batch:
     reference : Reference
     digests : sequence of str
         Content hashes of the files.
-    sources : sequence of Source
+    tables : sequence of Table
+        Of the events.
     """
 
     workspace: Workspace
@@ -50,7 +51,7 @@ class Batch:
     settings: Settings
     reference: Reference
     digests: Sequence[str]
-    sources: Sequence[Source]
+    tables: Sequence[Table]
 
     @property
     def viewing_before(self) -> Mapping[str, Any]:
@@ -164,7 +165,7 @@ def staged_window(batch: Batch, staged: Mapping[str, StagedMarket]) -> LocalDays
             f"SELECT source_file, source_row FROM {rows_sql} ORDER BY start_ms LIMIT 1"
         )[0]
         raise DaypartError(
-            f"{batch.sources[number].path}: events from {day_of_number(window.first_day)} to "
+            f"{batch.tables[number]}: events from {day_of_number(window.first_day)} to "
             f"{day_of_number(window.last_day)}, the earliest in row {row:,}",
             hint="give the days to credit (first_day, last_day)",
         )

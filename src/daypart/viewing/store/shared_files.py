@@ -11,10 +11,10 @@ import pyarrow as pa
 from daypart.storage.files import atomic_path, delete_files, remove_unfinished
 from daypart.storage.location import Location
 from daypart.storage.tables import write_table
+from daypart.tables.sql import text_literal
 from daypart.viewing.market.cells import in_tab_households, load_market_members
 from daypart.viewing.reading.households import WEIGHT_UNIT
 from daypart.viewing.reading.segments import segment_names_sql
-from daypart.viewing.reading.sources import text_literal
 from daypart.viewing.reading.workspace import Workspace
 
 MARKET_FOLDERS = ("events", "hut", "panel", "quarantine")

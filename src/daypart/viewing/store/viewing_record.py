@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from daypart.tables.sql import text_literal
 from daypart.viewing.clock import LocalDays, day_of_number
 from daypart.viewing.market.market_update import MarketUpdate, Update
 from daypart.viewing.reading.markets import ViewingMarket
 from daypart.viewing.reading.quarantine import write_quarantine
-from daypart.viewing.reading.sources import text_literal
 from daypart.viewing.reading.staging import reasons_of_rows_set_aside, rows_by_file
 from daypart.viewing.store.batch import Batch
 from daypart.viewing.store.report import EventRows
@@ -115,7 +115,7 @@ def _write_files(
         workspace, folder / files["universe"], markets, segments, event_segments=by_event
     )
     quarantine = f"quarantine/{generation}.parquet"
-    if write_quarantine(workspace, folder / quarantine, [str(s.path) for s in batch.sources]):
+    if write_quarantine(workspace, folder / quarantine, [table.name for table in batch.tables]):
         files["quarantine"].append(quarantine)
     return files
 
@@ -143,14 +143,14 @@ def _window_json(window: LocalDays, markets: Mapping[str, ViewingMarket]) -> dic
 def _batches(batch: Batch) -> dict[str, Any]:
     rows = rows_by_file(batch.workspace)
     return {
-        digest: {"file": str(source.path), "rows": rows.get(number, 0), "batch": batch.generation}
-        for number, (digest, source) in enumerate(zip(batch.digests, batch.sources, strict=True))
+        digest: {"file": table.name, "rows": rows.get(number, 0), "batch": batch.generation}
+        for number, (digest, table) in enumerate(zip(batch.digests, batch.tables, strict=True))
     }
 
 
 def _any_simulated(batch: Batch) -> bool:
     """Return whether a Parquet file of events carries the simulator's mark."""
-    files = [text_literal(str(s.file)) for s in batch.sources if s.is_parquet]
+    files = [text_literal(str(table.file)) for table in batch.tables if table.is_parquet]
     if not files:
         return False
     query = (

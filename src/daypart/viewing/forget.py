@@ -17,6 +17,7 @@ from daypart.storage.location import PathLike
 from daypart.storage.tables import read_table
 from daypart.tables.read import read_rows
 from daypart.tables.schema import Column, Schema
+from daypart.tables.sql import text_literal
 from daypart.viewing.clock import LocalDays, day_number
 from daypart.viewing.crediting import crediting_rules
 from daypart.viewing.dayparts import daypart_table
@@ -31,7 +32,6 @@ from daypart.viewing.reading.households import (
 from daypart.viewing.reading.markets import markets_of_json
 from daypart.viewing.reading.quarantine import open_quarantine
 from daypart.viewing.reading.segments import segment_bits_sql
-from daypart.viewing.reading.sources import text_literal
 from daypart.viewing.reading.workspace import Workspace, number_names, open_workspace
 from daypart.viewing.settings import open_previous
 from daypart.viewing.store.report import EventRows

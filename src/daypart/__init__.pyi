@@ -15,6 +15,7 @@ from daypart.engine.results.compaction import compact as compact
 from daypart.engine.status import status as status
 from daypart.errors import DaypartError as DaypartError
 from daypart.insights.insights import insights as insights
+from daypart.models.trust import trust_model as trust_model
 from daypart.planning.delivery.measure import measure as measure
 from daypart.planning.plan import plan as plan
 from daypart.planning.reach.reach import reach as reach

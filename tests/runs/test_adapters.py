@@ -179,7 +179,7 @@ BAD = [
     ("sklearn.linear_model:Rigde", {}, "has no 'Rigde'.; did you mean Ridge"),
     ("sklearn.linear_models:Ridge", {}, "can't be imported"),
     ("adapted_models:np", {}, "is a module; name a class"),
-    ("fractions:Fraction", {}, "is not a model, a regressor or a function of partition and params"),
+    ("numpy:ndarray", {}, "is not a model, a regressor or a function of partition and params"),
     ("poisson_model:HourOfWeekPoisson", {"prior_hour": 3}, "did you mean prior_hours"),
 ]
 

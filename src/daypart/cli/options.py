@@ -157,6 +157,21 @@ def execution_options(
     return command
 
 
+def _trust(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:
+        from daypart.models.trust import trust_every_run
+
+        trust_every_run()
+
+
+TRUST_RUN = click.option(
+    "--trust-run",
+    is_flag=True,
+    expose_value=False,
+    callback=_trust,
+    help="Import the model's code that the run names.",
+)
+
 MIN_HOUSEHOLDS = click.option(
     "--min-households", type=int, help="Raise the store's rule on in-tab households (50)."
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from daypart.models.negbin.configuration import CROSSED, DAY_TYPES
 from daypart.models.negbin.model import NegativeBinomial
 from daypart.models.parameters import COUNT_MODEL, SAMPLED, check_parameters
 from daypart.models.protocol import HasCalendar
+from daypart.models.trust import trust_model
 
 if TYPE_CHECKING:
     from daypart.models.protocol import Model
@@ -132,6 +134,7 @@ def _built_in(name: str, parameters: Mapping[str, Any]) -> Model:
 def _external(name: str, parameters: Mapping[str, Any]) -> Model:
     from daypart.models.adapters.adapt import adapt
 
+    trust_model(name)
     target, usual = PEERS.get(name, (name, {}))
     return adapt(name, _imported(name, target), {**usual, **parameters})
 
@@ -139,6 +142,8 @@ def _external(name: str, parameters: Mapping[str, Any]) -> Model:
 def _imported(name: str, target: str) -> Any:
     """Return the object that `module:name` names."""
     module_name, attribute = target.split(":", 1)
+    if module_name.partition(".")[0] in sys.stdlib_module_names:
+        raise DaypartError(f"model {name!r}: Python's own library holds no model")
     hint = "write module:class, with the module on PYTHONPATH"
     try:
         if (library := module_name.partition(".")[0]) in _EXTRA_OF:

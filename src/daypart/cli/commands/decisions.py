@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from daypart.cli.options import MIN_HOUSEHOLDS, PATH, names, seed_option
+from daypart.cli.options import MIN_HOUSEHOLDS, PATH, TRUST_RUN, names, seed_option
 from daypart.cli.verb import Outcome, verb
 from daypart.progress import Progress
 from daypart.wording import counted
@@ -16,6 +16,7 @@ _CALIBRATE = click.option("--run", type=PATH, help="Calibrate impressions to thi
 
 @verb("insights", group="Decide", example="daypart insights run --out insights")
 @click.argument("run", type=PATH)
+@TRUST_RUN
 @click.option("--out", required=True, type=PATH, help="Folder to write.")
 @MIN_HOUSEHOLDS
 def insights_command(progress: Progress, run: str, out: str, min_households: int | None) -> Outcome:
@@ -41,6 +42,7 @@ def insights_command(progress: Progress, run: str, out: str, min_households: int
 @click.option("--segment", default="all", help="Target segment.")
 @click.option("--markets", type=names, help="Markets (default: those of the schedule).")
 @_CALIBRATE
+@TRUST_RUN
 @click.option("--method", default="unbiased", help="unbiased or surrogate.")
 @MIN_HOUSEHOLDS
 def reach_command(
@@ -62,6 +64,7 @@ def reach_command(
 @click.option("--brief", required=True, type=PATH, help="TOML: target, flight, budget, limits.")
 @click.option("--out", required=True, type=PATH, help="Folder to write.")
 @_CALIBRATE
+@TRUST_RUN
 @click.option(
     "--evaluate", "--schedule", "evaluate", type=PATH, help="Evaluate this schedule instead."
 )
@@ -113,6 +116,7 @@ def measure_command(progress: Progress, store: str, out: str | None, **options: 
 @click.option("--insights", type=PATH, help="Folder written by daypart insights.")
 @click.option("--plan", type=PATH, help="Folder written by daypart plan.")
 @click.option("--delivery", type=PATH, help="Folder written by daypart measure.")
+@TRUST_RUN
 @click.option("--backtest", type=PATH, help="Folder written by daypart backtest.")
 @click.option("--forecast", type=PATH, help="File written by daypart predict --by market.")
 @click.option("--truth", type=PATH, help="truth.parquet of a simulated market.")

@@ -9,6 +9,7 @@ import click
 
 from daypart.cli.options import (
     PATH,
+    TRUST_RUN,
     execution_options,
     model_options,
     model_parameters,
@@ -75,6 +76,7 @@ def _fit_lines(report: RunReport) -> list[str]:
 
 @verb("posterior", group="Model", example="daypart posterior run --out posterior.parquet")
 @click.argument("run", type=PATH)
+@TRUST_RUN
 @click.option("--out", required=True, type=PATH, help="File by hour, .parquet or .csv.")
 @click.option(
     "--hyperparameters",
@@ -105,6 +107,7 @@ def posterior_command(progress: Progress, run: str, **options: Any) -> Outcome:
     "predict", group="Model", example="daypart predict run --weeks 4 --by market --out forecast.csv"
 )
 @click.argument("run", type=PATH)
+@TRUST_RUN
 @click.option("--out", required=True, type=PATH, help="File to write, .parquet or .csv.")
 @click.option("--weeks", default=4, help="Horizon, weeks.")
 @click.option(
@@ -166,6 +169,7 @@ def backtest_command(
 
 @verb("audit", group="Model", example="daypart audit run --sample 20 --draws 500 --out audit.csv")
 @click.argument("run", type=PATH)
+@TRUST_RUN
 @click.option("--sample", default=200, help="Number of partitions.")
 @click.option("--draws", default=1000, help="Draws of each of four chains.")
 @seed_option()

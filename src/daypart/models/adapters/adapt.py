@@ -69,6 +69,8 @@ def adapt(name: str, target: Any, parameters: Mapping[str, Any]) -> Model:
         return AdaptedModel(name, version, chosen, fit_one, takes_any_parameter=True)
     if not callable(target):
         raise DaypartError(f"model {name!r} is a {type(target).__name__}", hint="name a class")
+    if inspect.isclass(target) and not callable(getattr(target, "fit", None)):
+        raise _is_no_model(name)
     own, rest = _divided(target, parameters)
     if _is_statsforecast(target):
         own = with_season(target, own)
@@ -87,10 +89,7 @@ def adapt(name: str, target: Any, parameters: Mapping[str, Any]) -> Model:
 def _as_model(name: str, target: Any, made: Any, rest: Mapping[str, Any]) -> Model:
     """Return an object that is a model already, if it takes all parameters."""
     if not isinstance(made, _FitsBlocks):
-        raise DaypartError(
-            f"model {name!r} is not a model, a regressor or a function of partition and params",
-            hint="see the page on models for what a model is",
-        )
+        raise _is_no_model(name)
     check_parameters(name, {n: v for n, v in rest.items() if n == "calendar"}, (), events=False)
     for parameter in rest:
         raise DaypartError(
@@ -100,6 +99,13 @@ def _as_model(name: str, target: Any, made: Any, rest: Mapping[str, Any]) -> Mod
     model: Any = made
     found: Model = model
     return found
+
+
+def _is_no_model(name: str) -> DaypartError:
+    return DaypartError(
+        f"model {name!r} is not a model, a regressor or a function of partition and params",
+        hint="see the page on models for what a model is",
+    )
 
 
 def _make(name: str, target: Any, own: Mapping[str, Any]) -> Any:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.parts import ResultIndex, index_results, read_rows
 from daypart.errors import DaypartError
+from daypart.models.registry import PEERS, is_external_model
+from daypart.models.trust import check_trusted
 from daypart.runs.fitting.model_by_partition import RunModel
 from daypart.runs.run.settings import RunSettings, read_settings, store_of
 from daypart.series.store import SeriesStore
@@ -61,10 +63,14 @@ class FittedRun:
         Raises
         ------
         DaypartError
-            Where there is none, or this daypart has another version of its model.
+            Where there is none, this daypart has another version of its model, or the model is
+            code that nobody here named (see `models.trust`).
         """
         folder = RunFolder.open(run)
         settings = read_settings(folder)
+        for name in (settings.model, settings.fallback):
+            if name is not None and is_external_model(name) and name not in PEERS:
+                check_trusted(name, folder.path)
         model = model_of(folder, settings)
         return cls(settings, model, index_results(folder, read_table(folder.plan)), folder)
 

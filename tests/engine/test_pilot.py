@@ -128,6 +128,22 @@ def test_an_estimate_of_our_own_model_is_within_a_factor_of_two_of_the_run(tmp_p
     assert 0.5 < expected / status(tmp_path / "run").fit_seconds < 2.0
 
 
+def ratio_of_estimate(store, run, **options):
+    """Return what an estimate expects a run to take over what it takes."""
+    expected = estimate(store.folder, workers=2, **options).outlook.seconds
+    return expected / fit(store.folder, run=run, workers=2, **options).seconds
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [{}, {"model": POISSON, "parameters": {"seconds": 0.2}}])
+def test_an_estimate_counts_parents_starts_and_imports(tmp_path, options):
+    networks = 50 if not options else 2
+    made = simulate_counts(tmp_path / "store", markets=20, networks=networks, segments=2, weeks=13)
+    # Of some tries: other processes of this machine slow down either side.
+    tries = (ratio_of_estimate(made, tmp_path / f"run{i}", **options) for i in range(4))
+    assert any(1 / 1.3 < ratio < 1.3 for ratio in tries)
+
+
 def test_a_plan_by_minutes_packs_partitions_over_regions_and_its_tasks_fit_all(uneven, tmp_path):
     folder = RunFolder.at(tmp_path / "run")
     planning = planning_of(folder, uneven, model=POISSON)

@@ -29,7 +29,8 @@ from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.parts import ResultIndex, index_results
 from daypart.progress import SILENT, Progress
 from daypart.runs.fitting.options import FitOptions, check_options
-from daypart.runs.fitting.run_plan import FitPlanning
+from daypart.runs.fitting.parents import parents_seconds
+from daypart.runs.fitting.run_plan import FitPlanning, quickest
 from daypart.runs.run.calendar import Calendar
 from daypart.runs.run.parameters import GivenParameters
 from daypart.series.store import SeriesStore
@@ -101,18 +102,29 @@ def estimate(
     with tempfile.TemporaryDirectory(prefix="daypart-estimate-") as temporary:
         folder = RunFolder.at(temporary)
         planning = FitPlanning(folder, opened, check_options(folder, opened, options))
+        runner = quickest(runner, opened.partitions, planning.settings)
         size = runner.task_size
+        parents = parents_seconds(folder, opened, planning.settings, progress)
         if size.minutes is None:
             size = TaskSize(TARGET_MINUTES, size.cores)
         with progress.step("measuring a pilot" if earlier is None else "reading an earlier run"):
             measure = None if recorded is None else partial(_recorded_costs, recorded, planning)
             plan = planning.draw(size=size, measure=measure)
-        reported = estimate_of_tasks(runner, plan.tasks, plan.costs, size.cores, progress)
-        if runner.task_size.minutes is None:  # cut by number, not by what was measured
-            cut = planning.draw()
-            each = reported.core_seconds / max(len(cut.tasks), 1)
+        by_number = runner.task_size.minutes is None  # cut so, not by what was measured
+        cut = planning.draw().tasks if by_number else plan.tasks
+        reported = estimate_of_tasks(
+            runner,
+            plan.tasks,
+            plan.costs,
+            size.cores,
+            progress,
+            parents_seconds=parents,
+            pieces=len(cut),
+        )
+        if by_number:
+            each = reported.core_seconds / max(len(cut), 1)
             reported = replace(
-                reported, tasks=len(cut.tasks), task_seconds=each, longest_task_seconds=each
+                reported, tasks=len(cut), task_seconds=each, longest_task_seconds=each
             )
     return reported
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from daypart.engine.execution import execute_plan
 from daypart.engine.executors.protocol import ChecksAccess, Request
-from daypart.engine.executors.registry import executor_of_call, get_executor
+from daypart.engine.executors.registry import executor_of_call
 from daypart.engine.plan.plan import TaskPlan
 from daypart.engine.plan.planning_record import planning_recorded, removed_if_not_planned
 from daypart.engine.plan.take_over import take_over_rows
@@ -23,18 +23,14 @@ from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.parts import MISSING_STATUS, ResultIndex, index_results
 from daypart.engine.tasks.stopping import interruptible
 from daypart.models.protocol import HasKernels
-from daypart.models.registry import get_model, is_external_model
+from daypart.models.registry import get_model
 from daypart.progress import SILENT, Progress
 from daypart.runs.fitting.options import FitOptions, check_options, check_same_run
-from daypart.runs.fitting.run_plan import FitPlanning
+from daypart.runs.fitting.run_plan import FitPlanning, quickest
 from daypart.runs.run.calendar import Calendar
 from daypart.runs.run.parameters import GivenParameters
-from daypart.runs.run.settings import RunSettings
 from daypart.series.store import SeriesStore
 from daypart.storage.location import Location, PathLike
-
-SMALL_PLAN = 512
-"""Up to this number of partitions, a model of daypart is fitted faster than workers start."""
 
 _FAILURES_NAMED = 5
 
@@ -202,8 +198,7 @@ def fit(
             if take_over is not None and plan.pending:
                 taken = take_over_rows(folder, plan.table, take_over, planning.hash_rows)
                 plan = write(progress=shown) if taken else plan
-        if runner.name == "local" and plan.pending <= SMALL_PLAN and not _takes_long(settings):
-            runner = get_executor("inline")
+        runner = quickest(runner, plan.pending, settings)
         made = get_model(model, **settings.parameters)
         if plan.pending and isinstance(made, HasKernels) and runner.cores > 0:
             # Said and done here, once, so that no worker compiles in silence. Other machines
@@ -262,14 +257,6 @@ def fit_requests(
         retry_failed=retry_failed, active=active, size=runner.task_size
     )
     return runner.requests(plan.tasks)
-
-
-def _takes_long(settings: RunSettings) -> bool:
-    """Tell whether few partitions may keep a process busy: own models, and sampling."""
-    sets = [settings.parameters, *(override.parameters for override in settings.overrides)]
-    return is_external_model(settings.model) or any(
-        each.get("inference") == "nuts" for each in sets
-    )
 
 
 def _report(folder: RunFolder, plan: TaskPlan, results: ResultIndex, seconds: float) -> RunReport:

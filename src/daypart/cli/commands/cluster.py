@@ -61,7 +61,8 @@ def _estimate_lines(found: Estimate) -> list[str]:
         + (f", in {counted(outlook.arrays, 'array job')}" if outlook.arrays else "")
         + (f", {outlook.memory_mib:,} MiB each" if outlook.memory_mib else ""),
         f"{spell_seconds(outlook.seconds)} expected, {spell_seconds(outlook.p95_seconds)} in 95 "
-        "of 100 runs",
+        f"of 100 runs; {spell_seconds(found.planning_seconds)} of it before and after the fits, "
+        f"{spell_seconds(found.start_seconds)} to start each process",
         f"{counted(outlook.cores, 'core')} at once, limited by {outlook.limited_by}",
     ]
     if outlook.bills:

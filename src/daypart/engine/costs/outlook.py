@@ -120,7 +120,9 @@ class Priced(Protocol):
         """Return the price by queue; empty where it is not known."""
 
 
-def outlook_of_workers(tasks: Sequence[Task], uncertainty: Uncertainty, workers: int) -> Outlook:
+def outlook_of_workers(
+    tasks: Sequence[Task], uncertainty: Uncertainty, workers: int, start_seconds: float = 0.0
+) -> Outlook:
     """Return what tasks take that some processes share, block by block.
 
     Parameters
@@ -130,6 +132,8 @@ def outlook_of_workers(tasks: Sequence[Task], uncertainty: Uncertainty, workers:
     uncertainty : Uncertainty
     workers : int
         Processes at work at once.
+    start_seconds : float
+        Of each of them.
 
     Examples
     --------
@@ -140,6 +144,7 @@ def outlook_of_workers(tasks: Sequence[Task], uncertainty: Uncertainty, workers:
     """
     longest = max((task.longest_seconds or 0.0 for task in tasks), default=0.0)
     whole = max(sum(task.seconds or 0.0 for task in tasks) / workers, longest)
+    whole += start_seconds if tasks else 0.0
     return Outlook(
         arrays=0,
         seconds=whole,

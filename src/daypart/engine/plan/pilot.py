@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import tempfile
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,7 +18,7 @@ from daypart.engine.executors.workers import WorkerPool
 from daypart.engine.plan.packing import memory_request
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.parts import MISSING_STATUS, ResultIndex, index_results
-from daypart.engine.tasks.events import BlockFinished, Event
+from daypart.engine.tasks.events import BlockFinished, Event, TaskFinished
 from daypart.engine.tasks.stopping import Stop
 from daypart.engine.tasks.task import Slice
 from daypart.errors import Interrupted
@@ -62,11 +63,20 @@ class Pilot:
         none ended within the budget.
     peak_bytes : int
         Highest memory of the process that fitted them.
+    start_seconds : float
+        From the start of a process to its second fit: imports, and what the first fit loads.
+    task_seconds : float
+        Of a task beside its fits: opening it, reading its rows and writing their part.
+    wall_seconds : float
+        Of the pilot itself.
     """
 
     hours: NDArray[np.int64]
     seconds: NDArray[np.float64]
     peak_bytes: int
+    start_seconds: float = 0.0
+    task_seconds: float = 0.0
+    wall_seconds: float = 0.0
 
 
 def choose_sample(hours: NDArray[np.int64], most: int = SAMPLE) -> NDArray[np.int64]:
@@ -168,12 +178,17 @@ class Costs:
         Partitions whose seconds were measured; 0 where nothing was measured.
     spread : float
         Standard deviation of a partition's seconds, relative to what was expected of it.
+    start_seconds, task_seconds, wall_seconds : float
+        As in `Pilot`; 0 where there was none.
     """
 
     seconds: NDArray[np.float64]
     memory_bytes: int | None
     sample: int = 0
     spread: float = 0.0
+    start_seconds: float = 0.0
+    task_seconds: float = 0.0
+    wall_seconds: float = 0.0
 
 
 def costs_of(work: Measurable, results: ResultIndex, pending: NDArray[np.bool_]) -> Costs:
@@ -202,7 +217,15 @@ def costs_of(work: Measurable, results: ResultIndex, pending: NDArray[np.bool_])
         pilot = run_pilot(work, rows.take(sample), neighbours)
     seconds = np.where(np.isnan(before), expected_seconds(pilot, hours), before)
     memory = memory_request([pilot.peak_bytes], base=0.0, workers=1) if pilot.peak_bytes else None
-    return Costs(seconds, memory, len(pilot.seconds), spread_of(pilot))
+    return Costs(
+        seconds,
+        memory,
+        len(pilot.seconds),
+        spread_of(pilot),
+        pilot.start_seconds,
+        pilot.task_seconds,
+        pilot.wall_seconds,
+    )
 
 
 def spread_of(pilot: Pilot) -> float:
@@ -243,9 +266,16 @@ def run_pilot(
         Seconds; `BUDGET_SECONDS` when left out.
     """
     stop, peaks, alone = Stop(), [0], len(sample)
+    blocks: list[BlockFinished] = []
+    began, started, whole = time.monotonic(), [0.0], [0.0]
 
     def tell(event: Event) -> None:
+        if isinstance(event, TaskFinished) and event.task < alone:
+            whole.append(event.seconds)
         if isinstance(event, BlockFinished):
+            if not blocks:
+                started.append(time.monotonic() - began)
+            blocks.append(event)
             peaks.append(event.peak_bytes)
             if event.task == alone and event.ok > 1 and event.seconds > _SECONDS_OF_A_BLOCK:
                 stop.request("pilot")
@@ -260,32 +290,45 @@ def run_pilot(
             BUDGET_SECONDS if budget is None else budget, stop.request, ("pilot",)
         )
         clock.start()
+        began = time.monotonic()
         try:
             with suppress(Interrupted):
                 pieces = [Slice(task) for task in np.unique(plan.column("task")).tolist()]
                 WorkerPool(place.path, pieces, 1, tell, stop, name="pilot", one_by_one=1).work()
         finally:
             clock.cancel()
-        return _measured(index_results(place, plan), alone, max(peaks))
+        results = index_results(place, plan)
+        pilot = _measured(results, alone, blocks)
+    fits = results.rows.filter(_mask(results.rows.column("task").to_numpy() < alone))
+    usual = float(np.nan_to_num(np.median(fits.column("seconds").drop_null() or [0.0])))
+    return replace(
+        pilot,
+        peak_bytes=max(peaks),
+        start_seconds=max(0.0, started[-1] - usual),
+        task_seconds=max(0.0, float(np.median(whole[1:] or [0.0])) - usual),
+        wall_seconds=time.monotonic() - began,
+    )
 
 
-def _measured(results: ResultIndex, alone: int, peak: int) -> Pilot:
+def _measured(results: ResultIndex, alone: int, blocks: Sequence[BlockFinished]) -> Pilot:
     """Return the measurements of the tasks below `alone`, and of the blocks of that one."""
     done = results.rows.filter(_mask(results.statuses() != MISSING_STATUS)).sort_by("task")
     hours = done.column("hours").to_numpy().astype(np.int64)
     seconds = done.column("seconds").to_numpy().astype(float)
     single = done.column("task").to_numpy() < alone
     warm = slice(1, None) if single.sum() > 2 else slice(None)
-    pilot = Pilot(hours[single][warm], seconds[single][warm], peak)
+    pilot = Pilot(hours[single][warm], seconds[single][warm], 0)
     if single.all() or not single.any():
         return pilot
     parts, sizes = np.unique(done.column("part").to_numpy()[~single], return_counts=True)
     block = ~single & (done.column("part").to_numpy() == parts[sizes.argmax()])
     # Of the same partitions: what they take as a block, over what they would take one by one.
-    share = seconds[block].sum() / max(expected_seconds(pilot, hours[block]).sum(), 1e-9)
-    if sizes.max() < 2 or not 0 < share < _CLEARLY_LESS:
+    expected = max(expected_seconds(pilot, hours[block]).sum(), 1e-9)
+    if sizes.max() < 2 or not 0 < seconds[block].sum() / expected < _CLEARLY_LESS:
         return pilot
-    return Pilot(pilot.hours, pilot.seconds * share, peak)
+    # With what a block takes beside its fits: reading, hashing and writing its rows.
+    whole = max(e.seconds for e in blocks if e.task == alone and e.partitions == sizes.max())
+    return Pilot(pilot.hours, pilot.seconds * whole / expected, 0)
 
 
 def _plan_of(sample: pa.Table, neighbours: pa.Table | None) -> pa.Table:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -31,6 +32,9 @@ from daypart.wording import counted
 
 SAMPLE = 128
 """Partitions of each family of parents by which their deviations are measured."""
+
+_MEASURED = 20_000
+"""Partitions of the regions whose parents are fitted to know what all take."""
 
 _HASH = b"daypart.content_hash"
 
@@ -75,11 +79,49 @@ def prepare_parents(
     there = _parents_at(folder)
     if there is not None and _hash_of(there) == settings.parents:
         return
+    parents = _fit_parents(store, settings, sorted(store.regions), progress)
+    metadata = {_HASH: settings.parents.encode()}
+    make_folder(folder.path)
+    write_table(parents_file(folder), parents.replace_schema_metadata(metadata))
+
+
+def parents_seconds(
+    folder: RunFolder, store: SeriesStore, settings: RunSettings, progress: Progress = SILENT
+) -> float:
+    """Return what a run's parents take: those of some regions are fitted, for all of them.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        Where all are fitted they are kept there, for the pilot.
+    store : SeriesStore
+    settings : RunSettings
+    progress : Progress
+    """
+    if settings.parents is None:
+        return 0.0
+    began = time.monotonic()
+    if store.partitions <= _MEASURED:
+        prepare_parents(folder, store, settings, progress)
+        return time.monotonic() - began
+    some, partitions = [], 0
+    for region in sorted(store.regions):
+        if partitions < _MEASURED:
+            some.append(region)
+            partitions += int(store.regions[region]["partitions"])
+    _fit_parents(store, settings, some, progress)
+    return (time.monotonic() - began) * store.partitions / partitions
+
+
+def _fit_parents(
+    store: SeriesStore, settings: RunSettings, regions: Sequence[str], progress: Progress
+) -> pa.Table:
+    """Fit the parents of the partitions of some regions."""
     model = _pooling_model(settings)
     assert model is not None  # else there is no hash of parents
-    with progress.step("fitting parents", total=len(store.regions), unit="regions") as step:
+    with progress.step("fitting parents", total=len(regions), unit="regions") as step:
         sums = model.sums(store.key, store.overlapping)
-        sample = _sample_of(store)
+        sample = _sample_of(store, regions)
 
         def read(region: str) -> tuple[SeriesBlock, SeriesBlock]:
             block = store.read_region(region)
@@ -88,17 +130,14 @@ def prepare_parents(
             return block, block.take(sample.get(region, []))
 
         sampled = []
-        for block, some in in_order(read, sorted(store.regions)):
+        for block, some in in_order(read, regions):
             sums.add_block(block)
             sampled.append(some)
             step.advance()
         parents = model.fit_parents(sums, _joined(store, sampled))
-        metadata = {_HASH: settings.parents.encode()}
-        make_folder(folder.path)
-        write_table(parents_file(folder), parents.replace_schema_metadata(metadata))
-        step.summarise(
-            f"{counted(len(parents), 'parent')} of {counted(store.partitions, 'partition')}"
-        )
+        partitions = sum(int(store.regions[region]["partitions"]) for region in regions)
+        step.summarise(f"{counted(len(parents), 'parent')} of {counted(partitions, 'partition')}")
+    return parents
 
 
 def model_to_fit(folder: RunFolder, settings: RunSettings) -> RunModel:
@@ -146,10 +185,10 @@ def _hash_of(parents: pa.Table) -> str | None:
     return found.decode() if found is not None else None
 
 
-def _sample_of(store: SeriesStore) -> dict[str, list[int]]:
+def _sample_of(store: SeriesStore, regions: Sequence[str]) -> dict[str, list[int]]:
     """Choose partitions of each family by a hash of their names: rows by region."""
     families: dict[tuple[str, ...], list[tuple[bytes, str, int]]] = {}
-    for region in sorted(store.regions):
+    for region in regions:
         keys = store.read_keys(region)
         names = keys.column("unique_id").to_pylist()
         apart = [keys.column(column).to_pylist() for column in store.overlapping]

@@ -11,12 +11,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from daypart.engine.executors.protocol import BY_NUMBER, TaskSize
+from daypart.engine.executors.protocol import BY_NUMBER, Executor, TaskSize
+from daypart.engine.executors.registry import get_executor
 from daypart.engine.plan.pilot import costs_of
 from daypart.engine.plan.plan import Measure, TaskPlan, draw_plan
 from daypart.engine.results.folder import RunFolder
 from daypart.models.protocol import HasKernels
-from daypart.models.registry import get_model
+from daypart.models.registry import get_model, is_external_model
 from daypart.progress import SILENT, Progress
 from daypart.runs.fitting.parents import parents_file, prepare_parents
 from daypart.runs.run.identity import fit_hashes
@@ -25,6 +26,28 @@ from daypart.series.store import SeriesStore
 from daypart.storage.files import make_folder, remove_unfinished
 from daypart.storage.location import relative_location
 from daypart.storage.tables import read_table, write_table
+
+SMALL_PLAN = 512
+"""Up to this number of partitions, a model of daypart is fitted faster than workers start."""
+
+
+def quickest(runner: Executor, pending: int, settings: RunSettings) -> Executor:
+    """Return the executor itself, or in place of a local one that in this process.
+
+    Parameters
+    ----------
+    runner : Executor
+    pending : int
+        Partitions to fit. A few of a model of daypart are fitted before workers have started;
+        own models, and sampling, may take long.
+    settings : RunSettings
+    """
+    sets = [settings.parameters, *(override.parameters for override in settings.overrides)]
+    takes_long = is_external_model(settings.model) or any(
+        each.get("inference") == "nuts" for each in sets
+    )
+    few = runner.name == "local" and pending <= SMALL_PLAN and not takes_long
+    return get_executor("inline") if few else runner
 
 
 @dataclass(frozen=True)

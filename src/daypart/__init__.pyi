@@ -29,6 +29,7 @@ from daypart.runs.predict import predict as predict
 from daypart.series.long_table import import_series as import_series
 from daypart.synthetic.counts import simulate_counts as simulate_counts
 from daypart.synthetic.simulation import simulate as simulate
+from daypart.tables.table import mapped_table as mapped_table
 from daypart.viewing.forget import forget as forget
 from daypart.viewing.ingest import ingest as ingest
 from daypart.viewing.on_executor.driver import OnExecutor as OnExecutor

@@ -149,13 +149,16 @@ def test_stores_of_a_newer_version_or_another_kind_are_refused(tmp_path, argumen
         ({"household_id": ["H1"]}, "no column 'market'"),
         ({"household_id": ["H1", "H1"], "market": ["501", "501"]}, "given twice.*'H1'"),
         (
-            {"household_id": ["H1", None], "market": ["501", "501"]},
-            "1 of 2 rows have no household_id",
+            {"household_id": ["H1", None], "market": [None, "501"]},
+            "none of 2 households can be used: household_without_id 1 .the first is row 2.",
         ),
-        ({"household_id": ["H1"], "market": ["501"], "weight": [-1.0]}, "weight: 1 of 1"),
+        (
+            {"household_id": ["H1"], "market": ["501"], "weight": [-1.0]},
+            "none of 1 household can be used: household_weight 1",
+        ),
         (
             {"household_id": ["H1"], "market": ["501"], "weight": [float("nan")]},
-            "weight: 1 of 1",
+            "household_weight 1",
         ),
         ({"household_id": ["H1"], "market": ["999"]}, "market '999' has no time zone"),
         ({"household_id": ["H1"], "market": ["501"]}, "uses the column 'size'"),

@@ -81,11 +81,11 @@ def set_option(text: str, *declarations: str) -> Callable[[Command], Command]:
 def table_options(command: Command) -> Command:
     """Add how a table is written: its columns, marks and encoding (`mapping`, `stamp_format`)."""
     for option in (
-        click.option("--stamp-format", help="Of stamps not in ISO 8601, such as '%d/%m/%Y %H:%M'."),
+        click.option("--stamp-format", help="Of stamps, such as '%d/%m/%Y %H:%M'."),
         click.option(
             "--map",
             "mapping",
-            help="Columns and marks: start=start_date,encoding=latin-1,... or a TOML file.",
+            help="Such as start=begin,decimal=comma, or a TOML file.",
         ),
     ):
         command = option(command)
@@ -97,6 +97,37 @@ def seed_option(default: int = 0) -> Callable[[Command], Command]:
     return click.option("--seed", default=default, help="Seed of random draws.")
 
 
+def tables_mapped(pairs: Sequence[str]) -> dict[str, str]:
+    """Read repeated options such as `--map-of households:household_id=hh`.
+
+    Parameters
+    ----------
+    pairs : sequence of str
+
+    Returns
+    -------
+    dict of str to str
+        Table to how it is written.
+
+    Raises
+    ------
+    DaypartError
+        For an option without a table's name.
+
+    Examples
+    --------
+    >>> tables_mapped(["households:household_id=hh,weight=w"])
+    {'households': 'household_id=hh,weight=w'}
+    """
+    found = {}
+    for pair in pairs:
+        table, colon, mapping = pair.partition(":")
+        if not colon or not table.strip() or not mapping.strip():
+            raise DaypartError(f"{pair!r} names no table", hint="write TABLE:name=column,...")
+        found[table.strip()] = mapping.strip()
+    return found
+
+
 def model_options(command: Command) -> Command:
     """Add the model, its parameters (`parameters`, `settings`), its calendar and the workers."""
     for option in (
@@ -104,8 +135,9 @@ def model_options(command: Command) -> Command:
         click.option(
             "--calendar",
             type=PATH,
-            help="Named events with columns name, from, to: .csv, .parquet or .toml.",
+            help="Named events with columns name, from, to: a table or .toml.",
         ),
+        click.option("--calendar-map", help="Its columns and marks, as --map of other tables."),
         set_option("Set one parameter of the model"),
         click.option("--parameters", type=PATH, help="Model parameters as TOML, also by market."),
         click.option("--model", default="negbin", help="Name, or package.module:name."),
@@ -125,6 +157,20 @@ def model_parameters(parameters: str | None, settings: dict[str, Any]) -> list[A
         The pairs of `--set`.
     """
     return [*([parameters] if parameters else []), settings]
+
+
+def take_calendar(options: dict[str, Any]) -> None:
+    """Join a calendar with how it is written, in the options of a verb.
+
+    Parameters
+    ----------
+    options : dict
+        With `calendar` and `calendar_map`, which is removed.
+    """
+    from daypart.tables.table import mapped_table
+
+    mapping, path = options.pop("calendar_map"), options["calendar"]
+    options["calendar"] = path and mapped_table(path, mapping)
 
 
 def execution_options(

@@ -20,12 +20,13 @@ from daypart.planning.panel.panel import ALL
 from daypart.planning.panel.reader import read_markets, read_panel
 from daypart.planning.problem.build import build_problem
 from daypart.planning.reach.audience_counter import AudienceCounter
-from daypart.planning.reach.schedule import Schedule, ScheduleRows, read_schedule
+from daypart.planning.reach.schedule import Schedule, read_schedule
 from daypart.planning.search import find_optimum
 from daypart.planning.solve.surrogate_fit import fit_surrogate
 from daypart.progress import SILENT, Progress
 from daypart.storage.files import make_folder
 from daypart.storage.location import PathLike
+from daypart.tables.table import GivenTable, mapped_table
 
 GAP = 2e-3
 _NAMED = 3
@@ -38,7 +39,7 @@ def plan(
     brief: PathLike | Brief,
     out: PathLike,
     run: PathLike | None = None,
-    evaluate: PathLike | ScheduleRows | None = None,
+    evaluate: GivenTable | None = None,
     seed: int = 0,
     gap: float = GAP,
     min_households: int | None = None,
@@ -126,7 +127,10 @@ def _read_campaign(
         everyone = read_panel(store, brief.markets, setting=f"{brief.path}: campaign.markets")
         with brief.named_in_errors("campaign.rate_card"):
             card = read_rate_card(
-                brief.rate_card_path, everyone, weeks, markets=read_markets(store)
+                mapped_table(brief.rate_card_path, brief.rate_card_map or None),
+                everyone,
+                weeks,
+                markets=read_markets(store),
             )
         with brief.named_in_errors("campaign.segment"):
             target = everyone.of_segment(brief.segment)

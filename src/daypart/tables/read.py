@@ -13,7 +13,7 @@ from daypart.tables.options import TableOptions
 from daypart.tables.problems import OUTSIDE_RANGE, describe
 from daypart.tables.schema import Column, Schema
 from daypart.tables.sql import name_literal, text_literal
-from daypart.tables.table import GivenTable, Table, name_of, open_table, unreadable
+from daypart.tables.table import GivenTable, Table, name_of, open_table, options_of, unreadable
 from daypart.tables.values.duration import duration_sql
 from daypart.tables.values.expressions import (
     MISSING_VALUE,
@@ -113,7 +113,7 @@ def read_rows(source: GivenTable, schema: Schema, options: TableOptions | None =
     DaypartError
         For a file that can't be read, and a missing column.
     """
-    options = options or TableOptions()
+    options = options_of(source, options)
     options.check_names(schema.names)
     with _connection() as connection:
         table = open_table(connection, source, options, name=name_of(source, schema.name))

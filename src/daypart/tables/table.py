@@ -17,15 +17,74 @@ from daypart.storage.location import Location, PathLike, location
 from daypart.tables.conversions import arrow_copy, json_lines_copy, rows_copy, workbook_copy
 from daypart.tables.formats import FileFormat, Header, format_of, header_of, open_bytes
 from daypart.tables.local_copies import as_utf8, copied_batches, linked, local_file
-from daypart.tables.options import TableOptions
+from daypart.tables.options import GivenOptions, TableOptions, read_options
 from daypart.tables.partitions import partition_values
 from daypart.tables.sql import name_literal, text_literal
 from daypart.wording import counted
 
 _HEADER_BYTES = 1 << 20
 
-GivenTable = PathLike | Iterable[Mapping[str, Any]]
+
+@dataclass(frozen=True)
+class MappedTable:
+    """A table with how it is written: what `mapped_table` returns.
+
+    Parameters
+    ----------
+    source : path, rows or Arrow object
+    options : TableOptions
+    """
+
+    source: PathLike | Iterable[Mapping[str, Any]]
+    options: TableOptions
+
+
+GivenTable = PathLike | Iterable[Mapping[str, Any]] | MappedTable
 """A file, rows, or an object with the Arrow PyCapsule interface (pandas, polars, Arrow)."""
+
+
+def mapped_table(
+    source: PathLike | Iterable[Mapping[str, Any]],
+    mapping: GivenOptions = None,
+    stamp_format: str | None = None,
+) -> GivenTable:
+    """Return a table with its names of columns, marks, encoding and format of stamps.
+
+    Every function of daypart that reads a table takes the result: a rate card, a schedule, an
+    as-run log, a calendar, households, markets, networks.
+
+    Parameters
+    ----------
+    source : path, rows or Arrow object
+    mapping : str, path or mapping, optional
+        See `read_options`.
+    stamp_format : str, optional
+        Of stamps and days that are not ISO 8601, such as `%d/%m/%Y`.
+
+    Examples
+    --------
+    >>> mapped_table("card.csv", "cpm=price,decimal=comma").options.decimal
+    'comma'
+    """
+    if mapping is None and stamp_format is None:
+        return source
+    return MappedTable(source, read_options(mapping, stamp_format=stamp_format))
+
+
+def source_of(given: GivenTable) -> PathLike | Iterable[Mapping[str, Any]]:
+    """Return a table without how it is written."""
+    return given.source if isinstance(given, MappedTable) else given
+
+
+def options_of(given: GivenTable, options: TableOptions | None = None) -> TableOptions:
+    """Return how a table is written: its own options, or else some others.
+
+    Parameters
+    ----------
+    given : path, rows, Arrow object or MappedTable
+    options : TableOptions, optional
+    """
+    return given.options if isinstance(given, MappedTable) else options or TableOptions()
 
 
 @dataclass(frozen=True)
@@ -134,6 +193,7 @@ def open_table(
     DaypartError
         For a missing, empty or unreadable file, and two columns whose names differ only in case.
     """
+    options, source = options_of(source, options), source_of(source)
     if isinstance(source, str | os.PathLike):
         place = location(source)
         file, header = _readable(place, options)
@@ -168,7 +228,8 @@ def name_of(source: GivenTable, what: str) -> str:
     source : path, rows or Arrow object
     what : str
     """
-    return str(source) if isinstance(source, str | os.PathLike) else what
+    path = source_of(source)
+    return str(path) if isinstance(path, str | os.PathLike) else what
 
 
 def object_copy(source: Any, name: str) -> Path:

@@ -18,6 +18,7 @@ from daypart.cli.options import (
     names,
     seed_option,
     set_option,
+    take_calendar,
 )
 from daypart.cli.verb import Outcome, verb
 from daypart.errors import DaypartError
@@ -46,6 +47,7 @@ def estimate_command(
     from daypart.runs.estimate import estimate
 
     options["parameters"] = model_parameters(parameters, settings)
+    take_calendar(options)
     found = estimate(store, progress=progress, **options)
     return Outcome(_estimate_lines(found), found)
 

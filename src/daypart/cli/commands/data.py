@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from daypart.cli.options import PATH, names, seed_option, set_option, table_options
+from daypart.cli.options import PATH, names, seed_option, set_option, table_options, tables_mapped
 from daypart.cli.verb import Outcome, verb
+from daypart.errors import DaypartError, did_you_mean
 from daypart.progress import Progress
 from daypart.wording import counted
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from daypart.viewing.store.report import IngestReport
 
 _DAY = click.DateTime(["%Y-%m-%d"])
+_TABLES = ("households", "markets", "networks")
+"""Tables beside the events that `--map-of` maps."""
 
 
 @verb(
@@ -92,7 +95,8 @@ def simulate_counts_command(progress: Progress, out: str, **options: Any) -> Out
 @click.option("--timezone", help="Time zone of all markets, in place of --markets.")
 @click.option("--segments", type=PATH, help="TOML: [segments.NAME] column = value.")
 @click.option("--networks", type=PATH, help="Table of the networks to credit (default: all).")
-@click.option("--map", "mapping", help="start=start_date,... or a TOML file with [columns].")
+@table_options
+@click.option("--map-of", "maps", multiple=True, help="As --map, of another table: households:...")
 @set_option("A crediting rule, such as multi_set=split", "--rule", "rules")
 @click.option("--dayparts", type=PATH, help="TOML: name, version, rows.")
 @click.option("--key-file", "key", type=PATH, help="Key of the hash of household ids.")
@@ -113,16 +117,22 @@ def ingest_command(
     last_day: datetime | None,
     executor: str | None,
     executor_settings: str | None,
+    maps: tuple[str, ...],
     **options: Any,
 ) -> Outcome:
     """Credit viewing events into a store.
 
-    EVENTS are files, globs or folders. Every row is credited, below the minimum tune, or set aside
-    with its reason. New days are added to the store; a file that was ingested before is skipped.
+    EVENTS are files, patterns or folders; - is standard input. Every row is credited, below the
+    minimum tune, or set aside with its reason. New days are added to the store; a file that was
+    ingested before is skipped.
     """
-    from daypart import OnExecutor, ingest
+    from daypart import OnExecutor, ingest, mapped_table
     from daypart.viewing.crediting import crediting_rules
 
+    for table, mapping in tables_mapped(maps).items():
+        if not options.get(table) or table not in _TABLES:
+            raise DaypartError(f"--map-of: no table {table!r}", hint=did_you_mean(table, _TABLES))
+        options[table] = mapped_table(options[table], mapping)
     report = ingest(
         list(events),
         into=into,

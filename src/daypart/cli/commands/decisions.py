@@ -6,7 +6,14 @@ from typing import Any
 
 import click
 
-from daypart.cli.options import MIN_HOUSEHOLDS, PATH, TRUST_RUN, names, seed_option
+from daypart.cli.options import (
+    MIN_HOUSEHOLDS,
+    PATH,
+    TRUST_RUN,
+    names,
+    seed_option,
+    table_options,
+)
 from daypart.cli.verb import Outcome, verb
 from daypart.progress import Progress
 from daypart.wording import counted
@@ -41,21 +48,29 @@ def insights_command(progress: Progress, run: str, out: str, min_households: int
 @click.option("--schedule", required=True, type=PATH, help="plan.csv, or the same columns.")
 @click.option("--segment", default="all", help="Target segment.")
 @click.option("--markets", type=names, help="Markets (default: those of the schedule).")
+@table_options
 @_CALIBRATE
 @TRUST_RUN
 @click.option("--method", default="unbiased", help="unbiased or surrogate.")
 @MIN_HOUSEHOLDS
 def reach_command(
-    progress: Progress, store: str, markets: tuple[str, ...] | None, **options: Any
+    progress: Progress,
+    store: str,
+    schedule: str,
+    markets: tuple[str, ...] | None,
+    mapping: str | None,
+    stamp_format: str | None,
+    **options: Any,
 ) -> Outcome:
     """Count the reach of a schedule of spots.
 
     On STORE's household panel. A schedule is a table of market, network, daypart, spots and,
     optionally, week.
     """
-    from daypart import reach
+    from daypart import mapped_table, reach
 
-    found = reach(store, markets=markets or None, progress=progress, **options)
+    table = mapped_table(schedule, mapping, stamp_format)
+    found = reach(store, schedule=table, markets=markets or None, progress=progress, **options)
     return Outcome(found.lines(), found)
 
 
@@ -68,17 +83,27 @@ def reach_command(
 @click.option(
     "--evaluate", "--schedule", "evaluate", type=PATH, help="Evaluate this schedule instead."
 )
+@table_options
 @seed_option()
 @MIN_HOUSEHOLDS
-def plan_command(progress: Progress, store: str, out: str, **options: Any) -> Outcome:
+def plan_command(
+    progress: Progress,
+    store: str,
+    out: str,
+    evaluate: str | None,
+    mapping: str | None,
+    stamp_format: str | None,
+    **options: Any,
+) -> Outcome:
     """Plan a campaign from a brief, with a certified gap.
 
     Chooses the spots on STORE's household panel, within the brief's limits. Writes plan.json,
     plan.xlsx, plan.csv and reach_curve.csv.
     """
-    from daypart import plan
+    from daypart import mapped_table, plan
 
-    made = plan(store, out=out, progress=progress, **options)
+    schedule = evaluate and mapped_table(evaluate, mapping, stamp_format)
+    made = plan(store, out=out, evaluate=schedule, progress=progress, **options)
     return Outcome([*made.sentences(), f"plan: {out}"], made)
 
 
@@ -89,19 +114,29 @@ def plan_command(progress: Progress, store: str, out: str, **options: Any) -> Ou
 )
 @click.argument("store", type=PATH)
 @click.option("--plan", required=True, type=PATH, help="Folder written by daypart plan.")
-@click.option("--asrun", required=True, type=PATH, help="As-run log, CSV or Parquet.")
+@click.option("--asrun", required=True, type=PATH, help="As-run log.")
+@table_options
 @click.option("--out", type=PATH, help="Folder to write.")
 @click.option("--under", default=95.0, help="Delivery index below which to warn.")
 @MIN_HOUSEHOLDS
-def measure_command(progress: Progress, store: str, out: str | None, **options: Any) -> Outcome:
+def measure_command(
+    progress: Progress,
+    store: str,
+    asrun: str,
+    out: str | None,
+    mapping: str | None,
+    stamp_format: str | None,
+    **options: Any,
+) -> Outcome:
     """Measure what a plan delivered, from an as-run log.
 
     The log has market, network, instant (with its zone), length (seconds) and cost; the viewing
     is that in STORE. Rows that can't be used are set aside with the reason.
     """
-    from daypart import measure
+    from daypart import mapped_table, measure
 
-    found = measure(store, out=out, progress=progress, **options)
+    log = mapped_table(asrun, mapping, stamp_format)
+    found = measure(store, asrun=log, out=out, progress=progress, **options)
     return Outcome([*found.lines(), *([f"delivery: {out}"] if out else [])], found)
 
 

@@ -15,6 +15,7 @@ from daypart.cli.options import (
     model_parameters,
     names,
     seed_option,
+    take_calendar,
 )
 from daypart.cli.verb import Outcome, verb
 from daypart.errors import EXIT_DONE, EXIT_PARTITIONS_FAILED
@@ -52,6 +53,7 @@ def fit_command(
     from daypart.runs.fit import fit, fit_requests
 
     options["parameters"] = model_parameters(parameters, settings)
+    take_calendar(options)
     if show_requests:
         from daypart.storage.files import plain
 
@@ -163,6 +165,7 @@ def backtest_command(
     from daypart import backtest
 
     options["parameters"] = model_parameters(parameters, settings)
+    take_calendar(options)
     scores = backtest(store, out=out, progress=progress, **options)
     return Outcome([*scores.lines(), f"scores: {out}"], scores)
 

@@ -42,7 +42,7 @@ class Brief:
     budget : float
         Money to spend at most, in `currency`. For the objective `minimum_cost` it may be left out.
     rate_card : Path
-        Parquet or CSV with `market, network, daypart, cpm, first_day, last_day`.
+        A table with `market, network, daypart, cpm, first_day, last_day`.
     segment : str
         Whom to reach; `all` is every household.
     markets : tuple of str
@@ -60,6 +60,8 @@ class Brief:
         each), `impressions` (in the target) or `minimum_cost` (for `reach_goal_percent`).
     reach_goal_percent : float
         Reach 1+ to get to, in percent, for the objective `minimum_cost`.
+    rate_card_map : str
+        How the rate card is written, such as `cpm=price,decimal=comma`; see `read_options`.
     limits : BriefLimits
         All limits beside the budget.
     path : Location
@@ -85,6 +87,7 @@ class Brief:
     frequency_goal: int = 3
     objective: str = "reach"
     reach_goal_percent: float = 0.0
+    rate_card_map: str = ""
     limits: BriefLimits = field(default_factory=BriefLimits)
     path: Location = Path("brief.toml")
 

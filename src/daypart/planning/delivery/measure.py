@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ from daypart.progress import SILENT, Progress
 from daypart.storage.files import read_json
 from daypart.storage.location import PathLike, local_path
 from daypart.storage.tables import write_csv
+from daypart.tables.table import GivenTable
 from daypart.viewing.crediting import crediting_text
 from daypart.viewing.dayparts import daypart_table
 
@@ -50,7 +51,7 @@ def measure(
     store: PathLike,
     *,
     plan: PathLike,
-    asrun: PathLike | Iterable[Mapping[str, Any]],
+    asrun: GivenTable,
     out: PathLike | None = None,
     under: float = UNDER,
     min_households: int | None = None,

@@ -28,10 +28,11 @@ from daypart.planning.reach.publication import (
     publishable_bins,
     published,
 )
-from daypart.planning.reach.schedule import NO_WEEK, Schedule, ScheduleRows, read_schedule
+from daypart.planning.reach.schedule import NO_WEEK, Schedule, read_schedule
 from daypart.planning.solve.surrogate_fit import fit_surrogate
 from daypart.progress import SILENT, Progress
 from daypart.storage.location import PathLike
+from daypart.tables.table import GivenTable
 from daypart.viewing.crediting import crediting_text
 
 METHODS = ("unbiased", "surrogate")
@@ -141,7 +142,7 @@ class Reach:
 def reach(
     store: PathLike,
     *,
-    schedule: PathLike | ScheduleRows,
+    schedule: GivenTable,
     segment: str = ALL,
     markets: Sequence[str] | None = None,
     run: PathLike | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +14,12 @@ from daypart.errors import DaypartError
 from daypart.planning.arrays import Ints
 from daypart.planning.panel.panel import AXES, Panel
 from daypart.storage.files import read_json
-from daypart.storage.location import Location, PathLike, location
+from daypart.storage.location import Location, location
 from daypart.tables.names import MatchedNames, match_names
 from daypart.tables.options import TableOptions
 from daypart.tables.read import read_rows
 from daypart.tables.schema import Column, Schema
-from daypart.tables.table import GivenTable
+from daypart.tables.table import GivenTable, source_of
 
 SCHEDULE = Schema(
     "schedule",
@@ -35,8 +35,6 @@ SCHEDULE = Schema(
 
 NO_WEEK = dt.date.min
 """The week of spots that a schedule gives for the whole flight."""
-
-ScheduleRows = Iterable[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -117,9 +115,7 @@ class Schedule:
         ]
 
 
-def read_schedule(
-    schedule: PathLike | ScheduleRows, options: TableOptions | None = None
-) -> Schedule:
+def read_schedule(schedule: GivenTable, options: TableOptions | None = None) -> Schedule:
     """Read a schedule from a table, a `plan.json`, or rows at hand.
 
     Parameters
@@ -141,10 +137,10 @@ def read_schedule(
     >>> read_schedule([row | {"spots": 2}]).rows
     (('501', 'CNN', 'Prime', datetime.date(2024, 4, 1), 2),)
     """
-    source: GivenTable = schedule
-    if isinstance(schedule, str | os.PathLike) and location(schedule).suffix == ".json":
-        source = _lines_of_plan(location(schedule))
-    rows = read_rows(source, SCHEDULE, options).refuse_problems()
+    path = source_of(schedule)
+    if isinstance(path, str | os.PathLike) and location(path).suffix == ".json":
+        schedule = _lines_of_plan(location(path))
+    rows = read_rows(schedule, SCHEDULE, options).refuse_problems()
     first_days = rows.values("week") if rows.has("week") else [None] * len(rows)
     names = (rows.texts(axis) for axis in AXES)
     return Schedule(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from daypart.errors import DaypartError, did_you_mean
@@ -13,9 +13,10 @@ from daypart.series.store import SeriesStore
 from daypart.storage.files import read_toml
 from daypart.storage.location import Location, location
 from daypart.tables.read import read_texts
-from daypart.tables.table import GivenTable
+from daypart.tables.table import GivenTable, name_of, options_of, source_of
 
 _TOML_TABLE = "event"
+_STAMPS = ("from", "to")
 
 Calendar = GivenTable
 """A file, its rows, or an Arrow object."""
@@ -69,14 +70,33 @@ def read_calendar(calendar: Calendar, store: SeriesStore) -> list[dict[str, Any]
 
 def _read(calendar: Calendar) -> tuple[str, list[dict[str, Any]]]:
     """Return the calendar's name and its rows."""
-    if not (isinstance(calendar, str | os.PathLike) or hasattr(calendar, "__arrow_c_stream__")):
-        return "calendar", [dict(row) for row in calendar]
-    if not isinstance(calendar, str | os.PathLike):
-        return "calendar", read_texts(calendar, name="calendar")
-    place = location(calendar)
-    if place.suffix.lower() != ".toml":
-        return str(place), read_texts(place, name="calendar")
-    return str(place), _read_toml(place)
+    source, name = source_of(calendar), name_of(calendar, "calendar")
+    if isinstance(source, str | os.PathLike) and location(source).suffix.lower() == ".toml":
+        return name, _read_toml(location(source))
+    if isinstance(source, list | tuple):
+        return name, [dict(row) for row in source]
+    options = options_of(calendar)
+    names = {theirs: ours for ours, theirs in options.columns.items()}
+    return name, [
+        {
+            names.get(each, each): _as_iso(value, options.stamp_format)
+            if names.get(each, each) in _STAMPS
+            else value
+            for each, value in row.items()
+        }
+        | dict(options.constants)
+        for row in read_texts(source, options, name="calendar")
+    ]
+
+
+def _as_iso(text: str | None, stamp_format: str | None) -> str | None:
+    """Return a stamp of a declared format as ISO 8601; one that does not match, as it is."""
+    if text is None or stamp_format is None:
+        return text
+    try:
+        return datetime.strptime(text, stamp_format).isoformat()
+    except ValueError:
+        return text
 
 
 def _read_toml(path: Location) -> list[dict[str, Any]]:

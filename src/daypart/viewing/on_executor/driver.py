@@ -21,7 +21,8 @@ from daypart.progress import Progress
 from daypart.storage.files import delete_files, file_digest, make_folder
 from daypart.storage.location import Location, PathLike, location
 from daypart.storage.tables import write_table
-from daypart.tables.table import GivenTable
+from daypart.tables.options import TableOptions
+from daypart.tables.table import GivenTable, options_of, source_of
 from daypart.viewing.ingest_workers import WorkerInputs
 from daypart.viewing.market.market_update import MarketUpdate, Update
 from daypart.viewing.on_executor.work import (
@@ -137,8 +138,9 @@ class IngestTasks:
                 for table, digest in zip(batch.tables, batch.digests, strict=True)
             ],
             "households": households and str(households),
+            "household_options": _json_of(options_of(given.households or "")),
             "households_digest": households and file_digest(households),
-            "options": {name: _plain(value) for name, value in asdict(options).items()},
+            "options": _json_of(options),
             "rules": {name: value for name, value in vars(rules).items() if name != "options"},
             "key_file": None if isinstance(given.key, bytes | None) else str(_full(given.key)),
             "first_day": given.first_day and given.first_day.isoformat(),
@@ -252,17 +254,21 @@ def _known(batch: Batch) -> dict[str, Any]:
 def _file_of(households: GivenTable | None) -> Location | None:
     if households is None:
         return None
-    if not isinstance(households, str | os.PathLike):
+    path = source_of(households)
+    if not isinstance(path, str | os.PathLike):
         raise DaypartError("households: tasks need a file", hint="write the table to a file")
-    return location(households).resolve()
+    return location(path).resolve()
 
 
 def _full(key: PathLike) -> Path:
     return Path(key).expanduser().resolve()
 
 
-def _plain(value: Any) -> Any:
-    return dict(value) if isinstance(value, Mapping) else value
+def _json_of(options: TableOptions) -> dict[str, Any]:
+    return {
+        name: dict(value) if isinstance(value, Mapping) else value
+        for name, value in asdict(options).items()
+    }
 
 
 def _tasks_of(sizes: Sequence[int]) -> list[int]:

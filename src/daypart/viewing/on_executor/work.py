@@ -24,7 +24,7 @@ from daypart.storage.files import atomic_path, file_digest, kept_copy, make_fold
 from daypart.storage.location import Location, location
 from daypart.storage.tables import read_table, write_table
 from daypart.tables.options import TableOptions
-from daypart.tables.table import open_table
+from daypart.tables.table import MappedTable, open_table
 from daypart.viewing.clock import LocalDays
 from daypart.viewing.crediting import crediting_rules
 from daypart.viewing.dayparts import daypart_table
@@ -75,7 +75,8 @@ def _stage_file(folder: Location, content: Mapping[str, Any], row: int) -> list[
     with _workspace(content, _key_of(content)) as workspace:
         reference = load_reference(
             workspace,
-            households=content["households"],
+            households=content["households"]
+            and MappedTable(content["households"], TableOptions(**content["household_options"])),
             segments=content["segments"],
             markets=None,
             timezone=None,

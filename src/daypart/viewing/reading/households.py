@@ -8,16 +8,19 @@ from typing import Any
 import pyarrow as pa
 
 from daypart.errors import DaypartError, did_you_mean
-from daypart.tables.options import TableOptions
 from daypart.tables.read import field_of
 from daypart.tables.sql import name_literal
-from daypart.tables.table import GivenTable, Table, name_of, open_table
+from daypart.tables.table import GivenTable, Table, name_of, open_table, options_of
 from daypart.tables.values.expressions import FieldSql, is_text, text_of, with_levels
 from daypart.tables.values.number import number_sql
 from daypart.viewing.reading.columns import HOUSEHOLDS, LARGEST_WEIGHT
 from daypart.viewing.reading.segments import segment_condition
 from daypart.viewing.reading.workspace import Workspace
+from daypart.wording import counted
 
+WITHOUT_ID = "household_without_id"
+WITHOUT_MARKET = "household_without_market"
+BAD_WEIGHT = "household_weight"
 WEIGHT_UNIT = 1_000_000
 """Weights are kept in whole millionths, so that sums do not depend on their order."""
 
@@ -28,7 +31,9 @@ def load_households(
     """Read a table of households into the table `members`, ids hashed.
 
     `members` has the columns household_text (for the join with events; it stays in memory),
-    household, market, weight (millionths) and segments (a bit for each but `all`).
+    household, market, weight (millionths) and segments (a bit for each but `all`). Rows without
+    an id or a market, and those whose weight is not a number from 0 to a million, are in
+    `given_households` with their `reason` instead.
 
     Parameters
     ----------
@@ -46,16 +51,17 @@ def load_households(
     Raises
     ------
     DaypartError
-        For a missing column, an id that is missing or given twice, a weight that is not a number
-        from 0 to a million, and segments that the columns can't express.
+        For a missing column, a table without a household that can be used, an id given twice, and
+        segments that the columns can't express.
     """
-    options = TableOptions()
+    options = options_of(source)
+    options.check_names(HOUSEHOLDS.names)
     table = open_table(workspace.connection, source, options, name=name_of(source, "households"))
     given = {column.name: field_of(table, column, options) for column in HOUSEHOLDS.columns}
     texts = [text_of(*field) for field in (given["household_id"], given["market"]) if field]
     weight_field = given["weight"]
     weight = FieldSql("1.0", "NULL")
-    raw = dict(zip(("household_text", "market"), texts, strict=True))
+    raw = {"source_row": "source_row", "household_text": texts[0], "market": texts[1]}
     if weight_field:
         weight = number_sql("weight", weight_field[1], options)
         raw["weight_raw"] = weight_field[0]
@@ -64,22 +70,31 @@ def load_households(
     bits, values = _segment_bits(table, segments, types)
     workspace.run(
         f"""
-        CREATE TEMP TABLE members AS
-        SELECT household_text, hashed_id(household_text) AS household, market,
-               {weight.value} AS weight, {bits} AS segments
-        FROM {with_levels(table.rows_sql(), raw, [weight])}
+        CREATE TEMP TABLE given_households AS
+        SELECT source_row, household_text, hashed_id(household_text) AS household, market,
+               {weight.value} AS weight, {bits} AS segments,
+               CASE WHEN household_text IS NULL THEN '{WITHOUT_ID}'
+                    WHEN market IS NULL THEN '{WITHOUT_MARKET}'
+                    WHEN NOT coalesce(weight BETWEEN 0 AND {LARGEST_WEIGHT}, false)
+                    THEN '{BAD_WEIGHT}' END AS reason
+        FROM {with_levels(table.rows_sql(numbered=True), raw, [weight])}
         """,
         values,
     )
-    _check(workspace, table)
-    _check_segments(workspace, table, segments)
+    notes = _set_aside(workspace, table)
     workspace.run(
-        f"ALTER TABLE members ALTER weight TYPE BIGINT "
-        f"USING CAST(round(weight * {WEIGHT_UNIT}) AS BIGINT)"
+        f"""
+        CREATE TEMP TABLE members AS
+        SELECT household_text, household, market,
+               CAST(round(weight * {WEIGHT_UNIT}) AS BIGINT) AS weight, segments
+        FROM given_households WHERE reason IS NULL
+        """
     )
-    if weight_field:
-        return []
-    return [f"{table} has no column weight: each household counts as 1"]
+    _check_once(workspace, table)
+    _check_segments(workspace, table, segments)
+    if not weight_field:
+        notes.append(f"{table} has no column weight: each household counts as 1")
+    return notes
 
 
 def _attributes(
@@ -129,25 +144,32 @@ def _segment_bits(
     return f"CAST({' + '.join(terms) or '0'} AS BIGINT)", values
 
 
-def _check(workspace: Workspace, table: Table) -> None:
-    rows, no_id, no_market, bad_weight = workspace.rows(
-        f"""
-        SELECT count(*), count(*) FILTER (household_text IS NULL), count(*) FILTER (market IS NULL),
-               count(*) FILTER (NOT coalesce(weight BETWEEN 0 AND {LARGEST_WEIGHT}, false))
-        FROM members
-        """
-    )[0]
-    if rows == 0:
+def _set_aside(workspace: Workspace, table: Table) -> list[str]:
+    """Return a note on the households that can't be used; raise if none can."""
+    found = workspace.rows(
+        "SELECT reason, count(*), min(source_row) FROM given_households GROUP BY reason "
+        "ORDER BY reason NULLS FIRST"
+    )
+    if not found:
         raise DaypartError(f"{table}: has no household")
-    for count, what in ((no_id, "household_id"), (no_market, "market")):
-        if count:
-            raise DaypartError(f"{table}: {count:,} of {rows:,} rows have no {what}")
-    if bad_weight:
+    wrong = {str(reason): (int(rows), int(first)) for reason, rows, first in found if reason}
+    rows = sum(int(each[1]) for each in found)
+    reasons = ", ".join(
+        f"{reason} {count:,} (the first is row {first:,})"
+        for reason, (count, first) in wrong.items()
+    )
+    if all(reason for reason, *_ in found):
         raise DaypartError(
-            f"{table}: column weight: {bad_weight:,} of {rows:,} are missing, negative or over "
-            f"{LARGEST_WEIGHT:,}",
-            hint="give each household the number of households that it represents",
+            f"{table}: none of {counted(rows, 'household')} can be used: {reasons}",
+            hint="give each an id, a market, and a weight from 0 to a million",
         )
+    aside = sum(count for count, _ in wrong.values())
+    if not aside:
+        return []
+    return [f"{table}: {aside:,} of {counted(rows, 'household')} set aside: {reasons}"]
+
+
+def _check_once(workspace: Workspace, table: Table) -> None:
     twice = workspace.rows(
         "SELECT household_text FROM members GROUP BY ALL HAVING count(*) > 1 ORDER BY ALL"
     )

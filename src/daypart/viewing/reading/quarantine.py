@@ -12,6 +12,8 @@ from daypart.viewing.reading.workspace import Workspace
 
 _STAMP = "strftime(make_timestamp({} * 1000), '%Y-%m-%dT%H:%M:%S.%gZ')"
 _EARLIER_INGEST = "an earlier ingest"
+_HOUSEHOLDS = -2
+"""The number of the table of households among the source files."""
 
 
 def open_quarantine(workspace: Workspace) -> None:
@@ -49,7 +51,9 @@ def keep_rows_set_aside(workspace: Workspace, market: str) -> None:
     )
 
 
-def write_quarantine(workspace: Workspace, target: Location, files: Sequence[str]) -> bool:
+def write_quarantine(
+    workspace: Workspace, target: Location, files: Sequence[str], households: str | None = None
+) -> bool:
     """Write every row set aside by this ingest to one Parquet file.
 
     Parameters
@@ -59,6 +63,8 @@ def write_quarantine(workspace: Workspace, target: Location, files: Sequence[str
         The file.
     files : sequence of str
         The source files by number.
+    households : str, optional
+        The table of households, whose rows set aside are written, too.
 
     Returns
     -------
@@ -70,9 +76,16 @@ def write_quarantine(workspace: Workspace, target: Location, files: Sequence[str
             "INSERT INTO rows_set_aside SELECT source_file, source_row, reason, household, device, "
             f"market, network, start_text, end_text FROM {staged}"
         )
+    named = list(enumerate(files))
+    if households is not None:
+        named.append((_HOUSEHOLDS, households))
+        workspace.run(
+            f"INSERT INTO rows_set_aside BY NAME SELECT {_HOUSEHOLDS} AS source_file, source_row, "
+            "reason, household, market FROM given_households WHERE reason IS NOT NULL"
+        )
     if workspace.rows("SELECT count(*) FROM rows_set_aside")[0][0] == 0:
         return False
-    names = ", ".join(f"({number}, {text_literal(file)})" for number, file in enumerate(files))
+    names = ", ".join(f"({number}, {text_literal(file)})" for number, file in named)
     make_folder(target.parent)
     with atomic_path(target) as path:
         workspace.run(

@@ -36,11 +36,14 @@ class Reference:
     networks : mapping of str to (str or None), or None
         The networks to credit, with their markets; None credits every network.
     notes : tuple of str
+    households : str or None
+        Name of the table of households; None if they come from the events.
     """
 
     markets: Mapping[str, ViewingMarket]
     networks: Mapping[str, str | None] | None
     notes: tuple[str, ...]
+    households: str | None = None
 
 
 def load_reference(
@@ -95,7 +98,8 @@ def load_reference(
     if households is not None:
         _check_covered(name_of(households, "households"), codes, found)
         found = {code: market for code, market in found.items() if code in codes}
-    return Reference(_agreeing(found, known_markets), listed, tuple(notes))
+    named = None if households is None else name_of(households, "households")
+    return Reference(_agreeing(found, known_markets), listed, tuple(notes), named)
 
 
 def markets_in_events(

@@ -115,7 +115,12 @@ def _write_files(
         workspace, folder / files["universe"], markets, segments, event_segments=by_event
     )
     quarantine = f"quarantine/{generation}.parquet"
-    if write_quarantine(workspace, folder / quarantine, [table.name for table in batch.tables]):
+    if write_quarantine(
+        workspace,
+        folder / quarantine,
+        [table.name for table in batch.tables],
+        batch.reference.households,
+    ):
         files["quarantine"].append(quarantine)
     return files
 

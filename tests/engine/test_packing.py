@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daypart.engine.executors.registry import get_executor
 from daypart.engine.plan.packing import (
     LARGEST_ARRAY,
     array_sizes,
@@ -14,6 +15,7 @@ from daypart.engine.plan.packing import (
     pack,
     tasks_wanted,
 )
+from daypart.errors import DaypartError
 
 SECONDS = st.lists(st.floats(0, 1e4), min_size=0, max_size=200)
 
@@ -89,3 +91,20 @@ def test_memory_is_asked_for_with_head_room_and_in_whole_steps(peaks, base, work
     asked = memory_request(peaks, base=base, workers=workers)
     assert asked >= 1.3 * (base + workers * max(peaks, default=0)) * (1 - 1e-12)
     assert asked % 2**26 == 0
+
+
+def test_the_floor_of_a_task_is_a_setting_of_every_cluster():
+    for name in ("slurm", "aws-batch"):
+        size = get_executor(name, {"task_minutes": 0.5, "least_task_minutes": 0.25}).task_size
+        wanted = tasks_wanted(
+            600, minutes=size.minutes, cores=size.cores, least_minutes=size.least_minutes
+        )
+        assert wanted == 5
+        with pytest.raises(DaypartError, match="least_task_minutes is 0"):
+            get_executor(name, {"least_task_minutes": 0.0})
+
+
+def test_tasks_are_shorter_than_the_floor_where_cores_would_stand_idle():
+    size = get_executor("slurm", {"cpus": 1, "at_once": 8}).task_size
+    few = tasks_wanted(120, cores=size.cores, at_once=size.at_once)
+    assert (few, tasks_wanted(3600, at_once=8), tasks_wanted(1, at_once=8)) == (4, 8, 1)

@@ -54,10 +54,16 @@ class TaskSize:
         How long a task should last; None: cut finely, by the number of partitions.
     cores : int
         Cores that a task has; it fits on all of them at once.
+    least_minutes : float
+        No task is planned shorter, unless cores would stand idle.
+    at_once : int
+        Tasks that can run at once; 0 where it is not known.
     """
 
     minutes: float | None = None
     cores: int = 1
+    least_minutes: float = 3.0
+    at_once: int = 0
 
 
 BY_NUMBER = TaskSize()

@@ -14,7 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEAST_MINUTES = 3.0
-"""A task on a cluster is never planned shorter: starting it costs up to a minute."""
+"""A task on a cluster is not planned shorter by default: starting it costs up to a minute."""
+
+IDLE_MINUTES = 0.5
+"""The same where tasks could run at once on cores that would stand idle."""
 
 TARGET_MINUTES = 10.0
 LARGEST_ARRAY = 10_000
@@ -49,6 +52,7 @@ def tasks_wanted(
     minutes: float = TARGET_MINUTES,
     cores: int = 1,
     least_minutes: float = LEAST_MINUTES,
+    at_once: int = 0,
 ) -> int:
     """Return how many tasks work should be cut into.
 
@@ -62,15 +66,20 @@ def tasks_wanted(
         Of a task.
     least_minutes : float
         No task should last less, on average.
+    at_once : int
+        Tasks that can run at once; with fewer, cores stand idle. 0 where it is not known.
 
     Examples
     --------
     >>> tasks_wanted(36_000), tasks_wanted(36_000, cores=4), tasks_wanted(100)
     (60, 15, 1)
+    >>> tasks_wanted(600), tasks_wanted(600, at_once=4)
+    (1, 4)
     """
     wanted = round(seconds / (60 * minutes * cores))
     most = int(seconds / (60 * least_minutes * cores))
-    return max(1, min(wanted, most))
+    idle = min(at_once, int(seconds / (60 * min(IDLE_MINUTES, least_minutes) * cores)))
+    return max(1, min(wanted, most), idle)
 
 
 def pack(

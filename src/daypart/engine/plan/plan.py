@@ -158,7 +158,13 @@ def _pack(
 ) -> np.ndarray[Any, Any]:
     """Pack what is pending into tasks of about one length, numbered longest first."""
     minutes = size.minutes or TARGET_MINUTES
-    wanted = tasks_wanted(float(costs.seconds.sum()), minutes=minutes, cores=size.cores)
+    wanted = tasks_wanted(
+        float(costs.seconds.sum()),
+        minutes=minutes,
+        cores=size.cores,
+        least_minutes=size.least_minutes,
+        at_once=size.at_once,
+    )
     regions = partitions.column("region").to_numpy(zero_copy_only=False)[pending]
     packing = pack(costs.seconds, regions.astype(str), wanted)
     task = np.full(len(partitions), -1, np.int32)

@@ -38,7 +38,7 @@ class AwsBatchExecutor:
     Examples
     --------
     >>> AwsBatchExecutor().task_size
-    TaskSize(minutes=10.0, cores=4)
+    TaskSize(minutes=10.0, cores=4, least_minutes=3.0, at_once=0)
     """
 
     name: ClassVar[str] = "aws-batch"
@@ -51,7 +51,8 @@ class AwsBatchExecutor:
     @property
     def task_size(self) -> TaskSize:
         """Tasks of some minutes, on all the cores of a child."""
-        return TaskSize(self.settings.task_minutes, self.settings.vcpus)
+        settings = self.settings
+        return TaskSize(settings.task_minutes, settings.vcpus, settings.least_task_minutes)
 
     def outlook(
         self,

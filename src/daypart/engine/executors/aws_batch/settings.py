@@ -66,6 +66,7 @@ class AwsBatchSettings:
     vcpus: int = field(default=4, metadata={"help": "of a child; it fits on all of them"})
     memory_mib: int = field(default=0, metadata={"help": "of a child; 0: 1,900 a vCPU"})
     task_minutes: float = field(default=10.0, metadata={"help": "how long a child should last"})
+    least_task_minutes: float = field(default=3.0, metadata={"help": "no child is planned shorter"})
     attempts: int = field(default=10, metadata={"help": "of a child, Spot losses included"})
     timeout_minutes: float = field(default=0.0, metadata={"help": "of an attempt; 0: none"})
     poll_seconds: float = field(default=30.0, metadata={"help": "longest pause between polls"})
@@ -94,7 +95,8 @@ class AwsBatchSettings:
             raise DaypartError(
                 f"timeout_minutes is {self.timeout_minutes}", hint="Batch takes 1 or more, or 0"
             )
-        above_zero = ("vcpus", "task_minutes", "calls_per_second", "poll_seconds")
+        times = ("task_minutes", "least_task_minutes", "poll_seconds")
+        above_zero = ("vcpus", "calls_per_second", *times)
         for name in (*above_zero, "arm64_seconds_ratio", "vcpus_per_second"):
             if getattr(self, name) <= 0:
                 raise DaypartError(f"{name} is {getattr(self, name)}", hint="give more than 0")

@@ -37,7 +37,7 @@ class SlurmExecutor:
     Examples
     --------
     >>> SlurmExecutor().task_size
-    TaskSize(minutes=10.0, cores=4)
+    TaskSize(minutes=10.0, cores=4, least_minutes=3.0, at_once=0)
     """
 
     name: ClassVar[str] = "slurm"
@@ -50,7 +50,10 @@ class SlurmExecutor:
     @property
     def task_size(self) -> TaskSize:
         """Tasks of some minutes, on all the CPUs of a child."""
-        return TaskSize(self.settings.task_minutes, self.settings.cpus)
+        settings = self.settings
+        return TaskSize(
+            settings.task_minutes, settings.cpus, settings.least_task_minutes, settings.at_once
+        )
 
     def outlook(
         self,

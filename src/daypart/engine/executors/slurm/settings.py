@@ -34,6 +34,9 @@ class SlurmSettings:
         metadata={"help": "an interpreter on the nodes, with daypart", "default": "(this one)"},
     )
     task_minutes: float = field(default=10.0, metadata={"help": "how long a task should last"})
+    least_task_minutes: float = field(
+        default=3.0, metadata={"help": "no task is planned shorter, unless at_once has room"}
+    )
     array_size: int = field(
         default=1_000, metadata={"help": "most tasks of an array; at most Slurm's MaxArraySize"}
     )
@@ -53,7 +56,7 @@ class SlurmSettings:
     )
 
     def __post_init__(self) -> None:
-        for name in ("cpus", "task_minutes", "array_size", "poll_seconds"):
+        for name in ("cpus", "task_minutes", "least_task_minutes", "array_size", "poll_seconds"):
             if getattr(self, name) <= 0:
                 raise DaypartError(f"{name} is {getattr(self, name)}", hint="give more than 0")
         for name in ("memory_mib", "time_limit_minutes", "at_once"):

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from daypart.cli.installation import examine_installation
 from daypart.deployment.deploy import _clients
 from daypart.engine.costs.prices.price_apis import PriceClients
-from daypart.engine.executors.aws_batch.calls import make_client
+from daypart.engine.executors.aws_batch.calls import BatchCalls, make_client
 from daypart.errors import DaypartError
 from daypart.storage.aws import aws_region
 from daypart.storage.s3 import _store
+from daypart.storage.s3_errors import describe
 
 pytest.importorskip("boto3")
 
@@ -107,3 +112,57 @@ def test_a_profile_that_does_not_exist_is_one_line_on_s3_too(home, monkeypatch):
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     with pytest.raises(DaypartError, match="s3://bucket: no AWS credentials"):
         _store("bucket", os.environ, **LIMITS)
+
+
+@contextmanager
+def web_server(status):
+    """Serve a page for people at every address."""
+    page = b"<!DOCTYPE html>\n<html><head><title>Oops</title></head>\n<body>No</body></html>\n"
+
+    class Pages(BaseHTTPRequestHandler):
+        def answer(self):
+            self.rfile.read(int(self.headers.get("content-length") or 0))
+            self.send_response(status)
+            self.send_header("content-type", "text/html")
+            self.send_header("content-length", str(len(page)))
+            self.end_headers()
+            self.wfile.write(page)
+
+        do_GET = do_POST = answer  # noqa: N815 - the names that the server calls
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Pages)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+
+
+class NoTime:
+    """A clock on which a wait is over at once."""
+
+    def now(self):
+        return time.monotonic()
+
+    def sleep(self, seconds):
+        pass
+
+
+@pytest.mark.parametrize("status", [200, 404, 500])
+def test_the_web_page_of_another_server_is_one_clear_line(home, monkeypatch, status):
+    for name, value in (KEYS | {"AWS_REGION": "eu-west-1"}).items():
+        monkeypatch.setenv(name, value)
+    with web_server(status) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        with pytest.raises(DaypartError) as batch:
+            BatchCalls(make_client(None, url), NoTime(), 1e6).read("describe_job_queues")
+        error = Exception(f"GET {url} - status code: {status} : <html><title>Oops</title></html>")
+        of_s3 = describe(error, "bucket", "run")
+    for told in (str(batch.value), str(of_s3)):
+        assert "\n" not in told
+        assert "<" not in told
+        assert len(told) < 200
+    assert "web page" in str(batch.value)

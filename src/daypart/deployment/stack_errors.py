@@ -21,7 +21,8 @@ def as_user_error(error: Exception, region: str) -> Exception:
 
     if isinstance(error, ClientError):
         answer = error.response.get("Error", {})
-        message = answer.get("Message") or answer.get("Code")
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        message = answer.get("Message") or answer.get("Code") or f"HTTP {status}, no reason given"
         denied = answer.get("Code") in _DENIED
         hint = f"allow {error.operation_name} to the role of these credentials" if denied else None
         return DaypartError(f"AWS refuses {error.operation_name}: {message}", hint=hint)

@@ -86,6 +86,17 @@ def aws_session(who: str, region: str | None = None, service: str | None = None)
     return session
 
 
+def is_web_page(text: str) -> bool:
+    """Tell whether an answer is a page for people: of a proxy, or of another server.
+
+    Examples
+    --------
+    >>> is_web_page("<!DOCTYPE html><html><body>Bad gateway</body></html>"), is_web_page("{}")
+    (True, False)
+    """
+    return re.search(r"<!doctype html|<html|<head|<title", text, re.IGNORECASE) is not None
+
+
 def config_file(environment: Mapping[str, str]) -> Path:
     """Return where the configuration of the AWS tools is, whether it exists or not.
 

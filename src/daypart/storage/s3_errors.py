@@ -6,7 +6,7 @@ import os
 import re
 
 from daypart.errors import DaypartError
-from daypart.storage.aws import aws_region
+from daypart.storage.aws import aws_region, is_web_page
 
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _STATUS = re.compile(r"status code: (\d{3})")
@@ -74,6 +74,13 @@ def describe(error: Exception, bucket: str, key: str) -> DaypartError:
         )
     if code in _WRONG_REGION or _status(text) == "301" or "without LOCATION" in text:
         return _wrong_region(text, bucket_uri)
+    if is_web_page(text) and _status(text) not in _BUSY:
+        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+        return DaypartError(
+            f"{uri}: {endpoint or 'the server'} answers with a web page (HTTP {_status(text)}), "
+            "not as S3 does",
+            hint="check AWS_ENDPOINT_URL and proxies",
+        )
     if code in _DENIED or _status(text) in {"401", "403"}:
         return DaypartError(
             f"{uri}: access denied",

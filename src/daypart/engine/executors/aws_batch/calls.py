@@ -10,7 +10,7 @@ from typing import Any
 from daypart.engine.executors.array.answers import NoAnswer, seconds_to_pause, until_answered
 from daypart.engine.executors.array.clock import Clock
 from daypart.errors import DaypartError
-from daypart.storage.aws import aws_session
+from daypart.storage.aws import aws_session, is_web_page
 
 _THROTTLED = {
     "TooManyRequestsException",
@@ -89,10 +89,13 @@ class BatchCalls:
             self.made[operation] += 1
             try:
                 answer: dict[str, Any] = getattr(self.client, operation)(**request)
+                headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+                if headers.get("content-type", "").startswith("text/html"):
+                    raise _foreign(self.client, 200)
                 return answer
             except ClientError as error:
                 if _code(error) not in _THROTTLED:
-                    _raise_refusal(operation, error)
+                    _raise_refusal(operation, error, self.client)
                 self.pause(attempt)
             except (HTTPClientError, NoConnection) as error:
                 raise NoAnswer(str(error)) from None
@@ -141,11 +144,23 @@ def make_client(region: str | None, endpoint_url: str | None) -> Any:
         raise _as_user_error(error) from None
 
 
-def _raise_refusal(operation: str, error: Any) -> None:
+def _foreign(client: Any, status: int) -> DaypartError:
+    return DaypartError(
+        f"{client.meta.endpoint_url} answers with a web page (HTTP {status}), "
+        "not as AWS Batch does",
+        hint="check endpoint_url, AWS_ENDPOINT_URL and proxies",
+    )
+
+
+def _raise_refusal(operation: str, error: Any, client: Any) -> None:
     """Raise what a refused call means; a failed service may have done it all the same."""
     code, message = _code(error), error.response["Error"].get("Message", "")
-    if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400) >= 500:
-        raise NoAnswer(f"{code}: {message}") from None
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
+    if is_web_page(message) and status < 500:
+        raise _foreign(client, status) from None
+    if status >= 500:
+        told = "a web page, not as AWS Batch answers" if is_web_page(message) else message
+        raise NoAnswer(f"{code}: {told}") from None
     if code in _DENIED:
         action = "batch:" + operation.title().replace("_", "")
         raise DaypartError(

@@ -86,6 +86,7 @@ def fit(
     retry_failed: bool = False,
     take_over: PathLike | None = None,
     until_hour: int | None = None,
+    code_version: str | None = None,
     progress: Progress = SILENT,
 ) -> RunReport:
     """Fit a model to every partition of a store; the same call again goes on where it stopped.
@@ -127,10 +128,13 @@ def fit(
         Fit failed partitions again; the newest attempt counts.
     take_over : path, optional
         An earlier run: partitions with a good row there of the same data, model, version,
-        parameters and seed are copied, not fitted. A model of your own must change its
-        `version` whenever its code would give another result.
+        parameters and seed are copied, not fitted. The source of a model of your own counts
+        in its version, see `code_version`.
     until_hour : int, optional
         Fit only the hours before this one (UTC hours since 1970), as `backtest` does.
+    code_version : str, optional
+        Of your own models, in place of a hash of their source and of the modules beside
+        installed packages that they import: the same text says that the code fits as before.
     progress : Progress
 
     Returns
@@ -173,6 +177,7 @@ def fit(
         memory=memory,
         seed=seed,
         until_hour=until_hour,
+        code_version=code_version,
     )
     settings = check_options(folder, opened, options)
     check_same_run(folder, settings)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 @seed_option()
 @click.option("--retry-failed", is_flag=True, help="Fit failed partitions again.")
 @click.option("--take-over", type=PATH, help="Copy unchanged results from this earlier run.")
+@click.option("--code-version", help="Version of your own model (default: hash of its source).")
 def fit_command(
     progress: Progress,
     store: str,

@@ -10,9 +10,10 @@ from typing import Any
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.tasks.limits import ResourceLimits
 from daypart.errors import DaypartError, did_you_mean
+from daypart.models.code_version import code_version
 from daypart.models.parameters import ADAPTED
 from daypart.models.protocol import Model, TakesAnyParameter, check_can_fit
-from daypart.models.registry import get_model
+from daypart.models.registry import get_model, is_external_model
 from daypart.runs.fitting.parents import parents_hash
 from daypart.runs.run.calendar import Calendar, read_calendar
 from daypart.runs.run.parameters import GivenParameters, Override, check_overrides, read_parameters
@@ -20,7 +21,11 @@ from daypart.runs.run.settings import RunSettings, read_settings
 from daypart.series.store import SeriesStore
 from daypart.storage.location import relative_location
 
-_REST = ("fallback", "seed", "until_hour", "key")
+_IDENTITY = (
+    *("store", "model", "model_version", "code_version", "parameters", "overrides"),
+    *("fallback", "seed", "until_hour", "key"),
+)
+"""The settings that one run has from its first call to its last."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,8 @@ class FitOptions:
     seed : int
     until_hour : int, optional
         Fit only the hours before this one (UTC hours since 1970).
+    code_version : str, optional
+        In place of a hash of the source of the user's own models.
     """
 
     model: str = "negbin"
@@ -50,6 +57,7 @@ class FitOptions:
     memory: int | str | None = None
     seed: int = 0
     until_hour: int | None = None
+    code_version: str | None = None
 
 
 def check_options(folder: RunFolder, store: SeriesStore, options: FitOptions) -> RunSettings:
@@ -87,6 +95,7 @@ def check_options(folder: RunFolder, store: SeriesStore, options: FitOptions) ->
         store=relative_location(store.folder, folder.path),
         model=options.model,
         model_version=str(made.version),
+        code_version=options.code_version or code_version(_external_models(options)),
         parameters=given,
         overrides=tuple(replace(o, parameters=_as_json(o.parameters)) for o in overrides),
         fallback=options.fallback,
@@ -102,6 +111,11 @@ def check_options(folder: RunFolder, store: SeriesStore, options: FitOptions) ->
     if folder.holds_run():
         return replace(settings, created=read_settings(folder).created)
     return settings
+
+
+def _external_models(options: FitOptions) -> list[str]:
+    names = (options.model, options.fallback)
+    return [name for name in names if name is not None and is_external_model(name)]
 
 
 def _check_override(name: str, model: Model, shared: Mapping[str, Any], override: Override) -> None:
@@ -141,12 +155,13 @@ def check_same_run(folder: RunFolder, wanted: RunSettings) -> None:
     if not folder.holds_run():
         return
     there = read_settings(folder)
-    for name in ("store", "model", "model_version", "parameters", "overrides", *_REST):
+    for name in _IDENTITY:
         before, now = getattr(there, name), getattr(wanted, name)
         if before != now:
+            same = f", or give --code-version {before} where it fits as before"
             raise DaypartError(
                 f"{folder.path}: holds a run with {_difference(name, before, now)}",
-                hint="name a new folder for the run",
+                hint="name a new folder for the run" + (same if name == "code_version" else ""),
             )
 
 

@@ -19,8 +19,9 @@ from daypart.series.block import SeriesBlock
 def fit_hashes(block: SeriesBlock, settings: RunSettings) -> list[str]:
     """Return a hash per partition of all that its result follows from.
 
-    That is the model with its version and the partition's own parameters, the fallback model,
-    the seed, the hours that are held out, the parents that it takes its prior from,
+    That is the model with its version, that of the user's code and the partition's own
+    parameters, the fallback model, the seed, the hours that are held out, the parents that it
+    takes its prior from,
     and the partition's key, time zone, first hour, counts, exposure and measures. Two fits with
     one hash have one result. A calendar counts with the rows that act on the partition.
 
@@ -36,6 +37,7 @@ def fit_hashes(block: SeriesBlock, settings: RunSettings) -> list[str]:
         32 hex digits each, in the block's order.
     """
     model = [settings.model, settings.model_version, settings.fallback, settings.seed]
+    model += [settings.code_version] if settings.code_version is not None else []
     stem = hashlib.sha256()  # by the processor's own instructions, three times as fast as BLAKE2
     stem.update(json.dumps([*model, settings.until_hour], sort_keys=True).encode())
     if settings.parents is not None:

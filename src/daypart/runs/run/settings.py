@@ -27,6 +27,8 @@ class RunSettings:
         The store's folder, relative to the run's folder, so that both can move together; in full
         where they have no common root.
     model, model_version : str
+    code_version : str or None
+        Of the source of the user's own models; None where there is none.
     parameters : mapping
         The model's parameters, JSON.
     overrides : tuple of Override
@@ -58,6 +60,7 @@ class RunSettings:
     seed: int
     key: tuple[str, ...]
     overlapping: Mapping[str, str]
+    code_version: str | None = None
     until_hour: int | None = None
     overrides: tuple[Override, ...] = ()
     fallback: str | None = None

@@ -77,6 +77,7 @@ def test_a_fallback_fits_what_the_model_fails_on_and_forecasts_it(few, tmp_path)
     assert [row["status"] for row in rows.values()] == ["ok"] * 6
     stood_in = [name for name, row in rows.items() if row["model"] == "seasonal_naive"]
     assert stood_in == ["n0001", "n0002", "n0004"]
+    assert daypart.status(tmp_path / "run").fallbacks == 3
     assert rows["n0001"]["reason"].startswith("ValueError: not this one")
     run = FittedRun.open(tmp_path / "run")
     assert run.ok().tolist() == list(range(6))

@@ -62,6 +62,9 @@ class RunStatus:
         Without a driver: arrays that it left, of which none has seen the end.
     failed_partitions : sequence of (str, str)
         `unique_id` and reason of the first of them.
+    fallbacks : int
+        Partitions among `ok` with a reason: what was to be done failed, and something else
+        stood in.
     """
 
     run: Location
@@ -83,6 +86,7 @@ class RunStatus:
     planning: str | None = None
     arrays: int = 0
     failed_partitions: Sequence[tuple[str, str]] = ()
+    fallbacks: int = 0
 
 
 def status(run: PathLike) -> RunStatus:
@@ -155,6 +159,7 @@ def status(run: PathLike) -> RunStatus:
         planning=planning,
         arrays=arrays,
         failed_partitions=_failed_partitions(results),
+        fallbacks=results.fallbacks(),
     )
 
 

@@ -55,6 +55,8 @@ class RunReport:
     seconds : float
     failures : tuple of (str, str)
         The first failed partitions, `unique_id` and reason.
+    fallbacks : int
+        Partitions among `ok` on which the model failed and its fallback did not.
     """
 
     run: Location
@@ -67,6 +69,7 @@ class RunReport:
     seconds: float
     failures: tuple[tuple[str, str], ...] = ()
     taken_over: int = 0
+    fallbacks: int = 0
 
 
 def fit(
@@ -278,6 +281,7 @@ def _report(folder: RunFolder, plan: TaskPlan, results: ResultIndex, seconds: fl
         already_done=plan.partitions - plan.pending,
         seconds=seconds,
         failures=_first_failures(results),
+        fallbacks=results.fallbacks(),
     )
 
 

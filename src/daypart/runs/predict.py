@@ -13,8 +13,12 @@ from daypart.disclosure.partitions import record_release
 from daypart.progress import SILENT, Progress
 from daypart.runs.forecasts.forecast import RunForecast
 from daypart.runs.forecasts.table_file import check_table_file, write_tables
+from daypart.series.local_time import HOURS_PER_WEEK
 from daypart.storage.location import Location, PathLike
 from daypart.wording import counted
+
+_NAMED = 5
+"""Partitions without a forecast that the report names."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,10 @@ class PredictReport:
         Partitions that were not fitted: null rows, or missing from their total.
     withheld : int
         Partitions or groups without a forecast by the disclosure rules of the store.
+    unfitted : tuple of str
+        The first partitions that were not fitted.
+    ended : tuple of (str, datetime)
+        Partitions in totals whose data end over a week before the forecast begins, with that end.
     """
 
     out: Location
@@ -41,6 +49,8 @@ class PredictReport:
     partitions: int
     without_forecast: int
     withheld: int
+    unfitted: tuple[str, ...] = ()
+    ended: tuple[tuple[str, datetime], ...] = ()
 
 
 @overload
@@ -127,7 +137,8 @@ def predict(
     Raises
     ------
     DaypartError
-        For a run or column that is not there, a run of another version of its model, and
+        For a run or column that is not there, a run in which no partition was fitted or of
+        another version of its model, and
         weeks, levels, draws or a period that make no sense.
 
     Notes
@@ -179,4 +190,6 @@ def predict(
         partitions=sum(len(group.members) for group in forecast.groups),
         without_forecast=sum(group.without_forecast for group in forecast.groups),
         withheld=forecast.withheld,
+        unfitted=forecast.unfitted(_NAMED),
+        ended=forecast.ended(HOURS_PER_WEEK),
     )

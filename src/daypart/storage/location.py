@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from pathlib import Path
@@ -15,6 +16,9 @@ PathLike = str | os.PathLike[str]
 
 Location = Path | S3Path
 """The path of a file or a folder. Both kinds have the same methods."""
+
+_LONGEST_NAME = 120
+"""Of a value; file systems allow 255 bytes, and a generation and an ending follow."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 
@@ -117,9 +121,17 @@ def resolve_location(relative: str, start: PathLike) -> Location:
 def file_name_of(value: str) -> str:
     """Turn a key's value into a file name that stays within its folder.
 
+    A name longer than file systems allow ends with a digest of the value instead.
+
     Examples
     --------
     >>> file_name_of("San José/../1")
     'San%20Jos%C3%A9%2F%2E%2E%2F1'
+    >>> len(file_name_of("Ж" * 60))
+    120
     """
-    return quote(value, safe="").replace(".", "%2E") or "%"
+    name = quote(value, safe="").replace(".", "%2E") or "%"
+    if len(name) <= _LONGEST_NAME:
+        return name
+    digest = hashlib.blake2b(value.encode(), digest_size=10).hexdigest()
+    return f"{name[: _LONGEST_NAME - len(digest) - 1]}~{digest}"

@@ -24,6 +24,7 @@ from daypart.wording import counted
 
 if TYPE_CHECKING:
     from daypart.runs.fit import RunReport
+    from daypart.runs.predict import PredictReport
 
 
 @verb("fit", group="Model", example="daypart fit store --run run")
@@ -69,6 +70,7 @@ def fit_command(
 def _fit_lines(report: RunReport) -> list[str]:
     return [
         *(f"failed: {name}: {reason}" for name, reason in report.failures[:5]),
+        *([f"fallback: {counted(report.fallbacks, 'partition')}"] if report.fallbacks else []),
         f"{counted(report.partitions, 'partition')} = {report.ok:,} ok + "
         f"{report.failed:,} failed + {report.skipped:,} skipped; {report.fitted:,} fitted now, "
         f"{report.already_done:,} done before, {report.taken_over:,} taken over, "
@@ -126,15 +128,37 @@ def predict_command(
     """Forecast the weeks after the data of a run.
 
     A row per partition and hour: unique_id, ds, mean, lo-80, hi-80 ... With --by, totals with
-    the intervals of the total.
+    the intervals of the total. Exit code 3 when partitions have no forecast.
     """
     from daypart import predict
     from daypart.disclosure.partitions import withheld_lines
 
     forecast = predict(run, out=out, levels=levels or (50, 80, 95), progress=progress, **options)
     noun = "total" if options["by"] is not None else "partition"
-    lines = [f"{counted(forecast.rows, 'row')}: {out}", *withheld_lines(forecast.withheld, noun)]
-    return Outcome(lines, forecast)
+    lines = [
+        f"{counted(forecast.rows, 'row')}: {out}",
+        *withheld_lines(forecast.withheld, noun),
+        *_without_forecast(forecast),
+    ]
+    code = EXIT_PARTITIONS_FAILED if forecast.without_forecast else EXIT_DONE
+    return Outcome(lines, forecast, code)
+
+
+def _without_forecast(forecast: PredictReport) -> list[str]:
+    lines = []
+    if forecast.without_forecast:
+        more = forecast.without_forecast - len(forecast.unfitted)
+        lines.append(
+            f"{counted(forecast.without_forecast, 'partition')} without a forecast: "
+            f"{', '.join(forecast.unfitted)}{f' and {more:,} more' if more > 0 else ''}"
+        )
+    if forecast.ended:
+        name, end = forecast.ended[0]
+        lines.append(
+            f"{counted(len(forecast.ended), 'partition')} in the totals ended over a week before "
+            f"the forecast begins, such as {name} on {end:%Y-%m-%d}"
+        )
+    return lines
 
 
 @verb("backtest", group="Model", example="daypart backtest store --weeks 2 --out backtest")
@@ -168,7 +192,7 @@ def backtest_command(
     options["parameters"] = model_parameters(parameters, settings)
     take_calendar(options)
     scores = backtest(store, out=out, progress=progress, **options)
-    return Outcome([*scores.lines(), f"scores: {out}"], scores)
+    return Outcome([*scores.lines(), f"scores: {out}"], {"out": scores.out, **scores.summary})
 
 
 @verb("audit", group="Model", example="daypart audit run --sample 20 --draws 500 --out audit.csv")

@@ -51,6 +51,7 @@ def _status_lines(found: RunStatus) -> list[str]:
             + ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
             for region, counts in found.by_region.items()
         ),
+        *([f"fallback: {counted(found.fallbacks, 'partition')}"] if found.fallbacks else []),
         *(f"failure: {kind}: {count:,}" for kind, count in found.failures.items()),
         *(f"failed: {name}: {reason}" for name, reason in found.failed_partitions[:_NAMED]),
         *([f"failed: {more:,} more; --json names {len(found.failed_partitions)}"] if more else []),

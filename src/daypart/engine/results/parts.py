@@ -53,6 +53,11 @@ class ResultIndex:
     rows: pa.Table
     parts: Sequence[Location]
 
+    def fallbacks(self) -> int:
+        """Return how many partitions are ok with a reason: something else stood in."""
+        given = self.rows.column("reason").is_valid().to_numpy()
+        return int(np.count_nonzero(given & (self.statuses() == "ok")))
+
     def statuses(self) -> np.ndarray[Any, Any]:
         """Return the status of each partition."""
         return np.asarray(self.rows.column("status").to_pylist(), dtype=object)

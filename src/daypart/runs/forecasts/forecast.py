@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,8 +18,9 @@ from daypart.models.spread_counts import quantiles_of_draws
 from daypart.runs.forecasts.fitted_run import FittedRun
 from daypart.runs.forecasts.horizon import Horizon
 from daypart.runs.forecasts.totals import Group, Totals, draw_totals, group_partitions
-from daypart.series.local_time import datetime_to_hour
+from daypart.series.local_time import datetime_to_hour, hour_to_datetime
 from daypart.storage.location import PathLike
+from daypart.wording import counted
 
 _PARTITIONS_AT_ONCE = 128
 _FEWEST_DRAWS = 100
@@ -87,6 +89,8 @@ class RunForecast:
         rows = fitted.results.rows
         ok = np.zeros(len(rows), bool)
         ok[fitted.ok()] = True
+        if len(rows) and not ok.any():
+            raise _nothing_fitted(fitted)
         shown = release_partitions(fitted.store(), rows)
         if chosen is None:
             every = _one_each(rows, ok)
@@ -100,6 +104,45 @@ class RunForecast:
         hour_group = hour_groups[dividing[0]] if dividing else ()
         horizon = Horizon.after(first, weeks, per, zones, hour_group)
         return cls(fitted, groups, len(every) - len(groups), horizon, tuple(levels), chosen, draws)
+
+    def unfitted(self, count: int) -> tuple[str, ...]:
+        """Return the first partitions that were not fitted and are in a group.
+
+        Parameters
+        ----------
+        count : int
+        """
+        rows = self.run.results.rows
+        if self.by is None:
+            return tuple(g.key[0] for g in self.groups if g.without_forecast)[:count]
+        absent = np.ones(len(rows), bool)
+        absent[self.run.ok()] = False
+        return tuple(rows.column("unique_id").take(np.flatnonzero(absent)[:count]).to_pylist())
+
+    def ended(self, hours: int) -> tuple[tuple[str, datetime], ...]:
+        """Return the partitions in totals whose data end long before the forecast begins.
+
+        Parameters
+        ----------
+        hours : int
+            Before the first hour of the forecast.
+
+        Returns
+        -------
+        tuple of (str, datetime)
+            Their names and the hours after their last.
+        """
+        if self.by is None or not self.groups:
+            return ()
+        members = np.unique(np.concatenate([group.members for group in self.groups]))
+        rows = self.run.results.rows.take(members)
+        ends = rows.column("first_hour").cast("int64").to_numpy() // 3_600_000_000
+        ends = ends + rows.column("hours").to_numpy()
+        early = np.flatnonzero(ends < self.horizon.start - hours)
+        names = rows.column("unique_id").take(early).to_pylist()
+        return tuple(
+            (name, hour_to_datetime(int(ends[i]))) for name, i in zip(names, early, strict=True)
+        )
 
     def tables(self, seed: int) -> Iterator[tuple[int, pa.Table]]:
         """Yield the forecast of some groups at a time, with how many they are."""
@@ -232,6 +275,17 @@ def without_overlap(run: FittedRun, by: Sequence[str]) -> NDArray[np.bool_]:
     return chosen
 
 
+def _nothing_fitted(run: FittedRun) -> DaypartError:
+    """Return the error for a run without a partition to forecast."""
+    reasons = Counter(str(reason) for reason in run.results.rows.column("reason").to_pylist())
+    (reason, count), *_ = reasons.most_common(1)
+    return DaypartError(
+        f"{run.folder.path}: no partition was fitted, so there is no forecast: {reason} "
+        f"({count:,} of {counted(len(run.results.rows), 'partition')})",
+        hint="see daypart status",
+    )
+
+
 def last_hour(rows: pa.Table, fitted: NDArray[np.bool_]) -> int:
     """Return the hour after the last that any of the partitions was fitted to.
 
@@ -258,6 +312,10 @@ def _one_each(rows: pa.Table, fitted: NDArray[np.bool_]) -> list[Group]:
 
 def _check_numbers(levels: Sequence[float], draws: int) -> None:
     for level in levels:
+        if 0 < level < 1:
+            raise DaypartError(
+                f"level is {level:g}", hint=f"levels are percents: did you mean {100 * level:g}?"
+            )
         if not 0 < level < 100:
             raise DaypartError(f"level is {level:g}", hint="give percents between 0 and 100")
     if len(set(levels)) != len(levels):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import secrets
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from daypart.storage import s3
 from daypart.storage.files import as_json_text, atomic_path
 from daypart.storage.location import PathLike, location
 from daypart.storage.s3_path import S3Path
+
+_CLAIM_SECONDS = 60.0
 
 
 def create_json(target: PathLike, content: Mapping[str, Any]) -> bool:
@@ -96,8 +98,8 @@ def replace_json(target: PathLike, content: Mapping[str, Any], version: str) -> 
     place, text = location(target), as_json_text(content)
     if isinstance(place, S3Path):
         return s3.put_changed(place.bucket, place.key, text.encode(), version)
-    with _locked(place.parent):
-        found = read_versioned(place)
+    with _claimed(place.with_name(f".replacing-{version}-{place.name}")) as claimed:
+        found = read_versioned(place) if claimed else None
         if found is None or found[1] != version:
             return None
         with atomic_path(place) as path:
@@ -106,14 +108,26 @@ def replace_json(target: PathLike, content: Mapping[str, Any], version: str) -> 
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Keep other processes from replacing files of a folder between the check and the write."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def _claimed(claim: Path) -> Iterator[bool]:
+    """Keep other processes from replacing a version between the check and the write.
+
+    By a file that only one of them can create: unlike `flock`, that holds on every file system,
+    and between machines. A claim of a process that was killed lapses after a minute.
+    """
+    with suppress(FileNotFoundError):
+        if time.time() - claim.stat().st_mtime > _CLAIM_SECONDS:
+            claim.unlink()
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        claim.touch(exist_ok=False)
+    except FileExistsError:
+        yield False
+        return
+    except OSError as error:
+        raise DaypartError(f"{claim.parent}: can't be written ({error.strerror})") from error
+    try:
+        yield True
     finally:
-        os.close(descriptor)
+        claim.unlink(missing_ok=True)
 
 
 def _version(content: bytes) -> str:

@@ -150,7 +150,7 @@ class Lease:
 
     def _renew(self) -> None:
         while not self._ended.wait(self.holder.seconds / _RENEWALS_A_LEASE):
-            with suppress(DaypartError):  # S3 is unreachable: try again
+            with suppress(DaypartError, OSError):  # unreachable for a while: try again
                 content = _content(self.holder, renewed=time.time())
                 version = replace_json(self.file, content, self._version)
                 if version is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -17,14 +18,26 @@ from daypart.storage.files import make_folder
 from daypart.storage.lease import Lease, holder_of
 from daypart.storage.location import Location
 
+_SHARED = frozenset(
+    {
+        *("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "virtiofs", "ceph", "lustre", "beegfs"),
+        *("gpfs", "glusterfs", "orangefs", "pvfs2", "afs", "gfs2", "ocfs2"),
+    }
+)
+"""File systems of several machines. Mounted without locks, `flock` holds on one of them alone."""
+
+_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EINVAL})
+
 
 @contextmanager
 def driver_lock(file: Location) -> Iterator[None]:
     """Hold a run as its only driver.
 
-    On disk the lock goes with the process that holds it, however that one ends. On S3 it is a
-    lease, renewed while the driver lives: it lapses half a minute after a driver's death, and at
-    once where that driver ran on this machine. A driver that lost it stops as on SIGTERM.
+    On a disk of this machine the lock goes with the process that holds it, however that one ends.
+    On S3, and on a file system that other machines share, where `flock` may hold on one machine
+    only or fail, it is a lease, renewed while the driver lives: it lapses half a minute after a
+    driver's death, and at once where that driver ran on this machine. A driver that lost it stops
+    as on SIGTERM.
 
     Raises
     ------
@@ -32,13 +45,40 @@ def driver_lock(file: Location) -> Iterator[None]:
         Where another driver holds it.
     """
     make_folder(file.parent)
-    with _on_disk(file) if isinstance(file, Path) else _on_s3(file):
+    with _by_flock(file) if isinstance(file, Path) and _honours_flock(file) else _by_lease(file):
         yield
+
+
+def _honours_flock(file: Path) -> bool:
+    """Tell whether a lock of a file keeps out the processes of all machines that see it."""
+    try:
+        kind = _file_system_of(file.resolve().parent)
+        if kind in _SHARED or kind.startswith("fuse."):
+            return False
+        with file.parent.joinpath(file.name).open("ab") as opened:
+            fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError as error:
+        return error.errno not in _NO_LOCKS
+    return True
+
+
+def _file_system_of(folder: Path) -> str:
+    """Return the kind of file system that a folder is on, by the longest mount point above it."""
+    found = (0, "")
+    with suppress(OSError):
+        for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines():
+            place, kind = line.split()[1:3]
+            mounted = Path(place.replace("\\040", " "))
+            if folder.is_relative_to(mounted):
+                found = max(found, (len(mounted.parts), kind))
+    return found[1]
 
 
 def is_held(file: Location) -> bool:
     """Tell whether a driver holds the lock right now (for a run on disk: on this machine)."""
-    if not isinstance(file, Path):
+    if not isinstance(file, Path) or (file.exists() and not _honours_flock(file)):
         return holder_of(file) is not None
     with suppress(FileNotFoundError), file.open("rb") as opened:
         try:
@@ -49,7 +89,7 @@ def is_held(file: Location) -> bool:
 
 
 @contextmanager
-def _on_disk(path: Path) -> Iterator[None]:
+def _by_flock(path: Path) -> Iterator[None]:
     with ExitStack() as held:
         try:
             file = held.enter_context(path.open("a+b", buffering=0))
@@ -70,7 +110,7 @@ def _on_disk(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _on_s3(file: Location) -> Iterator[None]:
+def _by_lease(file: Location) -> Iterator[None]:
     lease = Lease(file, on_lost=lambda: os.kill(os.getpid(), signal.SIGTERM))
     holder = lease.take()
     if holder is not None:

@@ -60,7 +60,7 @@ def test_a_run_on_s3_is_followed_from_any_machine(bucket, tmp_path):
     with emulated_batch(tmp_path, {"vcpus": 1}, available_vcpus=4) as (executor, _):
         how = options(executor, vcpus=1, region="us-east-1")
         fit(f"{bucket}/store", run=f"{bucket}/run", model="poisson_model:TalkingModel", **how)
-    assert logs(f"{bucket}/run", "501/n0001").printed == "fitting 3 partitions\n"
+    assert logs(f"{bucket}/run", "501/n0001").printed == "fitting 2 partitions\n"
     where, bill = status(f"{bucket}/run"), cost(f"{bucket}/run")
     assert (where.ok, where.missing, where.by_region) == (3, 0, {"501": {"ok": 3}})
     assert where.dollars == bill.dollars > 0

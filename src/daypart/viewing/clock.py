@@ -18,78 +18,6 @@ _MONDAY_1970 = 4
 _SUNDAY = 6
 
 
-def broadcast_week(day: date) -> date:
-    """Return the Monday of the broadcast week (Monday to Sunday) of a broadcast day.
-
-    Parameters
-    ----------
-    day : date
-        A broadcast day.
-
-    Returns
-    -------
-    date
-        The Monday on or before it.
-
-    Examples
-    --------
-    >>> broadcast_week(date(2025, 3, 9)).isoformat()
-    '2025-03-03'
-    """
-    return day - timedelta(days=day.weekday())
-
-
-def broadcast_month(day: date) -> tuple[int, int]:
-    """Return year and month of the broadcast month of a day.
-
-    A broadcast month ends on the last Sunday of the calendar month; a week belongs to the month
-    of its Sunday.
-
-    Parameters
-    ----------
-    day : date
-
-    Returns
-    -------
-    tuple of (int, int)
-        Broadcast year and month (1 to 12).
-
-    Examples
-    --------
-    >>> broadcast_month(date(2024, 12, 30))
-    (2025, 1)
-    """
-    sunday = broadcast_week(day) + timedelta(days=_SUNDAY)
-    return sunday.year, sunday.month
-
-
-def broadcast_year(day: date) -> int:
-    """Return the broadcast year of a day: the year of the Sunday of its week.
-
-    Examples
-    --------
-    >>> broadcast_year(date(2024, 12, 29)), broadcast_year(date(2024, 12, 30))
-    (2024, 2025)
-    """
-    return broadcast_month(day)[0]
-
-
-def weeks_in_broadcast_year(year: int) -> int:
-    """Return 53 for a year of 53 Sundays, else 52.
-
-    Examples
-    --------
-    >>> [year for year in range(2000, 2030) if weeks_in_broadcast_year(year) == 53]
-    [2000, 2006, 2012, 2017, 2023, 2028]
-    """
-    return sum(
-        1
-        for offset in range(366)
-        if (day := date(year, 1, 1) + timedelta(days=offset)).year == year
-        and day.weekday() == _SUNDAY
-    )
-
-
 def day_number(day: date) -> int:
     """Return days since 1970-01-01.
 
@@ -152,26 +80,6 @@ def first_hour_of_day(day: int, timezone: str) -> int:
     start = day * 24 - 30
     days = local_hours(start, 60, timezone).day
     return start + int(np.searchsorted(days, day))
-
-
-def hours_of_day(day: date, timezone: str) -> int:
-    """Return the hours of a local day: 24, or 23 and 25 when the clock changes.
-
-    Parameters
-    ----------
-    day : date
-    timezone : str
-        IANA name.
-
-    Examples
-    --------
-    >>> hours_of_day(date(2025, 3, 9), "America/New_York")
-    23
-    >>> hours_of_day(date(2025, 11, 2), "America/New_York")
-    25
-    """
-    number = day_number(day)
-    return first_hour_of_day(number + 1, timezone) - first_hour_of_day(number, timezone)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ IDLE_MINUTES = 0.5
 """The same where tasks could run at once on cores that would stand idle."""
 
 TARGET_MINUTES = 10.0
-LARGEST_ARRAY = 10_000
 MEMORY_HEAD_ROOM = 1.3
 _MEMORY_STEP = 64 * 2**20
 
@@ -39,11 +38,6 @@ class Packing:
 
     task: NDArray[np.int64]
     seconds: NDArray[np.float64]
-
-    @property
-    def imbalance(self) -> float:
-        """The longest task over the mean task; 1 is even, and 1 where there are no tasks."""
-        return float(self.seconds.max() / self.seconds.mean()) if self.seconds.any() else 1.0
 
 
 def tasks_wanted(
@@ -162,24 +156,6 @@ def _numbered(task: NDArray[np.int64], cost: NDArray[np.float64]) -> Packing:
     rank = np.empty_like(order)
     rank[order] = np.arange(len(order))
     return Packing(rank[dense].astype(np.int64), seconds[order])
-
-
-def array_sizes(tasks: int, largest: int = LARGEST_ARRAY) -> list[int]:
-    """Divide tasks into array jobs of about the same size; a size of 1 is a plain job.
-
-    Parameters
-    ----------
-    tasks : int
-    largest : int
-        2 or more.
-
-    Examples
-    --------
-    >>> array_sizes(10_001), array_sizes(1), array_sizes(0)
-    ([5001, 5000], [1], [])
-    """
-    arrays = -(-tasks // largest)
-    return [tasks // arrays + (i < tasks % arrays) for i in range(arrays)]
 
 
 def memory_request(

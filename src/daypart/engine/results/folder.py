@@ -19,6 +19,18 @@ _LOCK_FILE = "driver.lock"
 
 
 @dataclass(frozen=True)
+class _Place:
+    """A file or a folder of every run, by its name."""
+
+    name: str
+
+    def __get__(self, folder: RunFolder | None, _owner: type[RunFolder]) -> Location:
+        if folder is None:
+            raise AttributeError(self.name)
+        return folder.path / self.name
+
+
+@dataclass(frozen=True)
 class RunFolder:
     """Where the files of a run, or of any other folder of tasks, are.
 
@@ -49,40 +61,28 @@ class RunFolder:
             raise DaypartError(f"{folder.path}: no run here", hint="make one with daypart fit")
         return folder
 
-    @property
-    def plan(self) -> Location:
-        """Who is fitted by which task."""
-        return self.path / "plan.parquet"
-
-    @property
-    def parts(self) -> Location:
-        """The folder of result parts."""
-        return self.path / "parts"
-
-    @property
-    def results(self) -> Location:
-        """The folder of one table of results per region."""
-        return self.path / "results"
-
-    @property
-    def history(self) -> Location:
-        """The folder of what executions and attempts recorded."""
-        return self.path / "history"
-
-    @property
-    def logs(self) -> Location:
-        """The folder of what workers printed."""
-        return self.path / "logs"
-
-    @property
-    def arrays(self) -> Location:
-        """The folder of the tasks of array jobs."""
-        return self.path / "arrays"
-
-    @property
-    def submissions(self) -> Location:
-        """The folder of the array jobs that were submitted."""
-        return self.path / "submissions"
+    plan = _Place("plan.parquet")
+    """Who is fitted by which task."""
+    parts = _Place("parts")
+    """The folder of result parts."""
+    results = _Place("results")
+    """The folder of one table of results per region."""
+    history = _Place("history")
+    """The folder of what executions and attempts recorded."""
+    logs = _Place("logs")
+    """The folder of what workers printed."""
+    arrays = _Place("arrays")
+    """The folder of the tasks of array jobs."""
+    submissions = _Place("submissions")
+    """The folder of the array jobs that were submitted."""
+    driver_lock = _Place(_LOCK_FILE)
+    """Who fits the run, while somebody does."""
+    execution = _Place("execution.json")
+    """Which executor the run's tasks were given to."""
+    planning = _Place("planning.json")
+    """What its driver does before the plan is there."""
+    estimate = _Place("estimate.json")
+    """What the run was expected to take."""
 
     @property
     def written(self) -> tuple[Location, ...]:
@@ -140,26 +140,6 @@ class RunFolder:
             Where another driver holds it.
         """
         return driver_lock(self.path / _LOCK_FILE)
-
-    @property
-    def driver_lock(self) -> Location:
-        """Who fits the run, while somebody does."""
-        return self.path / _LOCK_FILE
-
-    @property
-    def execution(self) -> Location:
-        """Which executor the run's tasks were given to."""
-        return self.path / "execution.json"
-
-    @property
-    def planning(self) -> Location:
-        """What its driver does before the plan is there."""
-        return self.path / "planning.json"
-
-    @property
-    def estimate(self) -> Location:
-        """What the run was expected to take."""
-        return self.path / "estimate.json"
 
     def is_locked(self) -> bool:
         """Tell whether a driver holds the run right now (of a run on disk: on this machine)."""

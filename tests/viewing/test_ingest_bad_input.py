@@ -147,7 +147,7 @@ def test_stores_of_a_newer_version_or_another_kind_are_refused(tmp_path, argumen
     ("columns", "problem"),
     [
         ({"household_id": ["H1"]}, "no column 'market'"),
-        ({"household_id": ["H1", "H1"], "market": ["501", "501"]}, "given twice.*'H1'"),
+        ({"household_id": ["H1", "H1"], "market": ["501", "501"]}, "given twice.*in row 2"),
         (
             {"household_id": ["H1", None], "market": [None, "501"]},
             "none of 2 households can be used: household_without_id 1 .the first is row 2.",

@@ -13,12 +13,14 @@ from daypart.tables.options import read_options
 from daypart.viewing.crediting import CreditingRules, crediting_rules
 from daypart.viewing.reading.columns import EVENTS
 from daypart.viewing.reading.household_key import (
+    KINDS,
     hashed_id,
     household_key,
     key_fingerprint,
     own_key_file,
 )
 from daypart.viewing.reading.segments import read_segments, segment_condition
+from daypart.viewing.reading.workspace import open_task_workspace
 
 
 def test_the_default_rules_are_those_of_the_metrics_page():
@@ -110,10 +112,21 @@ def test_a_predicate_on_an_unknown_column_or_of_another_type_is_refused(predicat
         segment_condition("hh.csv", "mine", predicate, types)
 
 
-def test_ids_are_hashed_with_hmac_sha256():
+def test_ids_are_hashed_with_sha256_under_a_key_of_their_kind():
     key = b"0123456789abcdef"
-    digest = hmac.digest(key, b"H1", hashlib.sha256)
-    assert hashed_id("H1", key) == int.from_bytes(digest[:8], "big") % 2**63
+    subkey = hmac.digest(key, b"daypart device ids", hashlib.sha256).hex()[:32]
+    digest = hashlib.sha256(f"{subkey}H1".encode()).digest()
+    assert hashed_id("H1", key, "device") == int.from_bytes(digest[:8], "big") % 2**63
+
+
+@pytest.mark.parametrize("key", [b"0123456789abcdef", bytes(range(256))])
+def test_the_hash_in_the_database_is_the_same(tmp_path, key):
+    ids = ["H1", "", "Müller", "x" * 300, "\U0001f600", "a'b", "0", "-1"]
+    with open_task_workspace(memory="1GB", threads=1, key=key) as workspace:
+        for kind in KINDS:
+            hashed = f"{kind}_hash(?)"
+            found = [workspace.rows(f"SELECT {hashed}", [text])[0][0] for text in ids]
+            assert found == [hashed_id(text, key, kind) for text in ids]
 
 
 def test_without_a_key_a_private_one_is_created_once_outside_any_store(tmp_path, monkeypatch):

@@ -205,7 +205,7 @@ class IngestTasks:
         order = sorted(active, key=lambda code: -staged[code].rows if code in staged else 0)
         task = {code: number for number, code in enumerate(order)}
         items = [WorkItem(code, task[code], code) for code in active]
-        members = batch.workspace.table("SELECT * EXCLUDE (household_text) FROM members")
+        members = batch.workspace.table("FROM members")
         folder, rows = self._run(("crediting", "markets"), CREDITING, content, items, members)
         for code in active:
             outcome = json.loads(rows[code]["outcome"])

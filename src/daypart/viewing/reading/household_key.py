@@ -7,14 +7,17 @@ import hmac
 import os
 import secrets
 from pathlib import Path
+from typing import Literal
 
 from daypart.errors import DaypartError
 from daypart.storage.location import PathLike, local_path
 
 KEY_VARIABLE = "DAYPART_HOUSEHOLD_KEY"
-_BLOCK_BYTES = 64
 _SHORTEST_KEY = 16
 _ID_BITS = 63
+
+IdKind = Literal["household", "device"]
+KINDS: tuple[IdKind, ...] = ("household", "device")
 
 
 def household_key(key: bytes | PathLike | None = None) -> bytes:
@@ -69,13 +72,18 @@ def key_fingerprint(key: bytes) -> str:
     return hmac.new(key, b"daypart household key fingerprint", hashlib.sha256).hexdigest()[:16]
 
 
-def hashed_id(household_id: str, key: bytes) -> int:
-    """Return the keyed hash of one id: the lower 63 of the first 64 bits of HMAC-SHA256.
+def hashed_id(household_id: str, key: bytes, kind: IdKind = "household") -> int:
+    """Return the keyed hash of one id.
+
+    The lower 63 of the first 64 bits of SHA-256(k || id), where k, of 128 bits, is derived from the
+    key for households and for devices: HMAC-SHA256(key, kind). It is cheap enough to be taken while
+    a file is scanned, so that no id is ever materialised.
 
     Parameters
     ----------
     household_id : str
     key : bytes
+    kind : {"household", "device"}
 
     Returns
     -------
@@ -84,35 +92,41 @@ def hashed_id(household_id: str, key: bytes) -> int:
 
     References
     ----------
-    RFC 2104, HMAC: keyed hashing for message authentication.
+    RFC 2104, HMAC; RFC 5869, keys derived by HMAC for separate purposes.
 
     Examples
     --------
-    >>> hashed_id("H1", b"sixteen bytes or more") == hashed_id("H1", b"another key of bytes")
-    False
+    >>> key = b"sixteen bytes or more"
+    >>> hashed_id("H1", key) == hashed_id("H1", key)
+    True
+    >>> len({hashed_id("H1", key), hashed_id("H1", key, "device"), hashed_id("H1", key + b"!")})
+    3
     """
-    digest = hmac.new(key, household_id.encode(), hashlib.sha256).digest()
+    digest = hashlib.sha256((_subkey(key, kind) + household_id).encode()).digest()
     return int.from_bytes(digest[:8], "big") & ((1 << _ID_BITS) - 1)
 
 
-def hash_macro_sql() -> str:
-    """Return the SQL that defines `hashed_id(text)`, the same hash within DuckDB.
+def hash_macros(key: bytes) -> tuple[dict[str, str], list[str]]:
+    """Return variables and SQL that define `household_hash(text)` and `device_hash(text)`.
 
-    It reads the key's two pads from the variables `inner_pad` and `outer_pad`.
+    They are the same hashes within DuckDB.
+
+    Parameters
+    ----------
+    key : bytes
     """
-    return (
-        "CREATE OR REPLACE TEMP MACRO hashed_id(id) AS "
-        "(('0x' || substr(sha256(getvariable('outer_pad') || "
-        "unhex(sha256(getvariable('inner_pad') || encode(id)))), 1, 16))::UBIGINT "
+    variables = {f"{kind}_key": _subkey(key, kind) for kind in KINDS}
+    macros = [
+        f"CREATE OR REPLACE TEMP MACRO {kind}_hash(id) AS "
+        f"(('0x' || substr(sha256(getvariable('{kind}_key') || id), 1, 16))::UBIGINT "
         f"& {(1 << _ID_BITS) - 1}::UBIGINT)::BIGINT"
-    )
+        for kind in KINDS
+    ]
+    return variables, macros
 
 
-def key_pads(key: bytes) -> tuple[bytes, bytes]:
-    """Return the inner and outer pad of HMAC for a key (64 bytes each)."""
-    block = hashlib.sha256(key).digest() if len(key) > _BLOCK_BYTES else key
-    block = block.ljust(_BLOCK_BYTES, b"\0")
-    return bytes(byte ^ 0x36 for byte in block), bytes(byte ^ 0x5C for byte in block)
+def _subkey(key: bytes, kind: IdKind) -> str:
+    return hmac.new(key, f"daypart {kind} ids".encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def _checked(key: bytes, where: str) -> bytes:

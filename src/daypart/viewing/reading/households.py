@@ -30,10 +30,9 @@ def load_households(
 ) -> list[str]:
     """Read a table of households into the table `members`, ids hashed.
 
-    `members` has the columns household_text (for the join with events; it stays in memory),
-    household, market, weight (millionths) and segments (a bit for each but `all`). Rows without
-    an id or a market, and those whose weight is not a number from 0 to a million, are in
-    `given_households` with their `reason` instead.
+    `members` has the columns household, market, weight (millionths) and segments (a bit for each
+    but `all`). Rows without an id or a market, and those whose weight is not a number from 0 to a
+    million, are in `given_households` with their `reason` instead.
 
     Parameters
     ----------
@@ -61,7 +60,8 @@ def load_households(
     texts = [text_of(*field) for field in (given["household_id"], given["market"]) if field]
     weight_field = given["weight"]
     weight = FieldSql("1.0", "NULL")
-    raw = {"source_row": "source_row", "household_text": texts[0], "market": texts[1]}
+    household = f"household_hash({texts[0]})"
+    raw = {"source_row": "source_row", "household": household, "market": texts[1]}
     if weight_field:
         weight = number_sql("weight", weight_field[1], options)
         raw["weight_raw"] = weight_field[0]
@@ -71,9 +71,9 @@ def load_households(
     workspace.run(
         f"""
         CREATE TEMP TABLE given_households AS
-        SELECT source_row, household_text, hashed_id(household_text) AS household, market,
+        SELECT source_row, household, market,
                {weight.value} AS weight, {bits} AS segments,
-               CASE WHEN household_text IS NULL THEN '{WITHOUT_ID}'
+               CASE WHEN household IS NULL THEN '{WITHOUT_ID}'
                     WHEN market IS NULL THEN '{WITHOUT_MARKET}'
                     WHEN NOT coalesce(weight BETWEEN 0 AND {LARGEST_WEIGHT}, false)
                     THEN '{BAD_WEIGHT}' END AS reason
@@ -85,7 +85,7 @@ def load_households(
     workspace.run(
         f"""
         CREATE TEMP TABLE members AS
-        SELECT household_text, household, market,
+        SELECT household, market,
                CAST(round(weight * {WEIGHT_UNIT}) AS BIGINT) AS weight, segments
         FROM given_households WHERE reason IS NULL
         """
@@ -171,11 +171,15 @@ def _set_aside(workspace: Workspace, table: Table) -> list[str]:
 
 def _check_once(workspace: Workspace, table: Table) -> None:
     twice = workspace.rows(
-        "SELECT household_text FROM members GROUP BY ALL HAVING count(*) > 1 ORDER BY ALL"
-    )
+        "SELECT count(*) FROM (SELECT 1 FROM members GROUP BY household HAVING count(*) > 1)"
+    )[0][0]
     if twice:
+        row = workspace.rows(
+            "SELECT source_row FROM given_households WHERE reason IS NULL QUALIFY row_number() OVER "
+            "(PARTITION BY household ORDER BY source_row) = 2 ORDER BY source_row LIMIT 1"
+        )[0][0]
         raise DaypartError(
-            f"{table}: {len(twice):,} households are given twice, the first is {twice[0][0]!r}",
+            f"{table}: {twice:,} households are given twice, the first again in row {row:,}",
             hint="keep one row per household",
         )
 

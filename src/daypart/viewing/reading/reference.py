@@ -84,8 +84,8 @@ def load_reference(
     codes = set(more_markets)
     if households is None:
         workspace.run(
-            "CREATE TEMP TABLE members (household_text VARCHAR, household BIGINT, market VARCHAR, "
-            "weight BIGINT, segments BIGINT)"
+            "CREATE TEMP TABLE members "
+            "(household BIGINT, market VARCHAR, weight BIGINT, segments BIGINT)"
         )
         notes.append("every id in the events is a household of weight 1")
     else:

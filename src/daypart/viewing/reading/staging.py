@@ -151,7 +151,6 @@ def stage_file(workspace: Workspace, table: Table, number: int, rules: StagingRu
     folder.mkdir(parents=True)
     workspace.run(f"SET preserve_insertion_order = {str(not table.is_parquet).lower()}")
     try:
-        _hash_ids(workspace, table, rules)
         workspace.run(
             f"""
             COPY ({_staged_sql(workspace, table, number, rules)}) TO {text_literal(str(folder))}
@@ -276,28 +275,25 @@ def _staged_sql(workspace: Workspace, table: Table, number: int, rules: StagingR
     if "duration_s" in fields:
         duration = duration_sql("duration_s", fields["duration_s"][1], rules.options)
     raw = {
-        "household_text": _text(fields, "household_id"),
-        "device_text": _text(fields, "device_id"),
+        "household": f"household_hash({_text(fields, 'household_id')})",
+        "device": f"device_hash({_text(fields, 'device_id')})",
         "market_text": _text(fields, "market"),
         "network": _text(fields, "network"),
         "segment": _text(fields, "segment") if rules.event_segments else "'all'",
         **{f"{name}_raw": fields[name][0] for name in _TIMES if name in fields},
     }
     columns = ", ".join(f"{sql} AS {name}" for name, sql in raw.items())
-    household, households = "coalesce(known_household, hashed_id(household_text))", ""
-    if not rules.households_known:
-        household, households = "i.hash", "LEFT JOIN event_ids i ON household_text = i.id"
     texts = {
         name: f"CAST({name}_raw AS VARCHAR)" if name in fields else "CAST(NULL AS VARCHAR)"
         for name in ("start", "end")
     }
     placed = f"""(
-        SELECT raw.*, h.household AS known_household, h.market AS home_market,
+        SELECT raw.*, h.household IS NOT NULL AS known_household, h.market AS home_market,
                n.network IS NOT NULL AS listed, n.market AS network_market,
                k.market AS known_market, k.number, k.timezone AS market_zone, k.from_ms, k.until_ms,
                {_market(fields, rules)} AS market
         FROM (SELECT source_row, {columns} FROM {table.rows_sql(numbered=True)}) raw
-             LEFT JOIN members h USING (household_text)
+             LEFT JOIN members h ON raw.household = h.household
              LEFT JOIN listed_networks n ON raw.network = n.network
              LEFT JOIN market_table k ON {_market(fields, rules)} = k.market
     )"""
@@ -318,30 +314,15 @@ def _staged_sql(workspace: Workspace, table: Table, number: int, rules: StagingR
     judged AS (SELECT *, {_reason(rules)} AS reason FROM timed)
     SELECT CASE WHEN reason IS NULL THEN number ELSE {SET_ASIDE} END AS part,
            CAST({number} AS INTEGER) AS source_file, source_row,
-           {household} AS household,
-           d.hash AS device, network, segment, start_ms, end_ms, reason,
+           household, device, network, segment, start_ms, end_ms, reason,
            CASE WHEN reason IS NOT NULL THEN market END AS market,
            CASE WHEN reason IS NOT NULL THEN {texts["start"]} END AS start_text,
            CASE WHEN reason IS NOT NULL THEN {texts["end"]} END AS end_text
-    FROM judged LEFT JOIN event_ids d ON device_text = d.id {households}
+    FROM judged
     """
 
 
 _TIMES = ("start", "end", "duration_s")
-
-
-def _hash_ids(workspace: Workspace, table: Table, rules: StagingRules) -> None:
-    """Make the table `event_ids`: each id of a file that is not in `members`, hashed once."""
-    fields = _fields(table, rules)
-    texts = [_text(fields, "device_id")]
-    if not rules.households_known:
-        texts.append(_text(fields, "household_id"))
-    ids = " UNION ALL ".join(f"SELECT {text} AS id FROM {table.rows_sql()}" for text in texts)
-    workspace.run(
-        "CREATE OR REPLACE TEMP TABLE event_ids AS "
-        f"SELECT id, hashed_id(id) AS hash FROM (SELECT DISTINCT id FROM ({ids})) "
-        "WHERE id IS NOT NULL"
-    )
 
 
 def _market(fields: Mapping[str, tuple[str, str]], rules: StagingRules) -> str:
@@ -358,7 +339,7 @@ def _zone(workspace: Workspace, options: TableOptions) -> StampZone | None:
 
 
 def _reason(rules: StagingRules) -> str:
-    missing = "household_text IS NULL OR network IS NULL OR segment IS NULL"
+    missing = "household IS NULL OR network IS NULL OR segment IS NULL"
     no_start = "start_ms IS NULL AND start_problem IS NULL"
     no_end = (
         "given_end_ms IS NULL AND end_problem IS NULL "
@@ -366,7 +347,7 @@ def _reason(rules: StagingRules) -> str:
     )
     tests: list[tuple[str, str]] = [(f"{missing} OR ({no_start}) OR ({no_end})", MISSING_VALUE)]
     if rules.households_known:
-        tests.append(("known_household IS NULL AND market IS NULL", "unknown_household"))
+        tests.append(("NOT known_household AND market IS NULL", "unknown_household"))
     if rules.networks_known:
         tests.append(("NOT listed AND market IS NULL", "unknown_network"))
     tests += [("market IS NULL", MISSING_VALUE), ("number IS NULL", "unknown_market")]
@@ -379,7 +360,7 @@ def _reason(rules: StagingRules) -> str:
         ("end_ms < start_ms", "end_before_start"),
     ]
     if rules.households_known:
-        tests.append(("known_household IS NULL", "unknown_household"))
+        tests.append(("NOT known_household", "unknown_household"))
         tests.append(("home_market <> market", "market_mismatch"))
     if rules.networks_known:
         tests.append(("NOT listed", "unknown_network"))

@@ -21,7 +21,7 @@ from daypart.storage.location import Location
 from daypart.storage.s3_path import S3Path
 from daypart.storage.sizes import parse_size
 from daypart.tables.sql import text_literal
-from daypart.viewing.reading.household_key import hash_macro_sql, key_pads
+from daypart.viewing.reading.household_key import hash_macros
 
 _FOLDER = ".ingest"
 _LOCK = "lock"
@@ -216,7 +216,8 @@ def _configure(
         if threads < 1:
             raise DaypartError(f"threads is {threads}", hint="give 1 or more")
         connection.execute(f"SET threads = {int(threads)}")
-    inner, outer = key_pads(key)
-    connection.execute("SET VARIABLE inner_pad = ?::BLOB", [inner])
-    connection.execute("SET VARIABLE outer_pad = ?::BLOB", [outer])
-    connection.execute(hash_macro_sql())
+    variables, macros = hash_macros(key)
+    for name, value in variables.items():
+        connection.execute(f"SET VARIABLE {name} = ?::VARCHAR", [value])
+    for macro in macros:
+        connection.execute(macro)

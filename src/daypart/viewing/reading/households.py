@@ -175,8 +175,9 @@ def _check_once(workspace: Workspace, table: Table) -> None:
     )[0][0]
     if twice:
         row = workspace.rows(
-            "SELECT source_row FROM given_households WHERE reason IS NULL QUALIFY row_number() OVER "
-            "(PARTITION BY household ORDER BY source_row) = 2 ORDER BY source_row LIMIT 1"
+            "SELECT source_row FROM given_households WHERE reason IS NULL "
+            "QUALIFY row_number() OVER (PARTITION BY household ORDER BY source_row) = 2 "
+            "ORDER BY source_row LIMIT 1"
         )[0][0]
         raise DaypartError(
             f"{table}: {twice:,} households are given twice, the first again in row {row:,}",

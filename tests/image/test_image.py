@@ -21,6 +21,7 @@ from daypart import cost
 from daypart.engine.executors.protocol import Task
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.parts import read_results
+from daypart.engine.tasks.events import TaskFailed
 from daypart.series.block import block_from_arrays
 from daypart.series.store import SeriesStore
 from daypart.storage.location import location
@@ -30,6 +31,7 @@ from servers.moto_batch import SCRIPT
 pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(900)]
 
 HOURS = 6 * 168
+MODELS = Path(__file__).parent.parent / "engine"
 LARGEST_BYTES = 400 << 20
 
 
@@ -181,10 +183,37 @@ def test_aws_batch_children_in_containers_give_the_rows_of_one_process_in_the_im
     assert docker.run("ps", "-aq").stdout.split() == []
 
 
+def test_a_partition_that_no_container_holds_fails_alone(
+    docker, image, bucket, tmp_path, monkeypatch
+):
+    """Docker kills the worker, reports the container out of memory, and passes on its exit code."""
+    with_models = "daypart-test-models"
+    (tmp_path / "Dockerfile").write_text(
+        f"FROM {image}\nCOPY misbehaving_model.py /models/\nENV PYTHONPATH=/models\n"
+    )
+    (tmp_path / "misbehaving_model.py").write_bytes((MODELS / "misbehaving_model.py").read_bytes())
+    docker.run("build", "--network=none", "-t", with_models, str(tmp_path))
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{docker.socket}")
+    store = make_counted_store(f"{bucket}/store", {"501": 16})
+    parameters = {"eat_on": "501/n0004", "eat_seconds": 0.5}
+    folder = RunFolder.at(f"{bucket}/run")
+    model = "misbehaving_model:Misbehaving"
+    planning = planning_of(folder, store, model=model, parameters=parameters)
+    tasks, told = planning.write().tasks, []
+    settings = {"vcpus": 2, "memory_mib": 150}
+    with emulated_batch(tmp_path, settings, image=with_models) as (executor, emulator):
+        executor.execute(tasks, told.append)
+        jobs = emulator.service.machine.jobs.values()
+        assert [job.request.memory for job in jobs] == [150, 300, 600, 1_200, 1_200]
+    rows = read_results(f"{bucket}/run").to_pylist()
+    failed = {row["unique_id"]: row["reason"] for row in rows if row["status"] != "ok"}
+    assert failed == {"501/n0004": "worker killed by signal 9, as when memory runs out"}
+    assert {e.reason for e in told if isinstance(e, TaskFailed)} == {"a worker out of memory"}
+
+
 # An AWS Batch that others wrote, with its own states, lists and containers.
 
 POISSON = "poisson_model:HourOfWeekPoisson"
-MODELS = Path(__file__).parent.parent / "engine"
 MARKETS = ("501", "602", "803", "807")
 IN_A_MARKET = 700
 FOUR_TASKS = {"pilot_seconds": 0.265}

@@ -21,6 +21,9 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 _TABLES = ("households", "markets", "networks")
 """Tables beside the events that `--map-of` maps."""
 
+_SHOWN = ("market", "network", "start", "end")
+"""What is shown of a row that was set aside."""
+
 
 @verb(
     "simulate",
@@ -203,6 +206,32 @@ def import_command(
         f"store: {into}",
     ]
     return Outcome(lines, report)
+
+
+@verb("quarantine", group="Data", example="daypart quarantine store --reason unknown_household")
+@click.argument("store", type=PATH)
+@click.option("--reason", help="List rows of this reason only.")
+@click.option("--rows", default=20, help="The largest number of rows to list.")
+def quarantine_command(progress: Progress, store: str, **options: Any) -> Outcome:
+    """List rows that ingest set aside.
+
+    With the file and the number of the row in it, as it was read into STORE. Ids are not shown.
+    """
+    from daypart import quarantine
+
+    found = quarantine(store, **options)
+    lines = [f"{reason}: {counted(count, 'row')}" for reason, count in found.reasons.items()]
+    return Outcome(
+        [
+            *(lines or ["no row was set aside"]),
+            *(
+                f"{row['source_file']} row {row['source_row']:,}: {row['reason']}: "
+                + ", ".join(str(row[name]) for name in _SHOWN if row[name] is not None)
+                for row in found.rows
+            ),
+        ],
+        found,
+    )
 
 
 @verb("forget", group="Data", example="daypart forget store --households ids.csv")

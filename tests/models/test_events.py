@@ -158,7 +158,9 @@ def test_named_events_stand_beside_the_holidays_of_the_default_model():
         *("family_day", "family_evening", "public_day", "public_evening"),
         "fireworks",
     ]
-    with pytest.raises(DaypartError, match=r"row 1, column name: 'family_day' is a holiday effect"):
+    with pytest.raises(
+        DaypartError, match=r"row 1, column name: 'family_day' is a built-in effect"
+    ):
         get_model("negbin", calendar=[event("family_day", "2024-01-01", "2024-01-02")])
 
 

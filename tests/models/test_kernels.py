@@ -129,7 +129,8 @@ from daypart.models.negbin.block.fit_block import structure_of
 from daypart.models.negbin.theta.marginal import log_posterior
 from daypart.models.negbin.configuration import CROSSED
 ones, over = np.ones((3, 168)), np.array([504.0, 0.0])
-table = Series(3, 0, 0, ones, ones, np.zeros((3, 1), np.int64), over, np.zeros(1), 0)
+none = np.zeros((3, 1), np.int64), np.zeros(0, np.int64)
+table = Series(3, 0, 0, ones, ones, *none, over, np.zeros(1), 0)
 theta, steps = np.cbrt(np.array(CROSSED.start)), np.zeros(2, np.int64)
 scratch = make_scratch(structure_of(CROSSED), 3, 0, 1)
 print(log_posterior(structure_of(CROSSED), table, scratch, theta, np.zeros(3), steps))

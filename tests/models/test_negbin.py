@@ -10,7 +10,7 @@ import pytest
 
 from daypart.models.negbin.block.fit_block import structure_of
 from daypart.models.negbin.configuration import CROSSED, DAY_TYPES
-from daypart.models.negbin.field.structure import HISTOGRAM, Series, make_scratch
+from daypart.models.negbin.field.structure import FIXED, HISTOGRAM, Series, make_scratch
 from daypart.models.negbin.theta.marginal import log_posterior
 from daypart.models.protocol import Window
 from daypart.models.registry import get_model
@@ -30,6 +30,7 @@ def table_of(counts: np.ndarray, exposure: np.ndarray | None = None) -> Series:
         counts=counts.astype(float),
         exposure=np.ones(counts.shape) if exposure is None else exposure,
         event=np.array([[0, 1], [30, 40], [0, 0]]),
+        scales=np.array([FIXED]),
         over=np.array([(seen > i).sum() for i in range(HISTOGRAM)], dtype=float),
         large=np.append(large, 0.0),
         large_total=len(large),

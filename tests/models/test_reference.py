@@ -13,7 +13,7 @@ from daypart.models.negbin.block.block_kernel import SPARSE_BELOW
 from daypart.models.negbin.block.fit_block import structure_of
 from daypart.models.negbin.checks.khat import make_draws
 from daypart.models.negbin.configuration import CROSSED, skewness_limits
-from daypart.models.negbin.field.structure import HISTOGRAM, Series, make_scratch
+from daypart.models.negbin.field.structure import FIXED, HISTOGRAM, Series, make_scratch
 from daypart.models.negbin.forecast.forecast import (
     ABSCISSA_WEIGHTS,
     ABSCISSAE,
@@ -50,6 +50,7 @@ def fit(
         counts=counts.astype(float),
         exposure=np.ones(counts.shape),
         event=np.array([places[:, 0], places[:, 1], np.zeros(len(places))], dtype=np.int64),
+        scales=np.array([FIXED]),
         over=np.array([(seen > i).sum() for i in range(HISTOGRAM)], dtype=float),
         large=np.append(large, 0.0),
         large_total=len(large),

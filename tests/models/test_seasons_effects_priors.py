@@ -11,6 +11,7 @@ from daypart.models.negbin.block.fit_block import structure_of
 from daypart.models.negbin.checks.khat import make_draws
 from daypart.models.negbin.configuration import CROSSED, DAY_TYPES
 from daypart.models.negbin.field.structure import (
+    FIXED,
     HISTOGRAM,
     ROOT,
     STRUCTURE,
@@ -31,8 +32,11 @@ from daypart.models.negbin.theta.workspace import (
 )
 
 
-def fit(structure: Structure, start, counts, design):
-    """Fit counts of weeks x cells; `design` holds week, cell and effect of each entry."""
+def fit(structure: Structure, start, counts, design, scales=None):
+    """Fit counts of weeks x cells; `design` holds week, cell and effect of each entry.
+
+    `scales` are the effects' coordinates of theta.
+    """
     weeks, cells = counts.shape
     effects = int(design[2].max()) + 1 if design.size else 0
     seen = counts.ravel()
@@ -44,6 +48,7 @@ def fit(structure: Structure, start, counts, design):
         counts=counts.astype(float),
         exposure=np.ones(counts.shape),
         event=np.ascontiguousarray(design, np.int64),
+        scales=np.full(effects, FIXED) if scales is None else np.array(scales),
         over=np.array([(seen > i).sum() for i in range(HISTOGRAM)], float),
         large=np.append(large, 0.0),
         large_total=len(large),

@@ -7,10 +7,10 @@ where they carry an offset. Events of different names may share an hour: their e
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,21 @@ FIELDS = ("name", "from", "to")
 
 _EPOCH = datetime(1970, 1, 1)
 _CACHED = 2048
+
+
+class Rule(NamedTuple):
+    """Effects whose hours follow from the date."""
+
+    effects: tuple[str, ...]
+    """Their names."""
+    acting: Callable[[int, int, str], NDArray[np.int16]]
+    """From a span (first UTC hour since 1970, hours, IANA time zone) to the place among `effects`
+    of the one that acts in each hour, -1 for none."""
+
+
+US_HOLIDAYS = Rule(calendar.US_EFFECTS, calendar.us_holiday_effects)
+RULES: tuple[Rule, ...] = ()
+"""Those of every calendar, beside US_HOLIDAYS where wanted."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +114,9 @@ class EventCalendar:
     """
 
     def __init__(self, us_holidays: bool, events: Sequence[Event] = ()) -> None:
-        built_in = calendar.US_EFFECTS if us_holidays else ()
         self.us_holidays = us_holidays
+        self.rules = (*((US_HOLIDAYS,) if us_holidays else ()), *RULES)
+        built_in = tuple(name for rule in self.rules for name in rule.effects)
         self.events = tuple(events)
         self.effects: tuple[str, ...] = (*built_in, *dict.fromkeys(e.name for e in events))
         self.columns = tuple(sorted({column for event in events for column in event.where}))
@@ -108,8 +124,8 @@ class EventCalendar:
         for event in events:
             if event.name in built_in:
                 raise DaypartError(
-                    f"calendar: row {event.row}, column name: {event.name!r} is a holiday effect",
-                    hint="name the event otherwise, or fit with holidays=false",
+                    f"calendar: row {event.row}, column name: {event.name!r} is a built-in effect",
+                    hint="name the event otherwise, or (for a holiday) fit with holidays=false",
                 )
         self._acting = functools.lru_cache(maxsize=None)(self._find_acting)
         self._hours = functools.lru_cache(maxsize=_CACHED)(self._find_hours)
@@ -146,10 +162,12 @@ class EventCalendar:
         self, acting: tuple[int, ...], first_hour: int, hours: int, timezone: str
     ) -> EventHours:
         pairs = [(np.zeros(0, np.int64), 0)]
-        if self.us_holidays:
-            kinds = calendar.us_holiday_effects(first_hour, hours, timezone)
+        for rule in self.rules:
+            kinds = rule.acting(first_hour, hours, timezone)
             there = np.unique(kinds[kinds >= 0]).tolist()
-            pairs += [(np.flatnonzero(kinds == kind), kind) for kind in there]
+            pairs += [
+                (np.flatnonzero(kinds == kind), self._number[rule.effects[kind]]) for kind in there
+            ]
         if acting:
             clock = local_hours(first_hour, hours, timezone)
             local = clock.day.astype(np.int64) * 24 + clock.hour_of_week % 24

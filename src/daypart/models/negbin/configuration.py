@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 INFERENCES = ("fast", "auto", "full", "nuts")
 FEWEST_WEEKS = 2
 MOST_WEEKS = 530
+_SKEWED = 0.5
+"""Skewness of an effect's scale above which `auto` integrates over it."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Configuration:
     Parameters
     ----------
     hyperparameters : tuple of str
-        Names of the scales (cells first), the week scale, and 1 / size.
+        Names of the scales (cells first), the week scale, scales of effects, and 1 / size.
     day_types : bool
         True: cells under day type at that hour under hour of day; False: cells alone.
     walk : bool
@@ -40,6 +43,8 @@ class Configuration:
         Skewness of each scale's posterior, beyond that of its law (`scale_law`), above which
         `auto` puts integration points on both its sides: for partitions of at least 2 households
         an hour in the mean, and for others.
+    effect_scales : tuple of (str, str)
+        Effects of the calendar whose scale is learnt, each with the hyperparameter that it is.
     """
 
     hyperparameters: tuple[str, ...]
@@ -51,6 +56,7 @@ class Configuration:
     event_sd: float
     skewed: tuple[float, ...]
     sparse_skewed: tuple[float, ...]
+    effect_scales: tuple[tuple[str, str], ...] = ()
 
 
 CROSSED = Configuration(
@@ -77,6 +83,54 @@ DAY_TYPES = Configuration(
     skewed=(0.6, 0.6, 0.6, 0.6, 0.6),
     sparse_skewed=(0.6, 0.6, 0.6, 0.6, 0.6),
 )
+
+
+def with_learnt_scale(
+    configuration: Configuration,
+    scale: str,
+    effects: Sequence[str],
+    *,
+    half_normal: float,
+    start: float,
+) -> Configuration:
+    """Return a configuration in which some of the calendar's effects have a scale that is learnt.
+
+    Parameters
+    ----------
+    configuration : Configuration
+    scale : str
+        Name of the new hyperparameter.
+    effects : sequence of str
+        The effects that share it.
+    half_normal : float
+        Scale of its half-normal prior, in log households.
+    start : float
+        Where the search for its mode begins.
+
+    Returns
+    -------
+    Configuration
+        The hyperparameter comes before 1 / size.
+
+    Examples
+    --------
+    >>> added = with_learnt_scale(CROSSED, "sp", ("payday",), half_normal=0.5, start=0.1)
+    >>> added.hyperparameters, added.effect_scales
+    (('sh', 'sw', 'sp', 'inv_phi'), (('payday', 'sp'),))
+    """
+
+    def insert(values: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
+        return (*values[:-1], value, values[-1])
+
+    return replace(
+        configuration,
+        hyperparameters=insert(configuration.hyperparameters, scale),
+        hyper_scales=insert(configuration.hyper_scales, half_normal),
+        start=insert(configuration.start, start),
+        skewed=insert(configuration.skewed, _SKEWED),
+        sparse_skewed=insert(configuration.sparse_skewed, _SKEWED),
+        effect_scales=(*configuration.effect_scales, *((effect, scale) for effect in effects)),
+    )
 
 
 def skewness_limits(configuration: Configuration, inference: str) -> NDArray[np.float64]:

@@ -64,6 +64,8 @@ class Buffers(NamedTuple):
     large: FloatVector
     places: IntMatrix
     """Week, hour and effect of each event; see `field.Series.event`."""
+    scales: IntVector
+    """Of each effect; see `field.Series.scales`."""
     nodes: FloatMatrix
     sums: FloatMatrix
     transforms: FloatVector
@@ -74,7 +76,7 @@ class Buffers(NamedTuple):
 
 
 BUFFERS = numba.types.NamedTuple(
-    [F2, F2, F2, F1, F1, I2, F2, F2, F1, SCRATCH, THETA, DRAWN], Buffers
+    [F2, F2, F2, F1, F1, I2, I1, F2, F2, F1, SCRATCH, THETA, DRAWN], Buffers
 )
 
 
@@ -101,6 +103,7 @@ def make_buffers(
         over=np.zeros(HISTOGRAM),
         large=np.zeros(hours + 1),
         places=np.zeros((3, pairs + 1), np.int64),
+        scales=np.zeros(effects, np.int64),
         nodes=np.zeros((nodes, d + 1)),
         sums=np.zeros((SUM_ROWS, max(168, weeks + effects))),
         transforms=np.zeros(max(168, PIT_HOURS)),
@@ -177,6 +180,8 @@ def fit_row(
     weeks = rows.week_start[i + 1] - rows.week_start[i]
     members = placed.events[i]
     effect = placed.effect[placed.effect_start[members] : placed.effect_start[members + 1]]
+    for j in range(len(effect)):
+        b.scales[j] = structure.effect_scales[effect[j]]
     table = Series(
         weeks,
         len(effect),
@@ -184,6 +189,7 @@ def fit_row(
         b.counts,
         b.exposure,
         b.places,
+        b.scales,
         b.over,
         b.large,
         report[layout.LARGE],
@@ -201,6 +207,8 @@ def fit_row(
             structure.levels,
             structure.walk,
             structure.hyper_scales,
+            structure.week_scale,
+            structure.effect_scales,
             pooled.level_precision[top],
             EVENT_SD**-2.0,
             pooled.centre[top],
@@ -222,9 +230,9 @@ def fit_row(
     found = fit_series(structure, table, *room, limit, rule, nodes, b.sums, steps)
     if not found or not all_finite(b.sums):
         return LOST
-    write_scales(rows, i, nodes, len(nodes))
+    write_scales(structure, rows, i, nodes, len(nodes))
     if len(chosen) > 0:
-        write_field_with_prior(rows, i, b.sums, effect, pooled, chosen, monday)
+        write_field_with_prior(structure, rows, i, b.sums, effect, pooled, chosen, monday)
     else:
         write_field(rows, i, b.sums, effect)
     inv_phi = rows.hyper[2, i, len(start) - 1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from daypart.models.negbin.field.structure import (
     CROSSED_PARENTS,
     DAY_TYPE_LEVELS,
     DAY_TYPE_PARENTS,
+    FIXED,
     Series,
     Structure,
 )
@@ -39,13 +40,24 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 
-def structure_of(configuration: Configuration) -> Structure:
-    """Return the shape and the fixed priors as the kernels read them."""
+def structure_of(configuration: Configuration, effects: Sequence[str] = ()) -> Structure:
+    """Return the shape and the fixed priors as the kernels read them.
+
+    Parameters
+    ----------
+    configuration : Configuration
+    effects : sequence of str
+        Those of the calendar.
+    """
+    names = configuration.hyperparameters
+    learnt = {effect: names.index(scale) for effect, scale in configuration.effect_scales}
     return Structure(
         parents=DAY_TYPE_PARENTS if configuration.day_types else CROSSED_PARENTS,
         levels=DAY_TYPE_LEVELS if configuration.day_types else CROSSED_LEVELS,
         walk=int(configuration.walk),
         hyper_scales=np.array(configuration.hyper_scales),
+        week_scale=3 if configuration.day_types else 1,
+        effect_scales=np.array([learnt.get(name, FIXED) for name in effects], np.int64),
         level_precision=configuration.level_sd**-2.0,
         event_precision=configuration.event_sd**-2.0,
         centre=np.zeros(len(configuration.hyper_scales)),
@@ -91,7 +103,7 @@ class BlockFit:
     ) -> None:
         configuration = model.configuration
         self.model = model
-        self.structure = structure_of(configuration)
+        self.structure = structure_of(configuration, model.calendar.effects)
         d = len(configuration.hyper_scales)
         self.rule = integration_rule(d)
         in_full = model.inference == "full"
@@ -266,6 +278,7 @@ def fitted_of(block_fit: BlockFit, i: int) -> Fitted:
         counts=buffers.counts,
         exposure=buffers.exposure,
         event=buffers.places,
+        scales=buffers.scales,
         over=buffers.over,
         large=buffers.large,
         large_total=int(report[layout.LARGE]),

@@ -12,6 +12,7 @@ from daypart.models.jit.compile import kernel
 from daypart.models.jit.types import F1, F2, I1, I2, FloatMatrix, FloatVector, IntMatrix, IntVector
 from daypart.models.negbin.block.inputs import I16, Placed
 from daypart.models.negbin.checks.pit import PIT_COLUMNS
+from daypart.models.negbin.field.structure import FIXED, STRUCTURE, Structure
 from daypart.models.negbin.pooling.parents import EVENT_SD
 from daypart.models.negbin.pooling.prior import POOLED, Pooled, week_of
 from daypart.models.negbin.theta.workspace import (
@@ -118,14 +119,14 @@ def natural_of(theta: float, is_dispersion: bool) -> float:
     return cube * cube if is_dispersion else cube
 
 
-@kernel(numba.void, ROWS, numba.int64, F2, numba.int64)
-def write_scales(rows: Rows, i: int, nodes: FloatMatrix, used: int) -> None:
+@kernel(numba.void, STRUCTURE, ROWS, numba.int64, F2, numba.int64)
+def write_scales(structure: Structure, rows: Rows, i: int, nodes: FloatMatrix, used: int) -> None:
     """Write a partition's nodes, and the moments of theta and of its natural scale over them."""
     d = nodes.shape[1] - 1
     rows.nodes[i] = used
     for node in range(used):
         rows.node[WEIGHT, i, node] = nodes[node, 0]
-        rows.node[WEEK_SCALE, i, node] = nodes[node, d - 1] ** 3
+        rows.node[WEEK_SCALE, i, node] = nodes[node, 1 + structure.week_scale] ** 3
         rows.node[INV_PHI, i, node] = nodes[node, d] ** 6
     for j in range(d):
         theta = 0.0
@@ -166,8 +167,9 @@ def write_field(rows: Rows, i: int, sums: FloatMatrix, effect: np.ndarray) -> No
         rows.checks[i, j] = sums[CHECKS, j]
 
 
-@kernel(numba.void, ROWS, numba.int64, F2, I16, POOLED, I1, numba.int64)
+@kernel(numba.void, STRUCTURE, ROWS, numba.int64, F2, I16, POOLED, I1, numba.int64)
 def write_field_with_prior(
+    structure: Structure,
     rows: Rows,
     i: int,
     sums: FloatMatrix,
@@ -204,7 +206,10 @@ def write_field_with_prior(
             mean += pooled.event_mean[chosen[place], j]
         rows.effect[i, j] = j
         rows.event_mean[i, j] = mean
-        rows.event_sd[i, j] = EVENT_SD
+        scale = structure.effect_scales[j]
+        spread, error = rows.hyper[NATURAL_MEAN, i, scale], rows.hyper[NATURAL_SD, i, scale]
+        learnt = math.sqrt(spread * spread + error * error)
+        rows.event_sd[i, j] = EVENT_SD if scale == FIXED else learnt
     for j in range(len(effect)):
         place = weeks + j
         rows.event_mean[i, effect[j]] += sums[DENSE, place]

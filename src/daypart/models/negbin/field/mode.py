@@ -20,6 +20,11 @@ from daypart.models.jit.compile import kernel
 from daypart.models.jit.types import F1, F2, FloatMatrix, FloatVector, unsigned
 from daypart.models.jit.vector_math import exp_of, log_of
 from daypart.models.negbin.field.dense import factorise_dense
+from daypart.models.negbin.field.design import (
+    effect_energy,
+    effect_precision,
+    subtract_effect_slopes,
+)
 from daypart.models.negbin.field.structure import (
     SCRATCH,
     SERIES,
@@ -156,7 +161,7 @@ def factorise(structure: Structure, t: Series, s: Scratch) -> bool:
     cross, schur = s.newton.cross, s.newton.schur
     weeks = t.weeks
     m = weeks + t.effects
-    week_precision = s.newton.precisions[len(s.newton.precisions) - 1]
+    week_precision = s.newton.precisions[structure.week_scale]
     width = unsigned(m + -m % 8)
     for i in range(m):
         row = schur[i]
@@ -173,7 +178,7 @@ def factorise(structure: Structure, t: Series, s: Scratch) -> bool:
         row = cross[weeks + j]
         for c in range(cells):
             row[c] = 0.0
-        schur[weeks + j, weeks + j] = structure.event_precision
+        schur[weeks + j, weeks + j] = effect_precision(structure, t, s.newton.precisions, j)
     for e in range(t.events):
         k, c, j = t.event[0, e], t.event[1, e], weeks + t.event[2, e]
         curvature = cross[k, c]
@@ -203,7 +208,7 @@ def subtract_prior_slope(structure: Structure, t: Series, s: Scratch) -> None:
         for n in range(first, first + width):
             rhs_tree[n] -= precision * tree[n]
     rhs_tree[root] -= structure.level_precision * tree[root]
-    week_precision = precisions[len(precisions) - 1]
+    week_precision = precisions[structure.week_scale]
     previous = 0.0
     for k in range(t.weeks):
         innovation = week_precision * (dense[k] - previous)
@@ -212,13 +217,12 @@ def subtract_prior_slope(structure: Structure, t: Series, s: Scratch) -> None:
             if k > 0:
                 rhs_dense[k - 1] += innovation
             previous = dense[k]
-    for j in range(t.weeks, t.weeks + t.effects):
-        rhs_dense[j] -= structure.event_precision * dense[j]
+    subtract_effect_slopes(structure, t, s)
 
 
 @kernel(numba.float64, STRUCTURE, SERIES, SCRATCH)
 def prior_energy(structure: Structure, t: Series, s: Scratch) -> float:
-    """Return the fixed priors' energy; `scales[1]` receives each scale's sum of squares."""
+    """Return the fixed priors' energy; SQUARES receives each scale's sum of squares."""
     tree, dense, squares = s.newton.point.tree, s.newton.point.dense, s.newton.squares
     width, segments = unsigned(structure.width), len(structure.parents)
     root = structure.width * segments
@@ -230,16 +234,14 @@ def prior_energy(structure: Structure, t: Series, s: Scratch) -> float:
         for n in range(first, first + width):
             total += tree[n] * tree[n]
         squares[structure.levels[segment]] += total
-    last = len(squares) - 1
+    week_scale = structure.week_scale
     previous = 0.0
     for k in range(t.weeks):
-        squares[last] += (dense[k] - previous) ** 2
+        squares[week_scale] += (dense[k] - previous) ** 2
         if structure.walk == 1:
             previous = dense[k]
     energy: float = 0.5 * structure.level_precision * tree[root] * tree[root]
-    for j in range(t.weeks, t.weeks + t.effects):
-        energy += 0.5 * structure.event_precision * dense[j] ** 2
-    return energy
+    return energy + effect_energy(structure, t, s)
 
 
 @kernel(numba.types.UniTuple(numba.float64, 2), SERIES, SCRATCH, numba.float64)

@@ -6,6 +6,7 @@ import numba
 
 from daypart.models.jit.compile import kernel
 from daypart.models.jit.types import F1, FloatVector, unsigned
+from daypart.models.negbin.field.design import add_effect_pulls
 from daypart.models.negbin.field.mode import move, sum_table
 from daypart.models.negbin.field.structure import (
     SCRATCH,
@@ -64,13 +65,15 @@ def implicit_derivative(
         first = unsigned(structure.width * segment)
         for n in range(first, first + width):
             rhs[n] += factor * point[n]
-    factor = 6.0 * direction[last - 1] / theta[last - 1] * precisions[last - 1]
+    weekly = structure.week_scale
+    factor = 6.0 * direction[weekly] / theta[weekly] * precisions[weekly]
     for k in range(t.weeks):
         step = point_dense[k]
         if structure.walk == 1 and k > 0:
             step -= point_dense[k - 1]
             rhs_dense[k - 1] -= factor * step
         rhs_dense[k] += factor * step
+    add_effect_pulls(t, s, theta, direction)
     solve(structure, s, rhs, rhs_dense, tree, dense, path, m)
 
 

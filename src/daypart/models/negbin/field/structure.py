@@ -38,6 +38,8 @@ HISTOGRAM = 64
 """Counts up to this are summed from a histogram, the rest one by one."""
 ROOT = -1
 """The parent of a segment whose nodes hang directly under the level."""
+FIXED = -1
+"""In place of a coordinate of theta: the effect's scale is fixed, not learnt."""
 
 CROSSED_PARENTS = np.full(7, ROOT, dtype=np.int64)
 CROSSED_LEVELS = np.zeros(7, dtype=np.int64)
@@ -55,7 +57,11 @@ class Structure(NamedTuple):
     walk: int
     """1 where weeks are a random walk of order one, 0 where they are independent."""
     hyper_scales: FloatVector
-    """Half-normal scales of the hyperparameters: one per level, week scale, tau."""
+    """Half-normal scales of the hyperparameters: levels, weeks, effects' scales, tau."""
+    week_scale: int
+    """Coordinate of theta that is the weeks' scale: after those of the levels."""
+    effect_scales: IntVector
+    """Of each of the calendar's effects: the coordinate of theta that is its scale, or FIXED."""
     level_precision: float
     event_precision: float
     centre: FloatVector
@@ -79,6 +85,8 @@ class Series(NamedTuple):
     """0 in a missing hour, which leaves it out of every sum."""
     event: IntMatrix
     """Rows: week, hour of week and effect of each event of each cell; those of a cell together."""
+    scales: IntVector
+    """The coordinate of theta that is each effect's scale, or FIXED; see `design`."""
     over: FloatVector
     """Cells with a count above 0, 1, 2, ..."""
     large: FloatVector
@@ -113,8 +121,8 @@ class Newton(NamedTuple):
     scaled: FloatMatrix  # [m, N] V / D
     schur: FloatMatrix  # [m, m] the dense part less V V' / D, then its Cholesky factor
     inverse_diagonal: FloatVector  # [m] 1 / the factor's diagonal
-    precisions: FloatVector  # [levels + 1] of the effects at each level of the tree, and of weeks
-    squares: FloatVector  # [levels + 1] sums of squares of the same
+    precisions: FloatVector  # [d - 1] of the effects that have each scale of theta
+    squares: FloatVector  # [d - 1] sums of squares of the same
 
 
 class FieldCovariance(NamedTuple):
@@ -206,16 +214,28 @@ def make_scratch(structure: Structure, weeks: int, effects: int, large: int) -> 
 
 
 STRUCTURE = numba.types.NamedTuple(
-    [I1, I1, numba.int64, F1, numba.float64, numba.float64, F1, F1, numba.int64, numba.int64],
+    [
+        *(I1, I1, numba.int64, F1, numba.int64, I1, numba.float64, numba.float64),
+        *(F1, F1, numba.int64, numba.int64),
+    ],
     Structure,
 )
 SERIES = numba.types.NamedTuple(
-    [numba.int64, numba.int64, numba.int64, F2, F2, I2, F1, F1, numba.int64], Series
+    [numba.int64, numba.int64, numba.int64, F2, F2, I2, I1, F1, F1, numba.int64], Series
 )
 SCRATCH = numba.typeof(
     make_scratch(
         Structure(
-            CROSSED_PARENTS, CROSSED_LEVELS, 0, np.ones(3), 1.0, 1.0, np.zeros(3), np.zeros(3)
+            parents=CROSSED_PARENTS,
+            levels=CROSSED_LEVELS,
+            walk=0,
+            hyper_scales=np.ones(3),
+            week_scale=1,
+            effect_scales=np.zeros(0, np.int64),
+            level_precision=1.0,
+            event_precision=1.0,
+            centre=np.zeros(3),
+            pull=np.zeros(3),
         ),
         weeks=2,
         effects=0,

@@ -105,6 +105,8 @@ class LogMean:
 def event_effects(model: ModelSpecification, row: Mapping[str, Any]) -> tuple[Floats, Floats]:
     """Return mean and sd of each effect of the calendar: the prior's where it was never observed.
 
+    A learnt scale has the prior variance E[sigma^2] over its posterior.
+
     Parameters
     ----------
     model : ModelSpecification
@@ -118,6 +120,8 @@ def event_effects(model: ModelSpecification, row: Mapping[str, Any]) -> tuple[Fl
     mean = np.zeros(len(model.calendar.effects))
     sd = np.full(len(mean), model.configuration.event_sd)
     number = {name: place for place, name in enumerate(model.calendar.effects)}
+    for name, scale in model.configuration.effect_scales:
+        sd[number[name]] = np.hypot(row[f"{scale}_mean"], row[f"{scale}_sd"])
     for name, *moments in zip(row["event"], row["event_mean"], row["event_sd"], strict=True):
         mean[number[name]], sd[number[name]] = moments
     return mean, sd

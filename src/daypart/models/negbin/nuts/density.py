@@ -26,8 +26,9 @@ import numpy as np
 
 from daypart.models.jit.compile import kernel
 from daypart.models.jit.types import F1, F2, I1, FloatMatrix, FloatVector, IntVector
-from daypart.models.negbin.field.structure import SERIES, STRUCTURE, Series, Structure
+from daypart.models.negbin.field.structure import FIXED, SERIES, STRUCTURE, Series, Structure
 from daypart.models.negbin.theta.marginal import digamma
+from daypart.models.negbin.theta.prior import log_prior, prior_slope
 
 LARGE_SIZE = 1e8
 """Sizes from which on the difference of log gamma functions is a series in 1 / size."""
@@ -265,11 +266,46 @@ def week_prior(
     return total, theta_slope
 
 
+@kernel(numba.float64, STRUCTURE, SERIES, F1, F1, F1, F1)
+def effects_prior(
+    structure: Structure,
+    t: Series,
+    scale: FloatVector,
+    x: FloatVector,
+    slope: FloatVector,
+    theta_slope: FloatVector,
+) -> float:
+    """Return the log prior of the effects of the design list, which are centred.
+
+        sum over effects of -p x^2 / 2, and - log sigma where the scale sigma is learnt
+
+    Parameters
+    ----------
+    structure, t
+    scale : float64 array, shape (d - 1,)
+    x, slope : float64 arrays, shape (effects,)
+        Effects, and the density's slope in them (added to).
+    theta_slope : float64 array, added to
+        In log theta.
+    """
+    total = 0.0
+    for j in range(len(x)):
+        learnt = t.scales[j]
+        precision = structure.event_precision
+        if learnt != FIXED:
+            precision = 1.0 / (scale[learnt] * scale[learnt])
+            total -= math.log(scale[learnt])
+            theta_slope[learnt] += 3.0 * (precision * x[j] * x[j] - 1.0)
+        total -= 0.5 * precision * x[j] * x[j]
+        slope[j] -= precision * x[j]
+    return total
+
+
 @kernel(numba.float64, STRUCTURE, F1, F1)
 def theta_prior(structure: Structure, log_theta: FloatVector, slope: FloatVector) -> float:
     """Return the log prior of theta in the coordinate log theta, and add its slope.
 
-        3 log theta - (theta^3 / s)^2 / 2 - pull (theta - centre)^2 / 2
+        log prior(theta) + log theta
 
     Parameters
     ----------
@@ -279,10 +315,8 @@ def theta_prior(structure: Structure, log_theta: FloatVector, slope: FloatVector
     total = 0.0
     for i in range(len(structure.hyper_scales)):
         theta = math.exp(log_theta[i])
-        ratio = theta**3.0 / structure.hyper_scales[i]
-        away = theta - structure.centre[i]
-        total += 3.0 * log_theta[i] - 0.5 * ratio * ratio - 0.5 * structure.pull[i] * away * away
-        slope[i] += 3.0 - 3.0 * ratio * ratio - structure.pull[i] * away * theta
+        total += log_prior(structure, i, theta) + log_theta[i]
+        slope[i] += theta * prior_slope(structure, i, theta) + 1.0
     return total
 
 
@@ -324,7 +358,7 @@ def log_density(
         Receives log mu less log exposure.
     work : float64 array, shape (5, nodes + weeks), overwritten
     """
-    d, nodes = len(structure.hyper_scales), len(tree.above)
+    d, nodes, weekly = len(structure.hyper_scales), len(tree.above), structure.week_scale
     root, free = d + nodes - 1, d + nodes
     effects = free + t.weeks - 1
     path, pull, week, week_pull, scale = work[0], work[1], work[2], work[3], work[4, : d - 1]
@@ -333,25 +367,23 @@ def log_density(
     week_pull[:] = 0.0
     for i in range(d - 1):
         scale[i] = math.exp(3.0 * x[i])
-    fill_field(t, tree, centred, basis, scale, x[d:], path, week, eta)
+    fill_field(t, tree, centred, basis, scale[: weekly + 1], x[d:], path, week, eta)
     phi = math.exp(-6.0 * x[d - 1])
     of_counts, counts_slope = count_terms(values, number, phi)
     of_cells, cells_slope = cell_terms(t, phi, eta, pull, week_pull, slope[effects:])
     slope[d - 1] -= 6.0 * phi * (counts_slope + cells_slope)
     total = of_counts + of_cells
     total += tree_prior(tree, centred, scale, x[d:root], path, pull, slope[d:root], slope[:d])
-    week_variance = shared * scale[d - 2] * scale[d - 2]
+    week_variance = shared * scale[weekly] * scale[weekly]
     variance = 1.0 / structure.level_precision + week_variance
     total -= 0.5 * x[root] * x[root] / variance + 0.5 * math.log(variance)
     slope[root] = pull[nodes - 1] - x[root] / variance
-    slope[d - 2] += 3.0 * (x[root] * x[root] / variance - 1.0) / variance * week_variance
+    slope[weekly] += 3.0 * (x[root] * x[root] / variance - 1.0) / variance * week_variance
     of_weeks, theta_slope = week_prior(
-        centred[d - 2], basis, scale[d - 2], x[free:effects], week_pull, slope[free:effects]
+        centred[weekly], basis, scale[weekly], x[free:effects], week_pull, slope[free:effects]
     )
     total += of_weeks
-    slope[d - 2] += theta_slope
-    for j in range(effects, len(x)):
-        total -= 0.5 * structure.event_precision * x[j] * x[j]
-        slope[j] -= structure.event_precision * x[j]
+    slope[weekly] += theta_slope
+    total += effects_prior(structure, t, scale, x[effects:], slope[effects:], slope[:d])
     total += theta_prior(structure, x[:d], slope[:d])
     return total if np.isfinite(total) else -math.inf

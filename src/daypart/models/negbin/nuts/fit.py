@@ -131,7 +131,7 @@ def _row(model: ModelSpecification, block: SeriesBlock) -> pa.Table:
     block_fit.rows.steps[0] = 0, found.drawn.evaluations
     block_fit.rows.checks[0, 1] = np.abs(_skewness(theta)).max()
     table = block_fit.table()
-    columns: dict[str, Any] = _nodes(natural[:, -2], natural[:, -1])
+    columns: dict[str, Any] = _nodes(natural[:, found.density.levels], natural[:, -1])
     columns |= {"inference": "nuts", "gradient": None, "newton_steps": None}
     columns["flags"] = _flags(table.column("flags")[0].as_py(), found)
     for name, value in columns.items():

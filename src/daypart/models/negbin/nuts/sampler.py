@@ -91,8 +91,13 @@ class Density:
 
     @property
     def levels(self) -> int:
-        """Return the number of scales of the tree."""
-        return len(self.structure.hyper_scales) - 2
+        """Return the number of scales of the tree; that of the weeks comes next."""
+        return self.structure.week_scale
+
+    @property
+    def dimensions(self) -> int:
+        """Return the number of coordinates of theta."""
+        return len(self.structure.hyper_scales)
 
     @cached_property
     def tree(self) -> Tree:
@@ -112,7 +117,7 @@ class Density:
     @property
     def size(self) -> int:
         """Return the number of coordinates."""
-        return self.levels + 2 + self.nodes + self.table.weeks - 1 + self.table.effects
+        return self.dimensions + self.nodes + self.table.weeks - 1 + self.table.effects
 
     def basis(self) -> NDArray[np.float64]:
         """Return the matrix from free coordinates to weeks."""
@@ -143,7 +148,7 @@ class Density:
             seen = children * below
             flags[level] = self.scales[level] ** 2 * seen > 1.0
             below, children = seen, (7.0 / 3.0, 3.0, 1.0)[min(level, 2)]
-        flags[-1] = self.scales[-1] ** 2 * information * self.cells / weeks > 1.0
+        flags[-1] = self.scales[self.levels] ** 2 * information * self.cells / weeks > 1.0
         return flags
 
     def function(self) -> Callable[[NDArray[np.float64]], tuple[float, NDArray[np.float64]]]:
@@ -179,7 +184,7 @@ class Density:
     def start(self, seed: int) -> NDArray[np.float64]:
         """Return a first point: the mean level, with random noise."""
         random = np.random.default_rng(seed)
-        weeks, d = self.table.weeks, self.levels + 2
+        weeks, d = self.table.weeks, self.dimensions
         total = self.table.counts[:weeks].sum() + 0.5
         level = np.log(total / self.table.exposure[:weeks].sum())
         x = random.normal(0.0, 0.1, self.size)
@@ -202,7 +207,7 @@ class Density:
 
     def paths(self, x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the cells' paths, shape (points, 168), and the weeks, shape (points, weeks)."""
-        d = self.levels + 2
+        d = self.dimensions
         scales, centred = np.exp(3.0 * x[:, : d - 1]), self.centred()
         path = x[:, d : d + self.nodes].copy()
         for level in range(self.levels - 1, -1, -1):  # from the root down
@@ -210,12 +215,12 @@ class Density:
             if not centred[level]:
                 path[:, own] = path[:, self.tree.above[own]] + scales[:, [level]] * path[:, own]
         free = x[:, d + self.nodes : d + self.nodes + self.table.weeks - 1]
-        unit = 1.0 if centred[-1] else scales[:, -1:]
+        unit = 1.0 if centred[-1] else scales[:, [self.levels]]
         return path[:, : self.cells], (free * unit) @ self.basis().T
 
     def effects(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the events' effects, shape (points, effects)."""
-        return x[:, self.levels + 2 + self.nodes + self.table.weeks - 1 :]
+        return x[:, self.dimensions + self.nodes + self.table.weeks - 1 :]
 
     def shared_shift(
         self, x: NDArray[np.float64], generator: np.random.Generator
@@ -229,9 +234,9 @@ class Density:
         x : float64 array, shape (points, size)
         generator : numpy.random.Generator
         """
-        d = self.levels + 2
+        d = self.dimensions
         root = x[:, d + self.nodes - 1]
-        shift = self.shared * np.exp(6.0 * x[:, d - 2])
+        shift = self.shared * np.exp(6.0 * x[:, self.levels])
         share = shift / (shift + 1.0 / self.structure.level_precision)
         noise = generator.standard_normal(len(x))
         return np.asarray(share * root + np.sqrt(shift * (1.0 - share)) * noise)
@@ -327,7 +332,7 @@ def summarise_draws(density: Density, drawn: NutsDraws) -> NutsPosterior:
     """
     x = drawn.points
     chains, draws, _ = x.shape
-    d, shape = density.levels + 2, (density.table.weeks, density.cells)
+    d, shape = density.dimensions, (density.table.weeks, density.cells)
     sums, squares = np.zeros((2, 2, *shape))
     centre = density.log_mu(x[:1, :1].reshape(1, -1))[0]
     for half, points in _pieces(x):

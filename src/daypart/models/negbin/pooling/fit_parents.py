@@ -78,7 +78,7 @@ def _is_large_enough(table: Sum) -> bool:
 def _fit_family(
     model: ModelSpecification, sums: Sums, whole: Sum, parts: Sequence[Sum], sample: SeriesBlock
 ) -> list[Parent]:
-    structure = structure_of(model.configuration)
+    structure = structure_of(model.configuration, model.calendar.effects)
     top = fit_sum(model, structure, whole, np.zeros_like(whole.counts))
     if top is None:
         return []

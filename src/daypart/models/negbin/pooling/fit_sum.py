@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from daypart.models.negbin.block.block_kernel import Buffers, make_buffers
 from daypart.models.negbin.configuration import skewness_limits
+from daypart.models.negbin.field.design import prior_sd_of_effects
 from daypart.models.negbin.field.structure import HISTOGRAM, Series, Structure
 from daypart.models.negbin.pooling.sums import Sum
 from daypart.models.negbin.theta.integrate import fit_series
@@ -93,6 +94,7 @@ def fit_sum(
         np.array(table.counts, np.float64),
         table.exposure * np.exp(offset),
         np.array([cells[0], cells[1], effect], np.int64),
+        structure.effect_scales[present],
         _histogram_above(counts),
         np.array(large, np.float64),
         len(large),
@@ -132,7 +134,7 @@ def _read_sum(
     weeks, sums = len(table.counts), buffers.sums
     variance, dense = sums[HOUR_VARIANCE], sums[DENSE_VARIANCE]
     event_mean = np.zeros(len(model.calendar.effects))
-    event_sd = np.full(len(model.calendar.effects), structure.event_precision**-0.5)
+    event_sd = prior_sd_of_effects(structure, buffers.nodes)
     event_mean[present] = sums[DENSE, weeks : weeks + len(present)]
     event_sd[present] = np.sqrt(dense[weeks : weeks + len(present)])
     profile = sums[HOUR, :168] - sums[DENSE, weeks - 1]

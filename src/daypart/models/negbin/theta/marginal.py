@@ -1,6 +1,6 @@
 """The Laplace log marginal of the scales and the dispersion, with its exact gradient.
 
-theta holds the cube roots of the scale of each level of the tree, of the week scale and of tau:
+theta holds the cube roots of the scale of each level of the tree, of weeks and effects, and of tau:
 posteriors of scales are closest to normal there, whether or not they reach down to 0. One
 adjoint solve lambda = H^-1 Z' (W' * variance) gives both the gradient and the field's mean to
 third order, mode - lambda / 2, and most of the next term of the Laplace expansion.
@@ -23,6 +23,7 @@ import numpy as np
 from daypart.models.jit.compile import kernel
 from daypart.models.jit.types import F1, I1, FloatVector, IntVector, unsigned
 from daypart.models.jit.vector_math import log_of
+from daypart.models.negbin.field.design import add_effect_scale_slopes, log_effect_scales
 from daypart.models.negbin.field.mode import (
     find_mode,
     inner,
@@ -167,13 +168,13 @@ def adjoint(structure: Structure, t: Series, s: Scratch, r: float) -> float:
 
 @kernel(numba.void, STRUCTURE, SERIES, SCRATCH, F1)
 def scale_slopes(structure: Structure, t: Series, s: Scratch, slopes: FloatVector) -> None:
-    """Write the slope of the log marginal in the log of each scale of the tree and the weeks."""
+    """Write the slope of the log marginal in the log of each scale."""
     tree, lam, variance = s.newton.point.tree, s.adjoint.solution.tree, s.covariance.effect
     dense, lam_dense, cov = s.newton.point.dense, s.adjoint.solution.dense, s.covariance.dense
     precisions = s.newton.precisions
     width, segments = unsigned(structure.width), len(structure.parents)
-    last = len(precisions) - 1
-    for i in range(last + 1):
+    week_scale = structure.week_scale
+    for i in range(len(precisions)):
         slopes[i] = 0.0
     for segment in range(segments):
         level = structure.levels[segment]
@@ -190,7 +191,8 @@ def scale_slopes(structure: Structure, t: Series, s: Scratch, slopes: FloatVecto
             pull -= lam_dense[k - 1]
             spread += cov[k - 1, k - 1] - 2.0 * cov[k, k - 1]
         total += step * (step - pull) + spread
-    slopes[last] = precisions[last] * total - t.weeks
+    slopes[week_scale] = precisions[week_scale] * total - t.weeks
+    add_effect_scale_slopes(t, s, slopes)
 
 
 @kernel(numba.float64, SCRATCH, numba.int64)
@@ -236,7 +238,8 @@ def log_posterior(
         value -= 0.5 * precisions[i] * squares[i]
     for segment in range(len(structure.parents)):
         value -= 3.0 * structure.width * math.log(theta[structure.levels[segment]])
-    value -= 3.0 * t.weeks * math.log(theta[last - 1])
+    value -= 3.0 * t.weeks * math.log(theta[structure.week_scale])
+    value -= log_effect_scales(t, theta)
     path_covariances(structure, s, m)
     table_variances(t, s)
     r_slope = likelihood_slope + counts_slope + adjoint(structure, t, s, r)

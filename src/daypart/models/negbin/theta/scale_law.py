@@ -21,13 +21,8 @@ import numba
 
 from daypart.models.jit.compile import kernel
 from daypart.models.jit.types import F1, FloatVector
-from daypart.models.negbin.field.structure import (
-    SERIES,
-    STRUCTURE,
-    Series,
-    Structure,
-    effects_of_level,
-)
+from daypart.models.negbin.field.design import size_of_group
+from daypart.models.negbin.field.structure import SERIES, STRUCTURE, Series, Structure
 from daypart.models.negbin.theta.prior import log_prior, prior_curvature, prior_slope
 from daypart.models.negbin.theta.workspace import LOWEST, SCALE_LAW, ScaleLaw
 
@@ -62,9 +57,9 @@ def fit_scale_law(
     law.groups[axis] = 0.0
     if axis == d - 1:  # the dispersion is not a scale of effects
         return
-    groups = float(t.weeks)
-    if axis < d - 2:
-        groups = effects_of_level(structure, axis)
+    groups = size_of_group(structure, t, axis)
+    if groups == 0.0:  # no effect of the series has this scale: its law is its prior
+        return
     slope, bend = 6.0 * theta**5, 30.0 * theta**4
     first = -prior_slope(structure, axis, theta) / slope
     second = -1.0 / width**2 - prior_curvature(structure, axis, theta) - bend * first

@@ -13,6 +13,7 @@ import numba
 
 from daypart.models.jit.compile import kernel
 from daypart.models.jit.types import F1, FloatVector, unsigned
+from daypart.models.negbin.field.design import size_of_group
 from daypart.models.negbin.field.structure import (
     SCRATCH,
     SERIES,
@@ -137,10 +138,13 @@ def guess_theta(structure: Structure, t: Series, s: Scratch, search: Search) -> 
         found = scatter
         if i == d - 1:
             found, groups, noise = math.expm1(r), float(observed), 1.0 / mean
-        elif i == d - 2:
+        elif i == structure.week_scale:
             found, groups = weekly, float(t.weeks)
             noise = r / cells + t.weeks / (total + 0.5)
-        elif d > 3:
+        elif i > structure.week_scale:  # few effects: their scale is where the prior expects it
+            found, noise = math.expm1(start[i] ** 6), start[i] ** 6
+            groups = max(size_of_group(structure, t, i), 1.0)
+        elif structure.week_scale > 1:
             share = effects_of_level(structure, i)
             noise *= share / groups
             groups = share

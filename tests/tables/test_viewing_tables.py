@@ -236,3 +236,27 @@ def test_households_that_cannot_be_used_are_set_aside_and_reported(tmp_path):
         (6, "household_weight"),
     ]
     assert all(row["source_file"].endswith("store-households.csv") for row in aside)
+
+
+def test_a_network_is_matched_but_for_case_and_an_unknown_one_is_named_with_the_nearest(tmp_path):
+    rows = [dict(TUNES[0]) | {"network": name} for name in ("ESPN", " espn ", "Esnp", "CBS")]
+    rows[1] |= {"start": "2025-03-04T20:00:00-05:00", "end": "2025-03-04T21:00:00-05:00"}
+    report, (series, *_) = ingested(tmp_path, events=rows, networks=["ESPN", "FOX"])
+    assert report.rows.set_aside == {"unknown_network": 2}
+    assert [row[0] for row in series] == ["05/ESPN/all", "05/FOX/all"]
+    assert sum({row[0]: row[2] for row in series}["05/ESPN/all"]) == 2
+    assert "network 'espn' read as 'ESPN' in 1 row" in report.notes
+    assert any("unknown network 'Esnp' in 1 row: did you mean ESPN" in n for n in report.notes)
+
+
+def test_networks_that_differ_only_in_case_are_matched_exactly(tmp_path):
+    rows = [dict(TUNES[0]) | {"network": "one"}, dict(TUNES[1]) | {"network": "ONE"}]
+    report, (series, *_) = ingested(tmp_path, events=rows, networks=["one", "One"])
+    assert report.rows.set_aside == {"unknown_network": 1}
+    assert [row[0] for row in series] == ["05/One/all", "05/one/all"]
+
+
+def test_an_unknown_market_is_named_with_the_nearest(tmp_path):
+    report, _ = ingested(tmp_path, events=[*TUNES, dict(TUNES[0]) | {"market": "O5"}])
+    assert report.rows.set_aside == {"unknown_market": 1}
+    assert any("unknown market 'O5' in 1 row: did you mean 05" in note for note in report.notes)

@@ -26,6 +26,7 @@ from daypart.viewing.market.market_update import Update
 from daypart.viewing.reading.columns import EVENTS
 from daypart.viewing.reading.household_key import household_key, key_fingerprint
 from daypart.viewing.reading.markets import ViewingMarket, markets_of_json
+from daypart.viewing.reading.name_notes import notes_on_names
 from daypart.viewing.reading.quarantine import open_quarantine
 from daypart.viewing.reading.reference import load_market_table, load_reference, markets_in_events
 from daypart.viewing.reading.segments import ALL_HOUSEHOLDS, Predicate, read_segments
@@ -204,8 +205,9 @@ def ingest(
         opened = on(batch, given, progress) if on else nullcontext(LocalWorkers(batch, progress))
         with opened as workers:
             workers.stage(staging)
+            notes = (*reference.notes, *notes_on_names(workspace, reference))
             committed, tally = _credit(batch, workers, progress)
-    return _report(committed, started, skipped, tally, len(tables), reference.notes)
+    return _report(committed, started, skipped, tally, len(tables), notes)
 
 
 def _new_store(folder: PathLike, dayparts: DaypartTable) -> SeriesStore:

@@ -288,13 +288,15 @@ def _staged_sql(workspace: Workspace, table: Table, number: int, rules: StagingR
         for name in ("start", "end")
     }
     placed = f"""(
-        SELECT raw.*, h.household IS NOT NULL AS known_household, h.market AS home_market,
+        SELECT raw.* REPLACE (coalesce(n.network, raw.network) AS network),
+               CASE WHEN n.network <> raw.network THEN raw.network END AS network_given,
+               h.household IS NOT NULL AS known_household, h.market AS home_market,
                n.network IS NOT NULL AS listed, n.market AS network_market,
                k.market AS known_market, k.number, k.timezone AS market_zone, k.from_ms, k.until_ms,
                {_market(fields, rules)} AS market
         FROM (SELECT source_row, {columns} FROM {table.rows_sql(numbered=True)}) raw
              LEFT JOIN members h ON raw.household = h.household
-             LEFT JOIN listed_networks n ON raw.network = n.network
+             LEFT JOIN listed_networks n ON {_same_network(workspace)}
              LEFT JOIN market_table k ON {_market(fields, rules)} = k.market
     )"""
     return f"""
@@ -314,7 +316,8 @@ def _staged_sql(workspace: Workspace, table: Table, number: int, rules: StagingR
     judged AS (SELECT *, {_reason(rules)} AS reason FROM timed)
     SELECT CASE WHEN reason IS NULL THEN number ELSE {SET_ASIDE} END AS part,
            CAST({number} AS INTEGER) AS source_file, source_row,
-           household, device, network, segment, start_ms, end_ms, reason,
+           household, device, network, network_given, segment, start_ms, end_ms,
+           reason,
            CASE WHEN reason IS NOT NULL THEN market END AS market,
            CASE WHEN reason IS NOT NULL THEN {texts["start"]} END AS start_text,
            CASE WHEN reason IS NOT NULL THEN {texts["end"]} END AS end_text
@@ -323,6 +326,14 @@ def _staged_sql(workspace: Workspace, table: Table, number: int, rules: StagingR
 
 
 _TIMES = ("start", "end", "duration_s")
+
+
+def _same_network(workspace: Workspace) -> str:
+    """Return SQL for whether an event is of a listed network: but for case, if that is clear."""
+    clear = "SELECT count(DISTINCT lower(network)) = count(*) FROM listed_networks"
+    if workspace.rows(clear)[0][0]:
+        return "lower(raw.network) = lower(n.network)"
+    return "raw.network = n.network"
 
 
 def _market(fields: Mapping[str, tuple[str, str]], rules: StagingRules) -> str:

@@ -125,6 +125,7 @@ def run_pipeline(size: Size, folder: Path, seed: int) -> list[Step]:
     """Run every step of one size in `folder`, from simulation to report."""
     market, store, run, backtest = (folder / n for n in ("market", "store", "run", "backtest"))
     (folder / "household.key").write_text("the key of a benchmark, all simulated\n")
+    (folder / "household.key").chmod(0o600)
     shape = [
         f"--{name}={count}"
         for name, count in asdict(size).items()

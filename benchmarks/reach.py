@@ -121,7 +121,6 @@ def replay_simulated(folder: Path) -> dict[str, Any]:
     made = simulate(
         folder / "market", markets=2, networks=10, households=3000, weeks=12, segments=1, seed=5
     )
-    (folder / "key").write_text("a public key: all households are simulated\n")
     until = made.first_day + dt.timedelta(55)
     for name, last_day in (("before", until), ("after", None)):
         ingest(
@@ -131,7 +130,7 @@ def replay_simulated(folder: Path) -> dict[str, Any]:
             markets=made.markets,
             networks=made.networks,
             segments=made.segments,
-            key=folder / "key",
+            key=b"a public key: all households are simulated",
             last_day=last_day,
         )
     return _replayed(folder, until)

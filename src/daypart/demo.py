@@ -12,6 +12,7 @@ from daypart.errors import DaypartError, did_you_mean
 from daypart.progress import SILENT, Progress
 from daypart.storage.files import make_local_folder, write_json, write_text
 from daypart.storage.location import PathLike, local_path
+from daypart.storage.private import private_files
 
 _MARKER = "demo.json"
 _STEPS = ("market", "store", "run", "backtest", "forecast", "insights")
@@ -175,7 +176,8 @@ def _simulate_and_ingest(folder: Path, size: Size, seed: int, progress: Progress
         seed=seed,
         progress=progress,
     )
-    write_text(folder / "household.key", _KEY)
+    with private_files():
+        write_text(folder / "household.key", _KEY)
     ingest(
         simulated.events,
         households=simulated.households,

@@ -80,10 +80,10 @@ def store(tmp_path_factory):
         ],
     )
     (folder / "segments.toml").write_text('[segments.young]\nage = "young"\n')
-    (folder / "key").write_text("a key for a test, and for nothing else at all\n")
+    key = b"a key for a test, and for nothing else at all"
     ingest(
         events, crediting=EVERYTHING, households=households, into=folder / "store", markets=markets,
-        segments=folder / "segments.toml", key=folder / "key",
+        segments=folder / "segments.toml", key=key,
         networks=write_rows(folder / "networks.csv", ("network",), [("N1",), ("N2",)]),
         first_day=dt.date(2025, 3, 3), last_day=dt.date(2025, 3, 30),
     )  # fmt: skip

@@ -17,12 +17,11 @@ def test_reach_of_later_weeks_is_predicted_within_three_percent(tmp_path):
     made = simulate(
         tmp_path / "market", markets=2, networks=8, households=2400, weeks=10, segments=1, seed=5
     )
-    (tmp_path / "key").write_text("a key that hides nobody: all households are simulated\n")
     until = made.first_day + dt.timedelta(55)
     for name, last_day in (("before", until), ("after", None)):
         ingest(
             made.events, households=made.households, into=tmp_path / name, markets=made.markets,
-            networks=made.networks, segments=made.segments, key=tmp_path / "key",
+            networks=made.networks, segments=made.segments, key=b"a key that hides nobody",
             last_day=last_day,
         )  # fmt: skip
     days = {"first_day": until + dt.timedelta(1), "last_day": until + dt.timedelta(14)}

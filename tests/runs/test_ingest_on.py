@@ -118,6 +118,7 @@ def test_a_killed_ingest_continues_after_its_finished_tasks(
 ):
     key_file = tmp_path / "key"
     key_file.write_bytes(KEY)
+    key_file.chmod(0o600)
     command = ["ingest", str(market.events), "--into", str(tmp_path / "store")]
     command += ["--key-file", str(key_file), "--on", "inline"]
     command += [word for name, path in arguments.items() for word in (f"--{name}", str(path))]
@@ -151,6 +152,7 @@ def test_a_file_that_a_task_can_not_read_is_named_and_nothing_remains(market, ar
 def test_a_task_without_the_household_key_is_reported(market, arguments, tmp_path, monkeypatch):
     key_file = tmp_path / "key"
     key_file.write_bytes(KEY)
+    key_file.chmod(0o600)
 
     def take_the_key_away(self, *rest):
         key_file.write_bytes(KEY[::-1])

@@ -205,6 +205,7 @@ def test_from_events_on_s3_to_insights_on_s3(bucket, tmp_path):
     assert simulated.returncode == 0, simulated.stderr
     send(tmp_path / "market", location(bucket) / "market")
     (tmp_path / "key").write_text("a key of sixteen bytes or more")
+    (tmp_path / "key").chmod(0o600)
     tables = {}
     for base in (str(tmp_path), bucket):
         market = f"{base}/market"

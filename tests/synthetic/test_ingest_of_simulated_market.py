@@ -28,7 +28,7 @@ def store(market, tmp_path_factory):
         markets=market.markets,
         segments=market.segments,
         networks=market.networks,
-        key=b"k" * 32,
+        key=b"a key for tests of ingest",
     )
     return SeriesStore.open(folder)
 

@@ -142,6 +142,7 @@ def test_without_a_key_a_private_one_is_created_once_outside_any_store(tmp_path,
 def test_the_environment_and_a_file_take_precedence_over_the_own_key(tmp_path, monkeypatch):
     monkeypatch.setenv("DAYPART_HOUSEHOLD_KEY", "from the environment")
     file = tmp_path / "key"
+    file.touch(0o600)
     file.write_bytes(b"from a file of its own\n")
     assert household_key() == b"from the environment"
     assert household_key(file) == b"from a file of its own"
@@ -154,3 +155,16 @@ def test_a_key_that_is_short_or_missing_is_refused(tmp_path):
         household_key(b"short")
     with pytest.raises(DaypartError, match="no such key file"):
         household_key(tmp_path / "none")
+
+
+def test_a_key_file_that_others_may_read_is_refused(tmp_path):
+    (tmp_path / "key").write_text("sixteen bytes or more")
+    (tmp_path / "key").chmod(0o640)
+    with pytest.raises(DaypartError, match="others may read this key file; chmod 600"):
+        household_key(tmp_path / "key")
+
+
+@pytest.mark.parametrize("key", [b"a" * 40, b"abab" * 8, b"0" * 15 + b"1"])
+def test_a_key_of_few_different_bytes_is_refused(key):
+    with pytest.raises(DaypartError, match="easily guessed"):
+        household_key(key)

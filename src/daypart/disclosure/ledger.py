@@ -33,6 +33,7 @@ from daypart.disclosure.rules import DisclosureRules
 from daypart.errors import DaypartError
 from daypart.storage.files import as_json_text, kept_copy, make_folder, plain, read_json
 from daypart.storage.location import Location, PathLike, location
+from daypart.storage.private import private_files
 from daypart.storage.row_groups import read_schema
 from daypart.storage.tables import read_table, write_table
 
@@ -199,6 +200,7 @@ def file_sha256(file: Location) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
+@private_files()
 def write_entry(
     store: PathLike,
     output: str,

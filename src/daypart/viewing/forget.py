@@ -14,6 +14,7 @@ from daypart.series.block import SeriesBlock
 from daypart.series.store import SeriesStore
 from daypart.storage.files import atomic_path, kept_copy
 from daypart.storage.location import PathLike
+from daypart.storage.private import private_files
 from daypart.storage.tables import read_table
 from daypart.tables.read import read_rows
 from daypart.tables.schema import Column, Schema
@@ -71,6 +72,7 @@ class Forgotten:
     markets: int
 
 
+@private_files()
 def forget(
     store: PathLike,
     *,

@@ -15,6 +15,7 @@ from daypart.series.block import SeriesBlock
 from daypart.series.store import SeriesStore
 from daypart.storage.files import file_digest
 from daypart.storage.location import Location, PathLike, location
+from daypart.storage.private import private_files
 from daypart.tables.local_copies import local_file
 from daypart.tables.options import GivenOptions, TableOptions, read_options
 from daypart.tables.paths import GivenTables, tables_of
@@ -57,6 +58,7 @@ FROM_EVENTS = "from-events"
 """The value of `households` that makes every id in the events a household of weight 1."""
 
 
+@private_files()
 def ingest(
     events: GivenTables,
     *,

@@ -22,6 +22,7 @@ from daypart.errors import DaypartError
 from daypart.series.store import SeriesStore
 from daypart.storage.files import atomic_path, file_digest, kept_copy, make_folder
 from daypart.storage.location import Location, location
+from daypart.storage.private import private_files
 from daypart.storage.tables import read_table, write_table
 from daypart.tables.options import TableOptions
 from daypart.tables.table import MappedTable, open_table
@@ -66,6 +67,7 @@ def crediting_work(folder: RunFolder) -> ItemWork:
     return ItemWork(folder, _credit_market)
 
 
+@private_files()
 def _stage_file(folder: Location, content: Mapping[str, Any], row: int) -> list[str]:
     """Read one file of events into rows by market; return the files made, in the folder."""
     file = content["files"][row]
@@ -96,6 +98,7 @@ def _stage_file(folder: Location, content: Mapping[str, Any], row: int) -> list[
         ]
 
 
+@private_files()
 def _credit_market(folder: Location, content: Mapping[str, Any], row: int) -> Any:
     """Credit one market; return what `update_of_outcome` reads.
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import os
 import secrets
+import shlex
+from collections import Counter
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +17,8 @@ from daypart.storage.location import PathLike, local_path
 
 KEY_VARIABLE = "DAYPART_HOUSEHOLD_KEY"
 _SHORTEST_KEY = 16
+_LEAST_BITS = 40.0
+"""The least length of a key times the entropy of its bytes."""
 _ID_BITS = 63
 
 IdKind = Literal["household", "device"]
@@ -38,7 +43,8 @@ def household_key(key: bytes | PathLike | None = None) -> bytes:
     Raises
     ------
     DaypartError
-        For a file that can't be read, or a key of under 16 bytes.
+        For a file that can't be read or that others may read, and for a key that is easily guessed:
+        of under 16 bytes, or of few different ones.
 
     Examples
     --------
@@ -64,12 +70,23 @@ def own_key_file() -> Path:
 def key_fingerprint(key: bytes) -> str:
     """Return the fingerprint of a key, by which a store recognises it but can't hash.
 
+    It is made by scrypt, so that it helps little in guessing the key.
+
+    Parameters
+    ----------
+    key : bytes
+
+    References
+    ----------
+    RFC 7914, scrypt.
+
     Examples
     --------
     >>> len(key_fingerprint(b"sixteen bytes or more"))
-    16
+    32
     """
-    return hmac.new(key, b"daypart household key fingerprint", hashlib.sha256).hexdigest()[:16]
+    salt = b"daypart household key fingerprint"
+    return hashlib.scrypt(key, salt=salt, n=1 << 14, r=8, p=1, dklen=16).hex()
 
 
 def hashed_id(household_id: str, key: bytes, kind: IdKind = "household") -> int:
@@ -134,11 +151,22 @@ def _checked(key: bytes, where: str) -> bytes:
         raise DaypartError(
             f"{where}: a key of {len(key)} bytes", hint=f"give {_SHORTEST_KEY} bytes or more"
         )
+    shares = [count / len(key) for count in Counter(key).values()]
+    bits = -len(key) * sum(share * math.log2(share) for share in shares)
+    if bits < _LEAST_BITS:
+        raise DaypartError(
+            f"{where}: the key repeats few different bytes, and is easily guessed",
+            hint="make one with: openssl rand -hex 32",
+        )
     return key
 
 
 def _read_key(path: Path) -> bytes:
     try:
+        if path.stat().st_mode & 0o077:
+            raise DaypartError(
+                f"{path}: others may read this key file", hint=f"chmod 600 {shlex.quote(str(path))}"
+            )
         return _checked(path.read_bytes().strip(), str(path))
     except FileNotFoundError:
         raise DaypartError(f"{path}: no such key file") from None

@@ -21,6 +21,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
+from daypart.models.jit.aligned import aligned_zeros
 from daypart.models.jit.compile import kernel
 from daypart.models.jit.types import (
     F1,
@@ -193,7 +194,7 @@ def make_scratch(structure: Structure, weeks: int, effects: int, large: int) -> 
     table, load, square = (weeks, structure.cells), (m, nodes), (m, m)
 
     def arrays(*shapes: tuple[int, ...]) -> list[FloatMatrix]:
-        return [np.zeros(shape) for shape in shapes]
+        return [aligned_zeros(shape) for shape in shapes]
 
     def field() -> Field:
         return Field(*arrays(node, node, dense))

@@ -109,6 +109,16 @@ def test_a_kernel_on_disk_is_compiled_again_only_after_a_change_that_concerns_it
     assert result(_SQUARES.replace("OFFSET = 0.0", "OFFSET = 2.0")) == "10.0 0"
 
 
+def test_a_kernel_that_moves_to_another_module_is_found_by_its_callers(tmp_path: Path):
+    command = [sys.executable, "-B", "-c", _RUN_A_KERNEL, str(tmp_path)]
+    (tmp_path / "halves.py").write_text(_HALVES)
+    (tmp_path / "squares.py").write_text(_SQUARES)
+    assert subprocess.run(command, capture_output=True, text=True).stdout.strip() == "8.0 0"
+    (tmp_path / "moved.py").write_text(_SQUARES)
+    (tmp_path / "squares.py").write_text("from moved import OFFSET, STEP, square_of\n")
+    assert subprocess.run(command, capture_output=True, text=True).stdout.strip() == "8.0 0"
+
+
 def test_a_numba_without_what_the_linking_needs_is_refused(monkeypatch: pytest.MonkeyPatch):
     check_numba()
     monkeypatch.delattr(caching, "IndexDataCacheFile")

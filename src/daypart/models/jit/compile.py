@@ -218,9 +218,11 @@ def _described(found: Any) -> str:
     """Return what a caller's machine code takes from a global object."""
     if isinstance(found, Hashable) and found in _kernels:
         called = _kernels[found]
-        # A kernel called by its symbol gives its signature; one that becomes part of its callers
-        # gives all.
-        return called.content() if found is called.function else repr(called.signature)
+        # A kernel called by its symbol gives that and its signature; one that becomes part of its
+        # callers gives all.
+        if found is called.function:
+            return called.content()
+        return repr((called.symbol, called.signature))
     if isinstance(found, dispatcher.Dispatcher):
         return _content(found.py_func)
     if isinstance(found, ModuleType):

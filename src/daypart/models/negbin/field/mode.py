@@ -1,30 +1,27 @@
-"""The latent field at given scales: likelihood, Hessian, and Newton's way to the mode.
+"""The latent field at given scales: slope, Hessian, and Newton's way to the mode.
 
-The negative binomial is written with r = tau^2 = 1 / phi and q = 1 / (1 + r mu), in which
+With energy E(x) = -log likelihood - log prior, slope g and Hessian H = Z' W Z + prior precision,
 
-    slope      (y - mu) q            curvature    W = (1 + r y) mu q^2
-    dW / deta  W (2 q - 1)           dW / dr      mu q^2 (y - 2 (1 + r y) mu q)
+    x <- x - H^-1 g
 
-so that the log likelihood is concave in log mu, and Newton's method needs a step cap only. (It
-gets a line search after a dozen steps, for series that no such model could have made.)
+The log likelihood (`likelihood`) is concave in log mu, so that Newton's method needs a step cap
+only. (It gets a line search after a dozen steps, for series that no such model could have made.)
 """
 
 from __future__ import annotations
-
-import math
 
 import numba
 import numpy as np
 
 from daypart.models.jit.compile import kernel
 from daypart.models.jit.types import F1, F2, FloatMatrix, FloatVector, unsigned
-from daypart.models.jit.vector_math import exp_of, log_of
 from daypart.models.negbin.field.dense import factorise_dense
 from daypart.models.negbin.field.design import (
     effect_energy,
     effect_precision,
     subtract_effect_slopes,
 )
+from daypart.models.negbin.field.likelihood import evaluate_field, log_likelihood
 from daypart.models.negbin.field.structure import (
     SCRATCH,
     SERIES,
@@ -41,73 +38,6 @@ leaves is of its square, and its effect on the determinant is known to first ord
 MOST_STEPS = 60
 LONGEST_STEP = 3.0
 """In log mu."""
-
-
-@kernel(numba.void, SERIES, SCRATCH, numba.float64)
-def evaluate_field(t: Series, s: Scratch, r: float) -> None:
-    """Fill MEAN, SHRINK, RESIDUAL and the cells' curvature (in CROSS) at the current point.
-
-    Sums of residuals by cell, week and event go to RHS, those of curvatures by cell and week to
-    WEIGHT and WEEK_WEIGHT, so that the tables are read but once.
-    """
-    cells = unsigned(t.counts.shape[1])
-    path, dense, factors = s.newton.point.path, s.newton.point.dense, s.values
-    weight, slope = s.newton.weight, s.newton.rhs.tree
-    exp_of(path, factors, t.counts.shape[1])
-    for c in range(cells):
-        weight[c] = 0.0
-        slope[c] = 0.0
-    for k in range(t.weeks):
-        factor = math.exp(dense[k])
-        exposure, mean, count = t.exposure[k], s.newton.mean[k], t.counts[k]
-        shrink, residual, curvature = s.newton.shrink[k], s.newton.residual[k], s.newton.cross[k]
-        residuals = 0.0
-        curvatures = 0.0
-        for c in range(cells):
-            mu = exposure[c] * factors[c] * factor
-            y = count[c]
-            q = 1.0 / (1.0 + r * mu)
-            mean[c] = mu
-            shrink[c] = q
-            left = (y - mu) * q
-            bend = (1.0 + r * y) * mu * q * q
-            residual[c] = left
-            curvature[c] = bend
-            slope[c] += left
-            weight[c] += bend
-            residuals += left
-            curvatures += bend
-        s.newton.rhs.dense[k] = residuals
-        s.newton.week_weight[k] = curvatures
-    if t.events > 0:
-        evaluate_events(t, s, r)
-
-
-@kernel(numba.void, SERIES, SCRATCH, numba.float64)
-def evaluate_events(t: Series, s: Scratch, r: float) -> None:
-    """Put right what `evaluate_field` made of the cells with events, one after the other."""
-    dense, residuals, curvatures = s.newton.point.dense, s.newton.residual, s.newton.cross
-    slope, week_slope = s.newton.rhs.tree, s.newton.rhs.dense
-    for j in range(t.weeks, t.weeks + t.effects):
-        week_slope[j] = 0.0
-    for e in range(t.events):
-        k, c = t.event[0, e], t.event[1, e]
-        s.newton.mean[k, c] *= math.exp(dense[t.weeks + t.event[2, e]])
-        if e + 1 < t.events and t.event[0, e + 1] == k and t.event[1, e + 1] == c:
-            continue  # until all events of the cell are in its mean
-        mu, y = s.newton.mean[k, c], t.counts[k, c]
-        q = 1.0 / (1.0 + r * mu)
-        left = (y - mu) * q
-        bend = (1.0 + r * y) * mu * q * q
-        slope[c] += left - residuals[k, c]
-        week_slope[k] += left - residuals[k, c]
-        s.newton.weight[c] += bend - curvatures[k, c]
-        s.newton.week_weight[k] += bend - curvatures[k, c]
-        s.newton.shrink[k, c] = q
-        residuals[k, c] = left
-        curvatures[k, c] = bend
-    for e in range(t.events):
-        week_slope[t.weeks + t.event[2, e]] += residuals[t.event[0, e], t.event[1, e]]
 
 
 @kernel(numba.void, STRUCTURE, SERIES, F2, F1, F1)
@@ -242,33 +172,6 @@ def prior_energy(structure: Structure, t: Series, s: Scratch) -> float:
             previous = dense[k]
     energy: float = 0.5 * structure.level_precision * tree[root] * tree[root]
     return energy + effect_energy(structure, t, s)
-
-
-@kernel(numba.types.UniTuple(numba.float64, 2), SERIES, SCRATCH, numba.float64)
-def log_likelihood(t: Series, s: Scratch, r: float) -> tuple[float, float]:
-    """Return sum y log mu - (y + 1/r) log(1 + r mu) at the point evaluated, and its slope in r.
-
-    Without the terms of y and r alone (`count_terms`), and with log mu without log exposure.
-    """
-    cells = unsigned(t.counts.shape[1])
-    path, dense = s.newton.point.path, s.newton.point.dense
-    means, shrinks = s.newton.mean, s.newton.shrink
-    grown, logs = s.values, s.logs
-    total = 0.0
-    slope = 0.0
-    phi = 1.0 / r
-    for k in range(t.weeks):
-        counts, mean, shrink = t.counts[k], means[k], shrinks[k]
-        week = dense[k]
-        for c in range(cells):
-            grown[c] = 1.0 + r * mean[c]
-        log_of(grown, logs, t.counts.shape[1])
-        for c in range(cells):
-            total += counts[c] * (path[c] + week) - (counts[c] + phi) * logs[c]
-            slope += phi * phi * logs[c] - (counts[c] + phi) * mean[c] * shrink[c]
-    for e in range(t.events):
-        total += t.counts[t.event[0, e], t.event[1, e]] * dense[t.weeks + t.event[2, e]]
-    return total, slope
 
 
 @kernel(numba.void, SCRATCH, numba.int64, numba.float64)

@@ -26,8 +26,8 @@ import numpy as np
 
 from daypart.models.jit.compile import kernel
 from daypart.models.jit.types import F1, F2, I1, FloatMatrix, FloatVector, IntVector
+from daypart.models.negbin.field.likelihood import digamma
 from daypart.models.negbin.field.structure import FIXED, SERIES, STRUCTURE, Series, Structure
-from daypart.models.negbin.theta.marginal import digamma
 from daypart.models.negbin.theta.prior import log_prior, prior_slope
 
 LARGE_SIZE = 1e8

@@ -22,12 +22,11 @@ import numpy as np
 
 from daypart.models.jit.compile import kernel
 from daypart.models.jit.types import F1, I1, FloatVector, IntVector, unsigned
-from daypart.models.jit.vector_math import log_of
 from daypart.models.negbin.field.design import add_effect_scale_slopes, log_effect_scales
+from daypart.models.negbin.field.likelihood import count_terms, log_likelihood
 from daypart.models.negbin.field.mode import (
     find_mode,
     inner,
-    log_likelihood,
     move,
     prior_energy,
     sum_table,
@@ -42,59 +41,6 @@ from daypart.models.negbin.field.structure import (
 )
 from daypart.models.negbin.field.tree import log_determinant, path_covariances, solve
 from daypart.models.negbin.theta.prior import log_prior, prior_slope
-
-
-@kernel(numba.float64, numba.float64)
-def digamma(x: float) -> float:
-    """Return the derivative of log gamma for x > 0."""
-    total = 0.0
-    while x < 8.0:
-        total -= 1.0 / x
-        x += 1.0
-    z = 1.0 / (x * x)
-    series = z * (
-        1.0 / 12.0 - z * (1.0 / 120.0 - z * (1.0 / 252.0 - z * (1.0 / 240.0 - z / 132.0)))
-    )
-    return total + math.log(x) - 0.5 / x - series
-
-
-@kernel(numba.types.UniTuple(numba.float64, 2), SERIES, SCRATCH, numba.float64)
-def count_terms(t: Series, s: Scratch, r: float) -> tuple[float, float]:
-    """Return sum of log gamma(y + 1/r) - log gamma(1/r) + y log r, and its slope in r.
-
-    That is the sum over i < y of log(1 + i r). Counts below the length of `over` come from its
-    histogram, the rest of larger ones from Stirling's series.
-    """
-    grown, logs = s.values, s.logs
-    value = 0.0
-    slope = 0.0
-    bins = 0
-    while bins < len(t.over) and t.over[bins] > 0.0:
-        grown[bins] = 1.0 + bins * r
-        bins += 1
-    log_of(grown, logs, bins)
-    for i in range(bins):
-        value += t.over[i] * logs[i]
-        slope += t.over[i] * i / grown[i]
-    if t.large_total == 0:
-        return value, slope
-    large, large_log = s.large_values, s.large_logs
-    phi = 1.0 / r
-    base = bins + phi
-    stirling = (base - 0.5) * math.log(base) - base + 1.0 / (12.0 * base)
-    base_digamma = digamma(base)
-    log_r = math.log(r)
-    for i in range(t.large_total):
-        large[i] = t.large[i] + phi
-    log_of(large, large_log, t.large_total)
-    for i in range(t.large_total):
-        x = large[i]
-        z = 1.0 / x
-        extra = t.large[i] - bins
-        value += (x - 0.5) * large_log[i] - x + z / 12.0 - stirling + extra * log_r
-        slope -= (large_log[i] - 0.5 * z - z * z / 12.0 - base_digamma) * phi * phi
-        slope += extra * phi
-    return value, slope
 
 
 @kernel(numba.void, SERIES, SCRATCH)

@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from urllib.parse import urlsplit
 
 import pytest
 from emulated import RETRY_RULES
@@ -168,11 +169,48 @@ def test_a_request_without_a_signature_is_refused(tmp_path):
     assert refused.value.code == 403
 
 
+SIGNED = "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/batch/aws4_request"
+
+
+@pytest.mark.parametrize("host", ["evil.example:5055", "", "127.0.0.1.evil.example"])
+def test_a_page_of_another_site_starts_no_jobs(host, tmp_path):
+    with serve_batch(EmulatorSettings(), tmp_path) as (url, _):
+        request = urllib.request.Request(f"{url}/v1/describejobqueues", data=b"{}")
+        request.add_header("Authorization", SIGNED)
+        assert urllib.request.urlopen(request).status == 200
+        request.add_unredirected_header("Host", host)
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request)
+    assert refused.value.code == 403
+
+
+def test_a_call_without_the_key_of_the_endpoint_is_refused(tmp_path):
+    with serve_batch(EmulatorSettings(), tmp_path) as (url, _):
+        place = f"http://127.0.0.1:{urlsplit(url).port}"
+        for path in ("/v1/submitjob", "/guessed/v1/submitjob", "//v1/submitjob"):
+            request = urllib.request.Request(place + path, data=b"{}")
+            request.add_header("Authorization", SIGNED)
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(request)
+            assert refused.value.code == 403
+
+
+def test_children_get_no_secret_of_the_emulator_s_environment(batch, tmp_path, monkeypatch):
+    monkeypatch.setenv("MY_SECRET", "do not pass on")
+    with batch() as client:
+        client.submit_job(
+            jobName="s", **QUEUE, **shell(f"env > {tmp_path}/e; mv {tmp_path}/e {tmp_path}/env")
+        )
+        while not (tmp_path / "env").exists():
+            time.sleep(0.05)
+    assert "MY_SECRET" not in (tmp_path / "env").read_text()
+
+
 def test_a_port_in_use_is_named(tmp_path):
     with (
         serve_batch(EmulatorSettings(), tmp_path) as (url, _),
         pytest.raises(DaypartError, match="can't be served"),
-        serve_batch(EmulatorSettings(), tmp_path, port=int(url.rsplit(":", 1)[1])),
+        serve_batch(EmulatorSettings(), tmp_path, port=urlsplit(url).port),
     ):
         pass
 

@@ -13,6 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from daypart.errors import DaypartError, did_you_mean
+from daypart.storage.csv_tables import write_csv
 from daypart.storage.files import (
     atomic_path,
     delete_files,
@@ -26,7 +27,7 @@ from daypart.storage.files import (
 )
 from daypart.storage.location import file_name_of, location
 from daypart.storage.sizes import parse_size
-from daypart.storage.tables import read_table, write_csv, write_table
+from daypart.storage.tables import read_table, write_table
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
+import time
 import urllib.error
 import urllib.request
 
@@ -76,3 +78,36 @@ def test_a_port_in_use_is_named(folder, address):
     port = int(address.rsplit(":", 1)[1])
     with pytest.raises(DaypartError, match=f"port {port}: "), serve(folder, port=port):
         pass
+
+
+def test_links_are_never_followed(folder, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    (folder / "run").rename(elsewhere)
+    (folder / "run").symlink_to(elsewhere)
+    (folder / "report.html").unlink()
+    (folder / "report.html").symlink_to(folder / "household.key")
+    with pytest.raises(DaypartError, match="holds neither"), serve(folder / "store", port=0):
+        pass
+    with serve(folder, port=0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        content = json.loads(get(f"{address}/status.json"))
+        assert (list(content["runs"]), content["report"]) == (["elsewhere"], False)
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            get(f"{address}/report.html")
+        server.shutdown()
+
+
+def test_idle_connections_do_not_keep_others_out_for_ever(folder, monkeypatch):
+    monkeypatch.setattr("daypart.web.server._Handler.timeout", 0.3)
+    monkeypatch.setattr("daypart.web.server.BoundedServer.most", 3)
+    with serve(folder, port=0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        idle = [socket.create_connection(("127.0.0.1", server.server_port)) for _ in range(8)]
+        time.sleep(0.2)
+        assert threading.active_count() < 8 + 3
+        time.sleep(0.6)
+        assert "daypart" in get(f"http://127.0.0.1:{server.server_port}")
+        for each in idle:
+            each.close()
+        server.shutdown()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from daypart.batch_emulator.containers import Containers
+from daypart.batch_emulator.containers import PASSED_ON, Containers
 from daypart.batch_emulator.jobs import JobChild
 from daypart.batch_emulator.machine import BatchMachine, Kill, Order, Start, Terminate
 
@@ -20,6 +20,10 @@ OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 CANNOT_START = "CannotStartContainerError"
 _MEBIBYTE = 1 << 20
 _MEMORY_EVERY_SECONDS = 0.1
+_OF_THE_MACHINE = (
+    *("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "TZ"),
+    *("AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "NUMBA_CACHE_DIR"),
+)
 
 
 @dataclass
@@ -164,11 +168,11 @@ class ProcessChildren:
 
 
 def _inherited_environment() -> dict[str, str]:
-    """Return this process's environment, with the folder of this Python first on the PATH.
+    """Return the few variables that children need, with the folder of this Python on the PATH.
 
     The PATH of an image has `daypart` on it; here this folder replaces it.
     """
-    own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_BATCH")}
+    own = {name: os.environ[name] for name in (*PASSED_ON, *_OF_THE_MACHINE) if name in os.environ}
     own["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), own.get("PATH", os.defpath)])
     return own
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from hmac import compare_digest
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from daypart.errors import DaypartError
 
 HOST = "127.0.0.1"
 _TURN_SECONDS = 0.02
+_SECONDS_PER_READ = 60
 _LARGEST_BODY = 1 << 20
 _CREDENTIAL = re.compile(r"Credential=[^/,\s]+/\d{8}/([a-z0-9-]+)/batch/aws4_request")
 
@@ -96,6 +99,7 @@ class _BatchHandler(BaseHTTPRequestHandler):
 
     server: _Server
     protocol_version = "HTTP/1.1"
+    timeout = _SECONDS_PER_READ
     server_version = "daypart-batch-emulator"
 
     def do_POST(self) -> None:
@@ -115,12 +119,17 @@ class _BatchHandler(BaseHTTPRequestHandler):
             self.close_connection = True
             raise ClientFault("the request's body is too long")
         body = self.rfile.read(length)
+        # No page of a browser may start jobs here, through a host name that resolves to 127.0.0.1.
+        key, _, call = self.path.removeprefix("/").partition("/")
+        host = self.headers.get("Host", "").rsplit(":", 1)[0]
+        if host not in (HOST, "localhost") or not compare_digest(key, self.server.key):
+            raise UnsignedFault("use the endpoint that daypart batch-emulator printed")
         credential = _CREDENTIAL.search(self.headers.get("Authorization", ""))
         if credential is None:
             raise UnsignedFault("Missing Authentication Token")
-        operation = operations().get(self.path)
+        operation = operations().get(f"/{call}")
         if operation is None:
-            raise ClientFault(f"no such call: {self.path}")
+            raise ClientFault(f"no such call: /{call}")
         try:
             request = json.loads(body or b"{}")
         except ValueError:
@@ -148,6 +157,7 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, port: int, emulator: Emulator) -> None:
         self.emulator = emulator
+        self.key = secrets.token_urlsafe(24)
         super().__init__((HOST, port), _BatchHandler)
 
 
@@ -175,6 +185,7 @@ def serve_batch(
     Yields
     ------
     (endpoint URL, Emulator)
+        The URL has a random key, without which no call is answered.
 
     Raises
     ------
@@ -194,7 +205,7 @@ def serve_batch(
     emulator.start()
     thread.start()
     try:
-        yield f"http://{HOST}:{server.server_address[1]}", emulator
+        yield f"http://{HOST}:{server.server_address[1]}/{server.key}", emulator
     finally:
         server.shutdown()
         thread.join()

@@ -22,9 +22,10 @@ from daypart.progress import SILENT, Progress
 from daypart.runs.forecasts.fitted_run import FittedRun
 from daypart.runs.run.settings import read_settings, store_of
 from daypart.series.store import SeriesStore
+from daypart.storage.csv_tables import write_csv
 from daypart.storage.files import make_folder, write_json
 from daypart.storage.location import Location, PathLike
-from daypart.storage.tables import write_csv, write_table
+from daypart.storage.tables import write_table
 from daypart.viewing.crediting import crediting_text
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from daypart.charts.quantities import Quantity
-from daypart.storage.tables import csv_text
+from daypart.storage.csv_tables import csv_text
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from daypart.series.store import SeriesStore
 from daypart.storage.files import make_folder
 from daypart.storage.location import PathLike
 from daypart.storage.sizes import parse_size
+from daypart.tables.connection import open_connection
 from daypart.tables.options import GivenOptions, read_options
 from daypart.tables.paths import GivenTables, tables_of
 from daypart.tables.table import open_table
@@ -126,7 +127,7 @@ def import_series(
     key_columns = tuple(key) if key else ("unique_id",)
     store_key = tuple(key) if key else ("series",)
     store = SeriesStore.create(into, key=store_key)
-    with _database(memory) as connection:
+    with open_connection({"memory_limit": f"{parse_size(memory)}B"}) as connection:
         tables = [open_table(connection, each, options) for each in tables_of(source)]
         table = LongTable(connection, tables, key_columns, time, value)
         rows = load_rows(table, options)
@@ -149,14 +150,6 @@ def import_series(
     return ImportReport(
         rows, committed.partitions, len(committed.regions), tally["hours"], tally["missing"]
     )
-
-
-def _database(memory: str) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(":memory:")
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET enable_progress_bar = false")
-    connection.execute(f"SET memory_limit = '{parse_size(memory)}B'")
-    return connection
 
 
 def _check_hours(table: LongTable) -> None:

@@ -1,10 +1,9 @@
-"""Tables: Parquet read and written, whole or by columns, and rows written as CSV."""
+"""Parquet tables, read and written whole or by columns."""
 
 from __future__ import annotations
 
-import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +14,7 @@ import pyarrow.types as types
 
 from daypart.errors import DaypartError
 from daypart.storage import s3
-from daypart.storage.files import atomic_path, write_text
+from daypart.storage.files import atomic_path
 from daypart.storage.location import PathLike, location
 from daypart.storage.s3_path import S3Path
 
@@ -25,79 +24,6 @@ if TYPE_CHECKING:
 _READ_AT_ONCE = 16
 _END_BYTES = 1 << 20
 """Bytes read from the end of a file on S3 first: small files come in one request."""
-
-
-def csv_text(
-    rows: Iterable[Mapping[str, Any]],
-    columns: Sequence[str] | None = None,
-    *,
-    decimals: int | None = None,
-) -> str:
-    r"""Return rows as the text of a CSV file.
-
-    Parameters
-    ----------
-    rows : iterable of mapping
-        Column names to values. None and a missing value are empty fields.
-    columns : sequence of str, optional
-        All columns, in their order; by default in order of first appearance.
-    decimals : int, optional
-        Round floating-point numbers to this many decimals.
-
-    Raises
-    ------
-    ValueError
-        When a row has a column that `columns` lacks.
-
-    Examples
-    --------
-    >>> csv_text([{"network": "A, B", "cost": 2.50000001}], decimals=6)
-    'network,cost\n"A, B",2.5\n'
-    """
-    listed = list(rows)
-    text = io.StringIO()
-    names = columns or list(dict.fromkeys(name for row in listed for name in row))
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    for row in listed:
-        if decimals is not None:
-            row = {
-                name: round(value, decimals) if isinstance(value, float) else value
-                for name, value in row.items()
-            }
-        writer.writerow(row)
-    return text.getvalue()
-
-
-def write_csv(
-    target: PathLike,
-    rows: pa.Table | Iterable[Mapping[str, Any]],
-    columns: Sequence[str] | None = None,
-    *,
-    decimals: int | None = None,
-) -> None:
-    """Write an Arrow table or rows as CSV, atomically.
-
-    Parameters
-    ----------
-    target : path-like
-    rows : pyarrow.Table or iterable of mapping
-    columns : sequence of str, optional
-    decimals : int, optional
-        As `csv_text`; for rows only.
-
-    Raises
-    ------
-    DaypartError
-        When the file can't be written.
-    """
-    if not isinstance(rows, pa.Table):
-        write_text(target, csv_text(rows, columns, decimals=decimals))
-        return
-    from pyarrow import csv as arrow_csv
-
-    with atomic_path(target) as path:
-        arrow_csv.write_csv(rows, path, arrow_csv.WriteOptions(quoting_style="needed"))
 
 
 def write_table(target: PathLike, table: pa.Table, *, row_group_rows: int | None = None) -> None:

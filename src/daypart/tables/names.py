@@ -115,7 +115,7 @@ def match_names(column: str, given: Iterable[str], catalogue: Mapping[str, str])
 
 
 def _fold(name: str) -> str:
-    return " ".join(name.split()).casefold()
+    return " ".join(name.removeprefix("'").split()).casefold()  # as CSV marks a text
 
 
 def _listed(shown: list[str], names: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from daypart.errors import DaypartError, did_you_mean
+from daypart.tables.connection import open_connection
 from daypart.tables.options import TableOptions
 from daypart.tables.problems import OUTSIDE_RANGE, describe
 from daypart.tables.schema import Column, Schema
@@ -115,7 +116,7 @@ def read_rows(source: GivenTable, schema: Schema, options: TableOptions | None =
     """
     options = options_of(source, options)
     options.check_names(schema.names)
-    with _connection() as connection:
+    with open_connection({"threads": 1}) as connection:
         table = open_table(connection, source, options, name=name_of(source, schema.name))
         query = rows_query(table, schema, options)
         try:
@@ -147,7 +148,7 @@ def read_texts(
     DaypartError
         For a file that can't be read.
     """
-    with _connection() as connection:
+    with open_connection({"threads": 1}) as connection:
         table = open_table(
             connection, source, options or TableOptions(), name=name_of(source, name)
         )
@@ -165,12 +166,6 @@ def read_texts(
         except duckdb.Error as error:
             raise unreadable(table.name, error, is_parquet=table.is_parquet) from None
     return [dict(zip(table.types, row, strict=True)) for row in rows]
-
-
-def _connection() -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(":memory:", config={"threads": 1})
-    connection.execute("SET TimeZone = 'UTC'")
-    return connection
 
 
 def rows_query(table: Table, schema: Schema, options: TableOptions) -> str:

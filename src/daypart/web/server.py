@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import stat
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -23,6 +25,8 @@ from daypart.storage.location import PathLike, local_path
 
 REPORT = "report.html"
 _RUN_FILE = "run.json"
+_SECONDS = 10
+"""That a connection may wait for its request, or for its reader."""
 _HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -61,8 +65,12 @@ class Site:
             *path.glob(f"*/{_RUN_FILE}"),
             *path.glob(f"*/*/{_RUN_FILE}"),
         ]
-        runs = {file.parent.relative_to(path).as_posix(): file.parent for file in sorted(files)}
-        if not runs and not (path / REPORT).is_file():
+        runs = {
+            file.parent.relative_to(path).as_posix(): file.parent
+            for file in sorted(files)
+            if file.resolve() == path.resolve() / file.relative_to(path)  # not by a link
+        }
+        if not runs and _read(path / REPORT) is None:
             raise DaypartError(
                 f"{path}: holds neither a run nor {REPORT}", hint="create them with daypart demo"
             )
@@ -76,9 +84,19 @@ class Site:
             runs[name] = {key: found[key] for key in _SHOWN} | {"failures": dict(found["failures"])}
         return {
             "folder": str(self.folder),
-            "report": (self.folder / REPORT).is_file(),
+            "report": _read(self.folder / REPORT) is not None,
             "runs": runs,
         }
+
+
+def _read(file: Path) -> bytes | None:
+    """Return the content of a file; None where there is none, or a link."""
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    with os.fdopen(descriptor, "rb") as opened:
+        return opened.read() if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
 
 
 _SHOWN = (
@@ -92,6 +110,31 @@ _SHOWN = (
     "seconds_left",
     "running",
 )
+
+
+class BoundedServer(ThreadingHTTPServer):
+    """A server with a thread for each connection, and up to `most` of them at once."""
+
+    daemon_threads = True
+    most = 32
+
+    def __init__(self, *args: Any) -> None:
+        self._free = threading.BoundedSemaphore(self.most)
+        super().__init__(*args)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Start the thread of a connection; close the connection where too many are open."""
+        if not self._free.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answer the requests of a connection."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
 
 
 @contextmanager
@@ -124,7 +167,7 @@ def serve(folder: PathLike, *, port: int = 8765) -> Iterator[ThreadingHTTPServer
     """
     site = Site.of(folder)
     try:
-        server = ThreadingHTTPServer(("127.0.0.1", port), partial(_Handler, site))
+        server = BoundedServer(("127.0.0.1", port), partial(_Handler, site))
     except (OSError, OverflowError) as error:
         reason = os.strerror(error.errno or 0) if isinstance(error, OSError) else str(error)
         raise DaypartError(f"port {port}: {reason}", hint="choose another with --port") from None
@@ -139,6 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     server_version = "daypart"
     sys_version = ""
+    timeout = _SECONDS
 
     def __init__(self, site: Site, *args: Any) -> None:
         self._site = site
@@ -158,8 +202,9 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.path == "/status.json":
             content = json.dumps(self._site.content()).encode()
             self._send(HTTPStatus.OK, "application/json", content)
-        elif self.path == f"/{REPORT}" and (self._site.folder / REPORT).is_file():
-            report = (self._site.folder / REPORT).read_bytes()
+        elif (
+            self.path == f"/{REPORT}" and (report := _read(self._site.folder / REPORT)) is not None
+        ):
             self._send(HTTPStatus.OK, "text/html; charset=utf-8", report)
         else:
             self._send(HTTPStatus.NOT_FOUND, "text/plain", b"not found\n")

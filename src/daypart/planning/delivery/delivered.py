@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from daypart.planning.delivery.asrun import AS_RUN
+from daypart.storage.csv_tables import write_csv
 from daypart.storage.files import make_folder, write_json
 from daypart.storage.location import PathLike
-from daypart.storage.tables import write_csv
 
 
 @dataclass(frozen=True)

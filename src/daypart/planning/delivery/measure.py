@@ -27,9 +27,9 @@ from daypart.planning.reach.publication import (
     publishable_bins,
 )
 from daypart.progress import SILENT, Progress
+from daypart.storage.csv_tables import write_csv
 from daypart.storage.files import read_json
 from daypart.storage.location import PathLike, local_path
-from daypart.storage.tables import write_csv
 from daypart.tables.table import GivenTable
 from daypart.viewing.crediting import crediting_text
 from daypart.viewing.dayparts import daypart_table

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, fields
 
 from daypart.planning.outcome.plan_result import CampaignPlan, Line
+from daypart.storage.csv_tables import write_csv
 from daypart.storage.location import PathLike
-from daypart.storage.tables import write_csv
 
 
 def write_lines(plan: CampaignPlan, path: PathLike) -> None:

@@ -46,6 +46,9 @@ _FORMATS = {
     "wrap": {"text_wrap": True, "valign": "top"},
 }
 
+_AS_GIVEN = {"strings_to_numbers": False, "strings_to_formulas": False, "strings_to_urls": False}
+"""A text stays a text in every cell, whatever it begins with."""
+
 
 class _Book:
     """A workbook with daypart's formats, and one way to write a table."""
@@ -53,7 +56,7 @@ class _Book:
     def __init__(self, path: str, name: str) -> None:
         self.name = name
 
-        self.book = xlsxwriter.Workbook(path, {"strings_to_numbers": False})
+        self.book = xlsxwriter.Workbook(path, _AS_GIVEN)
         self.formats = {name: self.book.add_format(style) for name, style in _FORMATS.items()}
 
     def table(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 
 import pyarrow as pa
-import pyarrow.csv as pc
 
 from daypart.errors import DaypartError
-from daypart.storage.files import atomic_path, make_folder
+from daypart.storage.csv_tables import csv_writer
+from daypart.storage.files import make_folder
 from daypart.storage.location import Location, PathLike, location
 from daypart.storage.tables import table_writer
 
@@ -42,14 +41,10 @@ def write_tables(out: Location, schema: pa.Schema, tables: Iterable[pa.Table]) -
     tables : iterable of pyarrow.Table
     """
     rows = 0
-    with table_writer(out, schema) if out.suffix == ".parquet" else _csv(out, schema) as writer:
+    with (
+        table_writer(out, schema) if out.suffix == ".parquet" else csv_writer(out, schema) as writer
+    ):
         for table in tables:
             writer.write_table(table)
             rows += len(table)
     return rows
-
-
-@contextmanager
-def _csv(out: Location, schema: pa.Schema) -> Iterator[pc.CSVWriter]:
-    with atomic_path(out) as path, pc.CSVWriter(path, schema) as writer:
-        yield writer

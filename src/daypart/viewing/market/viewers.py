@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from daypart.storage.files import read_json
 from daypart.storage.location import PathLike, local_path
+from daypart.tables.connection import open_connection
 from daypart.viewing.crediting import crediting_rules
 from daypart.viewing.market.sessions import judge_sessions, load_tunes
 from daypart.viewing.reading.segments import ALL_HOUSEHOLDS
@@ -52,9 +52,7 @@ def viewers_at(
     rules = crediting_rules(viewing["crediting"])
     files = [str(folder / name) for name in viewing["files"]["events"].get(market, ())]
     by_event = bool(viewing.get("event_segments")) and segment != ALL_HOUSEHOLDS
-    with duckdb.connect(":memory:") as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("SET enable_progress_bar = false")
+    with open_connection() as connection:
         workspace = Workspace(connection, folder)
         others = sorted(set(viewing["segments"]) - {ALL_HOUSEHOLDS})
         number_names(workspace, viewing["networks"], [ALL_HOUSEHOLDS, *others])

@@ -20,7 +20,7 @@ from daypart.storage.lease import Lease
 from daypart.storage.location import Location
 from daypart.storage.s3_path import S3Path
 from daypart.storage.sizes import parse_size
-from daypart.tables.sql import text_literal
+from daypart.tables.connection import open_connection
 from daypart.viewing.reading.household_key import hash_macros
 
 _FOLDER = ".ingest"
@@ -138,9 +138,18 @@ def _workspace_in(
     folder: Path, memory: str, threads: int | None, key: bytes
 ) -> Iterator[Workspace]:
     limit = parse_size(memory)
-    connection = duckdb.connect(":memory:")
+    if threads is not None and threads < 1:
+        raise DaypartError(f"threads is {threads}", hint="give 1 or more")
+    settings = {
+        "memory_limit": f"{limit}B",
+        "temp_directory": str(folder / "spill"),
+        "preserve_insertion_order": False,
+        "partitioned_write_flush_threshold": _ROWS_BEFORE_FLUSH,
+        **({} if threads is None else {"threads": threads}),
+    }
+    connection = open_connection(settings)
     try:
-        _configure(connection, folder, limit, threads, key)
+        _add_key(connection, key)
         yield Workspace(connection, folder)
     except duckdb.OutOfMemoryException as error:
         raise DaypartError(
@@ -199,23 +208,7 @@ def _is_writing(store: Location, who: str) -> DaypartError:
     return DaypartError(f"{store}: {who} is writing to this store", hint="wait until it ends")
 
 
-def _configure(
-    connection: duckdb.DuckDBPyConnection,
-    folder: Path,
-    limit: int,
-    threads: int | None,
-    key: bytes,
-) -> None:
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute(f"SET memory_limit = '{limit}B'")
-    connection.execute(f"SET temp_directory = {text_literal(str(folder / 'spill'))}")
-    connection.execute("SET enable_progress_bar = false")
-    connection.execute("SET preserve_insertion_order = false")
-    connection.execute(f"SET partitioned_write_flush_threshold = {_ROWS_BEFORE_FLUSH}")
-    if threads is not None:
-        if threads < 1:
-            raise DaypartError(f"threads is {threads}", hint="give 1 or more")
-        connection.execute(f"SET threads = {int(threads)}")
+def _add_key(connection: duckdb.DuckDBPyConnection, key: bytes) -> None:
     variables, macros = hash_macros(key)
     for name, value in variables.items():
         connection.execute(f"SET VARIABLE {name} = ?::VARCHAR", [value])

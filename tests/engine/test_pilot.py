@@ -135,13 +135,20 @@ def ratio_of_estimate(store, run, **options):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [{}, {"model": POISSON, "parameters": {"seconds": 0.2}}])
-def test_an_estimate_counts_parents_starts_and_imports(tmp_path, options):
-    networks = 50 if not options else 2
+@pytest.mark.parametrize(
+    ("options", "factor"),
+    [({"model": POISSON, "parameters": {"seconds": 0.2}}, 1.3), ({}, 3.0)],
+    ids=["own model", "negbin"],
+)
+def test_an_estimate_counts_parents_starts_and_imports(tmp_path, options, factor):
+    """Fits alone are a ninth of what 2,000 partitions of `negbin` take, most of it processor.
+
+    Other processes of this machine slow that down on either side, so its factor is wide.
+    """
+    networks = 2 if options else 50
     made = simulate_counts(tmp_path / "store", markets=20, networks=networks, segments=2, weeks=13)
-    # Of some tries: other processes of this machine slow down either side.
     tries = (ratio_of_estimate(made, tmp_path / f"run{i}", **options) for i in range(4))
-    assert any(1 / 1.3 < ratio < 1.3 for ratio in tries)
+    assert any(1 / factor < ratio < factor for ratio in tries)
 
 
 def test_a_plan_by_minutes_packs_partitions_over_regions_and_its_tasks_fit_all(uneven, tmp_path):

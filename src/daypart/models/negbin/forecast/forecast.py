@@ -96,7 +96,7 @@ def _alike(ahead: HoursAhead, innovations: Ints) -> tuple[Ints, Ints]:
 
     A law is shared by hours of one hour of the week, one week ahead and the same events.
     """
-    code = innovations * 168 + ahead.hour_of_week
+    code = innovations * (ahead.hour_of_week.max(initial=0) + 1) + ahead.hour_of_week
     for effect in np.unique(ahead.events.effect):
         acting = np.zeros(len(code), np.int64)
         acting[ahead.events.hour[ahead.events.effect == effect]] = 1

@@ -132,7 +132,7 @@ def _sample_one(
     level_sd = np.minimum(float(row["level_sd"]), cell_sd)
     own = np.sqrt(cell_sd**2 - level_sd**2)
     cell = generator.standard_normal((draws, 1)) * level_sd
-    cell += generator.standard_normal((draws, 168)) * own
+    cell += generator.standard_normal((draws, len(own))) * own
     log_mean = mean[None, :] + cell[:, ahead.hour_of_week]
     weeks = int(ahead.steps.max(initial=0)) + 1
     shocks = generator.standard_normal((draws, weeks)) * week_scale[:, None]

@@ -150,10 +150,10 @@ def _write_field(block_fit: BlockFit, found: Sampled, seed: int) -> None:
     paths, weeks, effects = paths - shift, weeks + shift, density.effects(x)
     hours = paths + weeks[:, -1:] if density.structure.walk else paths
     count, number = weeks.shape[1], effects.shape[1]
-    fast = sums[HOUR_VARIANCE, :168]
+    fast = sums[HOUR_VARIANCE, : density.cells]
     variance = row.hour_sd[0].astype(np.float64) ** 2 - fast + hours.var(axis=0)
     row.hour_sd[0] = np.sqrt(np.maximum(variance, 1e-12))
-    row.hour_mean[0] += hours.mean(axis=0) - sums[HOUR, :168]
+    row.hour_mean[0] += hours.mean(axis=0) - sums[HOUR, : density.cells]
     row.level_sd[0] = hours.mean(axis=1).std()
     row.week_mean[:] += weeks.mean(axis=0) - sums[DENSE, :count]
     placed = block_fit.placed
@@ -162,7 +162,7 @@ def _write_field(block_fit: BlockFit, found: Sampled, seed: int) -> None:
         at = placed.effect[placed.effect_start[placed.events[0]] :][:number].astype(np.int64)
     row.event_mean[0, at] += effects.mean(axis=0) - sums[DENSE, count : count + number]
     row.event_sd[0, at] = effects.std(axis=0)
-    sums[HOUR, :168] = hours.mean(axis=0)
+    sums[HOUR, : density.cells] = hours.mean(axis=0)
     sums[DENSE, :count], sums[DENSE, count : count + number] = weeks.mean(0), effects.mean(0)
     r, walk = float(found.summary.hyperparameters[:, -1].mean()), density.structure.walk
     room = np.zeros(PIT_HOURS)

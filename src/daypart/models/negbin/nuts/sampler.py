@@ -142,12 +142,14 @@ class Density:
         information = weeks * mean / (1.0 + 0.5 * mean)
         flags = np.zeros(self.levels + 1, np.int64)
         below, children = information, 1.0
+        nodes = np.bincount(self.structure.levels) * self.structure.width
         for level in range(self.levels):
             if level > 0:  # a parent sees its children blurred by their own scale
                 below = 1.0 / (1.0 / below + self.scales[level - 1] ** 2)
             seen = children * below
             flags[level] = self.scales[level] ** 2 * seen > 1.0
-            below, children = seen, (7.0 / 3.0, 3.0, 1.0)[min(level, 2)]
+            above = nodes[level + 1] if level + 1 < self.levels else nodes[level]
+            below, children = seen, nodes[level] / above
         flags[-1] = self.scales[self.levels] ** 2 * information * self.cells / weeks > 1.0
         return flags
 

@@ -79,7 +79,7 @@ def fit_sum(
     buffers = make_buffers(
         structure,
         weeks=weeks,
-        hours=weeks * 168,
+        hours=weeks * structure.cells,
         effects=len(present),
         pairs=cells.shape[1],
         nodes=len(rule),
@@ -137,7 +137,7 @@ def _read_sum(
     event_sd = prior_sd_of_effects(structure, buffers.nodes)
     event_mean[present] = sums[DENSE, weeks : weeks + len(present)]
     event_sd[present] = np.sqrt(dense[weeks : weeks + len(present)])
-    profile = sums[HOUR, :168] - sums[DENSE, weeks - 1]
+    profile = sums[HOUR, : structure.cells] - sums[DENSE, weeks - 1]
     week = sums[DENSE, :weeks].copy()
     usual = table.exposure * np.exp(offset + profile + _event_shift(event_mean, table))
     mean = usual * np.exp(week[:, None])
@@ -146,7 +146,7 @@ def _read_sum(
     seen = np.log((table.counts.sum(axis=1) + 0.5) / (usual.sum(axis=1) + 0.5))
     return FittedSum(
         profile,
-        variance[:168].copy(),
+        variance[: structure.cells].copy(),
         week,
         np.where(mean.sum(axis=1) > 0.0, seen, week),
         _variance_of_weeks(mean, inv_phi, share),

@@ -215,11 +215,12 @@ def apply_prior(
         Number of each of its events in the calendar.
     t : Series
         Its exposure is overwritten.
-    offset : float64 array, shape (weeks, 168), overwritten
-    growth : float64 array, shape (168,), overwritten
+    offset : float64 array, shape (weeks, cells), overwritten
+    growth : float64 array, shape (cells,), overwritten
     """
     shift = (monday - pooled.first_monday[chosen[0]]) // 7
-    for c in range(168):
+    cells = offset.shape[1]
+    for c in range(cells):
         path = 0.0
         for place in range(len(chosen)):
             path += pooled.profile[chosen[place], c]
@@ -229,7 +230,7 @@ def apply_prior(
     for k in range(t.weeks):
         level = week_of(pooled, chosen, k + shift)
         factor = math.exp(level)
-        for c in range(168):
+        for c in range(cells):
             offset[k, c] += level
             t.exposure[k, c] *= growth[c] * factor
     for e in range(t.events):

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 _READ_AT_ONCE = 16
+_VERIFIED = {"page_checksum_verification": True}
+"""A flipped bit in a page is an error; pages that others wrote have no checksums."""
 _END_BYTES = 1 << 20
 """Bytes read from the end of a file on S3 first: small files come in one request."""
 
@@ -43,6 +45,8 @@ def write_table(target: PathLike, table: pa.Table, *, row_group_rows: int | None
 @contextmanager
 def table_writer(target: PathLike, schema: pa.Schema, **options: Any) -> Iterator[pq.ParquetWriter]:
     """Open a Parquet file (zstd) that appears whole if the block ends without an error.
+
+    Its pages have checksums.
 
     Floating-point columns get no dictionary: their values rarely recur, and a dictionary costs
     most of the time of writing them and a third of their size.
@@ -66,8 +70,8 @@ def table_writer(target: PathLike, schema: pa.Schema, **options: Any) -> Iterato
     import pyarrow.parquet as pq  # a task's first process reads no Parquet
 
     coded = [leaf for field in schema for leaf in _coded_leaves(field.name, field.type)]
-    options = {"compression": "zstd", "use_dictionary": coded, **options}
-    with atomic_path(target) as path, pq.ParquetWriter(path, schema, **options) as writer:
+    fixed = {"compression": "zstd", "use_dictionary": coded, "write_page_checksum": True}
+    with atomic_path(target) as path, pq.ParquetWriter(path, schema, **fixed, **options) as writer:
         yield writer
 
 
@@ -96,10 +100,10 @@ def open_parquet(source: PathLike) -> Iterator[pq.ParquetFile]:
     path = location(source)
     try:
         if isinstance(path, S3Path):
-            with pq.ParquetFile(_ObjectFile(path), pre_buffer=True) as file:
+            with pq.ParquetFile(_ObjectFile(path), pre_buffer=True, **_VERIFIED) as file:
                 yield file
         else:
-            with pq.ParquetFile(path) as file:
+            with pq.ParquetFile(path, **_VERIFIED) as file:
                 yield file
     except FileNotFoundError:
         raise DaypartError(f"{path}: no such file") from None

@@ -45,8 +45,9 @@ def location(path: PathLike) -> Location:
     if scheme is None:
         return Path(text)
     if scheme[1].lower() != "s3":
+        shown = re.sub(r"//[^/]*@", "//***@", text)  # a user's name and password
         raise DaypartError(
-            f"{text}: {scheme[1]}:// is not supported",
+            f"{shown}: {scheme[1]}:// is not supported",
             hint="give a local path or s3://BUCKET/PREFIX",
         )
     return S3Path.parse(text)

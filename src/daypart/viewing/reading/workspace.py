@@ -168,6 +168,9 @@ def _folder_for(store: Location) -> Iterator[Path]:
             yield Path(temporary)
         return
     is_new = not store.exists()
+    for place in (store / _FOLDER, store / _FOLDER / _LOCK):
+        if place.is_symlink():  # what it leads to would be emptied
+            raise DaypartError(f"{place}: is a link", hint="delete the link, and ingest again")
     folder = make_local_folder(store / _FOLDER)
     try:
         with (folder / _LOCK).open("w") as lock:

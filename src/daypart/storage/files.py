@@ -258,7 +258,7 @@ def read_json(source: PathLike) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DaypartError(f"{path}: no such file") from None
-    except (ValueError, OSError) as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise DaypartError(f"{path}: not readable as JSON ({error})") from None
     if not isinstance(content, dict):
         raise DaypartError(f"{path}: is not a JSON object")
@@ -278,7 +278,7 @@ def read_toml(source: PathLike) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DaypartError(f"{path}: no such file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, OSError) as error:
         raise DaypartError(f"{path}: not readable as TOML ({error})") from None
 
 

@@ -90,7 +90,7 @@ def read_settings(folder: RunFolder) -> RunSettings:
         content["overrides"] = tuple(Override(**each) for each in content.get("overrides", ()))
         content["limits"] = ResourceLimits(**content.get("limits", {}))
         return RunSettings(**content)
-    except (TypeError, KeyError) as error:
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
         raise DaypartError(f"{file}: not a whole description of a run ({error})") from None
 
 

@@ -65,6 +65,8 @@ class RunStatus:
     fallbacks : int
         Partitions among `ok` with a reason: what was to be done failed, and something else
         stood in.
+    unreadable : tuple of str
+        Files of the history that are damaged, and not counted.
     """
 
     run: Location
@@ -87,6 +89,7 @@ class RunStatus:
     arrays: int = 0
     failed_partitions: Sequence[tuple[str, str]] = ()
     fallbacks: int = 0
+    unreadable: tuple[str, ...] = ()
 
 
 def status(run: PathLike) -> RunStatus:
@@ -130,7 +133,7 @@ def status(run: PathLike) -> RunStatus:
     results = index_results(folder, read_table(folder.plan))
     states = results.statuses()
     counts = Counter(states.tolist())
-    executions = read_history(folder)
+    executions, unreadable = read_history(folder)
     missing = counts[MISSING_STATUS]
     arrays = 0 if locked or not missing else _arrays_without_driver(folder)
     silent = 0.0
@@ -160,6 +163,7 @@ def status(run: PathLike) -> RunStatus:
         arrays=arrays,
         failed_partitions=_failed_partitions(results),
         fallbacks=results.fallbacks(),
+        unreadable=unreadable,
     )
 
 

@@ -44,6 +44,8 @@ class RunCost:
         The estimate that was kept with the run (`estimate.json`); None where none was.
     executions : sequence of Execution
         A row per call of `fit` that fitted something, and per attempt of a task on a cluster.
+    unreadable : tuple of str
+        Files of the history that are damaged, and not counted.
     """
 
     used: float
@@ -55,6 +57,7 @@ class RunCost:
     dollars_idle: float | None
     expected: Mapping[str, Any] | None
     executions: Sequence[Execution]
+    unreadable: tuple[str, ...] = ()
 
 
 def cost(run: PathLike) -> RunCost:
@@ -76,7 +79,8 @@ def cost(run: PathLike) -> RunCost:
     folder = RunFolder.open(run)
     # A driver whose tasks keep histories of their own holds no cores; counting both would
     # count their blocks twice.
-    kept = [each for each in read_history(folder) if each.cores > 0]
+    executions, unreadable = read_history(folder)
+    kept = [each for each in executions if each.cores > 0]
     rates = _rates_of(folder)
     estimate = read_json(folder.estimate) if folder.estimate.exists() else None
     return RunCost(
@@ -89,6 +93,7 @@ def cost(run: PathLike) -> RunCost:
         dollars_idle=dollars_of([(each.queue, each.idle) for each in kept], rates),
         expected=estimate,
         executions=kept,
+        unreadable=unreadable,
     )
 
 

@@ -179,15 +179,18 @@ class Execution:
         return max(0.0, self.held - self.used - self.lost)
 
 
-def read_history(folder: RunFolder) -> list[Execution]:
-    """Return what a run's history holds, the oldest first."""
-    kept = _read(_files(folder, _FOLDED)) | _read(_files(folder, ".jsonl"))
+def read_history(folder: RunFolder) -> tuple[list[Execution], tuple[str, ...]]:
+    """Return what a run's history holds, the oldest first, and its files that can't be read."""
+    folded, folded_damaged = _read(_files(folder, _FOLDED))
+    loose, loose_damaged = _read(_files(folder, ".jsonl"))
+    kept = folded | loose
     names = sorted(kept)
     newest = {_task_of_attempt(kept[name]): name for name in names}
-    return [
+    found = [
         _execution(kept[name], is_replaced=newest[_task_of_attempt(kept[name])] != name)
         for name in names
     ]
+    return found, (*folded_damaged, *loose_damaged)
 
 
 def _task_of_attempt(lines: Sequence[str]) -> object:
@@ -203,7 +206,9 @@ def fold_history(folder: RunFolder) -> int:
     was killed before it had removed the old files, counts once.
     """
     folded, loose = _files(folder, _FOLDED), _files(folder, ".jsonl")
-    kept, new = _read(folded), _read(loose)
+    kept, damaged = _read(folded)
+    new, _ = _read(loose)
+    folded = [file for file in folded if _named(file) not in damaged]
     over = {name: lines for name, lines in new.items() if _is_over(lines)}
     if not over or len(loose) + len(folded) < 2:
         return 0
@@ -219,18 +224,32 @@ def _files(folder: RunFolder, suffix: str) -> list[Location]:
     return sorted(whole, key=lambda file: file.name)
 
 
-def _read(files: Sequence[Location]) -> dict[str, list[str]]:
-    """Return the lines of each execution and attempt, by the name that its file had."""
+def _read(files: Sequence[Location]) -> tuple[dict[str, list[str]], list[str]]:
+    """Return the lines of each execution and attempt, by the name that its file had.
+
+    And the files that are damaged: a disk that was full, or a change from outside.
+    """
     with ThreadPoolExecutor(_READ_AT_ONCE) as readers:  # a run on S3 has one a task and attempt
-        texts = list(readers.map(lambda file: file.read_text("utf-8").splitlines(), files))
+        contents = list(readers.map(lambda file: file.read_bytes(), files))
     kept: dict[str, list[str]] = {}
-    for file, lines in zip(files, texts, strict=True):
-        if file.name.endswith(_FOLDED):
-            reported = map(json.loads, lines)
-            kept |= {each["name"]: each["lines"] for each in reported}
+    damaged = []
+    for file, content in zip(files, contents, strict=True):
+        try:
+            lines = content.decode("utf-8").splitlines()
+            found = {file.name: lines}
+            if file.name.endswith(_FOLDED):
+                found = {each["name"]: each["lines"] for each in map(json.loads, lines)}
+            for own in found.values():
+                _execution(own, is_replaced=True)
+        except (ValueError, LookupError, TypeError, AttributeError):
+            damaged.append(_named(file))
         else:
-            kept[file.name] = lines
-    return kept
+            kept |= found
+    return kept, damaged
+
+
+def _named(file: Location) -> str:
+    return f"{file.parent.name}/{file.name}"
 
 
 def _is_over(lines: Sequence[str]) -> bool:

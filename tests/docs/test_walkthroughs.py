@@ -73,7 +73,9 @@ def test_the_emulators_walkthrough(tmp_path):
         try:
             first = emulator.stderr.readline()
             assert "5055" in first, first
-            told = shell.run(block_with("aws-batch", "AWS_ENDPOINT_URL_BATCH="))
+            (url,) = re.findall(r"http://127.0.0.1:5055/\S+", first)
+            block = block_with("aws-batch", "AWS_ENDPOINT_URL_BATCH=")
+            told = shell.run(block.replace("http://127.0.0.1:5055/KEY", url))
         finally:
             emulator.terminate()
     assert "4 partitions = 4 ok" in told

@@ -75,7 +75,10 @@ def test_every_executor_writes_the_same_files(
         settings = {k: v for k, v in vars(executor.settings).items() if v is not None}
         settings = {k: list(v) if isinstance(v, tuple) else v for k, v in settings.items()}
         on = OnExecutor(name, settings)
-        ingest(first_and_rest[0], into=tmp_path / "store", key=KEY, on=on, **arguments)
+        key_file = tmp_path / "key"
+        key_file.touch(0o600)
+        key_file.write_bytes(KEY)
+        ingest(first_and_rest[0], into=tmp_path / "store", key=key_file, on=on, **arguments)
         assert content_of(tmp_path / "store") == stores[0]
 
 

@@ -13,8 +13,13 @@ _CLOSED = {
     "allow_community_extensions": False,
     "allow_unsigned_extensions": False,
     "allow_persistent_secrets": False,
+    "temp_file_encryption": True,
+    "force_mbedtls_unsafe": True,
 }
-"""A path in a user's table or list must not make DuckDB load code, or files of a network."""
+"""A path in a user's table or list must not make DuckDB load code, or files of a network. What it
+spills to the disk holds whatever was in memory before, ids of households too, so it is encrypted
+with a key that only the process has. DuckDB calls the cipher that it brings unsafe, as its random
+numbers are weak; the better one is in an extension, which would have to be downloaded."""
 _SET_LATER = ("preserve_insertion_order",)
 
 

@@ -18,7 +18,7 @@ from daypart.planning.outcome.plan_result import CampaignPlan
 from daypart.planning.outcome.shadow_prices import shadow_prices
 from daypart.planning.outcome.tables import BoughtSpots, make_lines, summarise
 from daypart.planning.panel.calibration import describe
-from daypart.planning.reach.exposure import expected_exposures
+from daypart.planning.reach.exposure import total_exposures
 from daypart.planning.reach.frequency import Frequency
 from daypart.planning.reach.publication import (
     SUPPRESSED,
@@ -122,8 +122,7 @@ def _audience(
 ) -> dict[str, Any]:
     """Return reach, frequency, GRP and impressions of the whole plan."""
     panel, (seen, error) = bought.panel, impressions
-    spots, everything = bought.spots.sum(axis=1), np.zeros(panel.cells, np.int64)
-    bought.audience.require(IMPRESSIONS, expected_exposures(panel, spots, everything, 1)[:, 0])
+    bought.audience.require(IMPRESSIONS, total_exposures(panel, bought.spots.sum(axis=1)))
     levels = sorted({1, goal, 3})
     bins = publishable_bins(counted, bought.audience, levels)
     universe = float(panel.universe_estimate.sum())

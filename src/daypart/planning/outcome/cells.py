@@ -43,9 +43,9 @@ def cells_shown(
         if not len(found):
             return shown
         others = bought[shown[bought]]
-        near = others[market[others] == market[found[0]]]
         if not len(others):
             return shown
+        near = others[market[others] == market[found[0]]]
         choice = near if len(near) else others
         shown[choice[np.argmin(viewers[choice])]] = False
 
@@ -69,7 +69,7 @@ def _sums(panel: Panel, spots: Ints, margins: Mapping[str, Sequence[bool]]) -> F
 
 def _follows(sums: Floats) -> Bools:
     """Return which columns are known where all the sums are: unit vectors in their span."""
-    held = sums[:, :] / np.maximum(np.abs(sums).max(axis=1, keepdims=True, initial=0.0), 1.0)
+    held = sums / np.maximum(np.abs(sums).max(axis=1, keepdims=True, initial=0.0), 1.0)
     if not held.size:
         return np.zeros(sums.shape[1], np.bool_)
     _, lengths, axes = np.linalg.svd(held, full_matrices=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from daypart.disclosure.audience import Audience, Row
 from daypart.planning.arrays import Bools, Floats, Ints
 from daypart.planning.reach.audience_counter import AudienceCounter
-from daypart.planning.reach.exposure import expected_exposures, misses_by_group
+from daypart.planning.reach.exposure import expected_exposures, misses_by_group, total_exposures
 from daypart.planning.reach.frequency import jackknife_error, jackknife_variances
 from daypart.planning.reach.publication import SUPPRESSED, interval_80, published
 
@@ -192,7 +192,7 @@ def break_down(
     missed = {g: misses.together([g]) for g in misses.used}
     alone = {g: misses.percent(1.0 - missed[g]) for g in misses.used}
     ranked = sorted(misses.used, key=lambda g: (not shown[g], -alone[g] * shown[g], names[g]))
-    shared = _shared(misses, ranked if pairs else [], names, shown, audience)
+    shared = _shared(misses, missed if pairs else {}, names, shown, audience)
     added, lost = _added(misses, ranked, audience), _lost(misses, ranked, shown, audience)
     if not all(shown[g] for g in ranked):
         added = [SUPPRESSED] * len(ranked)
@@ -248,9 +248,13 @@ def _added(misses: Misses, ranked: Sequence[int], audience: Audience) -> list[An
 
 
 def _shared(
-    misses: Misses, ranked: Sequence[int], names: Sequence[str], shown: Bools, audience: Audience
+    misses: Misses,
+    missed: Mapping[int, Floats],
+    names: Sequence[str],
+    shown: Bools,
+    audience: Audience,
 ) -> list[dict[str, Any]]:
-    rows, missed = [], {g: misses.together([g]) for g in sorted(ranked)}
+    rows = []
     for i, a in enumerate(missed):
         for b in list(missed)[i + 1 :]:
             parts = np.maximum(1.0 - missed[a] - missed[b] + misses.together([a, b]), 0.0)
@@ -306,8 +310,7 @@ def markets_shown(
     audience : Audience
         Of the counter's panel.
     """
-    panel, together = counter.panel, np.zeros(counter.panel.cells, np.int64)
-    seen = expected_exposures(panel, spots, together, 1)[:, 0]
+    panel, seen = counter.panel, total_exposures(counter.panel, spots)
     used = spots.reshape(len(panel.markets), -1).sum(axis=1) > 0
     return audience.rows_shown(
         [
@@ -331,10 +334,9 @@ def weeks_shown(
     audience : Audience
         Of the counter's panel.
     """
-    together = np.zeros(counter.panel.cells, np.int64)
     return audience.rows_shown(
         [
-            Row(expected_exposures(counter.panel, of, together, 1)[:, 0], 1.0 - m, bool(of.any()))
+            Row(total_exposures(counter.panel, of), 1.0 - m, bool(of.any()))
             for of, m in zip(spots.T, missed, strict=True)
         ]
     )

@@ -99,6 +99,17 @@ def expected_exposures(
     return sums.reshape(stop - start, groups).astype(np.float64)
 
 
+def total_exposures(panel: Panel, spots: Ints) -> Floats:
+    """Return the spots that each household is expected to see [households].
+
+    Parameters
+    ----------
+    panel : Panel
+    spots : int array [cells]
+    """
+    return expected_exposures(panel, spots, np.zeros(panel.cells, np.int64), 1)[:, 0]
+
+
 def _over_households(kernel: Callable[..., Any], panel: Panel, *settings: Any) -> Floats:
     """Run a kernel over all households, on two threads where there are many of them.
 

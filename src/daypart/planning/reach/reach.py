@@ -19,7 +19,7 @@ from daypart.planning.panel.panel import ALL, Panel
 from daypart.planning.panel.reader import read_markets, read_panel
 from daypart.planning.reach.audience_counter import AudienceCounter
 from daypart.planning.reach.breakdown import Misses, break_down, reach_by_market, weeks_shown
-from daypart.planning.reach.exposure import expected_exposures
+from daypart.planning.reach.exposure import total_exposures
 from daypart.planning.reach.frequency import TOP, Frequency
 from daypart.planning.reach.publication import (
     interval_80,
@@ -278,8 +278,7 @@ def _figures(
 ) -> dict[str, Any]:
     """Return all figures of spots by cell and week, with the names of the fields of `Reach`."""
     panel, total = counter.panel, spots.sum(axis=1)
-    everything = np.zeros(panel.cells, np.int64)
-    audience.require(IMPRESSIONS, expected_exposures(panel, total, everything, 1)[:, 0])
+    audience.require(IMPRESSIONS, total_exposures(panel, total))
     counted = counter.count(total, every_level=True, unbiased=unbiased)
     bins = publishable_bins(counted, audience)
     seen, error = counter.count_impressions(total)

@@ -112,7 +112,7 @@ class SlurmDouble:
 
 
 class ResultsDouble:
-    """So many partitions a task."""
+    """A number of partitions a task."""
 
     def __init__(self, tasks, partitions=1):
         self.left = dict.fromkeys(tasks, partitions)

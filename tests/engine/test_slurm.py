@@ -36,7 +36,7 @@ QUICK = {**QUICK_SLURM, "task_minutes": 10}
 def drive(
     tmp_path, tasks, ends=None, settings=None, on_event=lambda event: None, partitions=1, **double
 ):
-    """Run the driver over tasks of so many partitions each, which end as written."""
+    """Run the driver over tasks of a number of partitions each, which end as written."""
     results = ResultsDouble(range(tasks), partitions)
     slurm = SlurmDouble(tmp_path, results, ends, **double)
     settings = settings or SlurmSettings(cpus=2, memory_mib=1000)

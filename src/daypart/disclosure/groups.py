@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _TRIPLES_UP_TO = 8
-"""Segments up to which groups are told apart by three of them, besides those by two."""
+"""Segments up to which groups are distinguished by three of them, besides those by two."""
 _UNIONS_UP_TO = 10
 """Patterns up to which every union of them is a group."""
 _PATTERNS_UP_TO = 1_000

@@ -122,7 +122,7 @@ def record_release(store: SeriesStore, output: str, what: pa.Table | Location) -
 
 
 def withheld_lines(count: int, noun: str) -> list[str]:
-    """Return the line that tells how many were withheld; none where nothing was.
+    """Return a line with the number withheld; no line where nothing was.
 
     Parameters
     ----------

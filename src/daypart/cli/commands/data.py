@@ -177,7 +177,7 @@ def _ingest_lines(report: IngestReport) -> list[str]:
 
 
 @verb(
-    "import", group="Data", example="daypart import sales.parquet --into store --key region,product"
+    "import", group="Data", example="daypart import sales.parquet --into store --key shop,product"
 )
 @click.argument("tables", nargs=-1, required=True)
 @click.option("--into", required=True, type=PATH, help="Folder of the store, new.")

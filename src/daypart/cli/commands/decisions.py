@@ -191,8 +191,8 @@ def serve_command(progress: Progress, folder: str, port: int) -> Outcome:
 def releases_command(progress: Progress, store: str) -> Outcome:
     """List what left a store.
 
-    When, which output, by which rules, and the digest of it. Too few households never make the
-    difference between two releases: the later one is refused.
+    When, which output, by which rules, and the digest of it. A figure that too few households
+    would make the difference of to an earlier one is suppressed, or its release refused.
     """
     from daypart import releases
 

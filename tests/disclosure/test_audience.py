@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -176,6 +177,11 @@ def test_no_cell_of_a_plan_that_few_watch_follows_from_its_sums(store, planned):
             wanted = np.array([c == cell for c in cells], float)
             found = np.linalg.lstsq(known.T, wanted, rcond=None)[0]
             assert np.abs(known.T @ found - wanted).max() > 1e-6
+
+
+def test_an_even_split_that_is_suppressed_reads_so(planned):
+    hidden = replace(planned, even_split=planned.even_split | {"reach_percent": "suppressed"})
+    assert any("spread evenly reaches suppressed" in line for line in hidden.sentences())
 
 
 def airing(network, day, minute):

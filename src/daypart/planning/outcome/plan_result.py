@@ -116,13 +116,13 @@ class CampaignPlan:
         spots = sum(line.spots for line in self.lines)
         one = self.reach["1+"]
         found = [f"{self.campaign} {money} on {spots:,} spots for {self.segment}"]
-        if not isinstance(one["percent"], str):
-            found.append(
-                f"reach 1+ {one['percent']:.1f} % ({one['lo_80']:.1f} to {one['hi_80']:.1f} %, "
-                f"80 % interval), {self.grp['mean']:,.1f} GRP, average frequency "
-                f"{self.average_frequency:.1f}; the same money spread evenly reaches "
-                f"{self.even_split['reach_percent']:.1f} %"
-            )
+        evenly = self.even_split["reach_percent"]
+        found.append(
+            f"reach 1+ {one['percent']:.1f} % ({one['lo_80']:.1f} to {one['hi_80']:.1f} %, "
+            f"80 % interval), {self.grp['mean']:,.1f} GRP, average frequency "
+            f"{self.average_frequency:.1f}; the same money spread evenly reaches "
+            + (evenly if isinstance(evenly, str) else f"{evenly:.1f} %")
+        )
         if self.gap is not None:
             held = "" if self.sampling_gap is None else f", sampling gap {self.sampling_gap:.1%}"
             found.append(f"{self.status}: within {self.gap:.2%} of the best possible plan{held}")

@@ -16,10 +16,8 @@ def quantiles_of(log_mean, deviation, r):
     moments, quantiles = np.empty((1, 2)), np.empty((1, len(PROBABILITIES)))
     forecast_cells(
         np.array([log_mean]),
-        np.array([deviation**2]),
-        np.zeros(1),
+        np.array([[deviation**2]]),
         np.ones(1),
-        np.zeros(1),
         np.array([r]),
         ABSCISSAE,
         ABSCISSA_WEIGHTS,

@@ -74,6 +74,7 @@ def fit(
         "hour_of_week_sd": np.sqrt(sums[HOUR_VARIANCE]),
         "node_weight": nodes[:, 0],
         "node_week_scale": natural[:, 1],
+        "node_walk_scale": np.zeros(len(natural)),
         "node_inv_phi": natural[:, 2],
     }
     return log_mu, hyper, row
@@ -107,14 +108,15 @@ def test_automatic_inference_keeps_the_hyperparameters_within_the_table(referenc
 def test_predictive_probabilities_at_the_references_quantiles_are_right(reference, partition):
     row = fit(reference["y"][partition], reference["holiday"], "auto")[2]
     ahead = HoursAhead(np.arange(168), np.ones(168, int), EventHours.none())
+    strata = strata_of(row)
     level = log_mean_of(get_model("crossed").specification, row, ahead)
     fine = (np.arange(1000) + 0.5) / 1000
     moments, quantiles = np.empty((168, 2)), np.empty((168, 1000))
     forecast_cells(
         level.mean,
-        level.variance,
-        np.ones(168),
-        *strata_of(row),
+        strata.variances(level.variance, np.zeros(168)),
+        strata.weight,
+        strata.r,
         ABSCISSAE,
         ABSCISSA_WEIGHTS,
         fine,

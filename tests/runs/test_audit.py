@@ -57,10 +57,11 @@ def test_what_is_centred_does_not_change_the_density():
     scale, week_scale = np.exp(3 * x[0]), np.exp(3 * x[1])
     z = x.copy()
     z[d:root] = (x[d:root] - x[root]) / scale
-    weeks = slice(root + 1, root + density.table.weeks)
-    z[weeks] = x[weeks] / week_scale
+    weeks = slice(root + 1, root + 1 + density.table.weeks)
+    bases = density.bases
+    z[weeks] = bases.walk.T @ (bases.mean_first @ x[weeks]) / week_scale
     np.testing.assert_allclose(density.log_mu(x[None]), other.log_mu(z[None]), atol=1e-9)
-    jacobian = 168 * np.log(scale) + (density.table.weeks - 1) * np.log(week_scale)
+    jacobian = 168 * np.log(scale) + density.table.weeks * np.log(week_scale)
     values = density.function()(x)[0], other.function()(z)[0]
     assert values[0] == pytest.approx(values[1] - jacobian, rel=1e-9)
 

@@ -28,11 +28,12 @@ class Configuration:
     Parameters
     ----------
     hyperparameters : tuple of str
-        Names of the scales (cells first), the week scale, scales of effects, and 1 / size.
+        Names of the scales (cells first), those of the weeks' shocks and of the walk under them,
+        scales of effects, and 1 / size.
     day_types : bool
         True: cells under day type at that hour under hour of day; False: cells alone.
     walk : bool
-        True: weeks are a random walk of order one; False: independent.
+        True: weeks are a level that walks, and shocks; False: shocks alone.
     hyper_scales : tuple of float
         Half-normal scales of the scales and of tau = size^(-1/2).
     start : tuple of float
@@ -72,16 +73,19 @@ CROSSED = Configuration(
     sparse_skewed=(0.0, 0.4, 0.4),
 )
 DAY_TYPES = Configuration(
-    hyperparameters=("cell_scale", "day_type_scale", "hour_scale", "week_scale", "inv_phi"),
+    hyperparameters=(
+        *("cell_scale", "day_type_scale", "hour_scale"),
+        *("week_scale", "walk_scale", "inv_phi"),
+    ),
     day_types=True,
     walk=True,
-    hyper_scales=(0.5, 0.5, 1.0, 0.2, 1.0),
-    start=(0.2, 0.3, 0.7, 0.1, 0.5),
+    hyper_scales=(0.5, 0.5, 1.0, 0.2, 0.1, 1.0),
+    start=(0.2, 0.3, 0.7, 0.08, 0.03, 0.5),
     level_sd=10.0,
     event_sd=0.5,
     # Means of scales are within 0.4 sd of those integrated in full, 0.25 in nine of ten.
-    skewed=(0.6, 0.6, 0.6, 0.6, 0.6),
-    sparse_skewed=(0.6, 0.6, 0.6, 0.6, 0.6),
+    skewed=(0.6, 0.6, 0.6, 0.6, 0.6, 0.6),
+    sparse_skewed=(0.6, 0.6, 0.6, 0.6, 0.6, 0.6),
 )
 
 

@@ -205,9 +205,9 @@ def fit_row(
         structure = Structure(
             structure.parents,
             structure.levels,
-            structure.walk,
             structure.hyper_scales,
             structure.week_scale,
+            structure.walk_scale,
             structure.effect_scales,
             pooled.level_precision[top],
             EVENT_SD**-2.0,
@@ -237,7 +237,7 @@ def fit_row(
         write_field(rows, i, b.sums, effect)
     inv_phi = rows.hyper[2, i, len(start) - 1]
     transforms = b.transforms[:PIT_HOURS]
-    pit_summary(table, structure.walk, b.sums, inv_phi, placed.seed[i], transforms, rows.pit[i])
+    pit_summary(table, b.sums, inv_phi, placed.seed[i], transforms, rows.pit[i])
     return OK
 
 

@@ -54,9 +54,9 @@ def structure_of(configuration: Configuration, effects: Sequence[str] = ()) -> S
     return Structure(
         parents=DAY_TYPE_PARENTS if configuration.day_types else CROSSED_PARENTS,
         levels=DAY_TYPE_LEVELS if configuration.day_types else CROSSED_LEVELS,
-        walk=int(configuration.walk),
         hyper_scales=np.array(configuration.hyper_scales),
         week_scale=3 if configuration.day_types else 1,
+        walk_scale=4 if configuration.walk else FIXED,
         effect_scales=np.array([learnt.get(name, FIXED) for name in effects], np.int64),
         level_precision=configuration.level_sd**-2.0,
         event_precision=configuration.event_sd**-2.0,

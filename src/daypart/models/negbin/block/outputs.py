@@ -28,7 +28,7 @@ OK, EMPTY, LONG, CONTRADICTED, SHORT, UNOBSERVED, LOST = range(7)
 """How a partition's fit ended."""
 
 THETA_MEAN, THETA_SD, NATURAL_MEAN, NATURAL_SD = range(4)
-WEIGHT, WEEK_SCALE, INV_PHI = range(3)
+WEIGHT, WEEK_SCALE, WALK_SCALE, INV_PHI = range(4)
 CHECK_COLUMNS = 4
 
 _F32_FLAT = numba.types.Array(numba.float32, 1, "C")
@@ -58,7 +58,7 @@ class Rows(NamedTuple):
     event_sd: np.ndarray
     nodes: IntVector
     node: np.ndarray
-    """float32 [3, partitions, nodes]: WEIGHT, WEEK_SCALE, INV_PHI."""
+    """float32 [4, partitions, nodes]: WEIGHT, WEEK_SCALE, WALK_SCALE, INV_PHI."""
     hyper: np.ndarray
     """float64 [4, partitions, hyperparameters]: theta's mean and sd, then the natural scale's."""
     steps: IntMatrix
@@ -102,7 +102,7 @@ def make_rows(placed: Placed, pooled: Pooled, *, effects: int, nodes: int, dimen
         event_mean=np.zeros((n, effects), np.float32),
         event_sd=np.zeros((n, effects), np.float32),
         nodes=np.zeros(n, np.int64),
-        node=np.zeros((3, n, nodes), np.float32),
+        node=np.zeros((4, n, nodes), np.float32),
         hyper=np.zeros((4, n, dimensions)),
         steps=np.zeros((n, 2), np.int64),
         checks=np.zeros((n, CHECK_COLUMNS)),
@@ -127,6 +127,8 @@ def write_scales(structure: Structure, rows: Rows, i: int, nodes: FloatMatrix, u
     for node in range(used):
         rows.node[WEIGHT, i, node] = nodes[node, 0]
         rows.node[WEEK_SCALE, i, node] = nodes[node, 1 + structure.week_scale] ** 3
+        if structure.walk_scale != FIXED:
+            rows.node[WALK_SCALE, i, node] = nodes[node, 1 + structure.walk_scale] ** 3
         rows.node[INV_PHI, i, node] = nodes[node, d] ** 6
     for j in range(d):
         theta = 0.0

@@ -28,7 +28,8 @@ def state_schema(model: ModelSpecification) -> pa.Schema:
     fields |= {"hour_of_week_mean": vector, "hour_of_week_sd": vector, "level_sd": pa.float32()}
     fields |= {"week_mean": vector, "event": pa.list_(pa.string())}
     fields |= {"event_mean": vector, "event_sd": vector}
-    fields |= {"node_weight": vector, "node_week_scale": vector, "node_inv_phi": vector}
+    nodes = ("node_weight", "node_week_scale", "node_walk_scale", "node_inv_phi")
+    fields |= dict.fromkeys(nodes, vector)
     for name in model.configuration.hyperparameters:
         fields |= {f"{name}_mean": pa.float32(), f"{name}_sd": pa.float32()}
     fields |= {"observed_hours": pa.int32(), "mean_count": pa.float32()}
@@ -120,6 +121,7 @@ def _scale_columns(model: ModelSpecification, found: rows.Rows, ok: Bools) -> di
     columns: dict[str, Any] = {
         "node_weight": _led(found.node[rows.WEIGHT], found.nodes, ok),
         "node_week_scale": _led(found.node[rows.WEEK_SCALE], found.nodes, ok),
+        "node_walk_scale": _led(found.node[rows.WALK_SCALE], found.nodes, ok),
         "node_inv_phi": _led(found.node[rows.INV_PHI], found.nodes, ok),
     }
     for j, name in enumerate(model.configuration.hyperparameters):

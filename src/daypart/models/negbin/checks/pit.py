@@ -19,7 +19,7 @@ from daypart.models.jit.compile import kernel
 from daypart.models.jit.types import F1, F2, FloatMatrix, FloatVector
 from daypart.models.negbin.field.structure import SERIES, Series
 from daypart.models.negbin.forecast.large_counts import large_count_cdf
-from daypart.models.negbin.theta.workspace import DENSE, HOUR
+from daypart.models.negbin.theta.workspace import DENSE, HOUR, LEVEL
 
 PIT_COLUMNS = ("pit_mean", "pit_sd", "pit_distance")
 PIT_HOURS = 64
@@ -57,10 +57,9 @@ def sort(values: FloatVector) -> None:
         values[place] = value
 
 
-@kernel(numba.void, SERIES, numba.int64, F2, numba.float64, numba.int64, F1, F1, from_python=True)
+@kernel(numba.void, SERIES, F2, numba.float64, numba.int64, F1, F1, from_python=True)
 def pit_summary(
     t: Series,
-    walk: int,
     sums: FloatMatrix,
     r: float,
     seed: int,
@@ -71,7 +70,7 @@ def pit_summary(
 
     Parameters
     ----------
-    t, walk, sums : see `field.Series`, `field.Structure` and `summary.add_field`
+    t, sums : see `field.Series` and `moments.integrate_field`
     r : float
         1 / size.
     seed : int
@@ -89,7 +88,7 @@ def pit_summary(
     state = state * _FACTOR % _MODULUS
     stride = max(observed / len(transforms), 1.0)
     wanted = stride * state / _MODULUS
-    origin = sums[DENSE, t.weeks - 1] if walk == 1 else 0.0
+    origin = sums[LEVEL, 2]
     seen = 0
     used = 0
     for k in range(t.weeks):

@@ -51,7 +51,7 @@ def size_of_group(structure: Structure, t: Series, axis: int) -> float:
     """Return how many effects of the field have a coordinate of theta as their scale."""
     if axis < structure.week_scale:
         return effects_of_level(structure, axis)
-    if axis == structure.week_scale:
+    if axis == structure.week_scale or axis == structure.walk_scale:
         return float(t.weeks)
     count = 0.0
     for j in range(t.effects):

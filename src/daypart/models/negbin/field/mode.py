@@ -31,6 +31,7 @@ from daypart.models.negbin.field.structure import (
     Structure,
 )
 from daypart.models.negbin.field.tree import reduce_tree, solve
+from daypart.models.negbin.field.weeks import subtract_week_slopes, week_energy
 
 ENOUGH = 3e-4
 """A Newton step of this squared length, in posterior standard deviations, is the last: what it
@@ -91,19 +92,16 @@ def factorise(structure: Structure, t: Series, s: Scratch) -> bool:
     cross, schur = s.newton.cross, s.newton.schur
     weeks = t.weeks
     m = weeks + t.effects
-    week_precision = s.newton.precisions[structure.week_scale]
     width = unsigned(m + -m % 8)
     for i in range(m):
         row = schur[i]
         for j in range(width):
             row[j] = 0.0
     for k in range(weeks):
-        schur[k, k] = s.newton.week_weight[k] + week_precision
-        if structure.walk == 1 and k + 1 < weeks:
-            schur[k, k] += week_precision
-    if structure.walk == 1:
-        for k in range(1, weeks):
-            schur[k - 1, k] = -week_precision
+        row, prior = schur[k], s.weeks.precision[k]
+        for j in range(unsigned(k), unsigned(weeks)):
+            row[j] = prior[j]
+        row[k] += s.newton.week_weight[k]
     for j in range(t.effects):
         row = cross[weeks + j]
         for c in range(cells):
@@ -127,8 +125,7 @@ def factorise(structure: Structure, t: Series, s: Scratch) -> bool:
 @kernel(numba.void, STRUCTURE, SERIES, SCRATCH)
 def subtract_prior_slope(structure: Structure, t: Series, s: Scratch) -> None:
     """Subtract from RHS the slope of the prior's energy at the current point."""
-    tree, dense = s.newton.point.tree, s.newton.point.dense
-    rhs_tree, rhs_dense = s.newton.rhs.tree, s.newton.rhs.dense
+    tree, rhs_tree = s.newton.point.tree, s.newton.rhs.tree
     precisions = s.newton.precisions
     width, segments = unsigned(structure.width), len(structure.parents)
     root = structure.width * segments
@@ -138,22 +135,17 @@ def subtract_prior_slope(structure: Structure, t: Series, s: Scratch) -> None:
         for n in range(first, first + width):
             rhs_tree[n] -= precision * tree[n]
     rhs_tree[root] -= structure.level_precision * tree[root]
-    week_precision = precisions[structure.week_scale]
-    previous = 0.0
-    for k in range(t.weeks):
-        innovation = week_precision * (dense[k] - previous)
-        rhs_dense[k] -= innovation
-        if structure.walk == 1:
-            if k > 0:
-                rhs_dense[k - 1] += innovation
-            previous = dense[k]
+    subtract_week_slopes(t, s)
     subtract_effect_slopes(structure, t, s)
 
 
 @kernel(numba.float64, STRUCTURE, SERIES, SCRATCH)
 def prior_energy(structure: Structure, t: Series, s: Scratch) -> float:
-    """Return the fixed priors' energy; SQUARES receives each scale's sum of squares."""
-    tree, dense, squares = s.newton.point.tree, s.newton.point.dense, s.newton.squares
+    """Return the weeks' and the fixed priors' energy; SQUARES receives each other scale's sum.
+
+    That is the sum of squares of the effects that have the scale.
+    """
+    tree, squares = s.newton.point.tree, s.newton.squares
     width, segments = unsigned(structure.width), len(structure.parents)
     root = structure.width * segments
     for i in range(len(squares)):
@@ -164,14 +156,8 @@ def prior_energy(structure: Structure, t: Series, s: Scratch) -> float:
         for n in range(first, first + width):
             total += tree[n] * tree[n]
         squares[structure.levels[segment]] += total
-    week_scale = structure.week_scale
-    previous = 0.0
-    for k in range(t.weeks):
-        squares[week_scale] += (dense[k] - previous) ** 2
-        if structure.walk == 1:
-            previous = dense[k]
     energy: float = 0.5 * structure.level_precision * tree[root] * tree[root]
-    return energy + effect_energy(structure, t, s)
+    return energy + week_energy(t, s) + effect_energy(structure, t, s)
 
 
 @kernel(numba.void, SCRATCH, numba.int64, numba.float64)

@@ -17,6 +17,7 @@ from daypart.models.negbin.field.structure import (
     Structure,
 )
 from daypart.models.negbin.field.tree import solve
+from daypart.models.negbin.field.weeks import add_week_pulls, origin_slope
 
 FARTHEST = 1.0
 """In log mu."""
@@ -39,7 +40,7 @@ def implicit_derivative(
     mode answers by H^-1 (6 p x / theta).
     """
     cells = unsigned(structure.cells)
-    point, point_dense = s.newton.point.tree, s.newton.point.dense
+    point = s.newton.point.tree
     rhs, rhs_dense = s.newton.rhs.tree, s.newton.rhs.dense
     precisions = s.newton.precisions
     last = len(precisions)
@@ -65,21 +66,14 @@ def implicit_derivative(
         first = unsigned(structure.width * segment)
         for n in range(first, first + width):
             rhs[n] += factor * point[n]
-    weekly = structure.week_scale
-    factor = 6.0 * direction[weekly] / theta[weekly] * precisions[weekly]
-    for k in range(t.weeks):
-        step = point_dense[k]
-        if structure.walk == 1 and k > 0:
-            step -= point_dense[k - 1]
-            rhs_dense[k - 1] -= factor * step
-        rhs_dense[k] += factor * step
+    add_week_pulls(structure, t, s, theta, direction)
     add_effect_pulls(t, s, theta, direction)
     solve(structure, s, rhs, rhs_dense, tree, dense, path, m)
 
 
 @kernel(numba.void, STRUCTURE, SERIES, SCRATCH, F1)
 def differentiate_mode(structure: Structure, t: Series, s: Scratch, theta: FloatVector) -> None:
-    """Fill `response` at the current mode (its Hessian factorised), and keep the point in START."""
+    """Fill DERIVATIVE at the current mode, whose Hessian is factorised, and keep the point."""
     for n in range(len(s.newton.pivot)):
         s.derivative.mode.tree[n] = s.newton.point.tree[n]
     for i in range(t.weeks + t.effects):
@@ -99,6 +93,7 @@ def differentiate_mode(structure: Structure, t: Series, s: Scratch, theta: Float
             s.derivative.dense[j],
             s.derivative.path[j],
         )
+        s.derivative.origin[j] = origin_slope(structure, t, s, theta, j)
 
 
 @kernel(numba.void, STRUCTURE, SERIES, SCRATCH, F1, F1)

@@ -55,12 +55,12 @@ class Structure(NamedTuple):
     """Parent segment of each segment, or ROOT."""
     levels: IntVector
     """Which scale the segment's effects have."""
-    walk: int
-    """1 where weeks are a random walk of order one, 0 where they are independent."""
     hyper_scales: FloatVector
     """Half-normal scales of the hyperparameters: levels, weeks, effects' scales, tau."""
     week_scale: int
-    """Coordinate of theta that is the weeks' scale: after those of the levels."""
+    """Coordinate of theta that is the scale of the weeks' shocks: after those of the levels."""
+    walk_scale: int
+    """The one that is the scale of the walk under the weeks, or FIXED where they have none."""
     effect_scales: IntVector
     """Of each of the calendar's effects: the coordinate of theta that is its scale, or FIXED."""
     level_precision: float
@@ -126,6 +126,20 @@ class Newton(NamedTuple):
     squares: FloatVector  # [d - 1] sums of squares of the same
 
 
+class WeekPrior(NamedTuple):
+    """The prior of the weeks at given scales; see `weeks`. K is the number of weeks."""
+
+    cosine: FloatMatrix  # [K + 1, K] of the walk's eigenvectors, for `length` weeks
+    eigenvalue: FloatVector  # [K]
+    length: FloatVector  # [1]
+    sums: FloatMatrix  # [4, K + 1] weighted sums of the cosines
+    precision: FloatMatrix  # [K, K] Q, padded as the dense block
+    squared: FloatMatrix  # [K, K] Q Q
+    origin: FloatVector  # [K] E[last level of the walk | weeks w] = origin' w
+    turn: FloatVector  # [K] slope of `origin` in log walk scale, halved
+    scalars: FloatVector  # [3] log |Q|, trace Q, variance of the last level given the weeks
+
+
 class FieldCovariance(NamedTuple):
     """Covariances of the field at its mode, given theta: path = -load' x + N(0, own)."""
 
@@ -154,6 +168,7 @@ class ModeDerivative(NamedTuple):
     tree: FloatMatrix  # [d, N]
     path: FloatMatrix  # [d, N]
     dense: FloatMatrix  # [d, m]
+    origin: FloatVector  # [d] of the level that forecasts start from
 
 
 class Scratch(NamedTuple):
@@ -163,6 +178,7 @@ class Scratch(NamedTuple):
     """
 
     newton: Newton
+    weeks: WeekPrior
     covariance: FieldCovariance
     adjoint: Adjoint
     derivative: ModeDerivative
@@ -207,16 +223,20 @@ def make_scratch(structure: Structure, weeks: int, effects: int, large: int) -> 
             *arrays(table, table, table, node, dense, node, node, node, node),
             *arrays(load, load, square, dense, scale, scale),
         ),
+        WeekPrior(
+            *arrays((weeks + 1, weeks), (weeks,), (1,), (4, weeks + 1)),
+            *arrays(square, square, dense, dense, (3,)),
+        ),
         FieldCovariance(*arrays(node, node, node, node, load, load, square, square, table)),
         Adjoint(field(), *arrays(table)),
-        ModeDerivative(field(), *arrays((d, nodes), (d, nodes), (d, m))),
+        ModeDerivative(field(), *arrays((d, nodes), (d, nodes), (d, m), (d,))),
         *arrays((line,), (line,), (max(large, 1),), (max(large, 1),)),
     )
 
 
 STRUCTURE = numba.types.NamedTuple(
     [
-        *(I1, I1, numba.int64, F1, numba.int64, I1, numba.float64, numba.float64),
+        *(I1, I1, F1, numba.int64, numba.int64, I1, numba.float64, numba.float64),
         *(F1, F1, numba.int64, numba.int64),
     ],
     Structure,
@@ -229,9 +249,9 @@ SCRATCH = numba.typeof(
         Structure(
             parents=CROSSED_PARENTS,
             levels=CROSSED_LEVELS,
-            walk=0,
             hyper_scales=np.ones(3),
             week_scale=1,
+            walk_scale=FIXED,
             effect_scales=np.zeros(0, np.int64),
             level_precision=1.0,
             event_precision=1.0,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from daypart.models.negbin.forecast.large_counts import large_from
 from daypart.models.negbin.forecast.log_mean import (
+    MOST_VARIANCE,
     HoursAhead,
     hours_ahead,
     log_mean_of,
-    week_innovations,
 )
 from daypart.models.negbin.forecast.quantiles import forecast_cells, interpolate_cells
 from daypart.models.protocol import Forecast, Window
@@ -58,26 +58,23 @@ def forecast_block(
             continue
         ahead = hours_ahead(model, row, window)
         level = log_mean_of(model, row, ahead)
-        weight, week_variance, r = strata_of(row)
-        innovations = week_innovations(model, ahead.steps)
-        laws = level.mean, level.variance, innovations.astype(np.float64), weight, week_variance, r
+        strata = strata_of(row)
         if window.hours > HOURS_EACH:
             quantiles_of_hours = np.empty((window.hours, len(ascending)))
             moments_of_hours = np.stack([result.mean[i], result.sd[i]], axis=1)
-            _interpolate(laws, ascending, moments_of_hours, quantiles_of_hours)
+            law = level.mean, level.variance, ahead.walked, strata
+            _interpolate(*law, ascending, moments_of_hours, quantiles_of_hours)
             result.mean[i], result.sd[i] = moments_of_hours.T
             result.quantiles[i][:, order] = quantiles_of_hours
             continue
-        first, inverse = _alike(ahead, innovations)
+        first, inverse = _alike(ahead)
         quantiles = np.empty((len(first), len(ascending)))
         moments = np.empty((len(first), 2))
         forecast_cells(
             level.mean[first],
-            level.variance[first],
-            innovations[first].astype(np.float64),
-            weight,
-            week_variance,
-            r,
+            strata.variances(level.variance[first], ahead.walked[first]),
+            strata.weight,
+            strata.r,
             ABSCISSAE,
             ABSCISSA_WEIGHTS,
             ascending,
@@ -91,12 +88,12 @@ def forecast_block(
     return result
 
 
-def _alike(ahead: HoursAhead, innovations: Ints) -> tuple[Ints, Ints]:
+def _alike(ahead: HoursAhead) -> tuple[Ints, Ints]:
     """Return the first of the hours that share a law, and the law's number in each hour.
 
     A law is shared by hours of one hour of the week, one week ahead and the same events.
     """
-    code = innovations * (ahead.hour_of_week.max(initial=0) + 1) + ahead.hour_of_week
+    code = ahead.steps * (ahead.hour_of_week.max(initial=0) + 1) + ahead.hour_of_week
     for effect in np.unique(ahead.events.effect):
         acting = np.zeros(len(code), np.int64)
         acting[ahead.events.hour[ahead.events.effect == effect]] = 1
@@ -106,7 +103,10 @@ def _alike(ahead: HoursAhead, innovations: Ints) -> tuple[Ints, Ints]:
 
 
 def _interpolate(
-    laws: tuple[Floats, ...],
+    mean: Floats,
+    variance: Floats,
+    walked: Floats,
+    strata: Strata,
     probabilities: Floats,
     moments: Floats,
     quantiles: Floats,
@@ -116,26 +116,24 @@ def _interpolate(
     Quantiles follow log mean and standard deviation smoothly: linear interpolation has an error
     of less than 0.01 in probability.
     """
-    mean, variance, innovations, weight, week_variance, r = laws
-    average = float(weight @ week_variance)
-    deviation = np.sqrt(variance + innovations * average)
-    means, turn = _log_means(mean, r)
+    of_hours = strata.variances(variance, walked)
+    deviation = np.sqrt(of_hours @ strata.weight)
+    means, turn = _log_means(mean, strata.r)
     deviations = _nodes(deviation, DEVIATION_NODES)
     x, z = (each.ravel() for each in np.meshgrid(means, deviations, indexing="ij"))
-    # later weeks have more innovations and are wider: so are the nodes
+    # the walk has gone farther in later weeks, which are wider: so are the nodes
     share = np.clip((z - deviations[0]) / (deviations[-1] - deviations[0]), 0.0, 1.0)
-    ahead = np.minimum(share * innovations.max(), z**2 / max(average, 1e-12))
+    weeks = strata.week_variance + (share * walked.max())[:, None] * strata.walk_variance
+    weeks *= np.minimum(z**2 / np.maximum(weeks @ strata.weight, 1e-12), 1.0)[:, None]
+    own = np.maximum(z**2 - weeks @ strata.weight, 0.0)[:, None] + weeks
     table = np.empty((len(x), len(probabilities)))
-    own = np.maximum(z**2 - ahead * average, 1e-12)
     scratch = np.empty((len(x), 2))
     given = ABSCISSAE, ABSCISSA_WEIGHTS, probabilities, normal_quantiles(probabilities)
-    forecast_cells(x, own, ahead, weight, week_variance, r, *given, scratch, table)
+    mixed = strata.weight, strata.r
+    forecast_cells(x, np.maximum(own, 1e-12), *mixed, *given, scratch, table)
     table /= np.exp(x)[:, None]
     shaped = table.reshape(len(means), len(deviations), len(probabilities))
-    strata = weight, week_variance, r
-    interpolate_cells(
-        mean, variance, innovations, *strata, means, deviations, turn, shaped, moments, quantiles
-    )
+    interpolate_cells(mean, of_hours, *mixed, means, deviations, turn, shaped, moments, quantiles)
 
 
 def _log_means(values: Floats, r: Floats) -> tuple[Floats, int]:
@@ -162,25 +160,48 @@ def _nodes(values: Floats, count: int) -> Floats:
     return np.linspace(low, max(high, low + 1e-3), count)
 
 
-def strata_of(
-    row: dict[str, Any],
-) -> tuple[Floats, Floats, Floats]:
+class Strata(NamedTuple):
+    """Points of theta that are alike in dispersion, put together; arrays of shape (strata,)."""
+
+    weight: Floats
+    week_variance: Floats
+    """Of the shock of a week ahead."""
+    walk_variance: Floats
+    """Of a step of the walk."""
+    r: Floats
+    """1 / size."""
+
+    def variances(self, variance: Floats, walked: Floats) -> Floats:
+        """Return the variance of log mu in each hour and stratum, shape (hours, strata).
+
+        Parameters
+        ----------
+        variance : float64 array, shape (hours,)
+            Without the partition's own weeks ahead.
+        walked : float64 array, shape (hours,)
+            See `HoursAhead.walked`.
+        """
+        weeks = self.week_variance + walked[:, None] * self.walk_variance
+        return np.minimum(variance[:, None] + weeks, MOST_VARIANCE)
+
+
+def strata_of(row: dict[str, Any]) -> Strata:
     """Gather the points of theta into strata of dispersion.
 
-    Returns
-    -------
-    tuple of float64 arrays, shape (strata,)
-        Weight, mean square week scale and mean 1 / size of each stratum.
+    Parameters
+    ----------
+    row : dict
+        Of a state.
     """
-    weight = np.asarray(row["node_weight"], dtype=np.float64)
-    week_variance = np.asarray(row["node_week_scale"], dtype=np.float64) ** 2
-    r = np.asarray(row["node_inv_phi"], dtype=np.float64)
+    columns = (row[f"node_{name}"] for name in ("weight", "week_scale", "walk_scale", "inv_phi"))
+    weight, week, walk, r = (np.asarray(column, dtype=np.float64) for column in columns)
     order = np.argsort(r, kind="stable")
-    weight, week_variance, r = weight[order] / weight.sum(), week_variance[order], r[order]
+    weight = weight[order] / weight.sum()
     above = np.cumsum(weight)
     edges = np.arange(_STRATA + 1) / _STRATA
     shares = np.diff(np.clip(above[None, :], edges[:-1, None], edges[1:, None]), axis=1)
     first = np.clip(above[0], edges[:-1], edges[1:]) - edges[:-1]
     shares = np.concatenate([first[:, None], shares], axis=1)
     total = shares.sum(axis=1)
-    return total, shares @ week_variance / total, shares @ r / total
+    means = (shares @ each[order] / total for each in (week**2, walk**2, r))
+    return Strata(total, *means)

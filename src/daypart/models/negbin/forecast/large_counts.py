@@ -65,12 +65,10 @@ def large_from(r: FloatVector) -> float:
     return 600.0 if skewed else LARGE
 
 
-@kernel(numba.void, *(numba.float64, numba.float64, numba.float64, F1, F1, F1, F1, F1, F2))
+@kernel(numba.void, *(numba.float64, F1, F1, F1, F1, F1, F2))
 def large_parts(
     log_mean: float,
-    spread: float,
-    innovations: float,
-    week_variance: FloatVector,
+    variance: FloatVector,
     weight: FloatVector,
     r: FloatVector,
     abscissae: FloatVector,
@@ -83,12 +81,8 @@ def large_parts(
     ----------
     log_mean : float
         Median of log mu.
-    spread : float
-        Variance of log mu but for the week's innovations.
-    innovations : float
-        Their number.
-    week_variance, weight, r : float64 arrays, shape (strata,)
-        Variance of an innovation, weight, and 1 / size.
+    variance, weight, r : float64 arrays, shape (strata,)
+        Variance of log mu, weight, and 1 / size.
     abscissae, abscissa_weights : float64 arrays, shape (nodes,)
         A rule for the standard normal density.
     parts : float64 array, shape (ROWS, strata * nodes)
@@ -97,9 +91,8 @@ def large_parts(
     """
     nodes = len(abscissae)
     for a in range(len(weight)):
-        variance = spread + innovations * week_variance[a]
-        deviation = math.sqrt(variance)
-        wide = variance > _WIDER * (r[a] + math.exp(-log_mean))
+        deviation = math.sqrt(variance[a])
+        wide = variance[a] > _WIDER * (r[a] + math.exp(-log_mean))
         for b in range(nodes):
             part = a * nodes + b
             parts[WEIGHT, part] = weight[a] * abscissa_weights[b]

@@ -25,6 +25,30 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 
+MOST_VARIANCE = 4.0
+"""Of log mu ahead: a median's fifty-fold and a fiftieth are within its 95 %, and beyond, means
+would be ruled by what nobody has seen."""
+DAMPING = 0.9
+"""How much of a walk's step is left in that of the week after: a level does not drift for ever."""
+
+
+def damping(weeks: int) -> Floats:
+    """Return the scale of the walk's step in each week ahead, the first of which has none.
+
+    Parameters
+    ----------
+    weeks : int
+
+    Examples
+    --------
+    >>> damping(4).tolist()
+    [0.0, 1.0, 0.9, 0.81]
+    """
+    scale = DAMPING ** (np.arange(weeks) - 1.0)
+    scale[:1] = 0.0
+    return np.asarray(scale)
+
+
 @dataclass(frozen=True)
 class SharedScales:
     """What a partition shares ahead with all others of one parent; see `parents.Parent`."""
@@ -70,6 +94,11 @@ class HoursAhead:
     events: EventHours
     days: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
+    @property
+    def walked(self) -> Floats:
+        """Variance of the walk in each hour, in squared scales: its steps ahead are damped."""
+        return np.asarray(np.cumsum(damping(int(self.steps.max(initial=0)) + 1) ** 2)[self.steps])
+
 
 def hours_ahead(model: ModelSpecification, row: Mapping[str, Any], window: Window) -> HoursAhead:
     """Return a window's hours on the local clock of one row of a state.
@@ -96,7 +125,7 @@ def hours_ahead(model: ModelSpecification, row: Mapping[str, Any], window: Windo
 
 @dataclass(frozen=True)
 class LogMean:
-    """Normal law of log mu in each hour of a window, without week innovations."""
+    """Normal law of log mu in each hour of a window, without the partition's own weeks ahead."""
 
     mean: Floats
     variance: Floats
@@ -143,22 +172,10 @@ def log_mean_of(model: ModelSpecification, row: Mapping[str, Any], ahead: HoursA
     variance = cell_sd[ahead.hour_of_week] ** 2
     shares = shared_of(row)
     for shared in shares:
-        variance += shared.level_sd**2 + ahead.steps * shared.walk_sd**2 + shared.week_sd**2
+        variance += shared.level_sd**2 + ahead.walked * shared.walk_sd**2 + shared.week_sd**2
     if len(ahead.events):
         event_mean, event_sd = event_effects(model, row)
         event_variance = event_sd**2 + sum(shared.event_sd**2 for shared in shares)
         np.add.at(mean, ahead.events.hour, event_mean[ahead.events.effect])
         np.add.at(variance, ahead.events.hour, event_variance[ahead.events.effect])
     return LogMean(mean, variance)
-
-
-def week_innovations(model: ModelSpecification, steps: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the number of independent week innovations between the origin and each hour.
-
-    Parameters
-    ----------
-    model : ModelSpecification
-    steps : int64 array
-        Weeks ahead.
-    """
-    return steps if model.configuration.walk else np.ones_like(steps)

@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daypart.models.negbin.forecast.log_mean import (
+    MOST_VARIANCE,
     HoursAhead,
     SharedScales,
+    damping,
     event_effects,
     hours_ahead,
     log_mean_of,
@@ -69,7 +71,7 @@ class SharedDraws:
         ahead : HoursAhead
         """
         weeks = int(ahead.steps.max(initial=0)) + 1
-        walk = shared.walk_sd * self.normal(shared.parent, "walk", weeks)
+        walk = self.normal(shared.parent, "walk", weeks) * shared.walk_sd * damping(weeks)[:, None]
         walk[0] = shared.level_sd * self.normal(shared.parent, "level", 1)[0]
         moved = np.cumsum(walk, axis=0, dtype=np.float64)
         moved += shared.week_sd * self.normal(shared.parent, "week", weeks)
@@ -126,20 +128,22 @@ def _sample_one(
     mean = log_mean_of(model, row, ahead).mean
     weight = np.asarray(row["node_weight"], dtype=np.float64)
     node = generator.choice(len(weight), size=draws, p=weight / weight.sum())
-    week_scale = np.asarray(row["node_week_scale"], dtype=np.float64)[node]
+    week_scale = np.asarray(row["node_week_scale"], dtype=np.float64)[node, None]
+    walk_scale = np.asarray(row["node_walk_scale"], dtype=np.float64)[node, None]
     r = np.asarray(row["node_inv_phi"], dtype=np.float64)[node]
     cell_sd = np.asarray(row["hour_of_week_sd"], dtype=np.float64)
     level_sd = np.minimum(float(row["level_sd"]), cell_sd)
     own = np.sqrt(cell_sd**2 - level_sd**2)
     cell = generator.standard_normal((draws, 1)) * level_sd
     cell += generator.standard_normal((draws, len(own))) * own
-    log_mean = mean[None, :] + cell[:, ahead.hour_of_week]
+    away = cell[:, ahead.hour_of_week]
     weeks = int(ahead.steps.max(initial=0)) + 1
-    shocks = generator.standard_normal((draws, weeks)) * week_scale[:, None]
-    if model.configuration.walk:
-        shocks[:, 0] = 0.0
-        shocks = np.cumsum(shocks, axis=1)
-    log_mean += shocks[:, ahead.steps]
+    walk = generator.standard_normal((draws, weeks)) * damping(weeks)
+    week = walk_scale * np.cumsum(walk, axis=1)
+    week += week_scale * generator.standard_normal((draws, weeks))
+    away += week[:, ahead.steps]
+    variance = (cell_sd**2)[ahead.hour_of_week] + week_scale**2 + ahead.walked * walk_scale**2
+    log_mean = mean + away * np.sqrt(np.minimum(MOST_VARIANCE / variance, 1.0))
     _, event_sd = event_effects(model, row)
     for effect in np.unique(ahead.events.effect):
         shift = generator.standard_normal((draws, 1)) * event_sd[effect]

@@ -76,15 +76,11 @@ def summed_quantiles(
     return wanted
 
 
-@kernel(
-    numba.void, F1, F1, F1, F1, F1, F1, F1, F1, F1, F1, F2, F2, from_python=True, allocates=True
-)
+@kernel(numba.void, F1, F2, F1, F1, F1, F1, F1, F1, F2, F2, from_python=True, allocates=True)
 def forecast_cells(
     mean: FloatVector,
-    variance: FloatVector,
-    innovations: FloatVector,
+    variance: FloatMatrix,
     weight: FloatVector,
-    week_variance: FloatVector,
     r: FloatVector,
     abscissae: FloatVector,
     abscissa_weights: FloatVector,
@@ -97,10 +93,12 @@ def forecast_cells(
 
     Parameters
     ----------
-    mean, variance, innovations : float64 arrays, shape (hours,)
-        Normal law of log mu, and the number of week innovations added to it.
-    weight, week_variance, r : float64 arrays, shape (strata,)
-        The scales' mixture.
+    mean : float64 array, shape (hours,)
+        Of log mu.
+    variance : float64 array, shape (hours, strata)
+        The same; log mu is normal in each stratum.
+    weight, r : float64 arrays, shape (strata,)
+        Weight and 1 / size of each.
     abscissae, abscissa_weights : float64 arrays, shape (nodes,)
         A rule for the standard normal density.
     probabilities, normal : float64 arrays, shape (probabilities,)
@@ -120,7 +118,7 @@ def forecast_cells(
         first = 0.0
         second = 0.0
         for a in range(strata):
-            total = variance[h] + innovations[h] * week_variance[a]
+            total = variance[h, a]
             centre = math.exp(min(mean[h] + 0.5 * total, 300.0))
             first += weight[a] * centre
             second += weight[a] * (centre + (1.0 + r[a]) * centre * centre * math.exp(total))
@@ -141,8 +139,6 @@ def forecast_cells(
             large_parts(
                 log_mean,
                 variance[h],
-                innovations[h],
-                week_variance,
                 weight,
                 r,
                 abscissae,
@@ -163,14 +159,7 @@ def forecast_cells(
 
 @kernel(
     numba.void,
-    F1,
-    F1,
-    F1,
-    F1,
-    F1,
-    F1,
-    F1,
-    F1,
+    *(F1, F2, F1, F1, F1, F1),
     numba.int64,
     numba.types.Array(numba.float64, 3, "C"),
     numba.types.Array(numba.float64, 2, "A"),
@@ -179,10 +168,8 @@ def forecast_cells(
 )
 def interpolate_cells(
     mean: FloatVector,
-    variance: FloatVector,
-    innovations: FloatVector,
+    variance: FloatMatrix,
     weight: FloatVector,
-    week_variance: FloatVector,
     r: FloatVector,
     means: FloatVector,
     deviations: FloatVector,
@@ -195,7 +182,7 @@ def interpolate_cells(
 
     Parameters
     ----------
-    mean, variance, innovations, weight, week_variance, r
+    mean, variance, weight, r
         As in `forecast_cells`.
     means, deviations : float64 arrays
         The table's log means, evenly spaced up to that of number `turn` and from there on, and
@@ -207,9 +194,6 @@ def interpolate_cells(
     quantiles : float64 array, shape (hours, probabilities)
     """
     strata = len(weight)
-    average = 0.0
-    for a in range(strata):
-        average += weight[a] * week_variance[a]
     last = len(means) - 1
     across = turn / (means[turn] - means[0]) if turn > 0 else 0.0
     beyond = (last - turn) / (means[last] - means[turn]) if turn < last else 0.0
@@ -218,16 +202,17 @@ def interpolate_cells(
         median = math.exp(min(mean[h], 300.0))
         first = 0.0
         second = 0.0
+        average = 0.0
         for a in range(strata):
-            total = variance[h] + innovations[h] * week_variance[a]
-            growth = math.exp(min(0.5 * total, 300.0))
+            average += weight[a] * variance[h, a]
+            growth = math.exp(min(0.5 * variance[h, a], 300.0))
             centre = median * growth
             first += weight[a] * centre
             second += weight[a] * (centre + (1.0 + r[a]) * (centre * growth) ** 2)
         moments[h, 0] = first
         moments[h, 1] = math.sqrt(max(second - first * first, 0.0))
         x = turn + (mean[h] - means[turn]) * (across if mean[h] < means[turn] else beyond)
-        z = (math.sqrt(variance[h] + innovations[h] * average) - deviations[0]) * along
+        z = (math.sqrt(average) - deviations[0]) * along
         i = min(max(int(x), 0), len(means) - 2)
         j = min(max(int(z), 0), len(deviations) - 2)
         x -= i

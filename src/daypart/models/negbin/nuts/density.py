@@ -6,9 +6,9 @@
 A point x holds log theta (cube roots of the scales, and of size^(-1/2)), then the tree, the weeks
 and the event effects. A level of the tree with much data is centred: its coordinates are the
 paths themselves, around their parent's. One with little data is not centred: its coordinates are
-standard normal, times the scale. Weeks are K - 1 coordinates that a basis turns into K weeks:
-what shifts all of them is part of the root, whose prior variance grows by it, so that the
-posterior has no ridge. None of this changes the model.
+standard normal, times the scale. The same holds of the weeks, in a basis of their mean and of what
+remains, or in that of their prior's eigenvectors. The root's coordinate is the level with the
+weeks' mean, so that the posterior has no ridge. None of this changes the model.
 
 References
 ----------
@@ -47,6 +47,42 @@ class Tree(NamedTuple):
 TREE = numba.types.NamedUniTuple(I1, 2, Tree)
 
 
+class WeekBases(NamedTuple):
+    """Two orthonormal bases of the weeks, one vector a column."""
+
+    mean_first: FloatMatrix
+    """All weeks alike, then differences."""
+    walk: FloatMatrix
+    """Eigenvectors of a walk's covariance; see `field.weeks`."""
+    eigenvalue: FloatVector
+
+
+WEEK_BASES = numba.types.NamedTuple([F2, F2, F1], WeekBases)
+
+
+def bases_of(weeks: int) -> WeekBases:
+    """Return the bases of a number of weeks.
+
+    Parameters
+    ----------
+    weeks : int
+
+    Examples
+    --------
+    >>> bases = bases_of(3)
+    >>> bases.mean_first[:, 0].round(3).tolist(), (bases.walk @ bases.walk.T).round(9).tolist()
+    ([0.577, 0.577, 0.577], [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    """
+    mean_first = np.full((weeks, weeks), 1.0 / np.sqrt(weeks))
+    for j in range(1, weeks):
+        mean_first[:j, j] = 1.0 / np.sqrt(j * (j + 1.0))
+        mean_first[j, j] = -j / np.sqrt(j * (j + 1.0))
+        mean_first[j + 1 :, j] = 0.0
+    frequency = (2.0 * np.arange(weeks) + 1.0) * np.pi / (2.0 * weeks + 1.0)
+    walk = np.sin(np.outer(np.arange(weeks) + 1.0, frequency)) * 2.0 / np.sqrt(2.0 * weeks + 1.0)
+    return WeekBases(mean_first, walk, 1.0 / (2.0 - 2.0 * np.cos(frequency)))
+
+
 def tree_of(structure: Structure) -> Tree:
     """Return the nodes of a structure's segments.
 
@@ -70,45 +106,42 @@ def tree_of(structure: Structure) -> Tree:
     )
 
 
-@kernel(numba.void, SERIES, TREE, I1, F2, F1, F1, F1, F1, F2)
+@kernel(numba.void, SERIES, TREE, I1, F1, F1, F1, F1, F2)
 def fill_field(
     t: Series,
     tree: Tree,
     centred: IntVector,
-    basis: FloatMatrix,
     scale: FloatVector,
     x: FloatVector,
     path: FloatVector,
     week: FloatVector,
     eta: FloatMatrix,
 ) -> None:
-    """Fill the paths from the root down, the weeks from their basis, and log mu.
+    """Fill the paths from the root down, and log mu.
 
-        eta[k, c] = path[c] + week[k] + effects of the cell's events
+        eta[k, c] = path[c] + week[k] - mean of the weeks + effects of the cell's events
 
     Parameters
     ----------
-    t, tree, centred, basis, eta
+    t, tree, centred, eta
         As `log_density` takes them.
-    scale : float64 array, shape (levels + 1,)
-        Of the levels, then of the weeks.
+    scale : float64 array, shape (d - 1,)
     x : float64 array
         The point without theta.
-    path, week : float64 arrays, overwritten
+    path : float64 array, overwritten
+    week : float64 array
+        See `fill_weeks`.
     """
     root = len(tree.above) - 1
-    free, effects = root + 1, root + t.weeks
+    effects = root + 1 + t.weeks
     path[root] = x[root]
     for n in range(root - 1, -1, -1):
         level = tree.level[n]
         path[n] = x[n] if centred[level] == 1 else path[tree.above[n]] + scale[level] * x[n]
-    unit = 1.0 if centred[len(scale) - 1] == 1 else scale[len(scale) - 1]
+    mean = week[: t.weeks].mean()
     for k in range(t.weeks):
-        week[k] = 0.0
-        for j in range(t.weeks - 1):
-            week[k] += basis[k, j] * unit * x[free + j]
         for c in range(eta.shape[1]):
-            eta[k, c] = path[c] + week[k]
+            eta[k, c] = path[c] + week[k] - mean
     for e in range(t.events):
         eta[t.event[0, e], t.event[1, e]] += x[effects + t.event[2, e]]
 
@@ -228,42 +261,96 @@ def tree_prior(
     return total
 
 
-@kernel(_TWO, numba.int64, F2, numba.float64, F1, F1, F1)
-def week_prior(
+@kernel(numba.void, WEEK_BASES, STRUCTURE, numba.int64, F1, F1, F1, F1)
+def fill_weeks(
+    bases: WeekBases,
+    structure: Structure,
     centred: int,
-    basis: FloatMatrix,
-    scale: float,
+    scale: FloatVector,
     x: FloatVector,
-    week_pull: FloatVector,
-    slope: FloatVector,
-) -> tuple[float, float]:
-    """Return the log prior of the weeks, and the density's slope in the log of their theta.
+    variance: FloatVector,
+    week: FloatVector,
+) -> None:
+    """Fill the weeks from their coordinates, and their variance along each eigenvector.
 
     Parameters
     ----------
+    bases, structure
     centred : int
-    basis : float64 array, shape (weeks, weeks - 1)
-    scale : float
-    x, slope : float64 arrays, shape (weeks - 1,)
-        Coordinates, and the density's slope in them (overwritten).
-    week_pull : float64 array
-        Slope in each week.
+    scale : float64 array, shape (d - 1,)
+    x : float64 array, shape (weeks,)
+    variance, week : float64 arrays, overwritten
     """
-    total, theta_slope = 0.0, 0.0
-    for j in range(len(x)):
-        drawn = 0.0
-        for k in range(len(basis)):
-            drawn += basis[k, j] * week_pull[k]
+    weeks = len(x)
+    for j in range(weeks):
+        variance[j] = scale[structure.week_scale] ** 2
+        if structure.walk_scale != FIXED:
+            variance[j] += scale[structure.walk_scale] ** 2 * bases.eigenvalue[j]
+    for k in range(weeks):
+        week[k] = 0.0
+        for j in range(weeks):
+            if centred == 1:
+                week[k] += bases.mean_first[k, j] * x[j]
+            else:
+                week[k] += bases.walk[k, j] * math.sqrt(variance[j]) * x[j]
+
+
+@kernel(numba.float64, WEEK_BASES, STRUCTURE, numba.int64, F1, F1, F1, F1, F1, F1, F1)
+def week_prior(
+    bases: WeekBases,
+    structure: Structure,
+    centred: int,
+    scale: FloatVector,
+    x: FloatVector,
+    variance: FloatVector,
+    week: FloatVector,
+    week_pull: FloatVector,
+    slope: FloatVector,
+    theta_slope: FloatVector,
+) -> float:
+    """Return the log prior of the weeks, with a = V' w and d as in `field.weeks`.
+
+        -1/2 sum of a^2 / d + log d, or of z^2 where w = V sqrt(d) z
+
+    Parameters
+    ----------
+    bases, structure, centred, scale, x, variance, week
+        As `fill_weeks` takes and fills them.
+    week_pull : float64 array
+        Slope in each week; overwritten.
+    slope : float64 array, shape (weeks,)
+        The density's slope in the coordinates (overwritten).
+    theta_slope : float64 array, added to
+        In log theta.
+    """
+    weeks = len(x)
+    shock = scale[structure.week_scale] ** 2
+    total = 0.0
+    for j in range(weeks):
+        along, drawn = 0.0, 0.0
+        for k in range(weeks):
+            along += bases.walk[k, j] * week[k]
+            drawn += bases.walk[k, j] * week_pull[k]
         if centred == 1:
-            away = x[j] / scale
-            total -= 0.5 * away * away + math.log(scale)
-            slope[j] = drawn - away / scale
-            theta_slope += 3.0 * (away * away - 1.0)
+            total -= 0.5 * (along * along / variance[j] + math.log(variance[j]))
+            slope[j] = -along / variance[j]
+            turn = 3.0 * (along * along / variance[j] - 1.0)
         else:
             total -= 0.5 * x[j] * x[j]
-            slope[j] = drawn * scale - x[j]
-            theta_slope += 3.0 * drawn * scale * x[j]
-    return total, theta_slope
+            slope[j] = drawn * math.sqrt(variance[j]) - x[j]
+            turn = 3.0 * drawn * math.sqrt(variance[j]) * x[j]
+        theta_slope[structure.week_scale] += turn * shock / variance[j]
+        if structure.walk_scale != FIXED:
+            theta_slope[structure.walk_scale] += turn * (1.0 - shock / variance[j])
+    if centred == 1:
+        for k in range(weeks):
+            for j in range(weeks):
+                week_pull[k] += bases.walk[k, j] * slope[j]
+        for j in range(weeks):
+            slope[j] = 0.0
+            for k in range(weeks):
+                slope[j] += bases.mean_first[k, j] * week_pull[k]
+    return total
 
 
 @kernel(numba.float64, STRUCTURE, SERIES, F1, F1, F1, F1)
@@ -322,7 +409,7 @@ def theta_prior(structure: Structure, log_theta: FloatVector, slope: FloatVector
 
 @kernel(
     numba.float64,
-    *(STRUCTURE, SERIES, TREE, I1, F2, numba.float64, F1, F1, F1, F1, F2, F2),
+    *(STRUCTURE, SERIES, TREE, I1, WEEK_BASES, F1, F1, F1, F1, F2, F2),
     from_python=True,
 )
 def log_density(
@@ -330,8 +417,7 @@ def log_density(
     t: Series,
     tree: Tree,
     centred: IntVector,
-    basis: FloatMatrix,
-    shared: float,
+    bases: WeekBases,
     values: FloatVector,
     number: FloatVector,
     x: FloatVector,
@@ -348,42 +434,50 @@ def log_density(
     tree : Tree
     centred : int64 array, shape (levels + 1,)
         1 where the coordinates of a level (last: the weeks) are centred.
-    basis : float64 array, shape (weeks, weeks - 1)
-    shared : float
-        Variance that the root takes over from the weeks, in squared week scales.
+    bases : WeekBases
     values, number : float64 arrays
         The counts that occur, and how often.
-    x, slope : float64 arrays, shape (d + nodes + weeks - 1 + effects,)
+    x, slope : float64 arrays, shape (d + nodes + weeks + effects,)
     eta : float64 array, shape (weeks, 168)
         Receives log mu less log exposure.
-    work : float64 array, shape (5, nodes + weeks), overwritten
+    work : float64 array, shape (6, nodes + weeks), overwritten
     """
     d, nodes, weekly = len(structure.hyper_scales), len(tree.above), structure.week_scale
     root, free = d + nodes - 1, d + nodes
-    effects = free + t.weeks - 1
+    effects = free + t.weeks
     path, pull, week, week_pull, scale = work[0], work[1], work[2], work[3], work[4, : d - 1]
+    week_variance = work[5]
     slope[:] = 0.0
     pull[:] = 0.0
     week_pull[:] = 0.0
     for i in range(d - 1):
         scale[i] = math.exp(3.0 * x[i])
-    fill_field(t, tree, centred, basis, scale[: weekly + 1], x[d:], path, week, eta)
+    fill_weeks(bases, structure, centred[weekly], scale, x[free:effects], week_variance, week)
+    fill_field(t, tree, centred, scale, x[d:], path, week, eta)
     phi = math.exp(-6.0 * x[d - 1])
     of_counts, counts_slope = count_terms(values, number, phi)
     of_cells, cells_slope = cell_terms(t, phi, eta, pull, week_pull, slope[effects:])
     slope[d - 1] -= 6.0 * phi * (counts_slope + cells_slope)
     total = of_counts + of_cells
     total += tree_prior(tree, centred, scale, x[d:root], path, pull, slope[d:root], slope[:d])
-    week_variance = shared * scale[weekly] * scale[weekly]
-    variance = 1.0 / structure.level_precision + week_variance
-    total -= 0.5 * x[root] * x[root] / variance + 0.5 * math.log(variance)
-    slope[root] = pull[nodes - 1] - x[root] / variance
-    slope[weekly] += 3.0 * (x[root] * x[root] / variance - 1.0) / variance * week_variance
-    of_weeks, theta_slope = week_prior(
-        centred[weekly], basis, scale[weekly], x[free:effects], week_pull, slope[free:effects]
+    level = x[root] - week[: t.weeks].mean()
+    total -= 0.5 * structure.level_precision * level * level
+    slope[root] = pull[nodes - 1] - structure.level_precision * level
+    back = (structure.level_precision * level - week_pull[: t.weeks].sum()) / t.weeks
+    for k in range(t.weeks):
+        week_pull[k] += back
+    total += week_prior(
+        bases,
+        structure,
+        centred[weekly],
+        scale,
+        x[free:effects],
+        week_variance,
+        week,
+        week_pull,
+        slope[free:effects],
+        slope[:d],
     )
-    total += of_weeks
-    slope[weekly] += theta_slope
     total += effects_prior(structure, t, scale, x[effects:], slope[effects:], slope[:d])
     total += theta_prior(structure, x[:d], slope[:d])
     return total if np.isfinite(total) else -math.inf

@@ -28,7 +28,7 @@ from daypart.models.negbin.nuts.sampler import (
 )
 from daypart.models.negbin.posterior_columns import PROBABILITIES
 from daypart.models.negbin.spans import span_of
-from daypart.models.negbin.theta.workspace import DENSE, HOUR, HOUR_VARIANCE
+from daypart.models.negbin.theta.workspace import DENSE, HOUR, HOUR_VARIANCE, LEVEL
 from daypart.models.protocol import FittedSpan
 from daypart.models.seeds import number_of
 
@@ -131,7 +131,9 @@ def _row(model: ModelSpecification, block: SeriesBlock) -> pa.Table:
     block_fit.rows.steps[0] = 0, found.drawn.evaluations
     block_fit.rows.checks[0, 1] = np.abs(_skewness(theta)).max()
     table = block_fit.table()
-    columns: dict[str, Any] = _nodes(natural[:, found.density.levels], natural[:, -1])
+    weekly, structure = found.density.levels, found.density.structure
+    walk = natural[:, structure.walk_scale] if found.density.walks else np.zeros(len(natural))
+    columns: dict[str, Any] = _nodes(natural[:, weekly], walk, natural[:, -1])
     columns |= {"inference": "nuts", "gradient": None, "newton_steps": None}
     columns["flags"] = _flags(table.column("flags")[0].as_py(), found)
     for name, value in columns.items():
@@ -146,9 +148,8 @@ def _write_field(block_fit: BlockFit, found: Sampled, seed: int) -> None:
     row, sums, density = block_fit.rows, block_fit.buffers.sums, found.density
     x = found.drawn.points.reshape(-1, density.size)
     paths, weeks = density.paths(x)
-    shift = density.shared_shift(x, np.random.default_rng(seed))[:, None]
-    paths, weeks, effects = paths - shift, weeks + shift, density.effects(x)
-    hours = paths + weeks[:, -1:] if density.structure.walk else paths
+    origin, effects = density.origins(x, np.random.default_rng(seed)), density.effects(x)
+    hours = paths + origin[:, None]
     count, number = weeks.shape[1], effects.shape[1]
     fast = sums[HOUR_VARIANCE, : density.cells]
     variance = row.hour_sd[0].astype(np.float64) ** 2 - fast + hours.var(axis=0)
@@ -163,23 +164,27 @@ def _write_field(block_fit: BlockFit, found: Sampled, seed: int) -> None:
     row.event_mean[0, at] += effects.mean(axis=0) - sums[DENSE, count : count + number]
     row.event_sd[0, at] = effects.std(axis=0)
     sums[HOUR, : density.cells] = hours.mean(axis=0)
+    sums[LEVEL, 2] = origin.mean()
     sums[DENSE, :count], sums[DENSE, count : count + number] = weeks.mean(0), effects.mean(0)
-    r, walk = float(found.summary.hyperparameters[:, -1].mean()), density.structure.walk
+    r = float(found.summary.hyperparameters[:, -1].mean())
     room = np.zeros(PIT_HOURS)
-    pit_summary(found.fitted.table, walk, sums, r, placed.seed[0], room, row.pit[0])
+    pit_summary(found.fitted.table, sums, r, placed.seed[0], room, row.pit[0])
 
 
-def _nodes(week_scale: Floats, inv_phi: Floats) -> dict[str, Any]:
+def _nodes(week_scale: Floats, walk_scale: Floats, inv_phi: Floats) -> dict[str, Any]:
     """Return a few integration points of equal weight, each the mean of similar draws."""
     alike = [
         group
         for some in np.array_split(np.argsort(inv_phi, kind="stable"), _GROUPS[0])
         for group in np.array_split(some[np.argsort(week_scale[some], kind="stable")], _GROUPS[1])
     ]
-    scale = [np.sqrt(np.mean(week_scale[group] ** 2)) for group in alike]
+    scales = {
+        f"node_{name}": np.array([np.sqrt(np.mean(scale[g] ** 2)) for g in alike], np.float32)
+        for name, scale in (("week_scale", week_scale), ("walk_scale", walk_scale))
+    }
     return {
         "node_weight": np.array([len(g) / len(inv_phi) for g in alike], np.float32),
-        "node_week_scale": np.array(scale, np.float32),
+        **scales,
         "node_inv_phi": np.array([inv_phi[g].mean() for g in alike], np.float32),
     }
 

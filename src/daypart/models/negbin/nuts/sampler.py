@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daypart.errors import DaypartError
-from daypart.models.negbin.field.structure import Series, Structure
-from daypart.models.negbin.nuts.density import Tree, log_density, tree_of
+from daypart.models.negbin.field.structure import FIXED, Series, Structure
+from daypart.models.negbin.nuts.density import Tree, WeekBases, bases_of, log_density, tree_of
 
 CHAINS = 4
 _DRAWS_AT_ONCE = 100
@@ -91,8 +91,13 @@ class Density:
 
     @property
     def levels(self) -> int:
-        """Return the number of scales of the tree; that of the weeks comes next."""
+        """Return the number of scales of the tree; that of the weeks' shocks comes next."""
         return self.structure.week_scale
+
+    @property
+    def walks(self) -> bool:
+        """Return whether a walk lies under the weeks."""
+        return self.structure.walk_scale != FIXED
 
     @property
     def dimensions(self) -> int:
@@ -117,23 +122,12 @@ class Density:
     @property
     def size(self) -> int:
         """Return the number of coordinates."""
-        return self.dimensions + self.nodes + self.table.weeks - 1 + self.table.effects
+        return self.dimensions + self.nodes + self.table.weeks + self.table.effects
 
-    def basis(self) -> NDArray[np.float64]:
-        """Return the matrix from free coordinates to weeks."""
-        weeks = self.table.weeks
-        if self.structure.walk:
-            return np.tril(np.ones((weeks, weeks)), -1)[:, : weeks - 1].copy()
-        helmert = np.zeros((weeks, weeks - 1))
-        for j in range(weeks - 1):
-            helmert[: j + 1, j] = 1.0 / np.sqrt((j + 1.0) * (j + 2.0))
-            helmert[j + 1, j] = -(j + 1.0) / np.sqrt((j + 1.0) * (j + 2.0))
-        return helmert
-
-    @property
-    def shared(self) -> float:
-        """Return the variance of what shifts all weeks, in squared week scales."""
-        return 1.0 if self.structure.walk else 1.0 / self.table.weeks
+    @cached_property
+    def bases(self) -> WeekBases:
+        """Return the bases of the weeks' coordinates."""
+        return bases_of(self.table.weeks)
 
     def centred(self) -> NDArray[np.int64]:
         """Return 1 for each level (last: the weeks) with more information in data than in prior."""
@@ -150,7 +144,8 @@ class Density:
             flags[level] = self.scales[level] ** 2 * seen > 1.0
             above = nodes[level + 1] if level + 1 < self.levels else nodes[level]
             below, children = seen, nodes[level] / above
-        flags[-1] = self.scales[self.levels] ** 2 * information * self.cells / weeks > 1.0
+        weekly = self.scales[[self.levels, self.structure.walk_scale][: 1 + self.walks]]
+        flags[-1] = (weekly**2).sum() * information * self.cells / weeks > 1.0
         return flags
 
     def function(self) -> Callable[[NDArray[np.float64]], tuple[float, NDArray[np.float64]]]:
@@ -158,9 +153,9 @@ class Density:
         weeks = self.table.weeks
         shown = self.table.exposure[:weeks] > 0
         values, found = np.unique(self.table.counts[:weeks][shown], return_counts=True)
-        centred, basis = self.centred(), self.basis()
+        centred, bases = self.centred(), self.bases
         eta = np.empty((weeks, self.cells))
-        work = np.empty((5, self.nodes + weeks))
+        work = np.empty((6, self.nodes + weeks))
         number = found.astype(np.float64)
 
         def evaluate(x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
@@ -170,8 +165,7 @@ class Density:
                 self.table,
                 self.tree,
                 centred,
-                basis,
-                self.shared,
+                bases,
                 values,
                 number,
                 np.array(x),
@@ -208,7 +202,7 @@ class Density:
         return eta
 
     def paths(self, x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the cells' paths, shape (points, 168), and the weeks, shape (points, weeks)."""
+        """Return the cells' paths, shape (points, cells), and the weeks, shape (points, weeks)."""
         d = self.dimensions
         scales, centred = np.exp(3.0 * x[:, : d - 1]), self.centred()
         path = x[:, d : d + self.nodes].copy()
@@ -216,32 +210,39 @@ class Density:
             own = np.flatnonzero(self.tree.level[:-1] == level)
             if not centred[level]:
                 path[:, own] = path[:, self.tree.above[own]] + scales[:, [level]] * path[:, own]
-        free = x[:, d + self.nodes : d + self.nodes + self.table.weeks - 1]
-        unit = 1.0 if centred[-1] else scales[:, [self.levels]]
-        return path[:, : self.cells], (free * unit) @ self.basis().T
+        free = x[:, d + self.nodes : d + self.nodes + self.table.weeks]
+        if centred[-1]:
+            weeks = free @ self.bases.mean_first.T
+        else:
+            weeks = (free * np.sqrt(sum(self.week_variances(x)))) @ self.bases.walk.T
+        return path[:, : self.cells] - weeks.mean(axis=1, keepdims=True), weeks
+
+    def week_variances(self, x: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+        """Return the variances of shocks and walk along each eigenvector, (points, weeks) each."""
+        scale = np.exp(3.0 * x[:, : self.dimensions - 1])
+        shock = np.repeat(scale[:, [self.levels]] ** 2, self.table.weeks, axis=1)
+        walk = scale[:, [self.structure.walk_scale]] ** 2 if self.walks else np.zeros((len(x), 1))
+        return shock, walk * self.bases.eigenvalue
 
     def effects(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the events' effects, shape (points, effects)."""
-        return x[:, self.dimensions + self.nodes + self.table.weeks - 1 :]
+        return x[:, self.dimensions + self.nodes + self.table.weeks :]
 
-    def shared_shift(
+    def origins(
         self, x: NDArray[np.float64], generator: np.random.Generator
     ) -> NDArray[np.float64]:
-        """Draw the part of the root that shifts all weeks, shape (points,).
-
-        Given their sum, level and shift are normal: no other term depends on either alone.
+        """Draw the walk's last level given the weeks, shape (points,); 0 without a walk.
 
         Parameters
         ----------
         x : float64 array, shape (points, size)
         generator : numpy.random.Generator
         """
-        d = self.dimensions
-        root = x[:, d + self.nodes - 1]
-        shift = self.shared * np.exp(6.0 * x[:, self.levels])
-        share = shift / (shift + 1.0 / self.structure.level_precision)
-        noise = generator.standard_normal(len(x))
-        return np.asarray(share * root + np.sqrt(shift * (1.0 - share)) * noise)
+        shock, walk = self.week_variances(x)
+        share, last = walk / (shock + walk), self.bases.walk[-1]
+        mean = ((self.paths(x)[1] @ self.bases.walk) * share) @ last
+        rest = (share * shock) @ last**2
+        return np.asarray(mean + np.sqrt(rest) * generator.standard_normal(len(x)))
 
 
 def check_sampler() -> None:

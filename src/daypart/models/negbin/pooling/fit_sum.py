@@ -15,7 +15,7 @@ from daypart.models.negbin.field.structure import HISTOGRAM, Series, Structure
 from daypart.models.negbin.pooling.sums import Sum
 from daypart.models.negbin.theta.integrate import fit_series
 from daypart.models.negbin.theta.quadrature import integration_rule
-from daypart.models.negbin.theta.workspace import DENSE, DENSE_VARIANCE, HOUR, HOUR_VARIANCE
+from daypart.models.negbin.theta.workspace import DENSE, DENSE_VARIANCE, HOUR, HOUR_VARIANCE, LEVEL
 
 if TYPE_CHECKING:
     from daypart.models.negbin.configuration import ModelSpecification
@@ -137,7 +137,7 @@ def _read_sum(
     event_sd = prior_sd_of_effects(structure, buffers.nodes)
     event_mean[present] = sums[DENSE, weeks : weeks + len(present)]
     event_sd[present] = np.sqrt(dense[weeks : weeks + len(present)])
-    profile = sums[HOUR, : structure.cells] - sums[DENSE, weeks - 1]
+    profile = sums[HOUR, : structure.cells] - sums[LEVEL, 2]
     week = sums[DENSE, :weeks].copy()
     usual = table.exposure * np.exp(offset + profile + _event_shift(event_mean, table))
     mean = usual * np.exp(week[:, None])

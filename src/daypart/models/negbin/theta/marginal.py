@@ -1,6 +1,6 @@
 """The Laplace log marginal of the scales and the dispersion, with its exact gradient.
 
-theta holds the cube roots of the scale of each level of the tree, of weeks and effects, and of tau:
+theta holds the cube roots of the scales of the tree's levels, of weeks and effects, and of tau:
 posteriors of scales are closest to normal there, whether or not they reach down to 0. One
 adjoint solve lambda = H^-1 Z' (W' * variance) gives both the gradient and the field's mean to
 third order, mode - lambda / 2, and most of the next term of the Laplace expansion.
@@ -40,6 +40,11 @@ from daypart.models.negbin.field.structure import (
     Structure,
 )
 from daypart.models.negbin.field.tree import log_determinant, path_covariances, solve
+from daypart.models.negbin.field.weeks import (
+    LOG_DETERMINANT,
+    add_week_scale_slopes,
+    prepare_weeks,
+)
 from daypart.models.negbin.theta.prior import log_prior, prior_slope
 
 
@@ -116,10 +121,8 @@ def adjoint(structure: Structure, t: Series, s: Scratch, r: float) -> float:
 def scale_slopes(structure: Structure, t: Series, s: Scratch, slopes: FloatVector) -> None:
     """Write the slope of the log marginal in the log of each scale."""
     tree, lam, variance = s.newton.point.tree, s.adjoint.solution.tree, s.covariance.effect
-    dense, lam_dense, cov = s.newton.point.dense, s.adjoint.solution.dense, s.covariance.dense
     precisions = s.newton.precisions
     width, segments = unsigned(structure.width), len(structure.parents)
-    week_scale = structure.week_scale
     for i in range(len(precisions)):
         slopes[i] = 0.0
     for segment in range(segments):
@@ -129,15 +132,7 @@ def scale_slopes(structure: Structure, t: Series, s: Scratch, slopes: FloatVecto
         for n in range(first, first + width):
             total += tree[n] * (tree[n] - lam[n]) + variance[n]
         slopes[level] += precisions[level] * total - structure.width
-    total = 0.0
-    for k in range(t.weeks):
-        step, pull, spread = dense[k], lam_dense[k], cov[k, k]
-        if structure.walk == 1 and k > 0:
-            step -= dense[k - 1]
-            pull -= lam_dense[k - 1]
-            spread += cov[k - 1, k - 1] - 2.0 * cov[k, k - 1]
-        total += step * (step - pull) + spread
-    slopes[week_scale] = precisions[week_scale] * total - t.weeks
+    add_week_scale_slopes(structure, t, s, slopes)
     add_effect_scale_slopes(t, s, slopes)
 
 
@@ -169,6 +164,7 @@ def log_posterior(
     precisions, squares = s.newton.precisions, s.newton.squares
     for i in range(last):
         precisions[i] = theta[i] ** -6
+    prepare_weeks(structure, t, s)
     r = theta[last] ** 6
     taken = find_mode(structure, t, s, r)
     steps[0] += abs(taken)
@@ -184,7 +180,7 @@ def log_posterior(
         value -= 0.5 * precisions[i] * squares[i]
     for segment in range(len(structure.parents)):
         value -= 3.0 * structure.width * math.log(theta[structure.levels[segment]])
-    value -= 3.0 * t.weeks * math.log(theta[structure.week_scale])
+    value += 0.5 * s.weeks.scalars[LOG_DETERMINANT]
     value -= log_effect_scales(t, theta)
     path_covariances(structure, s, m)
     table_variances(t, s)

@@ -19,12 +19,15 @@ from daypart.models.negbin.field.structure import (
     Series,
     Structure,
 )
+from daypart.models.negbin.field.weeks import REST
 from daypart.models.negbin.theta.workspace import (
     DENSE,
+    DENSE_AFTER,
     DENSE_VARIANCE,
     HOUR,
     HOUR_VARIANCE,
     LEVEL,
+    ORIGIN_AFTER,
     POINTS,
     THETA,
     Points,
@@ -59,11 +62,12 @@ def level_variance(structure: Structure, t: Series, s: Scratch) -> float:
         for c in range(cells):
             total -= load[c] / structure.cells
         factors[i] = total
-    if structure.walk == 1:
-        factors[t.weeks - 1] += 1.0
+    for k in range(t.weeks):
+        factors[k] += s.weeks.origin[k]
     for i in range(m):
         for j in range(m):
             variance += factors[i] * cov[i, j] * factors[j]
+    variance += s.weeks.scalars[REST]
     return variance
 
 
@@ -72,13 +76,12 @@ def keep_moments(structure: Structure, t: Series, s: Scratch, points: Points, sl
     """Keep the field's means and variances at the theta evaluated last.
 
     Of hours: log mu of each hour of the week per unit of exposure at the forecast's origin (the
-    last week of a walk, an average week otherwise); their level; weeks and events; and, where
-    the scratch has room for it, log mu in every cell.
+    last level of a walk, an average week otherwise); their level; the origin itself; weeks and
+    events; and, where the scratch has room for it, log mu in every cell.
     """
-    dense_column = structure.cells + 1
+    dense_column = structure.cells + DENSE_AFTER
     cells = unsigned(structure.cells)
     m = t.weeks + t.effects
-    last = t.weeks - 1
     mean, variance = points.moment[slot, 0], points.moment[slot, 1]
     path, path_shift, own = s.newton.point.path, s.adjoint.solution.path, s.covariance.own
     dense, shift = s.newton.point.dense, s.adjoint.solution.dense
@@ -86,17 +89,26 @@ def keep_moments(structure: Structure, t: Series, s: Scratch, points: Points, sl
     for c in range(cells):
         mean[c] = path[c] - 0.5 * path_shift[c]
         variance[c] = own[c] + shared[c]
-    if structure.walk == 1:
-        origin = dense[last] - 0.5 * shift[last]
-        spread = spreads[last]
-        for c in range(cells):
-            mean[c] += origin
-            variance[c] += cov[last, last] - 2.0 * spread[c]
+    origin = 0.0
+    origin_variance = s.weeks.scalars[REST]
+    for k in range(t.weeks):
+        factor, spread = s.weeks.origin[k], spreads[k]
+        origin += factor * (dense[k] - 0.5 * shift[k])
+        for other in range(t.weeks):
+            origin_variance += factor * cov[k, other] * s.weeks.origin[other]
+        if factor != 0.0:
+            for c in range(cells):
+                variance[c] -= 2.0 * factor * spread[c]
+    for c in range(cells):
+        mean[c] += origin
+        variance[c] += origin_variance
     level = 0.0
     for c in range(cells):
         level += mean[c]
     mean[structure.cells] = level / structure.cells
     variance[structure.cells] = level_variance(structure, t, s)
+    mean[structure.cells + ORIGIN_AFTER] = origin
+    variance[structure.cells + ORIGIN_AFTER] = origin_variance
     for i in range(m):
         mean[dense_column + i] = dense[i] - 0.5 * shift[i]
         variance[dense_column + i] = cov[i, i]
@@ -135,7 +147,7 @@ def make_quadratic(moments: FloatCube, axis: int, a: float, b: float) -> None:
 @kernel(numba.void, STRUCTURE, SERIES, SCRATCH, THETA, numba.int64)
 def derivative_along(structure: Structure, t: Series, s: Scratch, theta: Theta, axis: int) -> None:
     """Put the mode's implicit derivative in place of the slope along an axis without points."""
-    dense_column = structure.cells + 1
+    dense_column = structure.cells + DENSE_AFTER
     cells = unsigned(structure.cells)
     points, axes = theta.points, theta.axes
     d = len(axes.bend)
@@ -149,7 +161,8 @@ def derivative_along(structure: Structure, t: Series, s: Scratch, theta: Theta, 
     for j in range(axis, d):
         factor = theta.covariance.root[j, axis] * length
         effects, dense = s.derivative.path[j], s.derivative.dense[j]
-        origin = dense[t.weeks - 1] if structure.walk == 1 else 0.0
+        origin = s.derivative.origin[j]
+        slope[structure.cells + ORIGIN_AFTER] += factor * origin
         for c in range(cells):
             slope[c] += factor * (effects[c] + origin)
         for i in range(m):
@@ -165,12 +178,12 @@ def derivative_along(structure: Structure, t: Series, s: Scratch, theta: Theta, 
 @kernel(numba.void, STRUCTURE, SERIES, POINTS, numba.int64)
 def derivative_in_cells(structure: Structure, t: Series, points: Points, axis: int) -> None:
     """Write the implicit derivative along an axis in every cell."""
-    dense_column = structure.cells + 1
+    dense_column = structure.cells + DENSE_AFTER
     cells = unsigned(structure.cells)
     low = 1 + 2 * axis
     for row in range(2):
         slope = points.moment[low + row, 0]
-        origin = slope[dense_column + t.weeks - 1] if structure.walk == 1 else 0.0
+        origin = slope[structure.cells + ORIGIN_AFTER]
         for k in range(t.weeks):
             target, none = points.cell[k, low + row, 0], points.cell[k, low + row, 1]
             for c in range(cells):
@@ -238,7 +251,7 @@ def integrate_field(
     HOUR, DENSE and LEVEL receive means and variances of what `keep_moments` keeps; the first slot
     of `points.cell` receives those of every cell.
     """
-    dense_column = structure.cells + 1
+    dense_column = structure.cells + DENSE_AFTER
     cells = unsigned(structure.cells)
     points, axes = theta.points, theta.axes
     moments_of_scores(rule, nodes, points.score)
@@ -262,3 +275,4 @@ def integrate_field(
         sums[DENSE_VARIANCE, i] = max(variance[dense_column + i], 1e-12)
     sums[LEVEL, 0] = mean[structure.cells]
     sums[LEVEL, 1] = max(variance[structure.cells], 1e-12)
+    sums[LEVEL, 2] = mean[structure.cells + ORIGIN_AFTER]

@@ -15,6 +15,7 @@ from daypart.models.jit.compile import kernel
 from daypart.models.jit.types import F1, FloatVector, unsigned
 from daypart.models.negbin.field.design import size_of_group
 from daypart.models.negbin.field.structure import (
+    FIXED,
     SCRATCH,
     SERIES,
     STRUCTURE,
@@ -131,15 +132,20 @@ def guess_theta(structure: Structure, t: Series, s: Scratch, search: Search) -> 
     daily = relative_variance(hours, hour_exposures, every, season, rate)
     daily -= r * season / (cells * width)
     weekly = relative_variance(weeks, week_exposures, t.weeks, t.weeks, rate) - r / cells
-    if structure.walk == 1:  # of a walk's level over K weeks, K / 6 innovations are seen
-        weekly *= 6.0 / t.weeks
+    lasting = 0.0  # share of the walk: over K weeks, K / 6 of its steps are seen
+    if structure.walk_scale != FIXED:
+        seen = t.weeks / 6.0 * start[structure.walk_scale] ** 6
+        lasting = seen / (seen + start[structure.week_scale] ** 6)
     for i in range(d):
         groups, noise = cells, r / width + cells / (total + 0.5)
         found = scatter
         if i == d - 1:
             found, groups, noise = math.expm1(r), float(observed), 1.0 / mean
         elif i == structure.week_scale:
-            found, groups = weekly, float(t.weeks)
+            found, groups = (1.0 - lasting) * weekly, float(t.weeks)
+            noise = r / cells + t.weeks / (total + 0.5)
+        elif i == structure.walk_scale:
+            found, groups = lasting * weekly * 6.0 / t.weeks, float(t.weeks)
             noise = r / cells + t.weeks / (total + 0.5)
         elif i > structure.week_scale:  # few effects: their scale is where the prior expects it
             found, noise = math.expm1(start[i] ** 6), start[i] ** 6

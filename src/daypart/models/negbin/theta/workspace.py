@@ -18,8 +18,11 @@ LOWEST, HIGHEST = 0.05, 4.0
 
 HOUR, HOUR_VARIANCE, DENSE, DENSE_VARIANCE, LEVEL, CHECKS = range(6)
 """Rows of the sums, which a fit returns: means and variances of the hours of the week, of the dense
-coordinates and (as two columns) of the hours' mean, and the checks below."""
+coordinates, of the hours' mean (as two columns, with the origin's mean in a third), and the checks
+below."""
 SUM_ROWS = 6
+ORIGIN_AFTER, DENSE_AFTER = 1, 2
+"""Places in `Points.moment`, after those of the cells and of their mean at 0."""
 GRADIENT, SKEWNESS, IN_FULL, KHAT = range(4)
 """Columns of the row CHECKS: the slope that remains at the mode (as a Newton step in standard
 deviations), the largest skewness, 1 where every axis has points, and k-hat."""
@@ -74,7 +77,7 @@ class Points(NamedTuple):
     offset: FloatVector  # [2 d + 1] place along its axis
     rise: FloatVector  # [2 d + 1] log density less the mode's
     slope: FloatMatrix  # [2 d + 1, d] slope of the log density in each axis
-    moment: FloatCube  # [2 d + 1, 2, cells + 1 + m] the field's mean and variance
+    moment: FloatCube  # [2 d + 1, 2, cells + 2 + m] the field's mean and variance
     cell: (
         np.ndarray
     )  # [weeks, 2 d + 1, 2, cells] those of log mu in every cell; no weeks unless kept
@@ -124,7 +127,7 @@ def make_theta(dimensions: int, columns: int, cells: int, cell_weeks: int) -> Th
             offset=np.zeros(2 * d + 1),
             rise=np.zeros(2 * d + 1),
             slope=np.zeros((2 * d + 1, d)),
-            moment=np.zeros((2 * d + 1, 2, cells + 1 + columns)),
+            moment=np.zeros((2 * d + 1, 2, cells + DENSE_AFTER + columns)),
             cell=np.zeros((cell_weeks, 2 * d + 1, 2, cells)),
             score=np.zeros((2 * d + 1, 2 * d)),
         ),

@@ -9,7 +9,12 @@ from typing import Any
 from daypart.errors import DaypartError, did_you_mean
 from daypart.models.negbin.configuration import INFERENCES
 
-COUNT_MODEL: Mapping[str, Any] = {"inference": "auto", "holidays": False, "khat": True}
+COUNT_MODEL: Mapping[str, Any] = {
+    "inference": "auto",
+    "holidays": False,
+    "khat": True,
+    "changes": True,
+}
 """Of `crossed` and, with `pooling` and holidays on, of `negbin`. Both also take `calendar`."""
 SAMPLED: Mapping[str, Any] = {"draws": 1000}
 """Also of the count models, with `inference="nuts"`."""
@@ -49,6 +54,7 @@ _CHECKS: Mapping[str, Callable[[str, Any], None]] = {
     "inference": partial(_check_choice, INFERENCES),
     "holidays": _check_switch,
     "khat": _check_switch,
+    "changes": _check_switch,
     "pooling": _check_switch,
     "draws": partial(_check_whole, 100, 100_000),
     "weeks_ahead": partial(_check_whole, 1, 104),

@@ -1,4 +1,4 @@
-"""Logarithms and exponentials of whole arrays, in vector instructions."""
+"""Logarithms and exponentials of whole arrays by vector instructions; sorting a few numbers."""
 
 from __future__ import annotations
 
@@ -74,3 +74,15 @@ def exp_of(values: FloatVector, out: FloatVector, count: int) -> None:
         series = series * y + 1.0 / 6.0
         series = series * y + 0.5
         out[i] = out[i] * (1.0 + y + y * y * series)
+
+
+@kernel(numba.void, F1, inline=True)
+def sort(values: FloatVector) -> None:
+    """Sort a few numbers in place, by insertion."""
+    for i in range(1, len(values)):
+        value = values[i]
+        place = i
+        while place > 0 and values[place - 1] > value:
+            values[place] = values[place - 1]
+            place -= 1
+        values[place] = value

@@ -1,7 +1,7 @@
 """The Bayesian audience model: negative binomial counts, one posterior a partition.
 
 Two configurations share one engine: `negbin`, the default (hour of day, day type at that hour and
-cell, each with a learnt scale; weeks as a random walk; holidays), and `crossed`, the reference
+cell, each with a learnt scale; weeks as a walk with shocks; holidays), and `crossed`, the reference
 (cells and weeks, both independent).
 
 This is where the kernels begin: importing them takes a second, compiling them longer, so that
@@ -45,7 +45,7 @@ class NegativeBinomial:
     --------
     >>> from daypart.models.registry import get_model
     >>> get_model("negbin").parameters
-    {'inference': 'auto', 'holidays': True, 'khat': True, 'pooling': True}
+    {'inference': 'auto', 'holidays': True, 'khat': True, 'changes': True, 'pooling': True}
 
     References
     ----------
@@ -56,7 +56,7 @@ class NegativeBinomial:
     name: str
     parameters: Mapping[str, Any]
     specification: ModelSpecification
-    version: str = "6"
+    version: str = "7"
 
     @classmethod
     def of(
@@ -115,7 +115,7 @@ class NegativeBinomial:
         _import_kernels()
         from daypart.models.negbin.pooling.sums import Sums
 
-        return Sums(key, overlapping, self.calendar)
+        return Sums(key, overlapping, self.calendar, changes=self.specification.changes)
 
     def fit_parents(self, sums: Sums, sample: SeriesBlock) -> pa.Table:
         """Fit parents to the sums of all partitions; see `Pools.fit_parents`."""

@@ -22,10 +22,13 @@ from daypart.models.negbin.block.outputs import (
     SHORT,
     UNOBSERVED,
     Rows,
+    write_dead_runs,
     write_field,
     write_field_with_prior,
     write_scales,
+    write_steps,
 )
+from daypart.models.negbin.changes.steps import MOST_STEPS, take_off_steps
 from daypart.models.negbin.checks import pit as diagnostics
 from daypart.models.negbin.checks.khat import DRAWN, Draws, make_draws
 from daypart.models.negbin.checks.pit import PIT_HOURS
@@ -70,13 +73,15 @@ class Buffers(NamedTuple):
     sums: FloatMatrix
     transforms: FloatVector
     """Room for the randomised transforms and for 168 hours."""
+    steps: FloatMatrix
+    """First week after each step, and its size."""
     scratch: Scratch
     theta: Theta
     draws: Draws
 
 
 BUFFERS = numba.types.NamedTuple(
-    [F2, F2, F2, F1, F1, I2, I1, F2, F2, F1, SCRATCH, THETA, DRAWN], Buffers
+    [F2, F2, F2, F1, F1, I2, I1, F2, F2, F1, F2, SCRATCH, THETA, DRAWN], Buffers
 )
 
 
@@ -107,6 +112,7 @@ def make_buffers(
         nodes=np.zeros((nodes, d + 1)),
         sums=np.zeros((SUM_ROWS, max(168, weeks + effects))),
         transforms=np.zeros(max(168, PIT_HOURS)),
+        steps=np.zeros((MOST_STEPS, 2)),
         scratch=scratch,
         theta=make_theta(d, len(scratch.newton.rhs.dense), structure.cells, weeks if fitted else 0),
         draws=draws,
@@ -158,7 +164,7 @@ def lay_out_row(placed: Placed, i: int, b: Buffers, report: IntVector) -> int:
 
 @kernel(
     numba.int64,
-    *(STRUCTURE, PLACED, POOLED, BUFFERS, F2, F2, F2, F1, numba.int64, ROWS),
+    *(STRUCTURE, PLACED, POOLED, BUFFERS, F2, F2, F2, F1, numba.boolean, numba.int64, ROWS),
 )
 def fit_row(
     structure: Structure,
@@ -169,6 +175,7 @@ def fit_row(
     rule: FloatMatrix,
     fine: FloatMatrix,
     start: FloatVector,
+    changes: bool,
     i: int,
     rows: Rows,
 ) -> int:
@@ -217,6 +224,10 @@ def fit_row(
             structure.cells,
         )
         apply_prior(pooled, chosen, monday, effect, table, b.offset, b.transforms)
+    write_dead_runs(rows, i, placed)
+    number = 0
+    if changes:
+        number = take_off_steps(table, b.offset, b.transforms, b.scratch.weeks.sums, b.steps)
     sparse = report[layout.TOTAL] < SPARSE_BELOW * report[layout.OBSERVED]
     if sparse:
         rule = fine
@@ -235,6 +246,7 @@ def fit_row(
         write_field_with_prior(structure, rows, i, b.sums, effect, pooled, chosen, monday)
     else:
         write_field(rows, i, b.sums, effect)
+    write_steps(rows, i, b.steps, number)
     inv_phi = rows.hyper[2, i, len(start) - 1]
     transforms = b.transforms[:PIT_HOURS]
     pit_summary(table, b.sums, inv_phi, placed.seed[i], transforms, rows.pit[i])
@@ -244,7 +256,7 @@ def fit_row(
 @kernel(
     numba.void,
     *(STRUCTURE, PLACED, POOLED, BUFFERS, F2, F2, F2, F1),
-    *(numba.int64, numba.int64, ROWS),
+    *(numba.boolean, numba.int64, numba.int64, ROWS),
     from_python=True,
 )
 def fit_rows(
@@ -256,6 +268,7 @@ def fit_rows(
     rule: FloatMatrix,
     fine: FloatMatrix,
     start: FloatVector,
+    changes: bool,
     first: int,
     end: int,
     rows: Rows,
@@ -274,7 +287,11 @@ def fit_rows(
         See `integrate.fit_series`; `fine` serves sparse series.
     start : float64 array, shape (d,)
         Where the search for theta's mode begins.
+    changes : bool
+        Whether steps are looked for.
     first, end : int
     """
     for i in range(first, end):
-        rows.status[i] = fit_row(structure, placed, pooled, b, limits, rule, fine, start, i, rows)
+        rows.status[i] = fit_row(
+            structure, placed, pooled, b, limits, rule, fine, start, changes, i, rows
+        )

@@ -108,7 +108,7 @@ class BlockFit:
         self.rule = integration_rule(d)
         in_full = model.inference == "full"
         self.fine = product_rule(3) if d == 3 and in_full else self.rule
-        self.placed: Placed = place(block, model.calendar)
+        self.placed: Placed = place(block, model.calendar, changes=model.changes)
         parents = model.parents if model.parents and model.parents.by_name else None
         effects = len(model.calendar.effects)
         self.pooled = (
@@ -150,6 +150,7 @@ class BlockFit:
             self.rule,
             self.fine,
             np.cbrt(np.array(self.model.configuration.start)),
+            self.model.changes,
             first,
             end,
             self.rows,
@@ -159,7 +160,9 @@ class BlockFit:
         """Return the rows as the model's state; see `state_table`."""
         ok = (self.rows.status == rows.OK).tolist()
         outcomes = [("ok", None) if good else self.outcome(i) for i, good in enumerate(ok)]
-        return state_table(self.model, self.rows, outcomes, self.pooled.event_sd)
+        return state_table(
+            self.model, self.rows, outcomes, self.pooled.event_sd, self.placed.mondays
+        )
 
     def outcome(self, i: int) -> tuple[str, str | None]:
         """Return a partition's status, and the reason where it is not `ok`."""

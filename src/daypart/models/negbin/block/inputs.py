@@ -12,6 +12,7 @@ import numba
 import numpy as np
 
 from daypart.models.jit.types import I1, IntVector
+from daypart.models.negbin.changes.dead_runs import MOST_RUNS, hide_dead_runs
 from daypart.models.seeds import number_of
 from daypart.series.local_time import local_hours
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 I16 = numba.types.Array(numba.int16, 1, "C")
 I32 = numba.types.Array(numba.int32, 1, "C")
 F32 = numba.types.Array(numba.float32, 1, "C")
+I3 = numba.types.Array(numba.int64, 3, "C")
 
 
 class Placed(NamedTuple):
@@ -54,20 +56,31 @@ class Placed(NamedTuple):
     effect_start: IntVector
     seed: IntVector
     """Of the randomised transforms: a partition's name as a number."""
+    runs: IntVector
+    """Number of each partition's dead runs, whose hours are missing."""
+    run: np.ndarray
+    """int64 [partitions, MOST_RUNS, 3]: kind, first hour and end of each."""
+
+    @property
+    def mondays(self) -> IntVector:
+        """Local day of the Monday that begins each partition's week 0."""
+        return self.monday[self.clock]
 
 
 PLACED = numba.types.NamedTuple(
-    [I32, I1, F32, I1, I1, I32, I16, I1, I1, I1, I1, I16, I1, I16, I1, I1], Placed
+    [I32, I1, F32, I1, I1, I32, I16, I1, I1, I1, I1, I16, I1, I16, I1, I1, I1, I3], Placed
 )
 
 
-def place(block: SeriesBlock, calendar: EventCalendar) -> Placed:
+def place(block: SeriesBlock, calendar: EventCalendar, *, changes: bool) -> Placed:
     """Lay a block out.
 
     Parameters
     ----------
     block : SeriesBlock
     calendar : EventCalendar
+    changes : bool
+        Whether dead runs are looked for.
 
     Returns
     -------
@@ -98,7 +111,7 @@ def place(block: SeriesBlock, calendar: EventCalendar) -> Placed:
         np.searchsorted(present, events.effect)
         for present, events in zip(effects, sets.values(), strict=True)
     ]
-    return Placed(
+    placed = Placed(
         counts=_flat([block.counts], np.int32),
         count_start=_flat([block.offsets], np.int64),
         exposures=_flat([block.exposures], np.float32),
@@ -115,7 +128,16 @@ def place(block: SeriesBlock, calendar: EventCalendar) -> Placed:
         effect=_flat(effects, np.int16),
         effect_start=_starts([len(present) for present in effects]),
         seed=np.array([number_of(name) >> 1 for name in block.unique_ids], np.int64),
+        runs=np.zeros(len(block), np.int64),
+        run=np.zeros((len(block), MOST_RUNS, 3), np.int64),
     )
+    if changes:
+        placed = placed._replace(counts=placed.counts.copy())  # the block keeps its own
+        hide_dead_runs(
+            *(placed.counts, placed.count_start, placed.exposures, placed.exposure_start),
+            *(placed.events, placed.event_hour, placed.event_start, placed.runs, placed.run),
+        )
+    return placed
 
 
 def _monday(clock: LocalHours) -> int:

@@ -10,7 +10,9 @@ import numpy as np
 
 from daypart.models.jit.compile import kernel
 from daypart.models.jit.types import F1, F2, I1, I2, FloatMatrix, FloatVector, IntMatrix, IntVector
-from daypart.models.negbin.block.inputs import I16, Placed
+from daypart.models.negbin.block.inputs import I16, PLACED, Placed
+from daypart.models.negbin.changes.dead_runs import CLOSURE, MOST_RUNS, STEP
+from daypart.models.negbin.changes.steps import MOST_STEPS
 from daypart.models.negbin.checks.pit import PIT_COLUMNS
 from daypart.models.negbin.field.structure import FIXED, STRUCTURE, Structure
 from daypart.models.negbin.pooling.parents import EVENT_SD
@@ -69,13 +71,17 @@ class Rows(NamedTuple):
     parents: IntVector
     parent: IntMatrix
     """[partitions, most]: rows of `pooled.Pooled` that the prior was taken from."""
+    changes: IntVector
+    change: np.ndarray
+    """float64 [partitions, MOST_CHANGES, 4]: kind (see `changes.dead_runs`), first hour and end on
+    the weeks x hours table, and size in log mu; NaN where it has none."""
 
 
 ROWS = numba.types.NamedTuple(
     [
         *(I1, I2, _F32_ROWS, _F32_ROWS, F1, I1, _F32_FLAT),
         *(I1, _I16_ROWS, _F32_ROWS, _F32_ROWS, I1, _F32_CUBE, _F64_CUBE),
-        *(I2, F2, F2, I1, I2),
+        *(I2, F2, F2, I1, I2, I1, _F64_CUBE),
     ],
     Rows,
 )
@@ -109,6 +115,8 @@ def make_rows(placed: Placed, pooled: Pooled, *, effects: int, nodes: int, dimen
         pit=np.zeros((n, len(PIT_COLUMNS))),
         parents=np.zeros(n, np.int64),
         parent=np.zeros((n, pooled.candidate.shape[1]), np.int64),
+        changes=np.zeros(n, np.int64),
+        change=np.full((n, MOST_RUNS + MOST_STEPS, 4), np.nan),
     )
 
 
@@ -146,6 +154,42 @@ def write_scales(structure: Structure, rows: Rows, i: int, nodes: FloatMatrix, u
         rows.hyper[THETA_SD, i, j] = math.sqrt(max(theta_square, 0.0))
         rows.hyper[NATURAL_MEAN, i, j] = natural
         rows.hyper[NATURAL_SD, i, j] = math.sqrt(max(natural_square, 0.0))
+
+
+@kernel(numba.void, ROWS, numba.int64, PLACED)
+def write_dead_runs(rows: Rows, i: int, placed: Placed) -> None:
+    """Write a partition's dead runs, on its weeks x hours table."""
+    first = placed.clock_start[placed.clock[i]]
+    rows.changes[i] = placed.runs[i]
+    for run in range(placed.runs[i]):
+        start, last = first + placed.run[i, run, 1], first + placed.run[i, run, 2] - 1
+        change = rows.change[i, run]
+        change[0] = placed.run[i, run, 0]
+        change[1] = placed.week[start] * 168 + placed.hour_of_week[start]
+        change[2] = placed.week[last] * 168 + placed.hour_of_week[last] + 1
+
+
+@kernel(numba.void, ROWS, numba.int64, F2, numba.int64)
+def write_steps(rows: Rows, i: int, steps: FloatMatrix, number: int) -> None:
+    """Write a partition's steps; that of a closure has its size, and is none beside it.
+
+    The weeks before a step get back what was taken off.
+    """
+    start = rows.week_start[i]
+    for step in range(number):
+        place, size = int(steps[step, 0]), steps[step, 1]
+        for k in range(place):
+            rows.week_mean[start + k] -= size
+        known = rows.changes[i]
+        for change in range(rows.changes[i]):
+            closed = rows.change[i, change, 0] == CLOSURE
+            if closed and (place + 1) * 168 > rows.change[i, change, 1]:
+                known = change
+        if known == rows.changes[i]:
+            rows.changes[i] += 1
+            rows.change[i, known, 0] = STEP
+            rows.change[i, known, 1] = place * 168
+        rows.change[i, known, 3] = size
 
 
 @kernel(numba.void, ROWS, numba.int64, F2, I16)

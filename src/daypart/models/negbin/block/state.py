@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from daypart.models.negbin.block import layout
 from daypart.models.negbin.block import outputs as rows
+from daypart.models.negbin.changes.dead_runs import CLOSURE, OPENING, OUTAGE, STEP
 from daypart.models.negbin.checks.khat import UNRELIABLE
 from daypart.models.negbin.checks.pit import PIT_COLUMNS
 from daypart.models.negbin.configuration import FEWEST_WEEKS
@@ -19,6 +20,17 @@ if TYPE_CHECKING:
     from daypart.models.negbin.configuration import ModelSpecification
 
 Bools = NDArray[np.bool_]
+
+_KINDS = ("opening", "outage", "closure", "step")
+"""Names of the kinds of `changes.dead_runs`."""
+_CHANGE = {
+    "kind": pa.string(),
+    "from": pa.timestamp("s"),
+    "to": pa.timestamp("s"),
+    "size": pa.float32(),
+}
+"""A change in a series: its first hour and its end on the local clock (null where it lasts), and
+how far it moved the level, in log households."""
 
 
 def state_schema(model: ModelSpecification) -> pa.Schema:
@@ -36,6 +48,7 @@ def state_schema(model: ModelSpecification) -> pa.Schema:
     fields |= {"newton_steps": pa.int32(), "evaluations": pa.int32()}
     fields |= {"gradient": pa.float32(), "skewness": pa.float32(), "inference": pa.string()}
     fields |= {"flags": pa.string(), **dict.fromkeys(PIT_COLUMNS, pa.float32())}
+    fields |= {"change": pa.list_(pa.struct(list(_CHANGE.items())))}
     if model.reports_khat:
         fields |= {"khat": pa.float32()}
     if model.pooling:
@@ -49,6 +62,7 @@ def state_table(
     found: rows.Rows,
     outcomes: Sequence[tuple[str, str | None]],
     event_sd: NDArray[np.float64],
+    mondays: NDArray[np.int64],
 ) -> pa.Table:
     """Return a block's rows as a table; the model's columns are null unless `ok`.
 
@@ -61,6 +75,8 @@ def state_table(
         Status and reason of each partition.
     event_sd : float64 array, shape (parents, effects)
         How far partitions deviate from their parents in each event.
+    mondays : int64 array, shape (partitions,)
+        Local day on which each one's week 0 begins.
 
     Returns
     -------
@@ -74,6 +90,7 @@ def state_table(
     columns |= _field_columns(model, found, ok)
     columns |= _scale_columns(model, found, ok)
     columns |= _diagnostic_columns(found, ok)
+    columns["change"] = _changes(found, mondays, ok)
     if model.reports_khat:
         columns["khat"] = found.checks[:, 3]
     if model.pooling:
@@ -145,11 +162,36 @@ def _diagnostic_columns(found: rows.Rows, ok: Bools) -> dict[str, Any]:
     } | {name: found.pit[:, j] for j, name in enumerate(PIT_COLUMNS)}
 
 
+def _changes(found: rows.Rows, mondays: NDArray[np.int64], ok: Bools) -> pa.Array:
+    """Return what `_CHANGE` describes, in the order of time."""
+    number = np.where(ok, found.changes, 0)
+    row, place = np.nonzero(np.arange(found.change.shape[1]) < number[:, None])
+    kind, begin, end, size = found.change[row, place].T
+    order = np.lexsort([begin, row])
+    seconds = mondays[row] * 86400
+    columns = (
+        pa.array(np.array(_KINDS, object)[kind.astype(np.int64)[order]], pa.string()),
+        *(_local_stamps(seconds[order], hour[order]) for hour in (begin, end)),
+        pa.array(size[order], from_pandas=True),
+    )
+    fields = [pa.field(name, kind) for name, kind in _CHANGE.items()]
+    cast = [column.cast(field.type) for column, field in zip(columns, fields, strict=True)]
+    return _lists(pa.StructArray.from_arrays(cast, fields=fields), number, ok)
+
+
+def _local_stamps(seconds: NDArray[np.int64], hours: NDArray[np.float64]) -> pa.Array:
+    """Return seconds plus hours as stamps without a zone, null where hours are NaN."""
+    some = np.nan_to_num(hours).astype(np.int64)
+    return pa.array(seconds + 3600 * some, pa.timestamp("s"), mask=np.isnan(hours))
+
+
 def _flags(found: rows.Rows) -> NDArray[np.object_]:
     """Return the names of what is unusual about each partition, joined by commas."""
     observed, total, largest = (
         found.report[:, place] for place in (layout.OBSERVED, layout.TOTAL, layout.LARGEST)
     )
+    there = np.arange(found.change.shape[1]) < found.changes[:, None]
+    kinds = np.where(there, found.change[:, :, 0], -1)
     raised = {
         "all_zero": total == 0,
         "short": observed < FEWEST_WEEKS * 168,
@@ -158,6 +200,8 @@ def _flags(found: rows.Rows) -> NDArray[np.object_]:
         "gradient": found.checks[:, 0] > 0.3,
         "skewed": found.checks[:, 1] > 1.0,
         "khat": found.checks[:, 3] > UNRELIABLE,
+        "outage": (kinds == OUTAGE).any(axis=1),
+        "changed": np.isin(kinds, (OPENING, CLOSURE, STEP)).any(axis=1),
     }
     code = np.zeros(len(total), np.int64)
     for place, there in enumerate(raised.values()):

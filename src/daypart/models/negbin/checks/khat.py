@@ -28,8 +28,7 @@ import numpy as np
 
 from daypart.models.jit.compile import kernel
 from daypart.models.jit.types import F1, FloatMatrix, FloatVector, unsigned
-from daypart.models.jit.vector_math import exp_of
-from daypart.models.negbin.checks.pit import sort
+from daypart.models.jit.vector_math import exp_of, sort
 from daypart.models.negbin.field.structure import (
     SCRATCH,
     SERIES,

@@ -17,6 +17,7 @@ import numba
 
 from daypart.models.jit.compile import kernel
 from daypart.models.jit.types import F1, F2, FloatMatrix, FloatVector
+from daypart.models.jit.vector_math import sort
 from daypart.models.negbin.field.structure import SERIES, Series
 from daypart.models.negbin.forecast.large_counts import large_count_cdf
 from daypart.models.negbin.theta.workspace import DENSE, HOUR, LEVEL
@@ -43,18 +44,6 @@ def transform(y: float, u: float, mu: float, r: float) -> float:
         below += term
         term *= share * (k + 1.0 / r) / (k + 1.0)
     return min(below + u * term, 1.0)
-
-
-@kernel(numba.void, F1, inline=True)
-def sort(values: FloatVector) -> None:
-    """Sort a few numbers in place, by insertion."""
-    for i in range(1, len(values)):
-        value = values[i]
-        place = i
-        while place > 0 and values[place - 1] > value:
-            values[place] = values[place - 1]
-            place -= 1
-        values[place] = value
 
 
 @kernel(numba.void, SERIES, F2, numba.float64, numba.int64, F1, F1, from_python=True)

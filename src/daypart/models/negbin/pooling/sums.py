@@ -197,14 +197,22 @@ class Sums:
     key : sequence of str
     overlapping : mapping of str to str
     calendar : EventCalendar
+    changes : bool, default True
+        Whether dead runs are left out.
     """
 
     def __init__(
-        self, key: Sequence[str], overlapping: Mapping[str, str], calendar: EventCalendar
+        self,
+        key: Sequence[str],
+        overlapping: Mapping[str, str],
+        calendar: EventCalendar,
+        *,
+        changes: bool = True,
     ) -> None:
         self.key = tuple(key)
         self.overlapping = dict(overlapping)
         self.calendar = calendar
+        self.changes = changes
         free = [column for column in self.key if column not in self.overlapping]
         self._summed = free if len(free) > 1 else [""]
         """Columns whose parents are summed here; the sum of all is that of the first's."""
@@ -220,7 +228,7 @@ class Sums:
 
     def add_block(self, block: SeriesBlock) -> None:
         """Add every partition of a block to its parents."""
-        placed = place(block, self.calendar)
+        placed = place(block, self.calendar, changes=self.changes)
         if not len(placed.monday):
             return
         columns = {name: block.keys.column(name).to_pylist() for name in self.key}

@@ -79,8 +79,8 @@ DAY_TYPES = Configuration(
     ),
     day_types=True,
     walk=True,
-    hyper_scales=(0.5, 0.5, 1.0, 0.2, 0.1, 1.0),
-    start=(0.2, 0.3, 0.7, 0.08, 0.03, 0.5),
+    hyper_scales=(0.5, 0.5, 1.0, 0.2, 0.05, 1.0),
+    start=(0.2, 0.3, 0.7, 0.08, 0.02, 0.5),
     level_sd=10.0,
     event_sd=0.5,
     # Means of scales are within 0.4 sd of those integrated in full, 0.25 in nine of ten.

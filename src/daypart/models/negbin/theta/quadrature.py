@@ -16,7 +16,7 @@ def integration_rule(dimensions: int) -> NDArray[np.float64]:
     Parameters
     ----------
     dimensions : int
-        3 (15 nodes) or 5 (27 nodes).
+        At least 3: 15 nodes for 3, 45 for 6.
 
     Returns
     -------

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import nbinom
 
 from daypart.models.negbin.forecast.forecast import ABSCISSA_WEIGHTS, ABSCISSAE, normal_quantiles
 from daypart.models.negbin.forecast.quantiles import forecast_cells
+from daypart.models.spread_counts import whole_counts
 
 PROBABILITIES = np.array([0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975])
 DRAWS = 400_000
@@ -62,3 +64,11 @@ def test_quantiles_hold_their_probabilities(mean, deviation, r):
 def test_an_hour_of_no_or_of_endless_viewing_has_finite_quantiles():
     for log_mean in (-700.0, -40.0, 60.0, 290.0):
         assert np.isfinite(quantiles_of(log_mean, 0.5, 0.1)).all()
+
+
+@pytest.mark.parametrize("mean", [0.01, 0.3, 5.0, 40.0])
+def test_whole_quantiles_are_the_smallest_counts_that_reach_a_probability(mean):
+    r = 0.2
+    found = whole_counts(quantiles_of(np.log(mean), 1e-4, r))
+    law = nbinom(1 / r, 1 / (1 + r * mean))
+    np.testing.assert_array_equal(found, law.ppf(PROBABILITIES))

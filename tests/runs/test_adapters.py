@@ -125,7 +125,7 @@ def test_a_function_may_return_moments_or_nothing_to_forecast_from(few, tmp_path
     fit(few, tmp_path, "adapted_models:moments", parameters=parameters)
     table = daypart.predict(tmp_path / "run", weeks=1, levels=[80])
     width = table["hi-80"].to_numpy() - table["lo-80"].to_numpy()
-    assert width.mean() == pytest.approx(2 * 1.2816 * 2.0, rel=0.03)
+    assert width.mean() == pytest.approx(2 * 1.2816 * 2.0, abs=0.5)  # between whole counts
     total = daypart.predict(tmp_path / "run", weeks=1, levels=[80], by=[])
     assert total.num_rows == 168
     _, rows = fit(few, tmp_path, "adapted_models:summary", "other", parameters=parameters)

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
@@ -15,7 +16,7 @@ from poisson_model import HourOfWeekPoisson, Window
 
 from daypart.engine.results.parts import read_results
 from daypart.errors import DaypartError
-from daypart.models.spread_counts import quantiles_of_draws
+from daypart.models.spread_counts import quantiles_of_draws, whole_counts
 from daypart.runs.fit import fit
 from daypart.runs.predict import PredictReport, predict
 from daypart.series.block import block_from_arrays
@@ -50,7 +51,7 @@ def paths(run):
 
 def test_a_forecast_starts_in_the_hour_after_the_data_and_has_every_hour(run):
     table = predict(run, weeks=2, levels=[80])
-    assert table.column_names == ["unique_id", "ds", "mean", "lo-80", "hi-80"]
+    assert table.column_names == ["unique_id", "ds", "mean", "median", "lo-80", "hi-80"]
     assert len(table) == 7 * 336
     stamps = table["ds"].to_pylist()[:336]
     assert stamps[0] == END_INSTANT
@@ -65,14 +66,24 @@ def test_by_partition_it_is_the_models_own_forecast(run):
     rows = table.slice(2 * 168, 168)
     assert rows["mean"].to_numpy() == pytest.approx(direct.mean[0])
     for place, name in enumerate(["lo-50", "hi-50", "lo-97.5", "hi-97.5"]):
-        assert rows[name].to_numpy() == pytest.approx(direct.quantiles[0, :, place])
+        assert rows[name].to_numpy() == pytest.approx(whole_counts(direct.quantiles[0, :, place]))
+
+
+@pytest.mark.parametrize("by", [None, ["market"]])
+def test_quantiles_are_whole_counts_around_the_median(run, by):
+    table = predict(run, weeks=1, levels=[80], by=by)
+    table = table.filter(pc.is_valid(table["mean"]))
+    low, middle, high = (table[name].to_numpy() for name in ("lo-80", "median", "hi-80"))
+    assert (low <= middle).all()
+    assert (middle <= high).all()
+    assert all((each == np.round(each)).all() for each in (low, middle, high))
 
 
 def test_a_partition_that_was_not_fitted_has_rows_without_a_forecast(run):
     table = predict(run, weeks=1, levels=[80])
     lost = table.filter([name == "803/n0002" for name in table["unique_id"].to_pylist()])
     assert len(lost) == 168
-    for name in ("mean", "lo-80", "hi-80"):
+    for name in ("mean", "median", "lo-80", "hi-80"):
         assert lost[name].null_count == 168
     assert table["mean"].null_count == 168
 
@@ -80,11 +91,11 @@ def test_a_partition_that_was_not_fitted_has_rows_without_a_forecast(run):
 def test_the_interval_of_a_total_is_that_of_paths_added_up(run, paths):
     table = predict(run, weeks=1, levels=[80], by=["market"])
     assert table.column_names == [
-        *("market", "ds", "mean", "lo-80", "hi-80"),
+        *("market", "ds", "mean", "median", "lo-80", "hi-80"),
         *("partitions", "without_forecast"),
     ]
     total = sum(path for name, path in paths.items() if name.startswith("501/"))
-    low, high = quantiles_of_draws(total, [0.1, 0.9]).T
+    low, high = whole_counts(quantiles_of_draws(total, [0.1, 0.9])).T
     rows = table.slice(0, 168)
     assert set(rows["market"].to_pylist()) == {"501"}
     assert rows["lo-80"].to_numpy() == pytest.approx(low)
@@ -109,7 +120,7 @@ def test_one_total_of_all(run, paths):
     table = predict(run, weeks=1, levels=[50], by=())
     assert table.column_names[0] == "ds"
     assert len(table) == 168
-    low = quantiles_of_draws(sum(paths.values()), [0.25])[:, 0]
+    low = whole_counts(quantiles_of_draws(sum(paths.values()), [0.25]))[:, 0]
     assert table["lo-50"].to_numpy() == pytest.approx(low)
 
 

@@ -86,9 +86,9 @@ def get_model(name: str, /, **parameters: Any) -> Model:
         skewed) or `nuts` (sampled, with `draws` of each of four chains); `khat` (on by default),
         a column with the Pareto k-hat of the hours' effects; `changes` (on by default), whether
         dead runs are missing and steps of the level taken off before the fit; `calendar`, named
-        events as rows for `models.events.parse_events`. Of `negbin` also `pooling` (on by default): partitions
-        take a prior from sums over them. Of other models: keyword arguments of the class or
-        function, and those of the adapter.
+        events as rows for `models.events.parse_events`. Of `negbin` also `pooling` (on by default):
+        partitions take a prior from sums over them. Of other models: keyword arguments of the
+        class or function, and those of the adapter.
 
     Returns
     -------

@@ -128,11 +128,12 @@ def predict(
     -------
     pyarrow.Table or PredictReport
         With `out`, what was written. The table has `unique_id` or the columns of `by`, `ds`,
-        `mean`, then `lo-50`, `hi-50` and so on, in households (counts) at the exposure of each
-        partition's last week; totals also have `partitions` (added up) and `without_forecast`
-        (not fitted, so not in the total). A partition that was not fitted has null forecasts. Of a
-        viewing store, a partition or total that its disclosure rules withhold has no rows; a
-        withheld partition still counts in totals.
+        `mean`, `median`, then `lo-50`, `hi-50` and so on, in households (counts) at the exposure of
+        each partition's last week; all but the mean are whole numbers, the quantiles of counts.
+        Totals also have `partitions` (added up) and `without_forecast` (not fitted, so not in the
+        total). A partition that was not fitted has null forecasts. Of a viewing store, a
+        partition or total that its disclosure rules withhold has no rows; a withheld partition
+        still counts in totals.
 
     Raises
     ------
@@ -163,7 +164,7 @@ def predict(
     >>> _ = fit(f"{folder}/store", run=f"{folder}/run", model="seasonal_naive")
     >>> table = predict(f"{folder}/run", weeks=1, levels=[80])
     >>> table.num_rows, table.column_names
-    (168, ['unique_id', 'ds', 'mean', 'lo-80', 'hi-80'])
+    (168, ['unique_id', 'ds', 'mean', 'median', 'lo-80', 'hi-80'])
     """
     file = check_table_file(out) if out is not None else None
     forecast = RunForecast.open(run, weeks, levels, by, per, start, draws)

@@ -127,8 +127,8 @@ def predict_command(
 ) -> Outcome:
     """Forecast the weeks after the data of a run.
 
-    A row per partition and hour: unique_id, ds, mean, lo-80, hi-80 ... With --by, totals with
-    the intervals of the total. Exit code 3 when partitions have no forecast.
+    A row per partition and hour: unique_id, ds, mean, median, lo-80, hi-80 ... With --by, totals
+    with the intervals of the total. Exit code 3 when partitions have no forecast.
     """
     from daypart import predict
     from daypart.disclosure.partitions import withheld_lines

@@ -22,7 +22,7 @@ from daypart.series.store import SeriesStore
 from daypart.wording import counted
 
 _HOURS_DRAWN = 14 * 24
-_NOT_KEYS = {"ds", "mean", "partitions", "without_forecast"}
+_NOT_KEYS = {"ds", "mean", "median", "partitions", "without_forecast"}
 _LEVELS = (50, 80, 95)
 
 

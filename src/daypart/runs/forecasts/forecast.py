@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from daypart.disclosure.partitions import release_partitions
 from daypart.errors import DaypartError, did_you_mean
-from daypart.models.spread_counts import quantiles_of_draws
+from daypart.models.spread_counts import quantiles_of_draws, whole_counts
 from daypart.runs.forecasts.fitted_run import FittedRun
 from daypart.runs.forecasts.horizon import Horizon
 from daypart.runs.forecasts.totals import Group, Totals, draw_totals, group_partitions
@@ -177,7 +177,8 @@ class RunForecast:
         return self._table(totals.groups, totals.mean, quantiles)
 
     def _probabilities(self) -> list[float]:
-        return [p for level in self.levels for p in (0.5 - level / 200, 0.5 + level / 200)]
+        ends = [p for level in self.levels for p in (0.5 - level / 200, 0.5 + level / 200)]
+        return [0.5, *ends]
 
     def _table(
         self, groups: Sequence[Group], mean: NDArray[Any], quantiles: NDArray[Any]
@@ -193,7 +194,7 @@ class RunForecast:
             columns.append(values.take(np.repeat(np.arange(len(groups)), periods)))
             key_place += 1
         columns.append(pa.concat_arrays([self.horizon.stamps()] * len(groups)))
-        values = [mean, *np.moveaxis(quantiles, -1, 0)]
+        values = [mean, *np.moveaxis(whole_counts(quantiles), -1, 0)]
         columns.extend(_nulls_for_nan(each.ravel()) for each in values)
         if self.by is not None:
             counts = [[len(g.members), g.without_forecast] for g in groups]
@@ -222,7 +223,8 @@ class RunForecast:
     def schema(self) -> pa.Schema:
         """Return the columns of the forecast."""
         fields = [(name, pa.string()) for name in self._names()]
-        fields += [("ds", self.horizon.stamps().type), ("mean", pa.float64())]
+        fields += [("ds", self.horizon.stamps().type)]
+        fields += [("mean", pa.float64()), ("median", pa.float64())]
         for level in self.levels:
             fields += [(f"lo-{level:g}", pa.float64()), (f"hi-{level:g}", pa.float64())]
         if self.by is not None:

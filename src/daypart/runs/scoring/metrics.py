@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daypart.models.scores.coverage import share_covered, uncut_quantiles
-from daypart.models.spread_counts import quantiles_of_draws
+from daypart.models.spread_counts import quantiles_of_draws, whole_counts
 from daypart.runs.scoring.hour_scores import ENDS, LEVELS, PROBABILITIES, SCORES, HourForecasts
 
 OVER_ONE = 1.0
@@ -35,7 +35,7 @@ class Scores:
         Hours covered by the central intervals; of a count at the end of an interval, the share
         of it that is inside (see `models.scores.coverage.share_covered`).
     inside : int array, shape (series, len(LEVELS))
-        Hours inside the central intervals, ends included.
+        Hours inside the central intervals between whole counts, ends included.
     hours_over_one : int array, shape (series,)
         Counted hours with a forecast mean of `OVER_ONE` or more.
     covered_over_one, inside_over_one : arrays, shape (series, len(LEVELS))
@@ -133,7 +133,7 @@ def score_hours(forecasts: HourForecasts, counted: NDArray[np.bool_]) -> Scores:
     Scores
     """
     mean, quantiles, observed = forecasts.mean, forecasts.quantiles, forecasts.observed
-    ends = quantiles[..., _PLACES]
+    ends = whole_counts(quantiles[..., _PLACES])
     low, high = ends[..., 0::2], ends[..., 1::2]
     count, is_counted = observed[..., None], counted[..., None]
     inside = (low <= count) & (count <= high) & is_counted

@@ -51,7 +51,7 @@ def test_every_partition_has_a_row_that_says_what_became_of_it(block):
     assert fitted["reason"].to_pylist() == [
         *(None, None, None),
         "all hours are missing or without exposure",
-        "100 hours, under 2 weeks",
+        "100 hours, under 2 weeks, and no parent",
         "the series is empty",
         f"{int((block.counts_of(6)[72:96] > 0).sum())} hours have counts but no exposure",
     ]

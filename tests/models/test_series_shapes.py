@@ -60,7 +60,7 @@ def test_any_length_from_two_weeks_to_two_years(name, weeks):
 
 def test_an_hour_short_of_two_weeks_is_skipped_with_the_reason():
     row = get_model("negbin").fit(block_of(counts_on(MONDAY, 335, "UTC"))).to_pylist()[0]
-    assert (row["status"], row["reason"]) == ("skipped", "335 hours, under 2 weeks")
+    assert (row["status"], row["reason"]) == ("skipped", "335 hours, under 2 weeks, and no parent")
 
 
 def test_a_series_may_start_and_end_within_a_week_and_have_gaps_of_weeks():

@@ -224,3 +224,42 @@ def test_the_posterior_of_log_mu_includes_the_prior(run):
     counts = SeriesStore.open(run.parent / "store").read_region("500").counts_of(1)
     expected = np.exp(rows["log_mu_mean"].to_numpy()).sum()
     assert expected == pytest.approx(counts.sum(), rel=0.1)
+
+
+@pytest.mark.parametrize("hours", [1, 30, 200])
+def test_a_series_that_has_just_begun_is_forecast_from_its_parents(tmp_path, hours):
+    """Its profile is the network's, and its level what the few hours say."""
+    folder = make_related_store(tmp_path / "store", networks=4)
+    store = SeriesStore.open(folder)
+    blocks = {name: store.read_region(name) for name in store.regions}
+    last = next(name for name, block in blocks.items() if np.mean(block.counts) > 10)
+    whole = blocks[last]
+    late = [whole.counts_of(i)[-hours:].astype(np.int32) for i in range(len(whole))]
+    begins = [FIRST_HOUR + HOURS - hours] * len(whole)
+    keys = whole.keys.select(["market", "network", "unique_id"])
+    short = block_from_arrays(keys, ["UTC"] * len(whole), begins, late)
+    begun = SeriesStore.create(tmp_path / "begun", key=["market", "network"])
+    begun = begun.replace_regions(
+        (name, short if name == last else block) for name, block in blocks.items()
+    )
+    fit(begun.folder, run=tmp_path / "short", executor="inline")
+    fit(folder, run=tmp_path / "long", executor="inline")
+    level, width = {}, {}
+    for name in ("short", "long"):
+        opened = FittedRun.open(tmp_path / name)
+        rows = opened.results.rows
+        own = [i for i, market in enumerate(rows["market"].to_pylist()) if market == last]
+        state = opened.states(own)
+        assert state["status"].to_pylist() == ["ok"] * len(own)
+        assert ["short" in flags for flags in state["flags"].to_pylist()] == [
+            name == "short"
+        ] * len(own)
+        found = opened.model.forecast(state, Window(FIRST_HOUR + HOURS, 168), [0.1, 0.9])
+        level[name] = np.log(found.mean)
+        low, high = np.moveaxis(found.quantiles, -1, 0)
+        width[name] = np.mean((high - low) / found.mean)
+    apart = np.abs(level["short"] - level["long"]).mean(axis=1)
+    assert apart.max() < (2.0 if hours == 1 else 0.5)
+    assert width["short"] > 0.9 * width["long"]
+    if hours < 168:
+        assert width["short"] > width["long"]

@@ -157,8 +157,6 @@ def lay_out_row(placed: Placed, i: int, b: Buffers, report: IntVector) -> int:
     )
     if report[layout.CONTRADICTED] > 0:
         return CONTRADICTED
-    if end - start < FEWEST_WEEKS * 168:
-        return SHORT
     return OK if report[layout.OBSERVED] > 0 else UNOBSERVED
 
 
@@ -207,6 +205,9 @@ def fit_row(
     monday = placed.monday[placed.clock[i]]
     chosen = rows.parent[i]
     chosen = chosen[: choose_parents(pooled, i, float(report[layout.TOTAL]), chosen)]
+    hours = placed.count_start[i + 1] - placed.count_start[i]
+    if len(chosen) == 0 and hours < FEWEST_WEEKS * structure.cells:
+        return SHORT
     if len(chosen) > 0:
         top = chosen[0]
         structure = Structure(

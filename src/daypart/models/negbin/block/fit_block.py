@@ -177,7 +177,7 @@ class BlockFit:
                 "failed",
                 f"{report[layout.CONTRADICTED]} hours have counts but no exposure",
             ),
-            rows.SHORT: ("skipped", f"{hours} hours, under {FEWEST_WEEKS} weeks"),
+            rows.SHORT: ("skipped", f"{hours} hours, under {FEWEST_WEEKS} weeks, and no parent"),
             rows.UNOBSERVED: ("skipped", "all hours are missing or without exposure"),
             rows.LOST: ("failed", "the posterior's mode was not found"),
         }

@@ -89,11 +89,10 @@ def measure(store: Path, weeks: int, origins: int, folder: Path) -> list[dict[st
         found = score_runs(opened, runs, window, DRAWS, 0, None, SILENT)
         means = found.mean_before[found.scored]
         for name in MODELS:
-            levels = found.levels[name]
-            for level, scores in levels.items():
-                gathered.setdefault((level, name), []).append(scores)
+            for level in found.horizons[name]:
+                gathered.setdefault((level, name), []).append(found.of_level(name, level))
             for size, low, high in SIZES:
-                some = levels["partition"].take((low <= means) & (means < high))
+                some = found.of_level(name, "partition").take((low <= means) & (means < high))
                 gathered.setdefault((size, name), []).append(some)
     print("CPU seconds of fits", {name: round(value, 1) for name, value in seconds.items()})
     return [

@@ -107,7 +107,81 @@ def test_a_row_for_every_model_and_partition_is_written(scored, folder):
     assert summary == scored.summary
     assert summary["models"] == [POISSON, NAIVE]
     assert summary["first_hour"] == hour_to_datetime(FIRST_HOUR + WEEKS_OF_HOURS - 336).isoformat()
-    assert len(scored.lines()) == 1 + 8 + 2
+    assert len(scored.lines()) == 1 + 8 + 2 + 2
+
+
+def test_days_can_be_held_out_from_a_day_and_at_several_origins(store, tmp_path):
+    end = FIRST_HOUR + WEEKS_OF_HOURS
+    found = backtest(
+        store,
+        test_days=4,
+        start=hour_to_datetime(end - 96 - 48).isoformat(),
+        origins=3,
+        step_days=7,
+        model=NAIVE,
+        against=[],
+        out=tmp_path,
+        executor="inline",
+    )
+    begins = [hour_to_datetime(end - 144 - 168 * back).isoformat() for back in (2, 1, 0)]
+    assert found.summary["origins"] == begins
+    assert found.of("partition", NAIVE)["hours"] == 3 * 12 * 96
+    assert found.of("total", NAIVE)["series"] == 3
+    parts = [row for row in found.summary["horizons"] if row["level"] == "partition"]
+    assert [row["horizon"] for row in parts] == ["day 1", "day 2", "day 3", "day 4"]
+    assert [row["hours"] for row in parts] == [3 * 12 * 24] * 4
+    own = found.of("partition", NAIVE)
+    assert np.mean([row["crps"] for row in parts]) == pytest.approx(own["crps"])
+    alone = backtest(
+        store, test_days=4, start=begins[0], model=NAIVE, against=[], executor="inline"
+    )
+    rows = found.partitions.to_pylist()
+    first = [row for row in rows if row["origin"].isoformat() == begins[0]]
+    assert [row["crps"] for row in first] == alone.partitions["crps"].to_pylist()
+    assert len(list(tmp_path.glob("origins/*/*/run.json"))) == 2
+
+
+def test_scores_by_week_ahead_add_up_to_those_of_the_window(scored):
+    for model in (POISSON, NAIVE):
+        for level in ("partition", "market", "total"):
+            parts = [
+                row
+                for row in scored.summary["horizons"]
+                if (row["level"], row["model"]) == (level, model)
+            ]
+            assert [row["horizon"] for row in parts] == ["week 1", "week 2"]
+            own = scored.of(level, model)
+            assert sum(row["hours"] for row in parts) == own["hours"]
+            assert np.mean([row["crps"] for row in parts]) == pytest.approx(own["crps"])
+
+
+def test_why_partitions_were_not_scored_is_told(tmp_path):
+    rng = np.random.default_rng(1)
+    series = [rng.poisson(5.0, WEEKS_OF_HOURS) for _ in range(3)]
+    series[0][-336:] = MISSING
+    series[1] = series[1][:-1200]
+    store = ragged_store(tmp_path / "store", series)
+    found = backtest(store, model=NAIVE, against=[], executor="inline")
+    reasons = {row["reason"]: row["partitions"] for row in found.summary["unscored"]}
+    assert sum(reasons.values()) == found.summary["not_scored"] == 2
+    assert "no held-out hour was counted" in reasons
+    assert any("not scored: " in line for line in found.lines())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"test_days": 0}, "test_days is 0"),
+        ({"origins": 0}, "origins is 0"),
+        ({"step_days": -7}, "step_days is -7"),
+        ({"start": "9 March"}, "start is '9 March'"),
+        ({"start": "2040-01-01"}, "has no data from 2040-01-01"),
+        ({"origins": 9}, "at the first origin"),
+    ],
+)
+def test_impossible_origins_are_refused(store, options, message):
+    with pytest.raises(DaypartError, match=message):
+        backtest(store, model=NAIVE, against=[], executor="inline", **options)
 
 
 def test_the_same_call_again_fits_nothing_and_finds_the_same(scored, store, folder):
@@ -219,7 +293,7 @@ def test_a_store_without_hours_or_without_earlier_ones_is_named(store, tmp_path)
     empty = SeriesStore.create(tmp_path / "s", key=["market", "network"]).replace_regions([])
     with pytest.raises(DaypartError, match="holds no hours"):
         backtest(empty.folder, model=NAIVE)
-    with pytest.raises(DaypartError, match="no data before the 8 held-out weeks"):
+    with pytest.raises(DaypartError, match="no data before the 8 weeks held out"):
         backtest(store, model=NAIVE, weeks=8)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -22,6 +23,20 @@ def names(text: str) -> tuple[str, ...]:
     (('market', 'network'), ())
     """
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def days(text: str) -> int:
+    """Read a number of days: `7d`, `1w` or `7`.
+
+    Examples
+    --------
+    >>> days("7d"), days("2w"), days("3")
+    (7, 14, 3)
+    """
+    found = re.fullmatch(r"(\d{1,5})([dw]?)", text.strip())
+    if not found:
+        raise DaypartError(f"{text!r} is not a number of days", hint="write 7d or 1w")
+    return int(found[1]) * (7 if found[2] == "w" else 1)
 
 
 def settings_of(pairs: Sequence[str]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import click
 from daypart.cli.options import (
     PATH,
     TRUST_RUN,
+    days,
     execution_options,
     model_options,
     model_parameters,
@@ -165,6 +166,10 @@ def _without_forecast(forecast: PredictReport) -> list[str]:
 @click.argument("store", type=PATH)
 @click.option("--out", required=True, type=PATH, help="Folder for the scores and runs.")
 @click.option("--weeks", default=2, help="Held-out weeks at the end.")
+@click.option("--test-days", type=int, help="Hold out so many days instead of weeks.")
+@click.option("--from", "start", help="First held-out day or hour (UTC) (default: at the end).")
+@click.option("--origins", default=1, help="Hold out windows at N origins, each STEP earlier.")
+@click.option("--step", "step_days", type=days, default="7d", help="Between origins, such as 7d.")
 @click.option(
     "--against",
     type=names,

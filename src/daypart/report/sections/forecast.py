@@ -19,7 +19,7 @@ from daypart.report.sections.counts import counted_days, counted_hours, wall_clo
 from daypart.report.sources import Sources
 from daypart.series.local_time import datetime_to_hour, hour_to_datetime
 from daypart.series.store import SeriesStore
-from daypart.wording import counted
+from daypart.wording import span_of
 
 _HOURS_DRAWN = 14 * 24
 _NOT_KEYS = {"ds", "mean", "median", "partitions", "without_forecast"}
@@ -54,7 +54,7 @@ def _warning(sources: Sources, where: Mapping[str, str]) -> list[str]:
             width = "too narrow" if covered < 0.75 else "about right"
             width = "too wide" if covered > 0.85 else width
             return [
-                f"In {counted(scores['weeks'], 'held-out week')}, 80 % intervals of such totals "
+                f"In {span_of(scores['held_out_hours'])} held out, 80 % intervals of such totals "
                 f"contained {held} of the hours: they were {width}."
             ]
     return []

@@ -11,7 +11,7 @@ from daypart.charts.quantities import COUNT, PERCENT, SCORE, SECONDS, percent_of
 from daypart.report.content import ChartPanel, Column, Figure, Section, Table, as_download, table_of
 from daypart.report.sections.held_out_week import held_out_week
 from daypart.report.sources import Sources
-from daypart.wording import counted
+from daypart.wording import counted, span_of
 
 _LEVELS = (50, 80, 95)
 
@@ -51,8 +51,8 @@ def _health(sources: Sources) -> list[Figure]:
 
 def _scores(scores: Mapping[str, Any]) -> list[Figure]:
     model, *others = scores["models"]
-    weeks = counted(scores["weeks"], "held-out week")
-    details = {model: f"per partition and hour over {weeks}"}
+    held_out = span_of(scores["held_out_hours"])
+    details = {model: f"per partition and hour over {held_out} held out"}
     details |= {other: _skill(scores, other) for other in others}
     covered = PERCENT.text(percent_of(_partition_score(scores, model, "coverage_80")))
     return [
@@ -152,7 +152,7 @@ def _levels_table(scores: Mapping[str, Any]) -> Table:
         *(Column(f"Inside {level} % (%)", f"coverage_{level}", PERCENT) for level in _LEVELS),
     ]
     caption = (
-        f"{counted(scores['weeks'], 'week')} held out from {scores['first_hour'][:10]}: "
+        f"{span_of(scores['held_out_hours'])} held out from {scores['first_hour'][:10]}: "
         f"{counted(scores['partitions'], 'partition')}, "
         f"{COUNT.number(scores['not_scored'])} not scored."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,7 +17,7 @@ from daypart.models.protocol import Window
 from daypart.progress import Progress
 from daypart.runs.forecasts.fitted_run import FittedRun
 from daypart.runs.scoring.hour_scores import PROBABILITIES, HourForecasts
-from daypart.runs.scoring.metrics import Scores, TotalsTally, score_hours
+from daypart.runs.scoring.metrics import Scores, TotalsTally, horizons_of, score_hours
 from daypart.series.block import MISSING, SeriesBlock
 from daypart.series.store import SeriesStore
 from daypart.storage.location import Location
@@ -52,7 +53,7 @@ class Forecasts:
 
     draws: NDArray[np.int32]
     mean: NDArray[np.float64]
-    scores: Scores
+    scores: Sequence[Scores]
 
 
 @dataclass(frozen=True)
@@ -68,15 +69,34 @@ class HeldOut:
         Fitted by all models and counted in at least one held-out hour.
     mean_before : float array, shape (partitions,)
         NaN where not scored.
-    levels : mapping of str to mapping of str to Scores
-        By model, then by level: `partition` (the scored ones in order), key columns, `total`.
+    horizons : mapping of str to mapping of str to sequence of Scores
+        By model, then by level: `partition` (the scored ones in order), key columns, `total`;
+        then by part of the window (see `metrics.horizons_of`).
     """
 
     rows: Mapping[str, pa.Table]
     key: tuple[str, ...]
     scored: NDArray[np.bool_]
     mean_before: NDArray[np.float64]
-    levels: Mapping[str, Mapping[str, Scores]]
+    horizons: Mapping[str, Mapping[str, Sequence[Scores]]]
+
+    def of_level(self, model: str, level: str) -> Scores:
+        """Return a level's scores over the whole window."""
+        return Scores.total(self.horizons[model][level])
+
+    def unscored(self) -> Counter[str]:
+        """Return why partitions were not scored, and how many for each reason."""
+        reasons: Counter[str] = Counter()
+        statuses = {model: rows.column("status").to_pylist() for model, rows in self.rows.items()}
+        for place in np.flatnonzero(~self.scored).tolist():
+            reason = "no held-out hour was counted"
+            for model, rows in self.rows.items():
+                if statuses[model][place] != "ok":
+                    given = rows.column("reason")[place].as_py() or "not in the run"
+                    reason = f"{model}: {given}"
+                    break
+            reasons[reason] += 1
+        return reasons
 
     def table(self) -> pa.Table:
         """Return a row per model and partition; scores are null where not scored."""
@@ -84,7 +104,7 @@ class HeldOut:
         return pa.concat_tables(tables).combine_chunks()
 
     def _table_of(self, model: str) -> pa.Table:
-        rows, scores = self.rows[model], self.levels[model]["partition"]
+        rows, scores = self.rows[model], self.of_level(model, "partition")
         hours = np.full(len(self.scored), 0, np.int32)
         hours[self.scored] = scores.hours
         table = rows.select([*self.key, "unique_id", "status", "reason"])
@@ -176,7 +196,7 @@ class _Scoring:
         self.keys_of = keys_of
         self.places: list[NDArray[np.int64]] = []
         self.means: list[NDArray[np.float64]] = []
-        self.scores: dict[str, list[Scores]] = {name: [] for name in runs}
+        self.scores: dict[str, list[Sequence[Scores]]] = {name: [] for name in runs}
         self.totals = {
             name: {
                 level: TotalsTally(sorted(set(keys.values())), draws, window.hours)
@@ -224,9 +244,11 @@ class _Scoring:
         mean_before[places] = np.concatenate([np.zeros(0), *self.means])
         scored = np.zeros(partitions, bool)
         scored[places] = True
-        levels: dict[str, dict[str, Scores]] = {}
+        levels: dict[str, dict[str, list[Scores]]] = {}
+        order, parts = np.argsort(places), len(horizons_of(self.window.hours))
         for name in self.runs:
-            levels[name] = {"partition": Scores.join(self.scores[name]).take(np.argsort(places))}
+            of_parts = zip(*self.scores[name], strict=True) if places.size else [()] * parts
+            levels[name] = {"partition": [Scores.join(part).take(order) for part in of_parts]}
             levels[name] |= {level: tally.scores() for level, tally in self.totals[name].items()}
         rows = {name: run.results.rows for name, run in self.runs.items()}
         return HeldOut(rows, first.settings.key, scored, mean_before, levels)

@@ -71,6 +71,17 @@ class Scores:
         shares = np.zeros((0, len(LEVELS)))
         return cls(whole, np.zeros(0), sums, shares, parts, whole, shares, parts)
 
+    @classmethod
+    def total(cls, parts: Sequence[Scores]) -> Scores:
+        """Return the scores of the same series over several parts of their hours."""
+        summed = {
+            each.name: np.sum([getattr(one, each.name) for one in parts], axis=0)
+            for each in fields(cls)
+            if each.name != "sums"
+        }
+        sums = {name: np.sum([one.sums[name] for one in parts], axis=0) for name in SCORES}
+        return cls(sums=sums, **summed)
+
     def take(self, chosen: NDArray[Any]) -> Scores:
         """Return the scores of some of the series (a mask or positions)."""
         taken = {
@@ -120,8 +131,19 @@ class Scores:
         return values
 
 
-def score_hours(forecasts: HourForecasts, counted: NDArray[np.bool_]) -> Scores:
-    """Score forecasts hour by hour, and add up each series' counted hours.
+def horizons_of(hours: int) -> tuple[int, ...]:
+    """Return the first hour of each part of a window that is scored by itself: weeks or days.
+
+    Examples
+    --------
+    >>> horizons_of(3 * 168), horizons_of(48)
+    ((0, 168, 336), (0, 24))
+    """
+    return tuple(range(0, hours, 168 if hours >= 2 * 168 else 24))
+
+
+def score_hours(forecasts: HourForecasts, counted: NDArray[np.bool_]) -> list[Scores]:
+    """Score forecasts hour by hour, and add up each series' counted hours by horizon.
 
     Parameters
     ----------
@@ -130,8 +152,15 @@ def score_hours(forecasts: HourForecasts, counted: NDArray[np.bool_]) -> Scores:
 
     Returns
     -------
-    Scores
+    list of Scores
+        One for each of `horizons_of` the hours.
     """
+    starts = horizons_of(counted.shape[1])
+
+    def parts(values: NDArray[Any]) -> NDArray[Any]:
+        """Return the sums over each horizon, the horizons first."""
+        return np.moveaxis(np.add.reduceat(values, starts, axis=1), 1, 0)
+
     mean, quantiles, observed = forecasts.mean, forecasts.quantiles, forecasts.observed
     ends = whole_counts(quantiles[..., _PLACES])
     low, high = ends[..., 0::2], ends[..., 1::2]
@@ -140,19 +169,22 @@ def score_hours(forecasts: HourForecasts, counted: NDArray[np.bool_]) -> Scores:
     ends = uncut_quantiles(quantiles, PROBABILITIES)[..., _PLACES]
     covered = share_covered(count, ends[..., 0::2], ends[..., 1::2]) * is_counted
     over_one = counted & (mean >= OVER_ONE)
-    return Scores(
-        counted.sum(axis=1),
-        np.where(counted, observed, 0).sum(axis=1).astype(np.float64),
-        {
-            name: np.where(counted, score.of_hours(forecasts), 0.0).sum(axis=1)
-            for name, score in SCORES.items()
-        },
-        covered.sum(axis=1),
-        inside.sum(axis=1),
-        over_one.sum(axis=1),
-        (covered * over_one[..., None]).sum(axis=1),
-        (inside & over_one[..., None]).sum(axis=1),
+    summed = {
+        name: parts(np.where(counted, score.of_hours(forecasts), 0.0))
+        for name, score in SCORES.items()
+    }
+    columns = zip(
+        parts(counted.astype(np.int64)),
+        parts(np.where(counted, observed, 0)).astype(np.float64),
+        ({name: values[i] for name, values in summed.items()} for i in range(len(starts))),
+        parts(covered),
+        parts(inside.astype(np.int64)),
+        parts(over_one.astype(np.int64)),
+        parts(covered * over_one[..., None]),
+        parts((inside & over_one[..., None]).astype(np.int64)),
+        strict=True,
     )
+    return [Scores(*each) for each in columns]
 
 
 class TotalsTally:
@@ -200,9 +232,9 @@ class TotalsTally:
         self.observed[place] += np.where(counted, observed, 0)
         self.counted[place] |= counted
 
-    def scores(self) -> Scores:
-        """Score the totals gathered so far."""
-        every = []
+    def scores(self) -> list[Scores]:
+        """Score the totals gathered so far, by horizon."""
+        every: list[list[Scores]] = []
         for place in range(len(self.place)):
             one = slice(place, place + 1)
             quantiles = quantiles_of_draws(self.draws[place], PROBABILITIES)[None]
@@ -210,7 +242,9 @@ class TotalsTally:
                 self.draws[one], self.mean[one], quantiles, self.observed[one]
             )
             every.append(score_hours(forecasts, self.counted[one]))
-        return Scores.join(every)
+        if not every:
+            return [Scores.join([]) for _ in horizons_of(self.mean.shape[1])]
+        return [Scores.join(parts) for parts in zip(*every, strict=True)]
 
 
 def _shares(name: str, inside: NDArray[Any], hours: int) -> dict[str, float | None]:

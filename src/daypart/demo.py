@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from daypart.engine.results.folder import RUN_FILES
 from daypart.errors import DaypartError, did_you_mean
 from daypart.progress import SILENT, Progress
 from daypart.storage.files import make_local_folder, write_json, write_text
+from daypart.storage.links import refuse_links
 from daypart.storage.location import PathLike, local_path
 from daypart.storage.private import private_files
+from daypart.storage.removal import remove_own_files
 
 _MARKER = "demo.json"
 _STEPS = ("market", "store", "run", "backtest", "forecast", "insights")
@@ -25,6 +27,12 @@ _FILES = (
     "mediaplan.json",
     "brief.toml",
     "household.key",
+    *("market/*.parquet", "market/segments.toml", "market/simulation.json"),
+    *("market/events/*.parquet", "market/events/*.csv"),
+    *("store/store.json", "store/*.parquet", "store/*/*.parquet", "store/.ingest/*"),
+    *(f"{run}/{name}" for run in ("run", "backtest/*") for name in RUN_FILES),
+    *("backtest/backtest.*", "forecast/by_market.parquet"),
+    *("insights/insights.json", "insights/ratings.parquet", "insights/*.csv"),
 )
 _KEY = "the key of a demonstration, which hides nobody: all households are simulated\n"
 
@@ -154,10 +162,8 @@ def _empty_folder(out: PathLike) -> Path:
             raise DaypartError(
                 f"{folder}: contains other files", hint="name a new folder with --out"
             )
-        for step in _STEPS:
-            shutil.rmtree(folder / step, ignore_errors=True)
-        for name in _FILES:
-            (folder / name).unlink(missing_ok=True)
+        refuse_links(folder / step for step in _STEPS)
+        remove_own_files(folder, _FILES)
     return make_local_folder(folder)
 
 

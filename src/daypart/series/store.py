@@ -22,6 +22,7 @@ from daypart.storage.files import (
     remove_unfinished,
     write_json,
 )
+from daypart.storage.links import refuse_links
 from daypart.storage.location import Location, PathLike, file_name_of, location
 from daypart.storage.row_groups import read_some_rows
 from daypart.storage.tables import read_table, write_table
@@ -205,6 +206,7 @@ class SeriesStore:
         SeriesStore
             The store as committed.
         """
+        refuse_links([self.folder / "series"])
         make_folder(self.folder / "series")
         generation = self.generation + 1
         regions = {name: dict(region) for name, region in self.regions.items()}

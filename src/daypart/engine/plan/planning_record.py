@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from daypart.engine.results.folder import RunFolder
+from daypart.engine.results.folder import RUN_FILES, RunFolder
 from daypart.errors import DaypartError, Interrupted
 from daypart.progress import Progress, Step
 from daypart.storage.files import delete_files, make_folder, read_json, write_json
+from daypart.storage.location import local_path
+from daypart.storage.removal import remove_own_files
 
 _WRITE_SECONDS = 2.0
 
@@ -94,7 +95,7 @@ def removed_if_not_planned(folder: RunFolder, is_new: bool) -> Iterator[None]:
         yield
     except DaypartError as error:
         if is_new and not isinstance(error, Interrupted) and not folder.holds_run():
-            shutil.rmtree(str(folder.path), ignore_errors=True)
+            remove_own_files(local_path(folder.path), RUN_FILES)
         raise
 
 

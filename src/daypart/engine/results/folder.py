@@ -17,6 +17,14 @@ RUN_SCHEMA_VERSION = 1
 _RUN_FILE = "run.json"
 _LOCK_FILE = "driver.lock"
 
+RUN_FILES = (
+    *(_RUN_FILE, _LOCK_FILE, "execution.json", "planning.json", "estimate.json"),
+    *("plan.parquet", "parents.parquet", "parts/*.parquet", "results/*.parquet"),
+    *("history/*.jsonl", "history/*.folded", "logs/*.log"),
+    *("arrays/*.json", "submissions/*.json"),
+)
+"""The files of a run, as patterns of their paths in its folder."""
+
 
 @dataclass(frozen=True)
 class _Place:

@@ -16,6 +16,7 @@ from pathlib import Path
 from daypart.errors import DaypartError
 from daypart.storage.files import make_folder
 from daypart.storage.lease import Lease, holder_of
+from daypart.storage.links import open_own
 from daypart.storage.location import Location
 
 _SHARED = frozenset(
@@ -55,7 +56,7 @@ def _honours_flock(file: Path) -> bool:
         kind = _file_system_of(file.resolve().parent)
         if kind in _SHARED or kind.startswith("fuse."):
             return False
-        with file.parent.joinpath(file.name).open("ab") as opened:
+        with open_own(file, "ab") as opened:
             fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -80,7 +81,7 @@ def is_held(file: Location) -> bool:
     """Tell whether a driver holds the lock right now (for a run on disk: on this machine)."""
     if not isinstance(file, Path) or (file.exists() and not _honours_flock(file)):
         return holder_of(file) is not None
-    with suppress(FileNotFoundError), file.open("rb") as opened:
+    with suppress(FileNotFoundError), open_own(file, "rb") as opened:
         try:
             fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -92,7 +93,7 @@ def is_held(file: Location) -> bool:
 def _by_flock(path: Path) -> Iterator[None]:
     with ExitStack() as held:
         try:
-            file = held.enter_context(path.open("a+b", buffering=0))
+            file = held.enter_context(open_own(path, "a+b", buffering=0))
             if taken := _try_to_lock(file.fileno()):
                 file.truncate(0)
                 holder = {"pid": os.getpid(), "host": socket.gethostname()}

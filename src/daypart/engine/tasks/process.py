@@ -16,6 +16,7 @@ from daypart.engine.tasks.events import BlockFinished, Event
 from daypart.engine.tasks.task import Slice
 from daypart.storage.conditional import read_versioned
 from daypart.storage.files import make_folder, write_text
+from daypart.storage.links import open_own
 from daypart.storage.location import Location
 
 _ONE_THREAD = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -66,7 +67,7 @@ class WorkerProcess:
         events, event_end = os.pipe()
         log = make_folder(RunFolder.at(run).logs) / f"{name}.log"
         output = log if isinstance(log, Path) else _temporary_file(log.name)
-        with output.open("ab") as printed:
+        with open_own(output, "ab") as printed:
             process = subprocess.Popen(  # noqa: S603 - our own interpreter and code
                 [*worker_command(run, name), str(command_end), str(event_end)],
                 pass_fds=(command_end, event_end),

@@ -314,7 +314,7 @@ def one_compiler(folder: Path = Path(__file__).parent) -> Iterator[None]:
     if _locked_at == 0:
         with suppress(OSError):  # a folder that can't be written to is shared with nobody
             (folder / "__pycache__").mkdir(exist_ok=True)
-            lock = (folder / "__pycache__" / "kernels.lock").open("w")
+            lock = (folder / "__pycache__" / "kernels.lock").open("a")
             fcntl.flock(lock, fcntl.LOCK_EX)
     _locked_at += 1
     try:

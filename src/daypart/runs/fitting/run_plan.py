@@ -24,6 +24,7 @@ from daypart.runs.run.identity import fit_hashes
 from daypart.runs.run.settings import RunSettings, read_settings, write_settings
 from daypart.series.store import SeriesStore
 from daypart.storage.files import make_folder, remove_unfinished
+from daypart.storage.links import refuse_links
 from daypart.storage.location import relative_location
 from daypart.storage.tables import read_table, write_table
 
@@ -112,6 +113,7 @@ class FitPlanning:
         progress : Progress
         """
         folder = self.folder
+        refuse_links(folder.written[1:])
         make_folder(folder.parts)
         if not active:  # else a task that is running somewhere may be writing just now
             for each in folder.written:

@@ -19,6 +19,7 @@ from daypart.engine.tasks.items import WorkItem, do_items, plan_items
 from daypart.errors import DaypartError, Interrupted
 from daypart.progress import Progress
 from daypart.storage.files import delete_files, file_digest, make_folder
+from daypart.storage.links import refuse_links
 from daypart.storage.location import Location, PathLike, location
 from daypart.storage.tables import write_table
 from daypart.tables.options import TableOptions
@@ -91,6 +92,7 @@ class OnExecutor:
         progress : Progress
         """
         folder = batch.store.folder / _FOLDER
+        refuse_links([folder])
         try:
             yield IngestTasks(self.executor, batch, given, progress, folder)
         except Interrupted:

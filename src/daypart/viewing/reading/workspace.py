@@ -17,11 +17,15 @@ import pyarrow as pa
 from daypart.errors import DaypartError
 from daypart.storage.files import make_folder, make_local_folder
 from daypart.storage.lease import Lease
+from daypart.storage.links import open_own, refuse_links
 from daypart.storage.location import Location
 from daypart.storage.s3_path import S3Path
 from daypart.storage.sizes import parse_size
 from daypart.tables.connection import open_connection
 from daypart.viewing.reading.household_key import hash_macros
+
+MARKET_FOLDERS = ("events", "hut", "panel", "quarantine")
+"""The folders of a viewing store with files of one market."""
 
 _FOLDER = ".ingest"
 _LOCK = "lock"
@@ -168,12 +172,10 @@ def _folder_for(store: Location) -> Iterator[Path]:
             yield Path(temporary)
         return
     is_new = not store.exists()
-    for place in (store / _FOLDER, store / _FOLDER / _LOCK):
-        if place.is_symlink():  # what it leads to would be emptied
-            raise DaypartError(f"{place}: is a link", hint="delete the link, and ingest again")
+    refuse_links(store / name for name in (_FOLDER, "series", *MARKET_FOLDERS))
     folder = make_local_folder(store / _FOLDER)
     try:
-        with (folder / _LOCK).open("w") as lock:
+        with open_own(folder / _LOCK, "w") as lock:
             _take(lock, store)
             for leftover in folder.iterdir():
                 if leftover.name != _LOCK:

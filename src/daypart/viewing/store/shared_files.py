@@ -15,9 +15,7 @@ from daypart.tables.sql import text_literal
 from daypart.viewing.market.cells import in_tab_households, load_market_members
 from daypart.viewing.reading.households import WEIGHT_UNIT
 from daypart.viewing.reading.segments import segment_names_sql
-from daypart.viewing.reading.workspace import Workspace
-
-MARKET_FOLDERS = ("events", "hut", "panel", "quarantine")
+from daypart.viewing.reading.workspace import MARKET_FOLDERS, Workspace
 
 
 def write_households(

@@ -17,6 +17,7 @@ from daypart.disclosure.rules import DisclosureRules
 from daypart.errors import DaypartError
 from daypart.planning.panel.reader import read_panel
 from daypart.planning.reach.exposure import exposure_chances
+from daypart.series.store import SeriesStore
 
 LATE = 23 * 60
 NICHE = [(f"H{n}", "NICHE", day, LATE + n % 7, LATE + 40) for n in (7, 9) for day in (2, 5, 9)]
@@ -221,7 +222,7 @@ def test_a_damaged_ledger_stops_every_release(store):
 
 
 def test_hidden_rows_are_two_or_more_of_enough_households(tmp_path):
-    (tmp_path / "store.json").write_text("{}")
+    SeriesStore.create(tmp_path, key=["market"]).replace_regions([])
     household = np.arange(400)
     audience = Audience(tmp_path, DisclosureRules(), household, np.ones(400))
     watched = np.zeros((4, 400))

@@ -136,6 +136,8 @@ def make_store(
             {
                 "kind": "daypart-store",
                 "schema_version": 1,
+                "key": ["market", "network", "segment"],
+                "regions": {},
                 "viewing": {
                     "dayparts": {"name": "test", "version": 1, "rows": dayparts},
                     "markets": {
@@ -149,8 +151,15 @@ def make_store(
                         "universe": "universe-1.parquet",
                         "panel": panel_files,
                         "hut": {},
+                        "events": {},
                     },
-                    "window": {"first_hour": first_hour, "hours": weeks * 168},
+                    "window": {
+                        "first_day": str(FIRST_MONDAY),
+                        "last_day": str(FIRST_MONDAY + dt.timedelta(7 * weeks - 1)),
+                        "first_hour": first_hour,
+                        "last_hour": first_hour + weeks * 168 - 1,
+                        "hours": weeks * 168,
+                    },
                     "simulated": True,
                     "crediting": crediting.as_json(),
                 },

@@ -15,6 +15,7 @@ from daypart.errors import DaypartError
 from daypart.planning.brief.brief import read_brief
 from daypart.planning.plan import plan
 from daypart.planning.reach.reach import reach
+from daypart.series.store import SeriesStore
 
 
 @pytest.fixture(scope="module")
@@ -377,8 +378,7 @@ def test_some_markets_can_be_planned_by_name_or_code(store, write_brief, tmp_pat
 
 
 def test_a_store_without_a_panel_is_refused(tmp_path, write_brief):
-    (tmp_path / "store").mkdir()
-    (tmp_path / "store" / "store.json").write_text('{"kind": "daypart-store"}')
+    SeriesStore.create(tmp_path / "store", key=["market"]).replace_regions([])
     with pytest.raises(DaypartError, match="holds no household panel"):
         plan(tmp_path / "store", brief=write_brief(), out=tmp_path / "out")
 

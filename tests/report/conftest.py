@@ -20,6 +20,7 @@ from daypart.series.block import block_from_arrays
 from daypart.series.store import SeriesStore
 from daypart.storage.files import read_json, write_json
 from daypart.storage.tables import write_table
+from daypart.viewing.dayparts import STANDARD_DAYPARTS
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 MARKETS = {"501": ("New York", "America/New_York"), "803": ("Los Angeles", "America/Los_Angeles")}
@@ -96,7 +97,7 @@ def make_store(folder: Path, networks: list[str]) -> None:
     record = read_json(folder / "store.json")
     record["viewing"] = {
         "crediting": {"minimum_tune_seconds": 60.0, "multi_set": "once"},
-        "dayparts": {"name": "us-standard", "version": 1},
+        "dayparts": STANDARD_DAYPARTS.as_json(),
         "markets": {
             code: {"name": name, "timezone": timezone, "tv_homes": 1e6}
             for code, (name, timezone) in MARKETS.items()
@@ -109,7 +110,13 @@ def make_store(folder: Path, networks: list[str]) -> None:
             "below_minimum_tune": 300,
             "set_aside": {"duplicate": 1, "unknown_network": 2},
         },
-        "window": {"first_hour": FIRST_HOUR, "hours": 168 * WEEKS},
+        "window": {
+            "first_day": "2024-01-01",
+            "last_day": "2024-02-01",
+            "first_hour": FIRST_HOUR,
+            "last_hour": FIRST_HOUR + 168 * WEEKS - 1,
+            "hours": 168 * WEEKS,
+        },
         "simulated": True,
     }
     write_json(folder / "store.json", record)

@@ -31,7 +31,8 @@ from numpy.typing import NDArray
 
 from daypart.disclosure.rules import DisclosureRules
 from daypart.errors import DaypartError
-from daypart.storage.files import as_json_text, kept_copy, make_folder, plain, read_json
+from daypart.series.store_document import read_store_document
+from daypart.storage.files import as_json_text, kept_copy, make_folder, plain
 from daypart.storage.location import Location, PathLike, location
 from daypart.storage.private import private_files
 from daypart.storage.row_groups import read_schema
@@ -151,7 +152,7 @@ def releases(store: PathLike, *, sketches: bool = False) -> list[LedgerEntry]:
     daypart.errors.DaypartError: /nowhere/store.json: no such file
     """
     entries = []
-    read_json(location(store) / "store.json")
+    read_store_document(location(store))
     files: list[Location] = [*(location(store) / "releases").glob("*.parquet")]
     for path in sorted(files, key=str):
         about = (read_schema(path).metadata or {}).get(b"daypart")

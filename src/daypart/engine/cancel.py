@@ -8,12 +8,13 @@ import signal
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from daypart.engine.execution import recorded_executor
 from daypart.engine.results.folder import RunFolder
 from daypart.errors import DaypartError
 from daypart.storage.location import PathLike
+from daypart.storage.shapes import Tested, has_shape
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,14 @@ class CancelReport:
 
     driver: str | None
     tasks: int
+
+
+@dataclass(frozen=True)
+class _DriverDocument:
+    """A lock of a driver; process 1, and groups of processes, are never one."""
+
+    pid: Annotated[int, Tested(lambda pid: pid > 1, "a process")]
+    host: str
 
 
 def cancel(run: PathLike) -> CancelReport:
@@ -70,6 +79,6 @@ def cancel(run: PathLike) -> CancelReport:
 def _holder(folder: RunFolder) -> dict[str, Any]:
     try:
         content = json.loads(folder.driver_lock.read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
-    return content if isinstance(content, dict) else {}
+    return content if has_shape(content, _DriverDocument) else {}

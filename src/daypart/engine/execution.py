@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from daypart.engine.costs.cost import RATES, record_estimate
+from daypart.engine.costs.cost import RATES, ExecutionDocument, read_rates, record_estimate
 from daypart.engine.costs.outlook import Priced
 from daypart.engine.entry_points import EXECUTORS, installed
 from daypart.engine.executors.protocol import Executor
@@ -17,7 +17,8 @@ from daypart.engine.tasks.callbacks import ProgressBar, call_all, report_waiting
 from daypart.engine.tasks.stopping import stop_on_signals
 from daypart.errors import Interrupted
 from daypart.progress import Progress, Step
-from daypart.storage.files import read_json, write_json
+from daypart.storage.files import write_json
+from daypart.storage.shapes import read_document
 from daypart.wording import counted
 
 
@@ -73,8 +74,7 @@ def record_executor(folder: RunFolder, executor: Executor) -> None:
     """
     content: dict[str, Any] = {"executor": executor.name, "settings": asdict(executor.settings)}
     if isinstance(executor, Priced):
-        before = read_json(folder.execution).get(RATES, {}) if folder.execution.exists() else {}
-        content[RATES] = {**before, **executor.dollars_per_vcpu_hour()}
+        content[RATES] = {**read_rates(folder), **executor.dollars_per_vcpu_hour()}
     write_json(folder.execution, content)
 
 
@@ -82,8 +82,8 @@ def recorded_executor(folder: RunFolder) -> Executor | None:
     """Return the executor of a run's last execution; None where none is recorded or installed."""
     if not folder.execution.exists():
         return None
-    content = read_json(folder.execution)
-    if content.get("executor") not in installed(EXECUTORS):
+    content = read_document(folder.execution, ExecutionDocument)
+    if content["executor"] not in installed(EXECUTORS):
         return None
     given = {name: value for name, value in content["settings"].items() if value is not None}
     return get_executor(content["executor"], given, source=str(folder.execution))

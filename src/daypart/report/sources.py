@@ -14,6 +14,7 @@ from pyarrow import csv as pa_csv
 from daypart.charts.quantities import Quantity, money
 from daypart.engine.status import RunStatus, status
 from daypart.errors import DaypartError
+from daypart.series.store_document import read_store_document
 from daypart.storage.files import read_json
 from daypart.storage.location import PathLike, local_path
 from daypart.storage.tables import read_table
@@ -128,7 +129,7 @@ def read_sources(
     measured = ("impressions", "reach", "by_market", "by_week", "set_aside")
     return Sources(
         store=folder,
-        record=read_json(folder / "store.json"),
+        record=read_store_document(folder),
         run=local_path(run) if run is not None else None,
         status=status(run) if run is not None else None,
         plan=made,

@@ -15,10 +15,15 @@ from daypart._version import __version__
 from daypart.errors import DaypartError, did_you_mean
 from daypart.series.block import MISSING, SeriesBlock
 from daypart.series.local_time import HOURS_PER_WEEK
+from daypart.series.store_document import (
+    SCHEMA_VERSION,
+    STORE_FILE,
+    STORE_KIND,
+    read_store_document,
+)
 from daypart.storage.files import (
     delete_files,
     make_folder,
-    read_json,
     remove_unfinished,
     write_json,
 )
@@ -27,9 +32,6 @@ from daypart.storage.location import Location, PathLike, file_name_of, location
 from daypart.storage.row_groups import read_some_rows
 from daypart.storage.tables import read_table, write_table
 
-SCHEMA_VERSION = 1
-STORE_FILE = "store.json"
-_KIND = "daypart-store"
 _ROW_GROUP_ROWS = 256
 _HOUR_US = 3_600_000_000
 
@@ -117,24 +119,16 @@ class SeriesStore:
         Raises
         ------
         DaypartError
-            When there is no store, or one of a newer schema version.
+            When there is no store, one of a newer schema version, or a damaged `store.json`.
         """
         path = location(folder)
         if not (path / STORE_FILE).exists():
             raise DaypartError(
                 f"{path}: no store here", hint="create one with daypart ingest or daypart import"
             )
-        content = read_json(path / STORE_FILE)
-        version = content.pop("schema_version", None)
-        if content.pop("kind", None) != _KIND or not isinstance(version, int):
-            raise DaypartError(f"{path / STORE_FILE}: does not describe a daypart store")
-        if version > SCHEMA_VERSION:
-            raise DaypartError(
-                f"{path}: store of schema version {version}, this daypart reads {SCHEMA_VERSION}",
-                hint="upgrade daypart",
-            )
-        content.pop("created_by", None)
-        content.pop("grain", None)
+        content = read_store_document(path)
+        for name in ("kind", "schema_version", "created_by", "grain"):
+            content.pop(name, None)
         return cls(
             path,
             tuple(content.pop("key")),
@@ -239,7 +233,7 @@ class SeriesStore:
 
     def _as_json(self) -> dict[str, Any]:
         return {
-            "kind": _KIND,
+            "kind": STORE_KIND,
             "schema_version": SCHEMA_VERSION,
             "created_by": f"daypart {__version__}",
             "grain": "hour",

@@ -246,7 +246,7 @@ def plain(value: Any) -> Any:
 
 
 def read_json(source: PathLike) -> dict[str, Any]:
-    """Read a JSON object.
+    """Read a JSON object, whose numbers are all finite.
 
     Raises
     ------
@@ -254,8 +254,11 @@ def read_json(source: PathLike) -> dict[str, Any]:
         When the file is missing or is not a JSON object.
     """
     path = location(source)
+    if isinstance(path, Path) and path.exists() and not path.is_file():
+        raise DaypartError(f"{path}: is not a file")  # a pipe would be waited for without end
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text, parse_float=_finite, parse_constant=_finite)
     except FileNotFoundError:
         raise DaypartError(f"{path}: no such file") from None
     except (ValueError, RecursionError, OSError) as error:
@@ -263,6 +266,13 @@ def read_json(source: PathLike) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise DaypartError(f"{path}: is not a JSON object")
     return content
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is not a finite number")
+    return number
 
 
 def read_toml(source: PathLike) -> dict[str, Any]:

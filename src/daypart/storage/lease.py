@@ -21,6 +21,7 @@ from typing import Any
 from daypart.errors import DaypartError
 from daypart.storage.conditional import create_json, read_versioned, replace_json
 from daypart.storage.location import Location
+from daypart.storage.shapes import has_shape
 
 LEASE_SECONDS = 30.0
 """A holder that has not renewed its lease for this long is considered dead."""
@@ -69,9 +70,10 @@ class Holder:
     def parse(cls, text: str) -> Holder | None:
         """Read the holder from the text of a lease; None if the text is not one."""
         try:
-            return cls(**json.loads(text))
-        except (ValueError, TypeError):
+            content = json.loads(text)
+        except (ValueError, RecursionError):
             return None
+        return cls(**content) if has_shape(content, cls) and len(content) == 6 else None
 
     def seconds_left(self) -> float:
         """Return the seconds until the lease ends; 0 or less if it has ended."""

@@ -34,6 +34,20 @@ def timezone_of(name: str) -> ZoneInfo:
         ) from None
 
 
+def is_zone(name: str) -> bool:
+    """Return whether a text is the IANA name of a time zone.
+
+    Examples
+    --------
+    >>> is_zone("America/Chicago"), is_zone("Chicago")
+    (True, False)
+    """
+    try:
+        return bool(timezone_of(name))
+    except DaypartError:
+        return False
+
+
 def days_of_clock_changes(zones: Iterable[str]) -> tuple[date, ...]:
     """Return the local days around each change of the clocks of some zones.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from daypart.engine.costs.estimate import estimate_of_tasks
+from daypart.engine.costs.estimate import Estimate, estimate_of_tasks
 from daypart.engine.costs.outlook import PredictsOutlook
 from daypart.engine.executors.protocol import Executor
 from daypart.engine.plan.plan import TaskPlan
@@ -14,8 +14,9 @@ from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.history import Execution, read_history
 from daypart.errors import DaypartError
 from daypart.progress import SILENT
-from daypart.storage.files import read_json, write_json
+from daypart.storage.files import write_json
 from daypart.storage.location import PathLike
+from daypart.storage.shapes import read_document
 
 RATES = "dollars_per_vcpu_hour"
 """In `execution.json`: what a vCPU-hour of each queue costs."""
@@ -81,8 +82,8 @@ def cost(run: PathLike) -> RunCost:
     # count their blocks twice.
     executions, unreadable = read_history(folder)
     kept = [each for each in executions if each.cores > 0]
-    rates = _rates_of(folder)
-    estimate = read_json(folder.estimate) if folder.estimate.exists() else None
+    rates = read_rates(folder)
+    estimate = read_document(folder.estimate, Estimate) if folder.estimate.exists() else None
     return RunCost(
         used=sum(each.used for each in kept),
         lost=sum(each.lost for each in kept),
@@ -106,7 +107,7 @@ def dollars_so_far(folder: RunFolder, executions: Sequence[Execution]) -> float 
     executions : sequence of Execution
     """
     held = [(each.queue, each.held) for each in executions if each.cores > 0]
-    return dollars_of(held, _rates_of(folder))
+    return dollars_of(held, read_rates(folder))
 
 
 def dollars_of(held: Sequence[tuple[str, float]], rates: Mapping[str, float]) -> float | None:
@@ -152,8 +153,23 @@ def record_estimate(folder: RunFolder, executor: Executor, plan: TaskPlan) -> No
     write_json(folder.estimate, asdict(reported))
 
 
-def _rates_of(folder: RunFolder) -> Mapping[str, float]:
+@dataclass(frozen=True)
+class ExecutionDocument:
+    """`execution.json`: the executor of the last execution, and prices by queue."""
+
+    executor: str
+    settings: Mapping[str, Any]
+    dollars_per_vcpu_hour: Mapping[str, float] = field(default_factory=dict)
+
+
+def read_rates(folder: RunFolder) -> Mapping[str, float]:
+    """Return the dollars of a vCPU-hour by queue that a run's executions recorded.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    """
     if not folder.execution.exists():
         return {}
-    rates: Mapping[str, float] = read_json(folder.execution).get(RATES, {})
+    rates: Mapping[str, float] = read_document(folder.execution, ExecutionDocument).get(RATES, {})
     return rates

@@ -10,11 +10,19 @@ from dataclasses import dataclass, field
 from daypart.engine.results.folder import RUN_FILES, RunFolder
 from daypart.errors import DaypartError, Interrupted
 from daypart.progress import Progress, Step
-from daypart.storage.files import delete_files, make_folder, read_json, write_json
+from daypart.storage.files import delete_files, make_folder, write_json
 from daypart.storage.location import local_path
 from daypart.storage.removal import remove_own_files
+from daypart.storage.shapes import read_document
 
 _WRITE_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class PlanningDocument:
+    """`planning.json`: what the driver does."""
+
+    doing: str
 
 
 @dataclass
@@ -107,5 +115,6 @@ def planning_of(folder: RunFolder) -> str | None:
     folder : RunFolder
     """
     with suppress(FileNotFoundError):
-        return str(read_json(folder.planning)["doing"]) if folder.planning.exists() else None
+        if folder.planning.exists():
+            return str(read_document(folder.planning, PlanningDocument)["doing"])
     return None

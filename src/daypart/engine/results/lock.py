@@ -146,5 +146,5 @@ def _holder(lock: Path) -> str:
     try:
         holder = json.loads(lock.read_text(encoding="utf-8"))
         return f"process {holder['pid']} on {holder['host']}"
-    except (ValueError, KeyError, OSError):
+    except (ValueError, KeyError, TypeError, RecursionError, OSError):
         return "another process"

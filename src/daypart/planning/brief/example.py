@@ -15,7 +15,8 @@ from daypart.planning.brief.rate_card import read_rate_card
 from daypart.planning.panel.panel import ALL
 from daypart.planning.panel.reader import read_panel
 from daypart.planning.problem.build import build_problem
-from daypart.storage.files import read_json, write_text
+from daypart.series.store_document import read_viewing
+from daypart.storage.files import write_text
 from daypart.storage.location import PathLike, local_path, location
 
 _TEXT = """\
@@ -124,7 +125,7 @@ def write_example_brief(
 
 
 def _monday_after(store: PathLike) -> dt.date:
-    window = read_json(location(store) / "store.json")["viewing"]["window"]
+    window = read_viewing(location(store))["window"]
     end = dt.datetime(1970, 1, 1) + dt.timedelta(
         hours=int(window["first_hour"]) + int(window["hours"])
     )

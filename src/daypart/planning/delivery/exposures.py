@@ -13,7 +13,7 @@ from daypart.planning.arrays import Bools, Floats, Ints
 from daypart.planning.delivery.asrun import Airing
 from daypart.planning.panel.panel import ALL
 from daypart.planning.reach.frequency import TOP
-from daypart.storage.files import read_json
+from daypart.series.store_document import read_viewing
 from daypart.storage.location import PathLike, local_path
 from daypart.storage.tables import read_table
 from daypart.viewing.market.viewers import viewers_at
@@ -89,7 +89,7 @@ def count_exposures(
         For a segment that the store doesn't have, or without a household in a market.
     """
     folder = local_path(store)
-    files = read_json(folder / "store.json")["viewing"]["files"]
+    files = read_viewing(folder)["files"]
     homes = read_table(
         folder / files["households"], ["household", "market", "weight", "segments"]
     ).to_pydict()

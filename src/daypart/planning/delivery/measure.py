@@ -27,6 +27,7 @@ from daypart.planning.reach.publication import (
     publishable_bins,
 )
 from daypart.progress import SILENT, Progress
+from daypart.series.store_document import read_viewing
 from daypart.storage.csv_tables import write_csv
 from daypart.storage.files import read_json
 from daypart.storage.location import PathLike, local_path
@@ -159,7 +160,7 @@ def write_asrun(
 
 def _flight(store: PathLike, planned: Mapping[str, Any]) -> tuple[Flight, dict[str, Any]]:
     markets = read_markets(store)
-    viewing = read_json(local_path(store) / "store.json")["viewing"]
+    viewing = read_viewing(local_path(store))
     known = {place.code for place in markets}
     codes = {str(row["code"]) for row in planned["by_market"]}
     if codes - known:

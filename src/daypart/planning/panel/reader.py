@@ -14,7 +14,7 @@ from daypart.errors import DaypartError
 from daypart.planning.arrays import Floats, Ints
 from daypart.planning.brief.flight import DaypartClock
 from daypart.planning.panel.panel import ALL, Panel, PanelMarket
-from daypart.storage.files import read_json
+from daypart.series.store_document import read_viewing
 from daypart.storage.location import Location, PathLike, location
 from daypart.storage.tables import read_table
 from daypart.tables.names import match_names
@@ -141,15 +141,9 @@ class _Minutes:
 
 def _viewing(folder: Location) -> dict[str, Any]:
     try:
-        content = read_json(folder / "store.json")
+        return read_viewing(folder)
     except DaypartError as error:
-        raise DaypartError(error.message, hint="name the folder of a store") from None
-    viewing = content.get("viewing")
-    if not isinstance(viewing, dict) or "files" not in viewing:
-        raise DaypartError(
-            f"{folder}: holds no household panel", hint="make the store with `daypart ingest`"
-        )
-    return viewing
+        raise DaypartError(error.message, hint=error.hint or "name the folder of a store") from None
 
 
 def _markets_of(viewing: Mapping[str, Any]) -> dict[str, PanelMarket]:

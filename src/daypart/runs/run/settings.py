@@ -12,6 +12,7 @@ from daypart.engine.tasks.limits import NO_LIMITS, ResourceLimits
 from daypart.errors import DaypartError
 from daypart.runs.run.parameters import Override
 from daypart.storage.location import Location, resolve_location
+from daypart.storage.shapes import check_shape, fields_of
 
 KIND = "daypart-run"
 """The `kind` in `run.json`: an entry point of this name does the tasks of a run."""
@@ -77,21 +78,21 @@ def read_settings(folder: RunFolder) -> RunSettings:
     Raises
     ------
     DaypartError
-        Where `run.json` is missing, damaged, of a newer schema version or of another kind.
+        Where `run.json` is missing, damaged, of a newer schema version or of another kind; it
+        names the field.
     """
     content = folder.read_description()
     file = folder.path / "run.json"
     if content["kind"] != KIND:
         raise DaypartError(f"{file}: does not describe a daypart run")
-    for name in ("kind", "schema_version", "created_by"):
-        content.pop(name, None)
-    try:
-        content["key"] = tuple(content["key"])
-        content["overrides"] = tuple(Override(**each) for each in content.get("overrides", ()))
-        content["limits"] = ResourceLimits(**content.get("limits", {}))
-        return RunSettings(**content)
-    except (TypeError, KeyError, AttributeError, ValueError) as error:
-        raise DaypartError(f"{file}: not a whole description of a run ({error})") from None
+    check_shape(content, RunSettings, file)
+    overrides = (Override(**fields_of(each, Override)) for each in content.get("overrides", ()))
+    own = {
+        "key": tuple(content["key"]),
+        "overrides": tuple(overrides),
+        "limits": ResourceLimits(**fields_of(content.get("limits", {}), ResourceLimits)),
+    }
+    return RunSettings(**fields_of(content, RunSettings) | own)
 
 
 def write_settings(folder: RunFolder, settings: RunSettings) -> None:

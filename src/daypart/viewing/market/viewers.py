@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from daypart.storage.files import read_json
+from daypart.series.store_document import read_viewing
 from daypart.storage.location import PathLike, local_path
 from daypart.tables.connection import open_connection
 from daypart.viewing.crediting import crediting_rules
@@ -48,7 +48,7 @@ def viewers_at(
         `airing` (position in `networks`) and `household`, each pair once.
     """
     folder = local_path(store)
-    viewing = read_json(folder / "store.json")["viewing"]
+    viewing = read_viewing(folder)
     rules = crediting_rules(viewing["crediting"])
     files = [str(folder / name) for name in viewing["files"]["events"].get(market, ())]
     by_event = bool(viewing.get("event_segments")) and segment != ALL_HOUSEHOLDS

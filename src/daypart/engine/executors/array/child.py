@@ -8,11 +8,20 @@ up its own.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from daypart.engine.results.folder import RunFolder
 from daypart.errors import DaypartError
-from daypart.storage.files import make_folder, read_json, write_json
+from daypart.storage.files import make_folder, write_json
 from daypart.storage.location import PathLike
+from daypart.storage.shapes import Natural, read_document
+
+
+@dataclass(frozen=True)
+class ArrayDocument:
+    """The tasks of an array job, child 0 first."""
+
+    tasks: Sequence[Natural]
 
 
 def write_array(run: PathLike, name: str, tasks: Sequence[int]) -> None:
@@ -50,7 +59,8 @@ def read_array(run: PathLike, name: str) -> list[int]:
     DaypartError
         Where there is no such array.
     """
-    tasks: list[int] = read_json(RunFolder.at(run).arrays / f"{name}.json")["tasks"]
+    file = RunFolder.at(run).arrays / f"{name}.json"
+    tasks: list[int] = read_document(file, ArrayDocument)["tasks"]
     return tasks
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.tasks.work import open_work
 from daypart.errors import DaypartError
-from daypart.storage.files import make_folder, read_json, write_json
+from daypart.storage.files import make_folder, write_json
 from daypart.storage.location import Location, PathLike
+from daypart.storage.shapes import read_document
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,10 @@ def read_check(run: PathLike, name: str) -> ChildCheck | None:
     name : str
     """
     place = check_file(RunFolder.at(run), name)
-    return ChildCheck(**read_json(place)) if place.exists() else None
+    if not place.exists():
+        return None
+    content = read_document(place, ChildCheck)
+    return ChildCheck(content["fault"], content.get("hint"))
 
 
 def check_file(folder: RunFolder, name: str) -> Location:

@@ -13,8 +13,9 @@ from typing import Any
 from daypart.engine.executors.array.child import read_array, write_array
 from daypart.engine.executors.array.submission import Submission
 from daypart.engine.results.folder import RunFolder
-from daypart.storage.files import is_temporary, make_folder, read_json, write_json
+from daypart.storage.files import is_temporary, make_folder, write_json
 from daypart.storage.location import Location
+from daypart.storage.shapes import FileInside, Natural, fields_of, read_document
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,20 @@ class Record:
     submission: Submission
     job_id: str = ""
     ended: bool = False
+
+
+@dataclass(frozen=True)
+class SubmissionDocument:
+    """A record's file; the tasks are in that of the array."""
+
+    name: FileInside
+    queue: str
+    memory: Natural
+    job_id: str
+    ended: bool
+    round: Natural = 0
+    one_by_one: bool = False
+    most_memory: bool = False
 
 
 class Records:
@@ -85,7 +100,7 @@ class Records:
         return record
 
     def _read(self, path: Location) -> Record:
-        content = read_json(path)
-        job_id, ended = content.pop("job_id"), content.pop("ended")
+        content = read_document(path, SubmissionDocument)
         tasks = tuple(read_array(self.run, content["name"]))
-        return Record(Submission(**content, tasks=tasks), job_id, ended)
+        submission = Submission(**fields_of(content, Submission) | {"tasks": tasks})
+        return Record(submission, content["job_id"], content["ended"])

@@ -167,11 +167,18 @@ class SeriesStore:
         Raises
         ------
         DaypartError
-            For an unknown region or an unreadable file.
+            For an unknown region, an unreadable file, or, of all partitions, a content of another
+            hash than `store.json` records.
         """
         path = self._file(region)
         if rows is None:
-            return _block_of(read_table(path), self.key, self.measures)
+            block = _block_of(read_table(path), self.key, self.measures)
+            if content_hash(block) != self.regions[region]["content_hash"]:
+                raise DaypartError(
+                    f"{path}: its content is not what {STORE_FILE} records",
+                    hint="restore the file from a copy, or make the store again",
+                )
+            return block
         return _block_of(read_some_rows(path, rows), self.key, self.measures)
 
     def replace_regions(

@@ -14,9 +14,10 @@ import pyarrow.types as types
 
 from daypart.errors import DaypartError
 from daypart.storage import s3
-from daypart.storage.files import atomic_path
+from daypart.storage.files import atomic_path, kept_copy
 from daypart.storage.location import PathLike, location
 from daypart.storage.s3_path import S3Path
+from daypart.storage.seals import check_seal, seal
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -46,7 +47,7 @@ def write_table(target: PathLike, table: pa.Table, *, row_group_rows: int | None
 def table_writer(target: PathLike, schema: pa.Schema, **options: Any) -> Iterator[pq.ParquetWriter]:
     """Open a Parquet file (zstd) that appears whole if the block ends without an error.
 
-    Its pages have checksums.
+    Its pages have checksums, and its footer a seal.
 
     Floating-point columns get no dictionary: their values rarely recur, and a dictionary costs
     most of the time of writing them and a third of their size.
@@ -71,8 +72,10 @@ def table_writer(target: PathLike, schema: pa.Schema, **options: Any) -> Iterato
 
     coded = [leaf for field in schema for leaf in _coded_leaves(field.name, field.type)]
     fixed = {"compression": "zstd", "use_dictionary": coded, "write_page_checksum": True}
-    with atomic_path(target) as path, pq.ParquetWriter(path, schema, **fixed, **options) as writer:
-        yield writer
+    with atomic_path(target) as path:
+        with pq.ParquetWriter(path, schema, **fixed, **options) as writer:
+            yield writer
+        seal(path, pages=False)
 
 
 def _coded_leaves(path: str, kind: pa.DataType) -> list[str]:
@@ -100,9 +103,13 @@ def open_parquet(source: PathLike) -> Iterator[pq.ParquetFile]:
     path = location(source)
     try:
         if isinstance(path, S3Path):
-            with pq.ParquetFile(_ObjectFile(path), pre_buffer=True, **_VERIFIED) as file:
+            remote = _ObjectFile(path)
+            check_seal(remote, path)
+            with pq.ParquetFile(remote, pre_buffer=True, **_VERIFIED) as file:
                 yield file
         else:
+            with path.open("rb") as opened:
+                check_seal(opened, path)
             with pq.ParquetFile(path, **_VERIFIED) as file:
                 yield file
     except FileNotFoundError:
@@ -110,6 +117,25 @@ def open_parquet(source: PathLike) -> Iterator[pq.ParquetFile]:
     except (pa.ArrowInvalid, OSError) as error:
         first_line = str(error).splitlines()[0]
         raise DaypartError(f"{path}: not a readable Parquet file ({first_line})") from None
+
+
+def checked_copy(source: PathLike) -> Path:
+    """Return a local path with the content of a Parquet file, for readers that check nothing.
+
+    For an object on S3 it is a temporary copy.
+
+    Parameters
+    ----------
+    source : path-like
+
+    Raises
+    ------
+    DaypartError
+        When the file is missing, is not a whole Parquet file or does not match its seal.
+    """
+    path = kept_copy(source)
+    with open_parquet(path):
+        return path
 
 
 def read_table(source: PathLike, columns: Sequence[str] | None = None) -> pa.Table:

@@ -12,10 +12,10 @@ from daypart.errors import DaypartError
 from daypart.progress import SILENT, Progress
 from daypart.series.block import SeriesBlock
 from daypart.series.store import SeriesStore
-from daypart.storage.files import atomic_path, kept_copy
 from daypart.storage.location import PathLike
 from daypart.storage.private import private_files
-from daypart.storage.tables import read_table
+from daypart.storage.seals import sealed_path
+from daypart.storage.tables import checked_copy, read_table
 from daypart.tables.read import read_rows
 from daypart.tables.schema import Column, Schema
 from daypart.tables.sql import text_literal
@@ -236,7 +236,7 @@ class _Forgetting:
     def _events_left(self, code: str) -> tuple[list[str], EventRows]:
         """Write a market's event files without the forgotten; return them, and what was removed."""
         workspace, names = self.workspace, list(self.viewing["files"]["events"][code])
-        stored = [str(kept_copy(self.store.folder / name)) for name in names]
+        stored = [str(checked_copy(self.store.folder / name)) for name in names]
         sessions = f"read_parquet([{', '.join(map(text_literal, stored))}])"
         inside = "household IN (SELECT household FROM forgotten)"
         if (
@@ -270,7 +270,7 @@ class _Forgetting:
         """Write the rows set aside without the forgotten; return files, and what was removed."""
         left, removed = [], EventRows()
         for place, name in enumerate(self.viewing["files"]["quarantine"]):
-            path = text_literal(str(kept_copy(self.store.folder / name)))
+            path = text_literal(str(checked_copy(self.store.folder / name)))
             inside = "coalesce(household IN (SELECT household FROM forgotten), false)"
             rows = f"read_parquet({path})"
             found = self.workspace.rows(
@@ -287,7 +287,7 @@ class _Forgetting:
         return left, removed
 
     def _copy(self, query: str, target: str) -> None:
-        with atomic_path(self.store.folder / target) as path:
+        with sealed_path(self.store.folder / target) as path:
             self.workspace.run(
                 f"COPY ({query}) TO {text_literal(str(path))} (FORMAT parquet, COMPRESSION zstd)"
             )

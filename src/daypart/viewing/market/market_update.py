@@ -13,9 +13,10 @@ import pyarrow as pa
 from daypart.errors import DaypartError
 from daypart.series.block import SeriesBlock, exposure_periods
 from daypart.series.store import SeriesStore
-from daypart.storage.files import atomic_path, kept_copy, make_folder
+from daypart.storage.files import make_folder
 from daypart.storage.location import file_name_of
-from daypart.storage.tables import read_table, write_table
+from daypart.storage.seals import sealed_path
+from daypart.storage.tables import checked_copy, read_table, write_table
 from daypart.tables.sql import text_literal
 from daypart.viewing.clock import HOUR_MS, LocalDays, market_hours
 from daypart.viewing.crediting import CreditingRules
@@ -150,7 +151,7 @@ def update_market(
     if hours is not None:
         reach_ms = rules.idle_cap_ms
         bounds = hours.start * HOUR_MS - reach_ms, hours.stop * HOUR_MS + reach_ms
-        stored = [str(kept_copy(update.store.folder / file)) for file in files]
+        stored = [str(checked_copy(update.store.folder / file)) for file in files]
         load_tunes(workspace, staged_sql, stored, bounds)
         rows = judge_sessions(workspace, rules)
         credit_hours(workspace, rules, hours, event_segments=update.event_segments)
@@ -257,7 +258,7 @@ def _exposures(update: Update, hours: HourRange) -> np.ndarray[Any, np.dtype[np.
 
 def _write_events(update: Update, market: ViewingMarket) -> str:
     name = _new_file(update, "events", market)
-    with atomic_path(update.store.folder / name) as path:
+    with sealed_path(update.store.folder / name) as path:
         update.workspace.run(
             f"""
             COPY (

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from daypart.series.store_document import read_viewing
 from daypart.storage.location import PathLike, local_path
+from daypart.storage.tables import checked_copy
 from daypart.tables.connection import open_connection
 from daypart.viewing.crediting import crediting_rules
 from daypart.viewing.market.sessions import judge_sessions, load_tunes
@@ -50,7 +51,9 @@ def viewers_at(
     folder = local_path(store)
     viewing = read_viewing(folder)
     rules = crediting_rules(viewing["crediting"])
-    files = [str(folder / name) for name in viewing["files"]["events"].get(market, ())]
+    files = [
+        str(checked_copy(folder / name)) for name in viewing["files"]["events"].get(market, ())
+    ]
     by_event = bool(viewing.get("event_segments")) and segment != ALL_HOUSEHOLDS
     with open_connection() as connection:
         workspace = Workspace(connection, folder)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from daypart.storage.files import atomic_path, make_folder
+from daypart.storage.files import make_folder
 from daypart.storage.location import Location
+from daypart.storage.seals import sealed_path
 from daypart.tables.sql import text_literal
 from daypart.viewing.reading.staging import SET_ASIDE, staged_rows_sql
 from daypart.viewing.reading.workspace import Workspace
@@ -87,7 +88,7 @@ def write_quarantine(
         return False
     names = ", ".join(f"({number}, {text_literal(file)})" for number, file in named)
     make_folder(target.parent)
-    with atomic_path(target) as path:
+    with sealed_path(target) as path:
         workspace.run(
             f"""
             COPY (

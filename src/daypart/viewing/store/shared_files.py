@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from daypart.storage.files import atomic_path, delete_files, remove_unfinished
+from daypart.storage.files import delete_files, remove_unfinished
 from daypart.storage.location import Location
+from daypart.storage.seals import sealed_path
 from daypart.storage.tables import write_table
 from daypart.tables.sql import text_literal
 from daypart.viewing.market.cells import in_tab_households, load_market_members
@@ -33,7 +34,7 @@ def write_households(
         Whether segments belong to events, not to households.
     """
     names = segment_names_sql(segments, event_segments=event_segments)
-    with atomic_path(target) as path:
+    with sealed_path(target) as path:
         workspace.run(
             f"""
             COPY (

@@ -160,9 +160,7 @@ class BlockFit:
         """Return the rows as the model's state; see `state_table`."""
         ok = (self.rows.status == rows.OK).tolist()
         outcomes = [("ok", None) if good else self.outcome(i) for i, good in enumerate(ok)]
-        return state_table(
-            self.model, self.rows, outcomes, self.pooled.event_sd, self.placed.mondays
-        )
+        return state_table(self.model, self.rows, outcomes, self.pooled.event_sd, self.placed)
 
     def outcome(self, i: int) -> tuple[str, str | None]:
         """Return a partition's status, and the reason where it is not `ok`."""

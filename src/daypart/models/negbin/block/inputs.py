@@ -60,6 +60,8 @@ class Placed(NamedTuple):
     """Number of each partition's dead runs, whose hours are missing."""
     run: np.ndarray
     """int64 [partitions, MOST_RUNS, 3]: kind, first hour and end of each."""
+    unusual: IntVector
+    """Number of each partition's unusual days, whose hours are missing, too."""
 
     @property
     def mondays(self) -> IntVector:
@@ -68,7 +70,7 @@ class Placed(NamedTuple):
 
 
 PLACED = numba.types.NamedTuple(
-    [I32, I1, F32, I1, I1, I32, I16, I1, I1, I1, I1, I16, I1, I16, I1, I1, I1, I3], Placed
+    [I32, I1, F32, I1, I1, I32, I16, I1, I1, I1, I1, I16, I1, I16, I1, I1, I1, I3, I1], Placed
 )
 
 
@@ -130,12 +132,14 @@ def place(block: SeriesBlock, calendar: EventCalendar, *, changes: bool) -> Plac
         seed=np.array([number_of(name) >> 1 for name in block.unique_ids], np.int64),
         runs=np.zeros(len(block), np.int64),
         run=np.zeros((len(block), MOST_RUNS, 3), np.int64),
+        unusual=np.zeros(len(block), np.int64),
     )
     if changes:
         placed = placed._replace(counts=placed.counts.copy())  # the block keeps its own
         hide_dead_runs(
             *(placed.counts, placed.count_start, placed.exposures, placed.exposure_start),
-            *(placed.events, placed.event_hour, placed.event_start, placed.runs, placed.run),
+            *(placed.events, placed.event_hour, placed.event_start),
+            *(placed.runs, placed.unusual, placed.run),
         )
     return placed
 

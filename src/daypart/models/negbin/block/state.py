@@ -17,6 +17,7 @@ from daypart.models.negbin.checks.pit import PIT_COLUMNS
 from daypart.models.negbin.configuration import FEWEST_WEEKS
 
 if TYPE_CHECKING:
+    from daypart.models.negbin.block.inputs import Placed
     from daypart.models.negbin.configuration import ModelSpecification
 
 Bools = NDArray[np.bool_]
@@ -48,7 +49,7 @@ def state_schema(model: ModelSpecification) -> pa.Schema:
     fields |= {"newton_steps": pa.int32(), "evaluations": pa.int32()}
     fields |= {"gradient": pa.float32(), "skewness": pa.float32(), "inference": pa.string()}
     fields |= {"flags": pa.string(), **dict.fromkeys(PIT_COLUMNS, pa.float32())}
-    fields |= {"change": pa.list_(pa.struct(list(_CHANGE.items())))}
+    fields |= {"change": pa.list_(pa.struct(list(_CHANGE.items()))), "unusual_days": pa.int32()}
     if model.reports_khat:
         fields |= {"khat": pa.float32()}
     if model.pooling:
@@ -62,7 +63,7 @@ def state_table(
     found: rows.Rows,
     outcomes: Sequence[tuple[str, str | None]],
     event_sd: NDArray[np.float64],
-    mondays: NDArray[np.int64],
+    placed: Placed,
 ) -> pa.Table:
     """Return a block's rows as a table; the model's columns are null unless `ok`.
 
@@ -75,8 +76,8 @@ def state_table(
         Status and reason of each partition.
     event_sd : float64 array, shape (parents, effects)
         How far partitions deviate from their parents in each event.
-    mondays : int64 array, shape (partitions,)
-        Local day on which each one's week 0 begins.
+    placed : Placed
+        The block as it was laid out.
 
     Returns
     -------
@@ -90,7 +91,8 @@ def state_table(
     columns |= _field_columns(model, found, ok)
     columns |= _scale_columns(model, found, ok)
     columns |= _diagnostic_columns(found, ok)
-    columns["change"] = _changes(found, mondays, ok)
+    columns["change"] = _changes(found, placed.mondays, ok)
+    columns["unusual_days"] = placed.unusual
     if model.reports_khat:
         columns["khat"] = found.checks[:, 3]
     if model.pooling:

@@ -21,6 +21,7 @@ import numpy as np
 
 from daypart.models.jit.compile import kernel
 from daypart.models.jit.types import F1, I1, I2, FloatVector, IntMatrix, IntVector
+from daypart.models.negbin.changes.unusual_days import AROUND, hide_unusual_days
 
 OPENING, OUTAGE, CLOSURE, STEP = range(4)
 """Kinds of change."""
@@ -114,7 +115,7 @@ def surprise(begin: int, end: int, event_hour: IntVector, mean: FloatVector) -> 
 
 @kernel(
     numba.void,
-    *(_I32, I1, _F32, I1, I1, I1, I1, I1, numba.types.Array(numba.int64, 3, "C")),
+    *(_I32, I1, _F32, I1, I1, I1, I1, I1, I1, numba.types.Array(numba.int64, 3, "C")),
     from_python=True,
     allocates=True,
 )
@@ -127,20 +128,25 @@ def hide_dead_runs(
     event_hour: IntVector,
     event_start: IntVector,
     number: IntVector,
+    unusual: IntVector,
     runs: np.ndarray,
 ) -> None:
-    """Find the dead runs of every partition of a block, and make them missing.
+    """Find the dead runs and unusual days of a block's partitions, and make them missing.
 
     Parameters
     ----------
     counts, count_start, exposures, exposure_start, events, event_hour, event_start
         As in `block.inputs.Placed`; the counts are written to.
-    number : int64 array, shape (partitions,)
-        Receives the number of each partition's runs.
+    number, unusual : int64 arrays, shape (partitions,)
+        Receive the number of each partition's runs, and of its unusual days.
     runs : int64 array, shape (partitions, MOST_RUNS, 3)
         Receives kind, first hour and end.
     """
     mean, seen = np.zeros(_PERIOD), np.zeros(_PERIOD)
+    longest = 0
+    for i in range(len(number)):
+        longest = max(longest, count_start[i + 1] - count_start[i])
+    days = np.zeros((3, longest // 24 + 2 * AROUND))
     for i in range(len(number)):
         series = counts[count_start[i] : count_start[i + 1]]
         hours = event_hour[event_start[events[i]] : event_start[events[i] + 1]]
@@ -150,3 +156,4 @@ def hide_dead_runs(
             if runs[i, run, 0] != CLOSURE:
                 for hour in range(runs[i, run, 1], runs[i, run, 2]):
                     series[hour] = -1
+        unusual[i] = hide_unusual_days(series, given, hours, days[0], days[1], days[2])

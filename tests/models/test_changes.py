@@ -134,3 +134,36 @@ def test_random_walks_are_hardly_ever_taken_for_steps():
     series = [rng.poisson(np.repeat(5.0 * np.exp(row), WEEK)).astype(np.int32) for row in level]
     state = state_of(*series)
     assert sum(len(changes_of(state, row)) for row in range(40)) == 0
+
+
+def test_a_feast_and_a_storm_do_not_move_the_weeks_around_them():
+    series = busy(weeks=26)
+    series[10 * WEEK : 10 * WEEK + 24] //= 5
+    series[20 * WEEK + 48 : 20 * WEEK + 72] *= 4
+    state = state_of(series, busy(weeks=26, seed=2))
+    assert state.column("unusual_days").to_pylist() == [2, 0]
+    scales = state.column("week_scale_mean").to_pylist()
+    assert scales[0] == pytest.approx(scales[1], abs=0.01)
+    assert state.column("observed_hours").to_pylist() == [26 * WEEK - 48, 26 * WEEK]
+
+
+def test_a_profile_that_has_changed_is_learnt_from_the_weeks_since():
+    hour = np.arange(WEEK) * 2 * np.pi / 24
+    before, after = 50 * np.exp(np.sin(hour)), 50 * np.exp(np.sin(hour + 1.0))
+    rng = np.random.default_rng(8)
+    series = rng.poisson(np.concatenate([np.tile(before, 16), np.tile(after, 10)]))
+    state = state_of(series.astype(np.int32), busy(weeks=26))
+    assert state.column("history_weeks").to_pylist() == [8, 26]
+    model = get_model("negbin", holidays=False)
+    found = model.forecast(state, Window(MONDAY + 26 * WEEK, WEEK), [0.025, 0.975])
+    np.testing.assert_allclose(found.mean[0], after, rtol=0.12)
+    kept = state_of(series.astype(np.int32), changes=False)
+    assert kept.column("history_weeks").to_pylist() == [26]
+
+
+@pytest.mark.parametrize("weeks", [1, 2, 3, 12, 13, 14, 60])
+def test_any_number_of_weeks_is_searched(weeks):
+    state = state_of(busy(weeks=max(weeks, 2))[: weeks * WEEK + 5])
+    if weeks >= 2:
+        assert changes_of(state) == []
+        assert state.column("unusual_days")[0].as_py() == 0

@@ -28,6 +28,7 @@ from daypart.models.negbin.block.outputs import (
     write_scales,
     write_steps,
 )
+from daypart.models.negbin.changes.recent import weeks_to_use
 from daypart.models.negbin.changes.steps import MOST_STEPS, take_off_steps
 from daypart.models.negbin.checks import pit as diagnostics
 from daypart.models.negbin.checks.khat import DRAWN, Draws, make_draws
@@ -36,6 +37,7 @@ from daypart.models.negbin.configuration import FEWEST_WEEKS, MOST_WEEKS
 from daypart.models.negbin.field.structure import (
     HISTOGRAM,
     SCRATCH,
+    SERIES,
     STRUCTURE,
     Scratch,
     Series,
@@ -160,6 +162,29 @@ def lay_out_row(placed: Placed, i: int, b: Buffers, report: IntVector) -> int:
     return OK if report[layout.OBSERVED] > 0 else UNOBSERVED
 
 
+@kernel(SERIES, BUFFERS, numba.int64, numba.int64, I1)
+def table_of(b: Buffers, weeks: int, effects: int, report: IntVector) -> Series:
+    """Return the partition that the buffers hold."""
+    events, large = report[layout.EVENTS], report[layout.LARGE]
+    tables = b.counts, b.exposure, b.places, b.scales, b.over, b.large
+    return Series(weeks, effects, events, *tables, large)
+
+
+@kernel(numba.int64, SERIES, BUFFERS, I1)
+def hide_old_weeks(table: Series, b: Buffers, report: IntVector) -> int:
+    """Make weeks missing before those that are worth fitting; return the number of the latter."""
+    used: int = weeks_to_use(table, b.scratch.logs, b.scratch.newton.mean)
+    if used < table.weeks:
+        for k in range(table.weeks - used):
+            for c in range(table.counts.shape[1]):
+                report[layout.OBSERVED] -= 1 if table.exposure[k, c] > 0.0 else 0
+                report[layout.TOTAL] -= int(table.counts[k, c])
+                table.counts[k, c] = 0.0
+                table.exposure[k, c] = 0.0
+        layout.count_sizes(table.counts[: table.weeks], b.over, b.large, report)
+    return used
+
+
 @kernel(
     numba.int64,
     *(STRUCTURE, PLACED, POOLED, BUFFERS, F2, F2, F2, F1, numba.boolean, numba.int64, ROWS),
@@ -187,18 +212,7 @@ def fit_row(
     effect = placed.effect[placed.effect_start[members] : placed.effect_start[members + 1]]
     for j in range(len(effect)):
         b.scales[j] = structure.effect_scales[effect[j]]
-    table = Series(
-        weeks,
-        len(effect),
-        report[layout.EVENTS],
-        b.counts,
-        b.exposure,
-        b.places,
-        b.scales,
-        b.over,
-        b.large,
-        report[layout.LARGE],
-    )
+    table = table_of(b, weeks, len(effect), report)
     for k in range(weeks):
         for c in range(168):
             b.offset[k, c] = 0.0
@@ -226,8 +240,11 @@ def fit_row(
         )
         apply_prior(pooled, chosen, monday, effect, table, b.offset, b.transforms)
     write_dead_runs(rows, i, placed)
+    rows.history[i] = weeks
     number = 0
     if changes:
+        rows.history[i] = hide_old_weeks(table, b, report)
+        table = table_of(b, weeks, len(effect), report)
         number = take_off_steps(table, b.offset, b.transforms, b.scratch.weeks.sums, b.steps)
     sparse = report[layout.TOTAL] < SPARSE_BELOW * report[layout.OBSERVED]
     if sparse:

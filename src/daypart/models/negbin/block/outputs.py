@@ -71,6 +71,8 @@ class Rows(NamedTuple):
     parents: IntVector
     parent: IntMatrix
     """[partitions, most]: rows of `pooled.Pooled` that the prior was taken from."""
+    history: IntVector
+    """Weeks that the fit used, the last ones."""
     changes: IntVector
     change: np.ndarray
     """float64 [partitions, MOST_CHANGES, 4]: kind (see `changes.dead_runs`), first hour and end on
@@ -81,7 +83,7 @@ ROWS = numba.types.NamedTuple(
     [
         *(I1, I2, _F32_ROWS, _F32_ROWS, F1, I1, _F32_FLAT),
         *(I1, _I16_ROWS, _F32_ROWS, _F32_ROWS, I1, _F32_CUBE, _F64_CUBE),
-        *(I2, F2, F2, I1, I2, I1, _F64_CUBE),
+        *(I2, F2, F2, I1, I2, I1, I1, _F64_CUBE),
     ],
     Rows,
 )
@@ -115,6 +117,7 @@ def make_rows(placed: Placed, pooled: Pooled, *, effects: int, nodes: int, dimen
         pit=np.zeros((n, len(PIT_COLUMNS))),
         parents=np.zeros(n, np.int64),
         parent=np.zeros((n, pooled.candidate.shape[1]), np.int64),
+        history=np.zeros(n, np.int64),
         changes=np.zeros(n, np.int64),
         change=np.full((n, MOST_RUNS + MOST_STEPS, 4), np.nan),
     )

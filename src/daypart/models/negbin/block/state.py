@@ -49,7 +49,8 @@ def state_schema(model: ModelSpecification) -> pa.Schema:
     fields |= {"newton_steps": pa.int32(), "evaluations": pa.int32()}
     fields |= {"gradient": pa.float32(), "skewness": pa.float32(), "inference": pa.string()}
     fields |= {"flags": pa.string(), **dict.fromkeys(PIT_COLUMNS, pa.float32())}
-    fields |= {"change": pa.list_(pa.struct(list(_CHANGE.items()))), "unusual_days": pa.int32()}
+    fields |= {"change": pa.list_(pa.struct(list(_CHANGE.items())))}
+    fields |= {"unusual_days": pa.int32(), "history_weeks": pa.int32()}
     if model.reports_khat:
         fields |= {"khat": pa.float32()}
     if model.pooling:
@@ -92,7 +93,7 @@ def state_table(
     columns |= _scale_columns(model, found, ok)
     columns |= _diagnostic_columns(found, ok)
     columns["change"] = _changes(found, placed.mondays, ok)
-    columns["unusual_days"] = placed.unusual
+    columns |= {"unusual_days": placed.unusual, "history_weeks": found.history}
     if model.reports_khat:
         columns["khat"] = found.checks[:, 3]
     if model.pooling:

@@ -12,6 +12,7 @@ from daypart.models.jit.compile import kernel, linked
 from daypart.models.jit.types import F1, F2, I1, I2, FloatMatrix, FloatVector, IntMatrix, IntVector
 from daypart.models.negbin.block import layout
 from daypart.models.negbin.block.inputs import PLACED, Placed
+from daypart.models.negbin.block.layout import count_sizes
 from daypart.models.negbin.block.outputs import (
     CONTRADICTED,
     EMPTY,
@@ -181,7 +182,7 @@ def hide_old_weeks(table: Series, b: Buffers, report: IntVector) -> int:
                 report[layout.TOTAL] -= int(table.counts[k, c])
                 table.counts[k, c] = 0.0
                 table.exposure[k, c] = 0.0
-        layout.count_sizes(table.counts[: table.weeks], b.over, b.large, report)
+        count_sizes(table.counts[: table.weeks], b.over, b.large, report)
     return used
 
 

@@ -101,11 +101,11 @@ def test_forecasts_start_from_the_level_after_a_step(factor):
 
 def test_a_closed_series_is_forecast_at_nothing():
     series = busy(weeks=13, mean=50.0)
-    series[9 * WEEK + 30 :] = 0
+    series[8 * WEEK + 30 :] = 0
     state = state_of(series)
     (closure,) = changes_of(state)
     assert closure["kind"] == "closure"
-    assert closure["from"] == datetime(1970, 1, 5) + timedelta(weeks=9, hours=30)
+    assert closure["from"] == datetime(1970, 1, 5) + timedelta(weeks=8, hours=30)
     assert closure["size"] < -5
     assert (forecast_means(state, 13 * WEEK) < 0.1).all()
 

@@ -28,8 +28,8 @@ OPENING, OUTAGE, CLOSURE, STEP = range(4)
 MOST_RUNS = 6
 """Runs of a series that are kept; a series with more is empty by habit."""
 SHORTEST = 24
-CLOSED_AFTER = 504
-"""Hours: three weeks, of which two are whole wherever they begin."""
+CLOSED_AFTER = 672
+"""Hours: four weeks, of which three are whole wherever they begin."""
 ENOUGH = 30.0
 """Of minus the log probability of a run."""
 _PERIOD = 168

@@ -27,8 +27,8 @@ from daypart.models.jit.vector_math import sort
 from daypart.models.negbin.field.structure import SERIES, Series
 
 MOST_STEPS = 3
-FEWEST_WEEKS = 2
-"""On both sides of a step."""
+FEWEST_WEEKS = 3
+"""On both sides of a step, each observed for half of its hours."""
 LEAST = math.log(2.0)
 WIDER = 6.0
 SURE = 49.0
@@ -39,7 +39,7 @@ _TYPICAL = 1.4826
 
 @kernel(numba.void, SERIES, F1, F1, F1)
 def weekly_levels(t: Series, profile: FloatVector, level: FloatVector, total: FloatVector) -> None:
-    """Write each week's log level against the mean profile, and its counts (-1 unobserved).
+    """Write each week's log level against the mean profile, and its counts (-1 hardly observed).
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def weekly_levels(t: Series, profile: FloatVector, level: FloatVector, total: Fl
             expected += t.exposure[k, c] * profile[c]
             seen += 1 if t.exposure[k, c] > 0.0 else 0
         level[k] = math.log((counts + 0.5) / (expected + 0.5))
-        total[k] = counts if seen > 0 else -1.0
+        total[k] = counts if 2 * seen >= t.counts.shape[1] else -1.0
 
 
 @kernel(numba.types.Tuple((numba.int64, numba.float64)), F1, F1, F1, numba.int64)

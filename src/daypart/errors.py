@@ -49,6 +49,10 @@ class OutOfMemory(DaypartError):  # noqa: N818 - it names a state, not a fault
     exit_code = EXIT_OUT_OF_MEMORY
 
 
+class DamagedFile(DaypartError):  # noqa: N818 - it names a state, not a fault
+    """A file of daypart's own whose content is not what was written."""
+
+
 def did_you_mean(name: str, valid: Iterable[str]) -> str:
     """Return a hint with the nearest valid name, and the valid names.
 

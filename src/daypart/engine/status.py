@@ -15,7 +15,7 @@ from daypart.engine.costs.cost import dollars_so_far
 from daypart.engine.executors.array.records import Records
 from daypart.engine.plan.planning_record import planning_of
 from daypart.engine.results.folder import RunFolder
-from daypart.engine.results.history import ATTEMPT, Execution, read_history
+from daypart.engine.results.history import ATTEMPT, Execution, read_history, short_name
 from daypart.engine.results.parts import MISSING_STATUS, ResultIndex, index_results
 from daypart.storage.location import Location, PathLike
 from daypart.storage.tables import read_table
@@ -66,7 +66,7 @@ class RunStatus:
         Partitions among `ok` with a reason: what was to be done failed, and something else
         stood in.
     unreadable : tuple of str
-        Files of the history that are damaged, and not counted.
+        Files of results and of the history that are damaged, and not counted.
     """
 
     run: Location
@@ -163,7 +163,7 @@ def status(run: PathLike) -> RunStatus:
         arrays=arrays,
         failed_partitions=_failed_partitions(results),
         fallbacks=results.fallbacks(),
-        unreadable=unreadable,
+        unreadable=(*map(short_name, results.damaged), *unreadable),
     )
 
 

@@ -20,6 +20,7 @@ from daypart.engine.plan.planning_record import planning_recorded, removed_if_no
 from daypart.engine.plan.take_over import take_over_rows
 from daypart.engine.results.compaction import LEAST_SHARE, compact_regions
 from daypart.engine.results.folder import RunFolder
+from daypart.engine.results.history import short_name
 from daypart.engine.results.parts import MISSING_STATUS, ResultIndex, index_results
 from daypart.engine.tasks.stopping import interruptible
 from daypart.models.protocol import HasKernels
@@ -57,6 +58,8 @@ class RunReport:
         The first failed partitions, `unique_id` and reason.
     fallbacks : int
         Partitions among `ok` on which the model failed and its fallback did not.
+    unreadable : tuple of str
+        Files of results that are damaged: their partitions were fitted again.
     """
 
     run: Location
@@ -70,6 +73,7 @@ class RunReport:
     failures: tuple[tuple[str, str], ...] = ()
     taken_over: int = 0
     fallbacks: int = 0
+    unreadable: tuple[str, ...] = ()
 
 
 def fit(
@@ -282,6 +286,7 @@ def _report(folder: RunFolder, plan: TaskPlan, results: ResultIndex, seconds: fl
         seconds=seconds,
         failures=_first_failures(results),
         fallbacks=results.fallbacks(),
+        unreadable=tuple(map(short_name, results.damaged)),
     )
 
 

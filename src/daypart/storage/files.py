@@ -179,6 +179,22 @@ def delete_files(files: list[Location]) -> None:
         s3.delete(bucket, keys)
 
 
+def rename(file: Location, name: str) -> None:
+    """Give a file another name in its folder.
+
+    Parameters
+    ----------
+    file : Location
+    name : str
+    """
+    if isinstance(file, S3Path):
+        target = file.with_name(name)
+        s3.put(target.bucket, target.key, file.read_bytes())
+        delete_files([file])
+    else:
+        file.replace(file.with_name(name))
+
+
 def write_text(target: PathLike, text: str) -> None:
     """Write a text file atomically.
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from daypart.errors import DaypartError
+from daypart.errors import DamagedFile
 from daypart.storage.files import atomic_path
 from daypart.storage.location import Location, PathLike
 
@@ -70,7 +70,7 @@ def check_seal(file: _Readable, path: Location) -> None:
 
     Raises
     ------
-    DaypartError
+    DamagedFile
         Where the footer is damaged, or a page without a checksum of its own.
     """
     start, footer = _footer(file)
@@ -82,7 +82,7 @@ def check_seal(file: _Readable, path: Location) -> None:
     if whole and pages != _PAGES_HAVE_CHECKSUMS:
         whole = pages == _digest_before(file, start - _SEAL_BYTES)
     if not whole:
-        raise DaypartError(
+        raise DamagedFile(
             f"{path}: is damaged (it is not as daypart wrote it)",
             hint="restore the file from a copy, or make it again",
         )

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.types as types
 
-from daypart.errors import DaypartError
+from daypart.errors import DamagedFile, DaypartError
 from daypart.storage import s3
 from daypart.storage.files import atomic_path, kept_copy
-from daypart.storage.location import PathLike, location
+from daypart.storage.location import Location, PathLike, location
 from daypart.storage.s3_path import S3Path
 from daypart.storage.seals import check_seal, seal
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
+_T = TypeVar("_T")
 _READ_AT_ONCE = 16
 _VERIFIED = {"page_checksum_verification": True}
 """A flipped bit in a page is an error; pages that others wrote have no checksums."""
@@ -96,7 +97,9 @@ def open_parquet(source: PathLike) -> Iterator[pq.ParquetFile]:
     Raises
     ------
     DaypartError
-        When the file is missing or is not a whole Parquet file.
+        When the file is missing or can't be read.
+    DamagedFile
+        When it is not a whole Parquet file.
     """
     import pyarrow.parquet as pq
 
@@ -114,9 +117,12 @@ def open_parquet(source: PathLike) -> Iterator[pq.ParquetFile]:
                 yield file
     except FileNotFoundError:
         raise DaypartError(f"{path}: no such file") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        first_line = str(error).splitlines()[0]
-        raise DaypartError(f"{path}: not a readable Parquet file ({first_line})") from None
+    except (pa.ArrowException, OSError) as error:
+        first_line = (str(error).splitlines() or [type(error).__name__])[0]
+        # Arrow's own errors of damaged files are of OSError without a number, too.
+        failed = isinstance(error, OSError) and error.errno is not None
+        kind = DaypartError if failed else DamagedFile
+        raise kind(f"{path}: not a readable Parquet file ({first_line})") from None
 
 
 def checked_copy(source: PathLike) -> Path:
@@ -155,7 +161,7 @@ def read_table(source: PathLike, columns: Sequence[str] | None = None) -> pa.Tab
     with open_parquet(source) as file:
         missing = sorted(set(columns or ()) - set(file.schema_arrow.names))
         if missing:
-            raise DaypartError(
+            raise DamagedFile(
                 f"{location(source)}: no column {missing[0]!r}",
                 hint=f"it has: {', '.join(file.schema_arrow.names)}",
             )
@@ -182,15 +188,32 @@ def read_tables(
     DaypartError
         As `read_table`.
     """
+    return _each(sources, lambda place: read_table(place, columns))
+
+
+def read_whole_tables(
+    sources: Sequence[PathLike], columns: Sequence[str] | None = None
+) -> Iterator[pa.Table | None]:
+    """Read Parquet files as `read_tables`, with None in place of each that is damaged."""
+
+    def read(place: Location) -> pa.Table | None:
+        try:
+            return read_table(place, columns)
+        except DamagedFile:
+            return None
+
+    return _each(sources, read)
+
+
+def _each(sources: Sequence[PathLike], read: Callable[[Location], _T]) -> Iterator[_T]:
     places = [location(source) for source in sources]
     if all(isinstance(place, Path) for place in places):
-        yield from (read_table(place, columns) for place in places)
+        yield from map(read, places)
         return
     with ThreadPoolExecutor(_READ_AT_ONCE) as pool:
         # In batches: the tables read ahead of the caller stay bounded.
         for start in range(0, len(places), 2 * _READ_AT_ONCE):
-            batch = places[start : start + 2 * _READ_AT_ONCE]
-            yield from pool.map(lambda place: read_table(place, columns), batch)
+            yield from pool.map(read, places[start : start + 2 * _READ_AT_ONCE])
 
 
 class _ObjectFile(io.RawIOBase):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from daypart.cli.damaged import damaged_lines
 from daypart.cli.options import (
     PATH,
     TRUST_RUN,
@@ -72,6 +73,7 @@ def _fit_lines(report: RunReport) -> list[str]:
     return [
         *(f"failed: {name}: {reason}" for name, reason in report.failures[:5]),
         *([f"fallback: {counted(report.fallbacks, 'partition')}"] if report.fallbacks else []),
+        *damaged_lines(report.unreadable),
         f"{counted(report.partitions, 'partition')} = {report.ok:,} ok + "
         f"{report.failed:,} failed + {report.skipped:,} skipped; {report.fitted:,} fitted now, "
         f"{report.already_done:,} done before, {report.taken_over:,} taken over, "

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from daypart.cli.amounts import dollars
+from daypart.cli.damaged import damaged_lines
 from daypart.cli.options import PATH
 from daypart.cli.verb import Outcome, verb
 from daypart.errors import EXIT_DONE, EXIT_INPUT, EXIT_PARTITIONS_FAILED, Interrupted
@@ -62,12 +62,8 @@ def _status_lines(found: RunStatus) -> list[str]:
             for task, seconds in found.slowest_tasks[:1]
         ),
         *([f"so far: {dollars(found.dollars)}"] if found.dollars is not None else []),
-        *_damaged(found.unreadable),
+        *damaged_lines(found.unreadable),
     ]
-
-
-def _damaged(files: Sequence[str]) -> list[str]:
-    return [f"left out, as it is damaged: {', '.join(files)}"] if files else []
 
 
 def _state(found: RunStatus) -> str:
@@ -131,7 +127,7 @@ def cost_command(progress: Progress, run: str) -> Outcome:
     each = f", {found.used / found.partitions:.4f} each" if found.partitions else ""
     executions = counted(len(found.executions), "execution")
     lines.append(f"{counted(found.partitions, 'partition')} in {executions}{each}")
-    lines += [*_dollar_lines(found), *_damaged(found.unreadable)]
+    lines += [*_dollar_lines(found), *damaged_lines(found.unreadable)]
     executions_shown = [_without_blocks(each) for each in found.executions]
     return Outcome(lines, {**vars(found), "executions": executions_shown})
 

@@ -225,6 +225,7 @@ def _remove_superseded(results: ResultIndex, compacted: set[str]) -> int:
     kept_regions = ~np.isin(names, sorted(compacted))
     counts = ~np.isnan(part.astype(float)) & kept_regions[region_of]
     needed = set(part[counts].astype(int).tolist())
-    removed = [path for place, path in enumerate(results.parts) if place not in needed]
+    kept = {results.parts[place] for place in needed} | set(results.damaged)
+    removed = [path for path in results.parts if path not in kept]
     delete_files(removed)
     return len(removed)

@@ -19,7 +19,7 @@ _LOCK_FILE = "driver.lock"
 
 RUN_FILES = (
     *(_RUN_FILE, _LOCK_FILE, "execution.json", "planning.json", "estimate.json"),
-    *("plan.parquet", "parents.parquet", "parts/*.parquet", "results/*.parquet"),
+    *("plan.parquet", "parents.parquet", "parts/*.parquet", "parts/*.damaged", "results/*.parquet"),
     *("history/*.jsonl", "history/*.folded", "logs/*.log"),
     *("arrays/*.json", "submissions/*.json"),
 )

@@ -208,7 +208,7 @@ def fold_history(folder: RunFolder) -> int:
     folded, loose = _files(folder, _FOLDED), _files(folder, ".jsonl")
     kept, damaged = _read(folded)
     new, _ = _read(loose)
-    folded = [file for file in folded if _named(file) not in damaged]
+    folded = [file for file in folded if short_name(file) not in damaged]
     over = {name: lines for name, lines in new.items() if _is_over(lines)}
     if not over or len(loose) + len(folded) < 2:
         return 0
@@ -242,13 +242,14 @@ def _read(files: Sequence[Location]) -> tuple[dict[str, list[str]], list[str]]:
             for own in found.values():
                 _execution(own, is_replaced=True)
         except (ValueError, LookupError, TypeError, AttributeError):
-            damaged.append(_named(file))
+            damaged.append(short_name(file))
         else:
             kept |= found
     return kept, damaged
 
 
-def _named(file: Location) -> str:
+def short_name(file: Location) -> str:
+    """Return the name of a file of a run, with its folder's."""
     return f"{file.parent.name}/{file.name}"
 
 

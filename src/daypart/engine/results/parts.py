@@ -19,15 +19,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from daypart.engine.results.folder import RunFolder
-from daypart.storage.files import is_temporary
+from daypart.errors import DamagedFile
+from daypart.storage.files import is_temporary, rename
 from daypart.storage.location import Location, PathLike, file_name_of
 from daypart.storage.row_groups import read_some_rows
-from daypart.storage.tables import read_table, read_tables, write_table
+from daypart.storage.tables import read_table, read_whole_tables, write_table
 
 MISSING_STATUS = "missing"
 """The status of a partition that no task has fitted yet."""
 
 _PART_NAME = re.compile(r"(\d+)-(\d+)(?:-[0-9a-f]+)?\.parquet")
+_DAMAGED = ".damaged"
 _TABLE_NAME = re.compile(r"(.+)-(\d+)\.parquet")
 _LIGHT = [
     *("unique_id", "timezone", "first_hour", "hours"),
@@ -48,10 +50,13 @@ class ResultIndex:
         (but `attempt`, which also counts rows of data that changed since).
     parts : sequence of Location
         The files of results: tables of regions, then parts.
+    damaged : tuple of Location
+        Those that can't be read, and parts that were set aside: their rows count as missing.
     """
 
     rows: pa.Table
     parts: Sequence[Location]
+    damaged: tuple[Location, ...] = ()
 
     def fallbacks(self) -> int:
         """Return how many partitions are ok with a reason: something else stood in."""
@@ -116,6 +121,20 @@ def list_tables(folder: RunFolder) -> list[tuple[str, int, Location]]:
     return sorted((match[1], int(match[2]), path) for match, path in named if match)
 
 
+def set_aside_damaged_parts(folder: RunFolder) -> None:
+    """Rename the parts that can't be read whole, so that their partitions are fitted again.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        None of its tasks is running.
+    """
+    parts = [path for _, _, path in list_parts(folder)]
+    for path, table in zip(parts, read_whole_tables(parts), strict=True):
+        if table is None or _as_light(table, 0) is None:
+            rename(path, f"{path.name}{_DAMAGED}")
+
+
 def index_results(folder: RunFolder, plan: pa.Table) -> ResultIndex:
     """Look up the newest good row of every partition of a plan.
 
@@ -132,7 +151,7 @@ def index_results(folder: RunFolder, plan: pa.Table) -> ResultIndex:
     """
     tables = list_tables(folder)
     parts = [path for _, _, path in [*tables, *list_parts(folder)]]
-    newest = _newest_rows(parts, len(tables))
+    newest, damaged = _newest_rows(parts, len(tables))
     found = pc.index_in(plan.column("unique_id"), value_set=newest.column("unique_id"))
     rows = newest.drop_columns("unique_id").take(found.combine_chunks())
     attempts = rows.column("attempt")
@@ -146,30 +165,50 @@ def index_results(folder: RunFolder, plan: pa.Table) -> ResultIndex:
     joined = plan.drop_columns([n for n in plan.column_names if n in rows.column_names])
     for name in rows.column_names:
         joined = joined.append_column(name, rows.column(name))
-    return ResultIndex(joined, parts)
+    aside: list[Location] = [*folder.parts.glob(f"*{_DAMAGED}")]
+    return ResultIndex(
+        joined, parts, (*(parts[place] for place in damaged), *sorted(aside, key=str))
+    )
 
 
-def _newest_rows(parts: Sequence[Location], tables: int) -> pa.Table:
+def _newest_rows(parts: Sequence[Location], tables: int) -> tuple[pa.Table, list[int]]:
     """Return the light columns of each partition's newest row, with `part` and `part_row`.
 
     Of one attempt the row in a table counts: the part is what a broken-off compaction left.
+    And the positions of the files that are damaged.
     """
-    found = [_light_schema().empty_table()]
-    for position, table in enumerate(read_tables(parts, _LIGHT)):
-        place = pa.array(np.full(len(table), position, np.int32))
-        rows = pa.array(np.arange(len(table), dtype=np.int32))
-        placed = table.append_column("part", place).append_column("part_row", rows)
-        found.append(placed.cast(_light_schema()))
+    found, damaged = [_light_schema().empty_table()], []
+    for position, table in enumerate(read_whole_tables(parts, _LIGHT)):
+        light = _as_light(table, position)
+        if light is None:
+            damaged.append(position)
+        else:
+            found.append(light)
     every = pa.concat_tables(found)
     every = every.append_column("in_table", pc.less(every.column("part"), tables))
     every = every.sort_by(
         [(name, "ascending") for name in ("unique_id", "attempt", "in_table", "part")]
     ).drop_columns("in_table")
     if len(every) < 2:
-        return every
+        return every, damaged
     ids = every.column("unique_id")
     last_of_its_id = pc.not_equal(ids.slice(0, len(ids) - 1), ids.slice(1)).combine_chunks()
-    return every.filter(pa.concat_arrays([last_of_its_id, pa.array([True])]))
+    return every.filter(pa.concat_arrays([last_of_its_id, pa.array([True])])), damaged
+
+
+def _as_light(table: pa.Table | None, position: int) -> pa.Table | None:
+    """Return a file's light columns with its position; None where they are not what they are."""
+    if table is None or not set(_LIGHT) <= set(table.column_names):
+        return None
+    place = pa.array(np.full(len(table), position, np.int32))
+    rows = pa.array(np.arange(len(table), dtype=np.int32))
+    light = table.select(_LIGHT).append_column("part", place).append_column("part_row", rows)
+    try:
+        light = light.cast(_light_schema())
+    except pa.ArrowException:
+        return None
+    needed = (light.column(name).null_count for name in ("unique_id", "status", "attempt"))
+    return light if not any(needed) else None
 
 
 def _light_schema() -> pa.Schema:
@@ -204,7 +243,11 @@ def read_rows(results: ResultIndex, positions: Sequence[int] | np.ndarray[Any, A
     tables = []
     for number in np.unique(part[order]):
         wanted = part_row[order][part[order] == number].astype(np.int64)
-        tables.append(read_some_rows(results.parts[int(number)], wanted))
+        try:
+            tables.append(read_some_rows(results.parts[int(number)], wanted))
+        except DamagedFile as error:
+            hint = "delete it, and run the same daypart fit again: it fits these partitions again"
+            raise DamagedFile(error.message, hint=hint) from None
     if not tables:
         return pa.table({})
     joined = pa.concat_tables(tables, promote_options="default")

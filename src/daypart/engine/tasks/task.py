@@ -21,7 +21,7 @@ from daypart.engine.tasks.stopping import Stop
 from daypart.engine.tasks.work import Enough, Work, open_work
 from daypart.errors import DaypartError, Interrupted
 from daypart.storage.location import Location, PathLike, file_name_of
-from daypart.storage.tables import read_table, read_tables
+from daypart.storage.tables import read_table, read_whole_tables
 
 FIRST_BLOCK = 1
 """Of a process: what a row takes is not known before, and may be hours."""
@@ -304,7 +304,7 @@ def _planned(folder: RunFolder, piece: Slice) -> pa.Table:
 def _has_row(planned: pa.Table, files: Sequence[Location]) -> np.ndarray[Any, Any]:
     """Tell which planned partitions have a row of the planned attempt, or of a later one."""
     finished = np.zeros(len(planned), bool)
-    for table in read_tables(files, ["unique_id", "attempt"]):
+    for table in filter(None, read_whole_tables(files, ["unique_id", "attempt"])):
         ids = table.column("unique_id").combine_chunks()
         place = pc.index_in(planned.column("unique_id"), value_set=ids).combine_chunks()
         found = pc.is_valid(place).to_numpy(zero_copy_only=False)

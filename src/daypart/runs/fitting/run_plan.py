@@ -16,6 +16,7 @@ from daypart.engine.executors.registry import get_executor
 from daypart.engine.plan.pilot import costs_of
 from daypart.engine.plan.plan import Measure, TaskPlan, draw_plan
 from daypart.engine.results.folder import RunFolder
+from daypart.engine.results.parts import set_aside_damaged_parts
 from daypart.models.protocol import HasKernels
 from daypart.models.registry import get_model, is_external_model
 from daypart.progress import SILENT, Progress
@@ -118,6 +119,7 @@ class FitPlanning:
         if not active:  # else a task that is running somewhere may be writing just now
             for each in folder.written:
                 remove_unfinished(each)
+            set_aside_damaged_parts(folder)
         prepare_parents(folder, self.store, self.settings, progress)
         pilot = progress.step("measuring a pilot") if size.minutes else nullcontext()
         with pilot:

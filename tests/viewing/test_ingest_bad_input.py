@@ -210,3 +210,10 @@ def test_a_stamp_decades_away_from_the_others_is_refused(tmp_path, arguments):
     stray = "H1,501,CNN,1999-03-03T20:00:00Z,1999-03-03T21:00:00Z\n"
     (tmp_path / "events.csv").write_text(HEADER + ROW + stray)
     refused(tmp_path / "events.csv", arguments, "1999-03-03 to 2025-03-03, the earliest in row 2")
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "Australia/Adelaide", "Asia/Kathmandu"])
+def test_a_market_whose_clocks_are_not_whole_hours_from_utc_is_refused(tmp_path, zone):
+    (tmp_path / "events.csv").write_text(HEADER + ROW)
+    arguments = {"households": "from-events", "timezone": zone, "into": tmp_path / "store"}
+    refused(tmp_path / "events.csv", arguments, f"time zone {zone}: its clocks are")

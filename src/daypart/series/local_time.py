@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from daypart.errors import DaypartError
 from daypart.tables.zones import timezone_of
 
 HOURS_PER_WEEK = 168
@@ -37,6 +38,40 @@ def datetime_to_hour(instant: datetime) -> int:
     24
     """
     return int((instant - _EPOCH) // timedelta(hours=1))
+
+
+def refuse_part_hours(timezone: str, first_hour: int, last_hour: int) -> None:
+    """Raise where local hours do not begin with hours of UTC: a store's hours are UTC's.
+
+    Parameters
+    ----------
+    timezone : str
+        IANA name.
+    first_hour, last_hour : int
+        Of the data, whole hours since 1970.
+
+    Raises
+    ------
+    DaypartError
+        For a zone such as Asia/Kolkata, in the years in which its clocks differ so from UTC.
+
+    Examples
+    --------
+    >>> refuse_part_hours("Asia/Kolkata", 482_000, 482_100)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    daypart.errors.DaypartError: time zone Asia/Kolkata: its clocks are 5:30 h from UTC...
+    """
+    zone = timezone_of(timezone)
+    for hour in (*range(first_hour, last_hour, 24), last_hour):
+        offset = hour_to_datetime(hour).astimezone(zone).utcoffset() or timedelta()
+        if offset % timedelta(hours=1):
+            minutes = int(abs(offset) / timedelta(minutes=1))
+            raise DaypartError(
+                f"time zone {timezone}: its clocks are {minutes // 60}:{minutes % 60:02} h from "
+                "UTC, and a store has whole hours only",
+                hint="use a zone of whole hours, such as UTC",
+            )
 
 
 @dataclass(frozen=True)

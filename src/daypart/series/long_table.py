@@ -14,6 +14,8 @@ import pyarrow as pa
 from daypart.errors import DaypartError
 from daypart.progress import SILENT, Progress
 from daypart.series.block import MISSING, SeriesBlock, block_from_arrays
+from daypart.series.grain import find_not_hourly
+from daypart.series.local_time import refuse_part_hours
 from daypart.series.long_rows import LARGEST_COUNT, LongTable, load_rows
 from daypart.series.store import SeriesStore
 from daypart.storage.files import make_folder
@@ -105,7 +107,8 @@ def import_series(
     ------
     DaypartError
         For a missing file or column, an empty table, and for values that are negative,
-        fractional, infinite, without a time, or given twice for one time.
+        fractional, infinite, without a time, or given twice for one time; for daily, weekly
+        and mostly missing series, and a zone whose clocks are not whole hours from UTC.
 
     Examples
     --------
@@ -132,6 +135,7 @@ def import_series(
         table = LongTable(connection, tables, key_columns, time, value)
         rows = load_rows(table, options)
         _load_hours(table)
+        _check_grain(table, timezone)
         make_folder(store.folder)
         regions = _regions(connection, one_column=len(key_columns) == 1)
         with progress.step("importing", total=len(regions), unit="regions") as step:
@@ -165,6 +169,14 @@ def _check_hours(table: LongTable) -> None:
             f"{over[0][1]:,.0f}, over {LARGEST_COUNT:,}",
             "count in thousands",
         )
+
+
+def _check_grain(table: LongTable, timezone: str) -> None:
+    """Raise for series that are not hourly, and for zones of half an hour."""
+    first, last = table.connection.execute("SELECT min(hour), max(hour) FROM hours").fetchall()[0]
+    refuse_part_hours(timezone, first, last)
+    if found := find_not_hourly(table.connection):
+        raise table.error(0, f"column {table.time}: {found.problem}", found.remedy)
 
 
 def _load_hours(table: LongTable) -> None:

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from daypart.errors import DaypartError
+from daypart.series.local_time import refuse_part_hours
 from daypart.series.store import SeriesStore
 from daypart.storage.tables import read_table
 from daypart.tables.table import Table
@@ -150,7 +151,7 @@ def staged_window(batch: Batch, staged: Mapping[str, StagedMarket]) -> LocalDays
     Raises
     ------
     DaypartError
-        For more than ten years.
+        For more than ten years, and a zone whose clocks are not whole hours from UTC.
     """
     zones = {code: batch.reference.markets[code].timezone for code in staged}
     days = [
@@ -168,5 +169,9 @@ def staged_window(batch: Batch, staged: Mapping[str, StagedMarket]) -> LocalDays
             f"{batch.tables[number]}: events from {day_of_number(window.first_day)} to "
             f"{day_of_number(window.last_day)}, the earliest in row {row:,}",
             hint="give the days to credit (first_day, last_day)",
+        )
+    for zone in sorted(set(zones.values())):
+        refuse_part_hours(
+            zone, window.first_hour(zone), window.first_hour(zone) + window.hours(zone)
         )
     return window

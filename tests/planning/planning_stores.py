@@ -135,7 +135,7 @@ def make_store(
         json.dumps(
             {
                 "kind": "daypart-store",
-                "schema_version": 1,
+                "schema_version": 2,
                 "key": ["market", "network", "segment"],
                 "regions": {},
                 "viewing": {

@@ -196,11 +196,12 @@ def test_missing_stores_runs_and_unwritable_folders_are_named(store, tmp_path):
         run_task(tmp_path / "run", 999)
 
 
-def test_a_run_of_a_newer_schema_is_refused(store, tmp_path):
+@pytest.mark.parametrize("version", [99, 1])
+def test_a_run_of_another_schema_is_refused(version, store, tmp_path):
     fit(store, run=tmp_path / "run", model=NOTHING, executor="inline")
     file = tmp_path / "run" / "run.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"schema_version": 99}))
-    with pytest.raises(DaypartError, match="schema version 99"):
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"schema_version": version}))
+    with pytest.raises(DaypartError, match=f"schema version {version}"):
         status(tmp_path / "run")
 
 

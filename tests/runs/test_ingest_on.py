@@ -174,6 +174,6 @@ def test_a_task_without_the_household_key_is_reported(market, arguments, tmp_pat
 
 @pytest.mark.parametrize("kind", ["os:system", "daypart.runs.fit:fit", "daypart_evil:Work", ""])
 def test_a_folder_from_outside_can_not_choose_what_is_imported(tmp_path, kind):
-    write_json(tmp_path / "run.json", {"kind": kind, "schema_version": 1, "content": {}})
+    write_json(tmp_path / "run.json", {"kind": kind, "schema_version": 2, "content": {}})
     with pytest.raises(DaypartError, match=f"no kind of work '{kind}'; .*valid are: daypart-"):
         open_work(RunFolder.at(tmp_path))

@@ -129,11 +129,14 @@ def test_a_crash_between_any_two_writes_leaves_a_readable_store(tmp_path, monkey
     assert len(list((folder / "series").iterdir())) == 2
 
 
-def test_a_store_of_a_newer_version_is_refused_in_one_line(tmp_path):
+@pytest.mark.parametrize(
+    ("version", "remedy"), [(99, "upgrade daypart"), (1, "make the store again")]
+)
+def test_a_store_of_another_version_is_refused_in_one_line(version, remedy, tmp_path):
     store = new_store(tmp_path / "s").replace_regions([("501", block_of("501", [[1]]))])
     content = json.loads((store.folder / "store.json").read_text())
-    (store.folder / "store.json").write_text(json.dumps(content | {"schema_version": 99}))
-    with pytest.raises(DaypartError, match="schema version 99.*upgrade daypart"):
+    (store.folder / "store.json").write_text(json.dumps(content | {"schema_version": version}))
+    with pytest.raises(DaypartError, match=f"schema version {version}.*{remedy}"):
         SeriesStore.open(store.folder)
 
 

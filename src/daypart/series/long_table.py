@@ -15,6 +15,7 @@ from daypart.errors import DaypartError
 from daypart.progress import SILENT, Progress
 from daypart.series.block import MISSING, SeriesBlock, block_from_arrays
 from daypart.series.grain import find_not_hourly
+from daypart.series.key_columns import key_column
 from daypart.series.local_time import refuse_part_hours
 from daypart.series.long_rows import LARGEST_COUNT, LongTable, load_rows
 from daypart.series.store import SeriesStore
@@ -128,7 +129,8 @@ def import_series(
     options = read_options(mapping, stamp_format=stamp_format)
     options = replace(options, stamps_are=stamps_are or options.stamps_are or timezone)
     key_columns = tuple(key) if key else ("unique_id",)
-    store_key = tuple(key) if key else ("series",)
+    _check_key(key_columns)
+    store_key = tuple(key_column(name) for name in key) if key else ("series",)
     store = SeriesStore.create(into, key=store_key)
     with open_connection({"memory_limit": f"{parse_size(memory)}B"}) as connection:
         tables = [open_table(connection, each, options) for each in tables_of(source)]
@@ -154,6 +156,19 @@ def import_series(
     return ImportReport(
         rows, committed.partitions, len(committed.regions), tally["hours"], tally["missing"]
     )
+
+
+def _check_key(key: Sequence[str]) -> None:
+    """Raise for a column that is named twice, if in other letters: files could not tell them."""
+    seen: dict[str, str] = {}
+    for name in key:
+        if not name.strip():
+            raise DaypartError(f"key {','.join(key)!r}: a column has no name")
+        other = seen.setdefault(name.casefold(), name)
+        if other is not name:
+            raise DaypartError(
+                f"key {','.join(key)!r}: {other!r} and {name!r} are one name", hint="rename one"
+            )
 
 
 def _check_hours(table: LongTable) -> None:
@@ -182,7 +197,10 @@ def _check_grain(table: LongTable, timezone: str) -> None:
 def _load_hours(table: LongTable) -> None:
     """Make the tables `partitions` (number, name, key) and `hours` (partition, hour, value)."""
     connection, columns = table.connection, table.key_columns
-    names = f"concat_ws('/', {columns})"
+    names = columns
+    if len(table.key) > 1:  # a slash divides the values, so that it can't stand in one
+        parts = (f"replace(replace({c}, '%', '%25'), '/', '%2F')" for c in columns.split(", "))
+        names = f"concat_ws('/', {', '.join(parts)})"
     connection.execute(
         f"""
         CREATE TEMP TABLE partitions AS
@@ -195,15 +213,7 @@ def _load_hours(table: LongTable) -> None:
         GROUP BY ALL
         """
     )
-    same = connection.execute(
-        "SELECT unique_id FROM partitions GROUP BY unique_id HAVING count(*) > 1 LIMIT 1"
-    ).fetchone()
     _check_hours(table)
-    if same:
-        raise DaypartError(
-            f"{table.tables[0]}: two different keys are both called {same[0]!r}",
-            hint="use key values without a slash",
-        )
 
 
 def _regions(

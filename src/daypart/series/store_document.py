@@ -17,7 +17,7 @@ from daypart.tables.zones import is_zone
 STORE_FILE = "store.json"
 STORE_KIND = "daypart-store"
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _DAMAGED = "restore the file from a copy, or make the store again"
 _MOST_HOURS = 10_000_000  # a thousand years
@@ -195,17 +195,17 @@ def read_store_document(folder: Location) -> dict[str, Any]:
     Raises
     ------
     DaypartError
-        Where it is missing, or a field is missing or of another type; and for a newer version.
+        Where it is missing, or a field is missing or of another type; and for another version.
     """
     file = folder / STORE_FILE
     content = read_json(file)
     version = content.get("schema_version")
     if content.get("kind") != STORE_KIND or not isinstance(version, int):
         raise DaypartError(f"{file}: does not describe a daypart store")
-    if version > SCHEMA_VERSION:
+    if version != SCHEMA_VERSION:
         raise DaypartError(
             f"{folder}: store of schema version {version}, this daypart reads {SCHEMA_VERSION}",
-            hint="upgrade daypart",
+            hint="upgrade daypart" if version > SCHEMA_VERSION else "make the store again",
         )
     check_shape(content, StoreDocument, file, hint=_DAMAGED)
     unknown = _unknown_market(content.get("viewing") or {})

@@ -13,7 +13,7 @@ from daypart.errors import DaypartError
 from daypart.storage.files import read_json, write_json
 from daypart.storage.location import Location, PathLike, location
 
-RUN_SCHEMA_VERSION = 1
+RUN_SCHEMA_VERSION = 2
 _RUN_FILE = "run.json"
 _LOCK_FILE = "driver.lock"
 
@@ -113,17 +113,17 @@ class RunFolder:
         Raises
         ------
         DaypartError
-            Where it is missing, damaged or of a newer schema version.
+            Where it is missing, damaged or of another schema version.
         """
         file = self.path / _RUN_FILE
         content = read_json(file)
         version = content.get("schema_version")
         if not isinstance(content.get("kind"), str) or not isinstance(version, int):
             raise DaypartError(f"{file}: does not describe a daypart run")
-        if version > RUN_SCHEMA_VERSION:
+        if version != RUN_SCHEMA_VERSION:
             raise DaypartError(
                 f"{file}: run of schema version {version}, this daypart reads {RUN_SCHEMA_VERSION}",
-                hint="upgrade daypart",
+                hint="upgrade daypart" if version > RUN_SCHEMA_VERSION else "fit it again",
             )
         return content
 

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from daypart.errors import DaypartError
 from daypart.runs.run.identity import fit_hashes
 from daypart.runs.run.settings import RunSettings
 from daypart.series.block import SeriesBlock, exposure_periods
@@ -53,6 +54,11 @@ def result_rows(
     -------
     pyarrow.Table
         A row per partition, as described in docs/explanation/architecture.md.
+
+    Raises
+    ------
+    DaypartError
+        For a column of the model's that has the name of a key column.
     """
     hours = fitted_hours(stored, settings.until_hour)
     columns: dict[str, Any] = {name: stored.keys.column(name) for name in settings.key}
@@ -72,6 +78,11 @@ def result_rows(
     columns["content_hash"] = pa.array(fit_hashes(stored, settings), pa.string())
     columns["log"] = _text_or_null(fitted, "log")
     for name in fitted.column_names:
+        if name in settings.key:
+            raise DaypartError(
+                f"model {settings.model} returns a column {name!r}, which is a key column",
+                hint="give the model's column another name",
+            )
         if name not in columns:
             columns[name] = fitted.column(name)
     return pa.table(columns)

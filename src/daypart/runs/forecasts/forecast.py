@@ -18,6 +18,7 @@ from daypart.models.spread_counts import quantiles_of_draws, whole_counts
 from daypart.runs.forecasts.fitted_run import FittedRun
 from daypart.runs.forecasts.horizon import Horizon
 from daypart.runs.forecasts.totals import Group, Totals, draw_totals, group_partitions
+from daypart.series.key_columns import find_key_column
 from daypart.series.local_time import datetime_to_hour, hour_to_datetime
 from daypart.storage.location import PathLike
 from daypart.wording import counted
@@ -254,10 +255,13 @@ def check_columns(
     if isinstance(by, str):
         by = [by]
     known = [*key, *hour_groups]
+    found = []
     for name in by:
-        if name not in known:
+        column = name if name in known else find_key_column(name, key)
+        if column is None:
             raise DaypartError(f"no key column {name!r}", hint=did_you_mean(name, known))
-    return tuple(dict.fromkeys(by))
+        found.append(column)
+    return tuple(dict.fromkeys(found))
 
 
 def without_overlap(run: FittedRun, by: Sequence[str]) -> NDArray[np.bool_]:

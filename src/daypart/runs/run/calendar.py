@@ -9,6 +9,7 @@ from typing import Any
 
 from daypart.errors import DaypartError, did_you_mean
 from daypart.models.events.events import FIELDS, parse_events
+from daypart.series.key_columns import find_key_column
 from daypart.series.store import SeriesStore
 from daypart.storage.files import read_toml
 from daypart.storage.location import Location, location
@@ -117,10 +118,11 @@ def _columns_of(
     """Return what each column of the table is: a field of an event, or a key column."""
     meanings = {name: name for name in FIELDS}
     for column in key:
-        meanings |= {column: column, f"{column}s": column}
+        meanings = {f"{column}s": column, **meanings, column: column}
     found: dict[str, str] = {}
     for name in dict.fromkeys(name for row in rows for name in row):
         meaning = meanings.get(name, meanings.get(name.strip().casefold()))
+        meaning = meaning or find_key_column(name, key)
         if meaning is None:
             valid = [*FIELDS, *(f"{column}s" for column in key)]
             raise DaypartError(

@@ -23,6 +23,7 @@ from functools import lru_cache
 from typing import Any
 
 from daypart.errors import DaypartError, did_you_mean
+from daypart.series.key_columns import find_key_column
 from daypart.series.store import SeriesStore
 from daypart.storage.files import read_toml
 from daypart.storage.location import PathLike, local_path
@@ -84,7 +85,8 @@ parameters={'inference': 'full'}, source='parameters')])
     own: dict[tuple[str, str], Override] = {}
     for source, content in _contents(given):
         for name, value in content.items():
-            if name not in key or not isinstance(value, Mapping):
+            column = find_key_column(name, key)
+            if column is None or not isinstance(value, Mapping):
                 _check_no_column(name, value, key, source)
                 shared[name] = value
                 continue
@@ -94,7 +96,7 @@ parameters={'inference': 'full'}, source='parameters')])
                         f"{source}: [{name}]: {key_value} is not a table",
                         hint=f"write [{name}.VALUE] and parameters under it",
                     )
-                place = (name, str(key_value))
+                place = (column, str(key_value))
                 before = own[place].parameters if place in own else {}
                 own[place] = Override(*place, {**before, **parameters}, source)
     return shared, list(own.values())

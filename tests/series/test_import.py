@@ -137,14 +137,16 @@ def test_a_missing_column_names_the_nearest(tmp_path):
         import_series(path, into=tmp_path / "s")
 
 
-def test_two_keys_that_join_to_one_name_are_refused(tmp_path):
+def test_keys_that_would_join_to_one_name_stay_apart(tmp_path):
     path = written(
         tmp_path,
-        "a/b,c,2025-01-06T00:00:00Z,1\na,b/c,2025-01-06T00:00:00Z,1\n",
+        "a/b,c,2025-01-06T00:00:00Z,1\na,b/c,2025-01-06T00:00:00Z,2\n",
         "one,two,ds,y\n",
     )
-    with pytest.raises(DaypartError, match="both called 'a/b/c'"):
-        import_series(path, into=tmp_path / "s", key=["one", "two"])
+    import_series(path, into=tmp_path / "s", key=["one", "two"])
+    store = SeriesStore.open(tmp_path / "s")
+    names = {name: store.read_region(name).unique_ids for name in store.regions}
+    assert names == {"a": ["a/b%2Fc"], "a/b": ["a%2Fb/c"]}
 
 
 def test_a_missing_and_a_truncated_file_are_named(tmp_path):

@@ -141,6 +141,8 @@ def expected_cells(
     """Households and projected minutes by market, network, segment and UTC hour."""
     pieces = defaultdict(list)
     for tune in credited:
+        if tune.end_ms == tune.start_ms:  # of no length: nobody was seen watching
+            continue
         for hour in range(tune.start_ms // HOUR_MS, (tune.end_ms - 1) // HOUR_MS + 1):
             start = max(tune.start_ms, hour * HOUR_MS)
             stop = min(tune.end_ms, (hour + 1) * HOUR_MS)

@@ -9,12 +9,12 @@ import pytest
 
 from daypart import fit, status
 from daypart.cli.main import main
-from daypart.engine.plan.plan import read_table
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.parts import read_results, write_part
 from daypart.errors import DamagedFile
 from daypart.series.block import block_from_arrays
 from daypart.series.store import SeriesStore
+from daypart.storage.tables import read_table
 
 OPTIONS = {"model": "seasonal_naive", "executor": "inline"}
 

@@ -20,6 +20,7 @@ from daypart.disclosure.groups import Memberships, patterns_of
 from daypart.series.block import SeriesBlock
 from daypart.series.local_time import HOURS_PER_WEEK, local_hours
 from daypart.series.store import SeriesStore
+from daypart.series.store_tables import HOUSEHOLD_COLUMNS, PANEL_COLUMNS
 from daypart.storage.tables import read_table
 
 Bools = NDArray[np.bool_]
@@ -86,7 +87,7 @@ class Households:
         names : Names
         """
         file = store.folder / store.extra["viewing"]["files"]["households"]
-        table = read_table(file, ["household", "market", "weight", "in_panel", "segments"])
+        table = read_table(file, HOUSEHOLD_COLUMNS)
         market = places_of(names.markets, table.column("market"))
         belongs = np.zeros((len(table), len(names.segments)), bool)
         lists = table.column("segments").combine_chunks()
@@ -126,7 +127,7 @@ def read_viewing(
         Position of each among the households.
     """
     files: Mapping[str, Any] = store.extra["viewing"]["files"]["panel"]
-    table = read_table(store.folder / files[names.markets[market]])
+    table = read_table(store.folder / files[names.markets[market]], PANEL_COLUMNS)
     place = np.flatnonzero((households.market == market) & households.in_panel)
     row = places_of(households.id.take(place), table.column("household"))
     cell = row * len(names.networks) + places_of(names.networks, table.column("network"))

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.parts import index_results, read_rows
+from daypart.engine.results.plan_table import read_plan_table
 from daypart.engine.results.printed import parse_place
 from daypart.errors import DaypartError, did_you_mean
 from daypart.storage.location import PathLike
-from daypart.storage.tables import read_table
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def logs(run: PathLike, partition: str) -> PartitionLog:
         Where there is no such run or partition.
     """
     folder = RunFolder.open(run)
-    results = index_results(folder, read_table(folder.plan))
+    results = index_results(folder, read_plan_table(folder))
     names = results.rows.column("unique_id").to_pylist()
     if partition not in names:
         raise DaypartError(

@@ -17,8 +17,8 @@ from daypart.engine.plan.planning_record import planning_of
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.history import ATTEMPT, Execution, read_history, short_name
 from daypart.engine.results.parts import MISSING_STATUS, ResultIndex, index_results
+from daypart.engine.results.plan_table import read_plan_table
 from daypart.storage.location import Location, PathLike
-from daypart.storage.tables import read_table
 
 FAILURES_NAMED = 20
 _SLOWEST_NAMED = 5
@@ -130,7 +130,7 @@ def status(run: PathLike) -> RunStatus:
     if planning is not None and not folder.holds_run():
         return RunStatus(folder.path, running=True, planning=planning)
     folder = RunFolder.open(run)
-    results = index_results(folder, read_table(folder.plan))
+    results = index_results(folder, read_plan_table(folder))
     states = results.statuses()
     counts = Counter(states.tolist())
     executions, unreadable = read_history(folder)

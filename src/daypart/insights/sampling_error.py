@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from daypart.insights.viewing_minutes import Audience, membership, positions_of
 from daypart.series.store import SeriesStore
+from daypart.series.store_tables import HOUSEHOLD_COLUMNS, PANEL_COLUMNS
 from daypart.storage.tables import read_table
 
 
@@ -56,12 +57,12 @@ def sampling_error(store: SeriesStore, audience: Audience) -> SamplingError:
     viewing = store.extra["viewing"]
     households = read_table(
         store.folder / viewing["files"]["households"],
-        ["household", "market", "weight", "in_panel", "segments"],
+        HOUSEHOLD_COLUMNS,
     )
     shape = (len(audience.markets) + 1, *audience.viewing_minutes.shape[1:])
     variance, covariance = np.zeros(shape), np.zeros(shape)
     for position, market in enumerate(audience.markets):
-        panel = read_table(store.folder / viewing["files"]["panel"][market])
+        panel = read_table(store.folder / viewing["files"]["panel"][market], PANEL_COLUMNS)
         found = _market_variances(audience, position, households, panel)
         variance[position], covariance[position] = found
     if viewing.get("event_segments"):

@@ -16,6 +16,7 @@ from daypart.progress import SILENT, Progress
 from daypart.series.block import SeriesBlock
 from daypart.series.local_time import HOURS_PER_WEEK, datetime_to_hour, local_hours
 from daypart.series.store import SeriesStore
+from daypart.series.store_tables import HUT_COLUMNS, UNIVERSE_COLUMNS
 from daypart.storage.tables import read_table
 from daypart.viewing.dayparts import daypart_table
 
@@ -45,7 +46,7 @@ class Audience:
     counts : float64 array, same shape
         Household-hours credited, raw, as the models see them.
     any_network_minutes : float64 array, shape (markets, dayparts, segments)
-        Each household once, whatever it watches: the base of HUT.
+        Each household once, whatever it watches: the base of HUT_COLUMNS.
     window_minutes : float64 array, shape (markets, dayparts)
     minutes_by_hour_of_week : float64 array, shape (networks, segments, 168)
         Summed over markets.
@@ -124,7 +125,7 @@ def read_audience(store: SeriesStore, progress: Progress = SILENT) -> Audience:
     with progress.step("reading the viewing", total=len(markets), unit="markets") as step:
         for position, market in enumerate(markets):
             in_tab = _add_market(audience, position, store.read_region(market))
-            hut = read_table(store.folder / viewing["files"]["hut"][market])
+            hut = read_table(store.folder / viewing["files"]["hut"][market], HUT_COLUMNS)
             timezone = str(store.regions[market]["timezone"])
             _add_any_network(audience, position, hut, timezone, in_tab)
             step.advance()
@@ -133,7 +134,7 @@ def read_audience(store: SeriesStore, progress: Progress = SILENT) -> Audience:
 
 
 def _read_universe(store: SeriesStore, viewing: Mapping[str, Any], audience: Audience) -> None:
-    rows = read_table(store.folder / viewing["files"]["universe"]).to_pylist()
+    rows = read_table(store.folder / viewing["files"]["universe"], UNIVERSE_COLUMNS).to_pylist()
     for row in rows:
         market = audience.markets.index(row["market"])
         segment = audience.segments.index(row["segment"])

@@ -27,6 +27,7 @@ from daypart.engine.plan.pilot import (
 )
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.parts import ResultIndex, index_results
+from daypart.engine.results.plan_table import read_plan_table
 from daypart.progress import SILENT, Progress
 from daypart.runs.fitting.options import FitOptions, check_options
 from daypart.runs.fitting.parents import parents_seconds
@@ -35,7 +36,6 @@ from daypart.runs.run.calendar import Calendar
 from daypart.runs.run.parameters import GivenParameters
 from daypart.series.store import SeriesStore
 from daypart.storage.location import PathLike
-from daypart.storage.tables import read_table
 
 
 def estimate(
@@ -133,7 +133,7 @@ def _recorded_costs(
     earlier: RunFolder, work: Measurable, results: ResultIndex, pending: NDArray[np.bool_]
 ) -> Costs:
     """Return what an earlier run recorded: by partition where it has it, by size elsewhere."""
-    there = index_results(earlier, read_table(earlier.plan)).rows
+    there = index_results(earlier, read_plan_table(earlier)).rows
     there = there.filter(pc.equal(there.column("status"), "ok"))
     if not len(there):
         return costs_of(work, results, pending)

@@ -21,6 +21,8 @@ from daypart.series.store_document import (
     STORE_KIND,
     read_store_document,
 )
+from daypart.series.store_tables import series_columns
+from daypart.storage.columns import check_columns
 from daypart.storage.files import (
     delete_files,
     make_folder,
@@ -147,11 +149,12 @@ class SeriesStore:
 
     def read_keys(self, region: str) -> pa.Table:
         """Return the key columns and `unique_id` of a region's partitions, in file order."""
-        return read_table(self._file(region), [*self.key, "unique_id"])
+        return read_table(self._file(region), _columns(self, [*self.key, "unique_id"]))
 
     def read_hours(self, region: str) -> np.ndarray[Any, Any]:
         """Return the number of hours of each of a region's partitions, in file order."""
-        lengths = pc.list_value_length(read_table(self._file(region), ["counts"]).column(0))
+        counts = read_table(self._file(region), _columns(self, ["counts"])).column(0)
+        lengths = pc.list_value_length(counts)
         hours: np.ndarray[Any, Any] = lengths.to_numpy().astype(np.int64)
         return hours
 
@@ -172,14 +175,16 @@ class SeriesStore:
         """
         path = self._file(region)
         if rows is None:
-            block = _block_of(read_table(path), self.key, self.measures)
+            block = _block_of(read_table(path, _columns(self)), self.key, self.measures)
             if content_hash(block) != self.regions[region]["content_hash"]:
                 raise DaypartError(
                     f"{path}: its content is not what {STORE_FILE} records",
                     hint="restore the file from a copy, or make the store again",
                 )
             return block
-        return _block_of(read_some_rows(path, rows), self.key, self.measures)
+        table = read_some_rows(path, rows)
+        check_columns(table, _columns(self), path)
+        return _block_of(table, self.key, self.measures)
 
     def replace_regions(
         self,
@@ -266,6 +271,11 @@ class SeriesStore:
         remove_unfinished(self.folder / "series")
         files = (self.folder / "series").glob("*.parquet")
         delete_files([file for file in files if f"series/{file.name}" not in kept])
+
+
+def _columns(store: SeriesStore, names: Sequence[str] | None = None) -> pa.Schema:
+    every = series_columns(store.key, store.measures)
+    return pa.schema([every.field(name) for name in names or every.names])
 
 
 def content_hash(block: SeriesBlock) -> str:

@@ -14,6 +14,7 @@ import pyarrow.types as types
 
 from daypart.errors import DamagedFile, DaypartError
 from daypart.storage import s3
+from daypart.storage.columns import check_columns
 from daypart.storage.files import atomic_path, kept_copy
 from daypart.storage.location import Location, PathLike, location
 from daypart.storage.s3_path import S3Path
@@ -125,7 +126,7 @@ def open_parquet(source: PathLike) -> Iterator[pq.ParquetFile]:
         raise kind(f"{path}: not a readable Parquet file ({first_line})") from None
 
 
-def checked_copy(source: PathLike) -> Path:
+def checked_copy(source: PathLike, schema: pa.Schema) -> Path:
     """Return a local path with the content of a Parquet file, for readers that check nothing.
 
     For an object on S3 it is a temporary copy.
@@ -133,31 +134,47 @@ def checked_copy(source: PathLike) -> Path:
     Parameters
     ----------
     source : path-like
+    schema : pyarrow.Schema
+        Columns that it must have; their values are not checked.
 
     Raises
     ------
     DaypartError
-        When the file is missing, is not a whole Parquet file or does not match its seal.
+        When the file is missing or can't be read.
+    DamagedFile
+        When it is not a whole Parquet file, does not match its seal, or a column is missing or
+        of another type.
     """
     path = kept_copy(source)
-    with open_parquet(path):
-        return path
+    with open_parquet(path) as file:
+        check_columns(file.schema_arrow.empty_table(), schema, location(source))
+    return path
 
 
-def read_table(source: PathLike, columns: Sequence[str] | None = None) -> pa.Table:
+def read_table(source: PathLike, columns: Sequence[str] | pa.Schema | None = None) -> pa.Table:
     """Read a Parquet file.
 
     Parameters
     ----------
     source : path-like
-    columns : sequence of str, optional
-        The columns to read; all by default.
+    columns : sequence of str or pyarrow.Schema, optional
+        The columns to read; all by default. Those of a schema are checked.
 
     Raises
     ------
     DaypartError
-        When the file is missing, truncated or lacks a column.
+        When the file is missing or can't be read.
+    DamagedFile
+        When it is truncated, lacks a column, or a column is not as in the schema.
     """
+    if isinstance(columns, pa.Schema):
+        table = _read(source, columns.names)
+        check_columns(table, columns, location(source))
+        return table
+    return _read(source, columns)
+
+
+def _read(source: PathLike, columns: Sequence[str] | None) -> pa.Table:
     with open_parquet(source) as file:
         missing = sorted(set(columns or ()) - set(file.schema_arrow.names))
         if missing:
@@ -169,15 +186,15 @@ def read_table(source: PathLike, columns: Sequence[str] | None = None) -> pa.Tab
 
 
 def read_tables(
-    sources: Sequence[PathLike], columns: Sequence[str] | None = None
+    sources: Sequence[PathLike], columns: Sequence[str] | pa.Schema | None = None
 ) -> Iterator[pa.Table]:
     """Read Parquet files in the given order; those on S3 several at a time.
 
     Parameters
     ----------
     sources : sequence of path-like
-    columns : sequence of str, optional
-        The columns to read; all by default.
+    columns : sequence of str or pyarrow.Schema, optional
+        As of `read_table`.
 
     Yields
     ------
@@ -192,7 +209,7 @@ def read_tables(
 
 
 def read_whole_tables(
-    sources: Sequence[PathLike], columns: Sequence[str] | None = None
+    sources: Sequence[PathLike], columns: Sequence[str] | pa.Schema | None = None
 ) -> Iterator[pa.Table | None]:
     """Read Parquet files as `read_tables`, with None in place of each that is damaged."""
 

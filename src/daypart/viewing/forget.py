@@ -12,6 +12,7 @@ from daypart.errors import DaypartError
 from daypart.progress import SILENT, Progress
 from daypart.series.block import SeriesBlock
 from daypart.series.store import SeriesStore
+from daypart.series.store_tables import EVENT_COLUMNS, HOUSEHOLD_COLUMNS, QUARANTINE_COLUMNS
 from daypart.storage.location import PathLike
 from daypart.storage.private import private_files
 from daypart.storage.seals import sealed_path
@@ -178,7 +179,9 @@ class _Forgetting:
     def choose_households(self) -> int:
         """Make `members` of those that stay, with their panel; return how many are forgotten."""
         workspace = self.workspace
-        stored = read_table(self.store.folder / self.viewing["files"]["households"])
+        stored = read_table(
+            self.store.folder / self.viewing["files"]["households"], HOUSEHOLD_COLUMNS
+        )
         workspace.run(
             "CREATE TEMP TABLE members "
             "(household BIGINT, market VARCHAR, weight BIGINT, segments BIGINT)"
@@ -236,7 +239,7 @@ class _Forgetting:
     def _events_left(self, code: str) -> tuple[list[str], EventRows]:
         """Write a market's event files without the forgotten; return them, and what was removed."""
         workspace, names = self.workspace, list(self.viewing["files"]["events"][code])
-        stored = [str(checked_copy(self.store.folder / name)) for name in names]
+        stored = [str(checked_copy(self.store.folder / name, EVENT_COLUMNS)) for name in names]
         sessions = f"read_parquet([{', '.join(map(text_literal, stored))}])"
         inside = "household IN (SELECT household FROM forgotten)"
         if (
@@ -270,7 +273,7 @@ class _Forgetting:
         """Write the rows set aside without the forgotten; return files, and what was removed."""
         left, removed = [], EventRows()
         for place, name in enumerate(self.viewing["files"]["quarantine"]):
-            path = text_literal(str(checked_copy(self.store.folder / name)))
+            path = text_literal(str(checked_copy(self.store.folder / name, QUARANTINE_COLUMNS)))
             inside = "coalesce(household IN (SELECT household FROM forgotten), false)"
             rows = f"read_parquet({path})"
             found = self.workspace.rows(

@@ -10,12 +10,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from daypart.errors import DaypartError, did_you_mean
+from daypart.series.store_tables import QUARANTINE_COLUMNS
 from daypart.storage.location import PathLike, location
 from daypart.storage.tables import read_tables
 from daypart.viewing.settings import open_previous
 
 COLUMNS = ("source_file", "source_row", "reason", "market", "network", "start", "end")
 """What is shown of a row: not the hashes of its household and its set."""
+
+_SCHEMA = pa.schema([QUARANTINE_COLUMNS.field(name) for name in COLUMNS])
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def quarantine(store: PathLike, *, reason: str | None = None, rows: int = 20) ->
             f"{location(store)}: no store here", hint="create one with daypart ingest"
         )
     files = [opened.folder / name for name in opened.extra["viewing"]["files"]["quarantine"]]
-    tables = [table.select(COLUMNS) for table in read_tables(files, COLUMNS)]
+    tables = [table.select(COLUMNS) for table in read_tables(files, _SCHEMA)]
     every = pa.concat_tables(tables) if tables else pa.table({name: [] for name in COLUMNS})
     counts = Counter(every.column("reason").to_pylist())
     if reason is not None:

@@ -16,7 +16,7 @@ from daypart.engine.plan.packing import TARGET_MINUTES, pack, tasks_wanted
 from daypart.engine.plan.pilot import Costs
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.parts import MISSING_STATUS, ResultIndex, index_results, list_parts
-from daypart.storage.tables import read_table
+from daypart.engine.results.plan_table import read_plan_table
 
 Measure = Callable[[ResultIndex, np.ndarray[Any, Any]], Costs]
 """Takes all rows, and which are pending; returns what the pending ones are expected to take."""
@@ -84,7 +84,7 @@ def draw_plan(
     -------
     TaskPlan
     """
-    former = read_table(folder.plan) if folder.plan.exists() else None
+    former = read_plan_table(folder) if folder.plan.exists() else None
     results = index_results(folder, partitions)
     status = results.statuses()
     pending = status == MISSING_STATUS

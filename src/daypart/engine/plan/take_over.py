@@ -17,9 +17,9 @@ from daypart.engine.results.parts import (
     list_tables,
     table_path,
 )
+from daypart.engine.results.plan_table import read_plan_table
 from daypart.storage.files import make_folder
 from daypart.storage.location import PathLike, file_name_of
-from daypart.storage.tables import read_table
 
 GOOD = ("ok", "skipped")
 """Statuses that are taken over; a failure may have had its cause outside the partition."""
@@ -60,7 +60,7 @@ def take_over_rows(
         Where there is no earlier run.
     """
     other = RunFolder.open(earlier)
-    theirs = index_results(other, read_table(other.plan))
+    theirs = index_results(other, read_plan_table(other))
     places = _good_rows(theirs)
     own = index_results(folder, plan)
     missing = own.statuses() == MISSING_STATUS

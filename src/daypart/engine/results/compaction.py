@@ -25,12 +25,13 @@ from daypart.engine.results.parts import (
     read_rows,
     table_path,
 )
+from daypart.engine.results.plan_table import read_plan_table
 from daypart.engine.tasks.stopping import interruptible
 from daypart.engine.tasks.threads import in_order
 from daypart.storage.files import delete_files, make_folder
 from daypart.storage.location import Location, PathLike, file_name_of
 from daypart.storage.row_groups import read_schema
-from daypart.storage.tables import read_table, table_writer
+from daypart.storage.tables import table_writer
 
 ROWS_PER_GROUP = 512
 """Readers of single partitions fetch at least as many rows."""
@@ -104,7 +105,7 @@ def compact(run: PathLike) -> CompactReport:
     """
     folder = RunFolder.open(run)
     with interruptible(str(folder.path)), folder.lock():
-        return compact_regions(folder, index_results(folder, read_table(folder.plan)))
+        return compact_regions(folder, index_results(folder, read_plan_table(folder)))
 
 
 def compact_regions(

@@ -19,11 +19,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from daypart.engine.results.folder import RunFolder
+from daypart.engine.results.plan_table import read_plan_table
 from daypart.errors import DamagedFile
 from daypart.storage.files import is_temporary, rename
 from daypart.storage.location import Location, PathLike, file_name_of
 from daypart.storage.row_groups import read_some_rows
-from daypart.storage.tables import read_table, read_whole_tables, write_table
+from daypart.storage.tables import read_whole_tables, write_table
 
 MISSING_STATUS = "missing"
 """The status of a partition that no task has fitted yet."""
@@ -250,7 +251,13 @@ def read_rows(results: ResultIndex, positions: Sequence[int] | np.ndarray[Any, A
             raise DamagedFile(error.message, hint=hint) from None
     if not tables:
         return pa.table({})
-    joined = pa.concat_tables(tables, promote_options="default")
+    try:
+        joined = pa.concat_tables(tables, promote_options="default")
+    except pa.ArrowException as error:
+        raise DamagedFile(
+            f"{results.parts[0].parent}: files of results have different columns ({error})",
+            hint="delete those that are not this run's, and run the same daypart fit again",
+        ) from None
     return joined.take(np.argsort(order)).combine_chunks()
 
 
@@ -292,7 +299,7 @@ def read_results(run: PathLike) -> pa.Table:
     ['ok']
     """
     folder = RunFolder.open(run)
-    plan = read_table(folder.plan)
+    plan = read_plan_table(folder)
     key = plan.column_names[: plan.column_names.index("unique_id")]
     results = index_results(folder, plan)
     status = results.statuses()

@@ -14,6 +14,7 @@ from daypart.planning.delivery.asrun import Airing
 from daypart.planning.panel.panel import ALL
 from daypart.planning.reach.frequency import TOP
 from daypart.series.store_document import read_viewing
+from daypart.series.store_tables import HOUSEHOLD_COLUMNS, UNIVERSE_COLUMNS
 from daypart.storage.location import PathLike, local_path
 from daypart.storage.tables import read_table
 from daypart.viewing.market.viewers import viewers_at
@@ -90,10 +91,9 @@ def count_exposures(
     """
     folder = local_path(store)
     files = read_viewing(folder)["files"]
-    homes = read_table(
-        folder / files["households"], ["household", "market", "weight", "segments"]
-    ).to_pydict()
-    universe = read_table(folder / files["universe"]).to_pydict()
+    households = read_table(folder / files["households"], HOUSEHOLD_COLUMNS)
+    homes = households.drop_columns("in_panel").to_pydict()
+    universe = read_table(folder / files["universe"], UNIVERSE_COLUMNS).to_pydict()
     estimates = {
         (market, name): float(estimate)
         for market, name, estimate in zip(

@@ -15,6 +15,7 @@ from daypart.planning.arrays import Floats, Ints
 from daypart.planning.brief.flight import DaypartClock
 from daypart.planning.panel.panel import ALL, Panel, PanelMarket
 from daypart.series.store_document import read_viewing
+from daypart.series.store_tables import HOUSEHOLD_COLUMNS, PANEL_COLUMNS, UNIVERSE_COLUMNS
 from daypart.storage.location import Location, PathLike, location
 from daypart.storage.tables import read_table
 from daypart.tables.names import match_names
@@ -57,13 +58,9 @@ def read_panel(
     places = _choose_markets(viewing, markets, setting)
     clock = DaypartClock.of(daypart_table(viewing["dayparts"]))
     files = viewing["files"]
-    households = read_table(
-        folder / files["households"], ["household", "market", "weight", "in_panel", "segments"]
-    )
-    universe = read_table(
-        folder / files["universe"], ["market", "segment", "universe_estimate"]
-    ).to_pydict()
-    tables = [read_table(folder / files["panel"][place.code]) for place in places]
+    households = read_table(folder / files["households"], HOUSEHOLD_COLUMNS)
+    universe = read_table(folder / files["universe"], UNIVERSE_COLUMNS).to_pydict()
+    tables = [read_table(folder / files["panel"][place.code], PANEL_COLUMNS) for place in places]
     networks = _networks(viewing, tables)
     first_week, weeks = _history_weeks(tables, folder)
     parts = []

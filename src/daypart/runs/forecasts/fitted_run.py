@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.parts import ResultIndex, index_results, read_rows
+from daypart.engine.results.plan_table import read_plan_table
 from daypart.errors import DaypartError
 from daypart.models.registry import PEERS, is_external_model
 from daypart.models.trust import check_trusted
@@ -18,7 +19,6 @@ from daypart.runs.fitting.model_by_partition import RunModel
 from daypart.runs.run.settings import RunSettings, read_settings, store_of
 from daypart.series.store import SeriesStore
 from daypart.storage.location import PathLike
-from daypart.storage.tables import read_table
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class FittedRun:
             if name is not None and is_external_model(name) and name not in PEERS:
                 check_trusted(name, folder.path)
         model = model_of(folder, settings)
-        return cls(settings, model, index_results(folder, read_table(folder.plan)), folder)
+        return cls(settings, model, index_results(folder, read_plan_table(folder)), folder)
 
     def store(self) -> SeriesStore:
         """Open the store that the run was fitted to.

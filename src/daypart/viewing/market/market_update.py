@@ -13,6 +13,7 @@ import pyarrow as pa
 from daypart.errors import DaypartError
 from daypart.series.block import SeriesBlock, exposure_periods
 from daypart.series.store import SeriesStore
+from daypart.series.store_tables import EVENT_COLUMNS, HUT_COLUMNS, PANEL_COLUMNS
 from daypart.storage.files import make_folder
 from daypart.storage.location import file_name_of
 from daypart.storage.seals import sealed_path
@@ -151,7 +152,7 @@ def update_market(
     if hours is not None:
         reach_ms = rules.idle_cap_ms
         bounds = hours.start * HOUR_MS - reach_ms, hours.stop * HOUR_MS + reach_ms
-        stored = [str(checked_copy(update.store.folder / file)) for file in files]
+        stored = [str(checked_copy(update.store.folder / file, EVENT_COLUMNS)) for file in files]
         load_tunes(workspace, staged_sql, stored, bounds)
         rows = judge_sessions(workspace, rules)
         credit_hours(workspace, rules, hours, event_segments=update.event_segments)
@@ -282,7 +283,7 @@ def _write_hut(update: Update, market: ViewingMarket, hours: HourRange | None) -
     matrices = HourMatrices.zeros(every.start, (segments, size))
     if before := update.files.get("hut", {}).get(market.code):
         row_of = {name: row for row, name in enumerate(update.segments)}
-        for stored in read_table(update.store.folder / before).to_pylist():
+        for stored in read_table(update.store.folder / before, HUT_COLUMNS).to_pylist():
             first_hour = int(stored["first_hour"].timestamp()) // 3600
             row = [row_of[stored["segment"]]]
             matrices.place_stored(row, first_hour, [stored["counts"]], [stored["minutes"]])
@@ -307,7 +308,9 @@ def _write_hut(update: Update, market: ViewingMarket, hours: HourRange | None) -
 
 def _write_panel(update: Update, market: ViewingMarket, hours: HourRange | None) -> str:
     before = update.files.get("panel", {}).get(market.code)
-    panel = read_table(update.store.folder / before) if before else PANEL_SCHEMA.empty_table()
+    panel = PANEL_SCHEMA.empty_table()
+    if before:
+        panel = read_table(update.store.folder / before, PANEL_COLUMNS)
     if hours is not None:
         calendar = market_hours(
             update.window, market.timezone, update.rules.broadcast_day_start_hour

@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from daypart.series.store_document import read_viewing
+from daypart.series.store_tables import EVENT_COLUMNS
 from daypart.storage.location import PathLike, local_path
 from daypart.storage.tables import checked_copy
 from daypart.tables.connection import open_connection
@@ -52,7 +53,8 @@ def viewers_at(
     viewing = read_viewing(folder)
     rules = crediting_rules(viewing["crediting"])
     files = [
-        str(checked_copy(folder / name)) for name in viewing["files"]["events"].get(market, ())
+        str(checked_copy(folder / name, EVENT_COLUMNS))
+        for name in viewing["files"]["events"].get(market, ())
     ]
     by_event = bool(viewing.get("event_segments")) and segment != ALL_HOUSEHOLDS
     with open_connection() as connection:

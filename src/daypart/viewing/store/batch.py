@@ -10,6 +10,7 @@ from typing import Any
 from daypart.errors import DaypartError
 from daypart.series.local_time import refuse_part_hours
 from daypart.series.store import SeriesStore
+from daypart.series.store_tables import HOUSEHOLD_COLUMNS
 from daypart.storage.tables import read_table
 from daypart.tables.table import Table
 from daypart.viewing.clock import HOUR_MS, LocalDays, day_number, day_of_number, local_day_of_hour
@@ -100,7 +101,9 @@ def settle_households(batch: Batch, segments: Mapping[str, Any]) -> list[str]:
             """
         )
     if batch.previous is not None:
-        stored = read_table(batch.previous.folder / batch.viewing_before["files"]["households"])
+        stored = read_table(
+            batch.previous.folder / batch.viewing_before["files"]["households"], HOUSEHOLD_COLUMNS
+        )
         bits = segment_bits_sql(list(segments), event_segments=batch.by_event)
         keep_absent_households(workspace, stored, bits)
     choose_panel(workspace, batch.settings.panel_households)

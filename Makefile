@@ -7,7 +7,7 @@ OUT ?= daypart-demo
 SIZE ?= small
 
 .DEFAULT_GOAL := help
-.PHONY: chart-library coverage chaos image release help install dev demo test test-slow lint format types contract docs bench clean
+.PHONY: chart-library coverage chaos fuzz image release help install dev demo test test-slow lint format types contract docs bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -50,6 +50,9 @@ coverage: $(VENV)/developed ## run the tests of `make test` with branch coverage
 
 chaos: $(VENV)/developed ## run 200 fits with random kills, limits and storage errors (minutes)
 	$(BIN)/python tests/engine/chaos.py --seeds 200 --s3
+
+fuzz: $(VENV)/developed ## run the verbs on 50,000 damaged files of every kind (half an hour)
+	$(BIN)/python tests/attacks/fuzzing/fuzz.py --inputs 50000
 
 lint: $(VENV)/developed ## check style and format with ruff
 	$(BIN)/ruff check .

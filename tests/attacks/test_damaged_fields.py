@@ -48,13 +48,17 @@ VIEWING = {
     "batches": {"ab": {"file": "a.csv", "rows": 3, "batch": 1}},
 }
 
+HOURS = list(STANDARD_DAYPARTS.hour_of_week_names())
+
 
 @pytest.fixture
 def run(tmp_path):
     keys = pa.table({"market": ["501"], "unique_id": ["501"]})
     block = block_from_arrays(keys, ["UTC"], [0], [np.arange(400)])
     store = SeriesStore.create(
-        tmp_path / "store", key=["market"], hour_groups={"half": ["a", "b"] * 84}
+        tmp_path / "store",
+        key=["market"],
+        hour_groups={"daypart": HOURS},
     )
     store.replace_regions([("501", block)], extra={"viewing": VIEWING})
     options = {"model": "seasonal_naive", "executor": "inline"}

@@ -205,11 +205,12 @@ def test_a_log_that_cannot_be_measured_is_refused(store, plan, rows, message, tm
 
 def test_a_plan_of_another_store_is_refused(store, plan, tmp_path):
     content = json.loads((plan / "plan.json").read_text())
-    (tmp_path / "plan.json").write_text(json.dumps(content | {"by_market": [{"code": "602"}]}))
+    content |= {"by_market": [{"code": "602", "name": "Chicago"}]}
+    (tmp_path / "plan.json").write_text(json.dumps(content))
     with pytest.raises(DaypartError, match="the plan's market 602 is not in"):
         measure(store, plan=tmp_path, asrun=log_rows(LOG))
     (tmp_path / "plan.json").write_text("{}")
-    with pytest.raises(DaypartError, match="no 'lines'; give the folder that `plan` wrote"):
+    with pytest.raises(DaypartError, match="lines is missing; give the folder that `plan` wrote"):
         measure(store, plan=tmp_path, asrun=log_rows(LOG))
 
 

@@ -328,7 +328,7 @@ def test_every_input_but_the_store_is_optional(inputs, tmp_path, name):
         ("forecast", None, "no such file"),
         ("truth", None, "no such file"),
         ("plan", "[]", "is not a JSON object"),
-        ("plan", "{}", "no 'status'"),
+        ("plan", "{}", "status is missing"),
         ("forecast", "not parquet", "not a readable Parquet file"),
     ],
 )

@@ -20,7 +20,7 @@ from daypart.disclosure.groups import Memberships, patterns_of
 from daypart.series.block import SeriesBlock
 from daypart.series.local_time import HOURS_PER_WEEK, local_hours
 from daypart.series.store import SeriesStore
-from daypart.series.store_tables import HOUSEHOLD_COLUMNS, PANEL_COLUMNS
+from daypart.series.store_tables import HOUSEHOLD_COLUMNS, PANEL_COLUMNS, positions_of
 from daypart.storage.tables import read_table
 
 Bools = NDArray[np.bool_]
@@ -88,10 +88,10 @@ class Households:
         """
         file = store.folder / store.extra["viewing"]["files"]["households"]
         table = read_table(file, HOUSEHOLD_COLUMNS)
-        market = places_of(names.markets, table.column("market"))
+        market = positions_of(names.markets, table.column("market"))
         belongs = np.zeros((len(table), len(names.segments)), bool)
         lists = table.column("segments").combine_chunks()
-        inside = places_of(names.segments, pc.list_flatten(lists))
+        inside = positions_of(names.segments, pc.list_flatten(lists))
         belongs[pc.list_parent_indices(lists).to_numpy(), inside] = True
         patterns, pattern = patterns_of(belongs)
         counts = np.zeros((len(names.markets), len(patterns)), np.int64)
@@ -129,9 +129,9 @@ def read_viewing(
     files: Mapping[str, Any] = store.extra["viewing"]["files"]["panel"]
     table = read_table(store.folder / files[names.markets[market]], PANEL_COLUMNS)
     place = np.flatnonzero((households.market == market) & households.in_panel)
-    row = places_of(households.id.take(place), table.column("household"))
-    cell = row * len(names.networks) + places_of(names.networks, table.column("network"))
-    cell = cell * len(names.dayparts) + places_of(names.dayparts, table.column("daypart"))
+    row = positions_of(households.id.take(place), table.column("household"))
+    cell = row * len(names.networks) + positions_of(names.networks, table.column("network"))
+    cell = cell * len(names.dayparts) + positions_of(names.dayparts, table.column("daypart"))
     shape = (len(place), len(names.networks), len(names.dayparts))
     sums = np.bincount(cell, table.column("minutes").to_numpy(), int(np.prod(shape)))
     minutes = np.zeros((shape[0], shape[1] + 1, shape[2] + 1), np.float32)
@@ -222,25 +222,11 @@ def most_in_an_hour(block: SeriesBlock, names: Names, coefficients: Floats) -> t
     clock = local_hours(int(block.first_hours[0]), hours, block.timezones[0])
     order = np.argsort(clock.hour_of_week, kind="stable")
     found, starts = np.unique(clock.hour_of_week[order], return_index=True)
-    network = places_of(names.networks, block.keys.column("network"))
-    segment = places_of(names.segments, block.keys.column("segment"))
+    network = positions_of(names.networks, block.keys.column("network"))
+    segment = positions_of(names.segments, block.keys.column("segment"))
     counts = np.zeros((len(names.networks), len(names.segments), hours), np.float32)
     counts[network, segment] = np.maximum(block.counts.reshape(len(block), hours), 0)[:, order]
     carried[network] = True
     combined = np.einsum("gs,nsh->ngh", coefficients.astype(np.float32), counts, optimize=True)
     most[..., found] = np.maximum.reduceat(combined, starts, axis=-1).round().astype(np.int64)
     return most, carried
-
-
-def places_of(names: Sequence[str] | pa.ChunkedArray, values: pa.ChunkedArray) -> Ints:
-    """Return the position of each value among some names.
-
-    Parameters
-    ----------
-    names : sequence of str, or pyarrow.ChunkedArray
-    values : pyarrow.ChunkedArray
-    """
-    known = pa.array(names, pa.string()) if isinstance(names, Sequence) else names
-    if isinstance(known, pa.ChunkedArray):
-        known = known.combine_chunks()
-    return np.asarray(pc.index_in(values, value_set=known).to_numpy(), np.int64)

@@ -36,6 +36,7 @@ from daypart.storage.files import as_json_text, kept_copy, make_folder, plain
 from daypart.storage.location import Location, PathLike, location
 from daypart.storage.private import private_files
 from daypart.storage.row_groups import read_schema
+from daypart.storage.shapes import Natural, check_shape, fields_of
 from daypart.storage.tables import read_table, write_table
 
 BUCKETS = 64
@@ -71,6 +72,23 @@ class LedgerEntry:
     digest: str
     figures: int
     sketches: Mapping[str, Floats] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class _EntryDocument:
+    when: str
+    output: str
+    rules: Mapping[str, float]
+    digest: str
+    figures: Natural
+
+
+_COLUMNS = pa.schema(
+    [
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("sketch", pa.list_(pa.float64(), BUCKETS), nullable=False),
+    ]
+)
 
 
 def sketch(values: Floats | Ints, household: Ints) -> Floats:
@@ -160,13 +178,22 @@ def releases(store: PathLike, *, sketches: bool = False) -> list[LedgerEntry]:
             raise DaypartError(f"{path}: not a file of daypart's ledger", hint="restore it")
         by_kind: dict[str, Floats] = {}
         if sketches:
-            table = read_table(path)
+            table = read_table(path, _COLUMNS)
             sums = table.column("sketch").combine_chunks().flatten().to_numpy()
             kinds = np.array(table.column("kind").to_pylist(), dtype=object)
             every = sums.reshape(-1, BUCKETS).astype(np.float64)
             by_kind = {str(kind): every[kinds == kind] for kind in dict.fromkeys(kinds)}
-        entries.append(LedgerEntry(**json.loads(about), sketches=by_kind))
+        entries.append(_entry(path, about, by_kind))
     return entries
+
+
+def _entry(path: Location, about: bytes, sketches: Mapping[str, Floats]) -> LedgerEntry:
+    try:
+        content = json.loads(about)
+    except (ValueError, RecursionError):
+        content = None
+    check_shape(content, _EntryDocument, path)
+    return LedgerEntry(**fields_of(content, _EntryDocument), sketches=sketches)
 
 
 def digest_of(content: Mapping[str, Any] | Sequence[pa.Table]) -> str:

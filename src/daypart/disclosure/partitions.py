@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from daypart.disclosure.contributors import places_of
 from daypart.disclosure.ledger import digest_of, file_sha256, write_entry
 from daypart.disclosure.release import release
 from daypart.disclosure.rules import DisclosureRules
 from daypart.series.store import SeriesStore
+from daypart.series.store_tables import positions_of
 from daypart.storage.location import Location
 from daypart.wording import counted
 
@@ -86,7 +86,7 @@ def release_partitions(store: SeriesStore, keys: pa.Table) -> PartitionRelease:
     found = release(store, rules)
     names = (found.names.markets, found.names.networks, found.names.segments)
     place = [
-        places_of(known, keys.column(column))
+        positions_of(known, keys.column(column))
         for known, column in zip(names, ("market", "network", "segment"), strict=True)
     ]
     market, network, segment = place

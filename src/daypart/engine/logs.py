@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from daypart.engine.results.folder import RunFolder
+from daypart.engine.results.folder import RunFolder, read_plan_table
 from daypart.engine.results.parts import index_results, read_rows
-from daypart.engine.results.plan_table import read_plan_table
 from daypart.engine.results.printed import parse_place
 from daypart.errors import DaypartError, did_you_mean
 from daypart.storage.location import PathLike

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from daypart.engine.costs.cost import dollars_so_far
 from daypart.engine.executors.array.records import Records
 from daypart.engine.plan.planning_record import planning_of
-from daypart.engine.results.folder import RunFolder
+from daypart.engine.results.folder import RunFolder, read_plan_table
 from daypart.engine.results.history import ATTEMPT, Execution, read_history, short_name
 from daypart.engine.results.parts import MISSING_STATUS, ResultIndex, index_results
-from daypart.engine.results.plan_table import read_plan_table
 from daypart.storage.location import Location, PathLike
 
 FAILURES_NAMED = 20

@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daypart.engine.tasks.threads import in_order
-from daypart.insights.viewing_minutes import Audience, positions_of
+from daypart.insights.viewing_minutes import Audience
 from daypart.models.protocol import Window
 from daypart.progress import SILENT, Progress
 from daypart.runs.forecasts.fitted_run import FittedRun
 from daypart.series.local_time import HOURS_PER_WEEK, datetime_to_hour, local_hours
+from daypart.series.store_tables import positions_of
 
 _DRAWS = 200
 _INTERVAL = (0.1, 0.9)

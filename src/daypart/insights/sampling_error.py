@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from daypart.insights.viewing_minutes import Audience, membership, positions_of
+from daypart.insights.viewing_minutes import Audience, membership
 from daypart.series.store import SeriesStore
-from daypart.series.store_tables import HOUSEHOLD_COLUMNS, PANEL_COLUMNS
+from daypart.series.store_tables import HOUSEHOLD_COLUMNS, PANEL_COLUMNS, positions_of
 from daypart.storage.tables import read_table
 
 
@@ -127,11 +127,11 @@ def _projected_viewing(
     panel: pa.Table,
 ) -> NDArray[np.float64]:
     """Return weight x minutes / minutes of the window, shape (households, networks, dayparts)."""
-    rows = pc.index_in(panel.column("household"), value_set=households.column("household"))
+    rows = positions_of(households.column("household"), panel.column("household"))
     networks = positions_of(audience.networks, panel.column("network"))
     dayparts = positions_of(audience.dayparts, panel.column("daypart"))
     viewed = np.zeros((len(weight), len(audience.networks), len(audience.dayparts)))
-    np.add.at(viewed, (rows.to_numpy(), networks, dayparts), panel.column("minutes").to_numpy())
+    np.add.at(viewed, (rows, networks, dayparts), panel.column("minutes").to_numpy())
     viewed[:, :, -1] = viewed.sum(axis=2)
     with np.errstate(divide="ignore", invalid="ignore"):
         share_of_window = viewed / audience.window_minutes[market]

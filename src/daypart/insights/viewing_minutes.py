@@ -16,7 +16,7 @@ from daypart.progress import SILENT, Progress
 from daypart.series.block import SeriesBlock
 from daypart.series.local_time import HOURS_PER_WEEK, datetime_to_hour, local_hours
 from daypart.series.store import SeriesStore
-from daypart.series.store_tables import HUT_COLUMNS, UNIVERSE_COLUMNS
+from daypart.series.store_tables import HUT_COLUMNS, UNIVERSE_COLUMNS, positions_of
 from daypart.storage.tables import read_table
 from daypart.viewing.dayparts import daypart_table
 
@@ -134,12 +134,11 @@ def read_audience(store: SeriesStore, progress: Progress = SILENT) -> Audience:
 
 
 def _read_universe(store: SeriesStore, viewing: Mapping[str, Any], audience: Audience) -> None:
-    rows = read_table(store.folder / viewing["files"]["universe"], UNIVERSE_COLUMNS).to_pylist()
-    for row in rows:
-        market = audience.markets.index(row["market"])
-        segment = audience.segments.index(row["segment"])
-        audience.in_tab_households[market, segment] = row["in_tab_households"]
-        audience.universe_estimate[market, segment] = row["universe_estimate"]
+    rows = read_table(store.folder / viewing["files"]["universe"], UNIVERSE_COLUMNS)
+    market = positions_of(audience.markets, rows.column("market"))
+    segment = positions_of(audience.segments, rows.column("segment"))
+    audience.in_tab_households[market, segment] = rows.column("in_tab_households").to_numpy()
+    audience.universe_estimate[market, segment] = rows.column("universe_estimate").to_numpy()
 
 
 def _add_market(audience: Audience, market: int, block: SeriesBlock) -> NDArray[np.float64]:
@@ -208,28 +207,6 @@ def _by_daypart(audience: Audience, hour_of_week: NDArray[np.int16]) -> NDArray[
 
 def _one_hot(values: NDArray[np.integer], size: int) -> NDArray[np.float64]:
     return np.asarray(values[:, None] == np.arange(size), dtype=np.float64)
-
-
-def positions_of(names: Sequence[str], values: pa.ChunkedArray) -> NDArray[np.int64]:
-    """Return the position of each value of a column among the names.
-
-    Parameters
-    ----------
-    names : sequence of str
-    values : pyarrow.ChunkedArray
-
-    Returns
-    -------
-    int64 array
-
-    Examples
-    --------
-    >>> import pyarrow as pa
-    >>> positions_of(["ABC", "CNN"], pa.chunked_array([["CNN", "ABC"]])).tolist()
-    [1, 0]
-    """
-    found = pc.index_in(values, value_set=pa.array(list(names), pa.string()))
-    return np.asarray(found.to_numpy(), dtype=np.int64)
 
 
 def membership(segments: Sequence[str], households: pa.Table) -> NDArray[np.bool_]:

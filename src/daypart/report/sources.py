@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,11 @@ from pyarrow import csv as pa_csv
 from daypart.charts.quantities import Quantity, money
 from daypart.engine.status import RunStatus, status
 from daypart.errors import DaypartError
+from daypart.planning.outcome.plan_document import DeliveryDocument, PlanDocument
+from daypart.report.documents import BacktestDocument, InsightsDocument
 from daypart.series.store_document import read_store_document
-from daypart.storage.files import read_json
 from daypart.storage.location import PathLike, local_path
+from daypart.storage.shapes import read_document
 from daypart.storage.tables import read_table
 
 
@@ -125,37 +127,30 @@ def read_sources(
         Naming the first input that does not exist or is not readable.
     """
     folder = local_path(store)
-    made = _read_record(plan, "plan.json", ("status", "reach", "spent", "lines"), "plan")
-    measured = ("impressions", "reach", "by_market", "by_week", "set_aside")
+    made = _read_record(plan, "plan.json", PlanDocument, "plan")
     return Sources(
         store=folder,
         record=read_store_document(folder),
         run=local_path(run) if run is not None else None,
         status=status(run) if run is not None else None,
         plan=made,
-        delivery=_read_record(delivery, "delivery.json", measured, "measure"),
+        delivery=_read_record(delivery, "delivery.json", DeliveryDocument, "measure"),
         insights=_read_insights(insights),
         backtest=local_path(backtest) if backtest is not None else None,
-        scores=read_json(local_path(backtest) / "backtest.json") if backtest is not None else None,
+        scores=_read_record(backtest, "backtest.json", BacktestDocument, "backtest"),
         forecast=_read_forecast(forecast),
         truth=_existing(truth),
         currency=money(_currency_of(currency, made)),
     )
 
 
-def _read_record(
-    path: PathLike | None, name: str, fields: Sequence[str], verb: str
-) -> dict[str, Any] | None:
+def _read_record(path: PathLike | None, name: str, shape: type, verb: str) -> dict[str, Any] | None:
     """Read a JSON file, or that file of a folder, which a verb wrote."""
     if path is None:
         return None
     found = local_path(path)
     file = found / name if found.is_dir() else found
-    content = read_json(file)
-    for field in fields:
-        if field not in content:
-            raise DaypartError(f"{file}: no {field!r}", hint=f"give the folder that `{verb}` wrote")
-    return content
+    return read_document(file, shape, hint=f"give the folder that `{verb}` wrote")
 
 
 def _read_insights(folder: PathLike | None) -> InsightTables | None:
@@ -163,7 +158,7 @@ def _read_insights(folder: PathLike | None) -> InsightTables | None:
         return None
     path = local_path(folder)
     return InsightTables(
-        read_json(path / "insights.json"),
+        read_document(path / "insights.json", InsightsDocument),
         _read_csv(path / "top_networks.csv"),
         _read_csv(path / "heat_map.csv"),
     )
@@ -197,7 +192,22 @@ def _read_forecast(forecast: PathLike | None) -> pa.Table | None:
             raise DaypartError(
                 f"{path}: no column {name!r}", hint="give a file that `predict` wrote"
             )
+    ends = [name for name in table.column_names if name.lower().startswith(("lo", "hi"))]
+    other = str.maketrans("loLOhiHI", "hiHIloLO")
+    for name in ("mean", *ends):
+        partner = name[:2].translate(other) + name[2:] if name in ends else name
+        if partner not in table.column_names or not _is_numeric(table.column(name).type):
+            raise DaypartError(
+                f"{path}: column {name!r} is not one of numbers, or lacks {partner!r}",
+                hint="give a file that `predict` wrote",
+            )
     return table
+
+
+def _is_numeric(kind: pa.DataType) -> bool:
+    """Return whether a column has numbers; one of a CSV without any value has none."""
+    kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_null)
+    return any(is_kind(kind) for is_kind in kinds)
 
 
 def _existing(path: PathLike | None) -> Path | None:

@@ -25,9 +25,8 @@ from daypart.engine.plan.pilot import (
     expected_seconds,
     spread_of,
 )
-from daypart.engine.results.folder import RunFolder
+from daypart.engine.results.folder import RunFolder, read_plan_table
 from daypart.engine.results.parts import ResultIndex, index_results
-from daypart.engine.results.plan_table import read_plan_table
 from daypart.progress import SILENT, Progress
 from daypart.runs.fitting.options import FitOptions, check_options
 from daypart.runs.fitting.parents import parents_seconds

@@ -23,6 +23,7 @@ from daypart.engine.results.folder import RunFolder
 from daypart.engine.results.history import short_name
 from daypart.engine.results.parts import MISSING_STATUS, ResultIndex, index_results
 from daypart.engine.tasks.stopping import interruptible
+from daypart.errors import DamagedFile
 from daypart.models.protocol import HasKernels
 from daypart.models.registry import get_model
 from daypart.progress import SILENT, Progress
@@ -274,7 +275,10 @@ def fit_requests(
 def _report(folder: RunFolder, plan: TaskPlan, results: ResultIndex, seconds: float) -> RunReport:
     counts = Counter(results.statuses().tolist())
     if counts[MISSING_STATUS]:
-        raise RuntimeError(f"{counts[MISSING_STATUS]} partitions have no row after all tasks ended")
+        raise DamagedFile(
+            f"{folder.plan}: does not match the results of {counts[MISSING_STATUS]:,} partitions",
+            hint="delete it, and run the same daypart fit again",
+        )
     return RunReport(
         run=folder.path,
         partitions=plan.partitions,

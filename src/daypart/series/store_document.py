@@ -208,19 +208,29 @@ def read_store_document(folder: Location) -> dict[str, Any]:
             hint="upgrade daypart" if version > SCHEMA_VERSION else "make the store again",
         )
     check_shape(content, StoreDocument, file, hint=_DAMAGED)
-    unknown = _unknown_market(content.get("viewing") or {})
-    if unknown:
-        raise DaypartError(f"{file}: viewing.files.{unknown} is no market of it", hint=_DAMAGED)
+    fault = _fault_between_fields(content)
+    if fault:
+        raise DaypartError(f"{file}: {fault}", hint=_DAMAGED)
     return content
 
 
-def _unknown_market(viewing: Mapping[str, Any]) -> str | None:
-    files = viewing.get("files") or {}
-    kinds = ("events", "hut", "panel")
-    named = (
-        f"{kind}.{m}" for kind in kinds for m in files.get(kind, ()) if m not in viewing["markets"]
-    )
-    return next(named, None)
+def _fault_between_fields(content: Mapping[str, Any]) -> str | None:
+    """Return which field names what another lacks."""
+    viewing = content.get("viewing") or {}
+    files = viewing.get("files")
+    if not files:
+        return None
+    for kind in ("events", "hut", "panel"):
+        for market in sorted(set(files[kind]) - set(viewing["markets"])):
+            return f"viewing.files.{kind}.{market} is not one of viewing.markets"
+    for region in content["regions"]:
+        if not all(region in each for each in (viewing["markets"], files["hut"], files["panel"])):
+            return f"regions.{region} lacks its market or its files in viewing"
+    hours = content.get("hour_groups", {}).get("daypart", ())
+    unknown = set(hours) - {row["name"] for row in viewing["dayparts"]["rows"]}
+    if unknown or (content["regions"] and not hours):
+        return "hour_groups.daypart is not of the dayparts in viewing.dayparts"
+    return None
 
 
 def read_viewing(folder: Location) -> dict[str, Any]:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from daypart.errors import DamagedFile
 
 _STAMP = pa.timestamp("us", tz="UTC")
 
@@ -92,3 +97,39 @@ def series_columns(key: Sequence[str], measures: Sequence[str]) -> pa.Schema:
             **lists,
         }
     )
+
+
+def positions_of(
+    names: Sequence[str] | pa.ChunkedArray, values: pa.ChunkedArray
+) -> NDArray[np.int64]:
+    """Return the position of each value of a store's table among the names that it may have.
+
+    Parameters
+    ----------
+    names : sequence of str, or pyarrow.ChunkedArray
+    values : pyarrow.ChunkedArray
+
+    Raises
+    ------
+    DamagedFile
+        For a value that is not among them.
+
+    Examples
+    --------
+    >>> positions_of(["ABC", "CNN"], pa.chunked_array([["CNN", "ABC"]])).tolist()
+    [1, 0]
+    """
+    known = pa.array(names, pa.string()) if isinstance(names, Sequence) else names
+    if isinstance(known, pa.ChunkedArray):
+        known = known.combine_chunks()
+    found = pc.index_in(values, value_set=known)
+    if found.null_count:
+        # A household's id is never shown.
+        is_text = pa.types.is_string(known.type)
+        first = values.filter(pc.is_null(found))[0].as_py() if is_text else None
+        raise DamagedFile(
+            f"the store's tables have {repr(first) if is_text else 'a household'} that the store "
+            "does not list",
+            hint="restore the store from a copy, or ingest again",
+        )
+    return np.asarray(found.to_numpy(), np.int64)

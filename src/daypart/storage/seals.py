@@ -59,8 +59,8 @@ def seal(path: Path, *, pages: bool) -> None:
         file.write(len(footer).to_bytes(4, "little") + _END)
 
 
-def check_seal(file: _Readable, path: Location) -> None:
-    """Check a Parquet file against its seal, if it has one.
+def check_seal(file: _Readable, path: Location) -> bool:
+    """Check a Parquet file against its seal; return whether it has one.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def check_seal(file: _Readable, path: Location) -> None:
     start, footer = _footer(file)
     found = _seal_before(file, start)
     if found is None:
-        return
+        return False
     pages, digest = found
     whole = digest == _digest(footer)
     if whole and pages != _PAGES_HAVE_CHECKSUMS:
@@ -86,6 +86,7 @@ def check_seal(file: _Readable, path: Location) -> None:
             f"{path}: is damaged (it is not as daypart wrote it)",
             hint="restore the file from a copy, or make it again",
         )
+    return True
 
 
 def _footer(file: Any) -> tuple[int, bytes]:

@@ -92,8 +92,14 @@ def _coded_leaves(path: str, kind: pa.DataType) -> list[str]:
 
 
 @contextmanager
-def open_parquet(source: PathLike) -> Iterator[pq.ParquetFile]:
+def open_parquet(source: PathLike, *, own: bool = False) -> Iterator[pq.ParquetFile]:
     """Open a Parquet file; from S3, only the parts that are read are downloaded.
+
+    Parameters
+    ----------
+    source : path-like
+    own : bool
+        Refuse a file that daypart did not write.
 
     Raises
     ------
@@ -108,12 +114,12 @@ def open_parquet(source: PathLike) -> Iterator[pq.ParquetFile]:
     try:
         if isinstance(path, S3Path):
             remote = _ObjectFile(path)
-            check_seal(remote, path)
+            _check(remote, path, own=own)
             with pq.ParquetFile(remote, pre_buffer=True, **_VERIFIED) as file:
                 yield file
         else:
             with path.open("rb") as opened:
-                check_seal(opened, path)
+                _check(opened, path, own=own)
             with pq.ParquetFile(path, **_VERIFIED) as file:
                 yield file
     except FileNotFoundError:
@@ -124,6 +130,11 @@ def open_parquet(source: PathLike) -> Iterator[pq.ParquetFile]:
         failed = isinstance(error, OSError) and error.errno is not None
         kind = DaypartError if failed else DamagedFile
         raise kind(f"{path}: not a readable Parquet file ({first_line})") from None
+
+
+def _check(file: Any, path: Location, *, own: bool) -> None:
+    if not check_seal(file, path) and own:
+        raise DamagedFile(f"{path}: was not written by daypart", hint="remove it")
 
 
 def checked_copy(source: PathLike, schema: pa.Schema) -> Path:
@@ -174,8 +185,8 @@ def read_table(source: PathLike, columns: Sequence[str] | pa.Schema | None = Non
     return _read(source, columns)
 
 
-def _read(source: PathLike, columns: Sequence[str] | None) -> pa.Table:
-    with open_parquet(source) as file:
+def _read(source: PathLike, columns: Sequence[str] | None, *, own: bool = False) -> pa.Table:
+    with open_parquet(source, own=own) as file:
         missing = sorted(set(columns or ()) - set(file.schema_arrow.names))
         if missing:
             raise DamagedFile(
@@ -209,13 +220,16 @@ def read_tables(
 
 
 def read_whole_tables(
-    sources: Sequence[PathLike], columns: Sequence[str] | pa.Schema | None = None
+    sources: Sequence[PathLike], columns: Sequence[str] | None = None
 ) -> Iterator[pa.Table | None]:
-    """Read Parquet files as `read_tables`, with None in place of each that is damaged."""
+    """Read Parquet files as `read_tables`, with None in place of each that is damaged.
+
+    Files that daypart did not write count as damaged.
+    """
 
     def read(place: Location) -> pa.Table | None:
         try:
-            return read_table(place, columns)
+            return _read(place, columns, own=True)
         except DamagedFile:
             return None
 

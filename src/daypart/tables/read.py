@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 
 from daypart.errors import DaypartError, did_you_mean
@@ -14,7 +13,7 @@ from daypart.tables.options import TableOptions
 from daypart.tables.problems import OUTSIDE_RANGE, describe
 from daypart.tables.schema import Column, Schema
 from daypart.tables.sql import name_literal, text_literal
-from daypart.tables.table import GivenTable, Table, name_of, open_table, options_of, unreadable
+from daypart.tables.table import GivenTable, Table, name_of, open_table, options_of, reading
 from daypart.tables.values.duration import duration_sql
 from daypart.tables.values.expressions import (
     MISSING_VALUE,
@@ -119,10 +118,8 @@ def read_rows(source: GivenTable, schema: Schema, options: TableOptions | None =
     with open_connection({"threads": 1}) as connection:
         table = open_table(connection, source, options, name=name_of(source, schema.name))
         query = rows_query(table, schema, options)
-        try:
+        with reading(table):
             return TableRows(table, schema, connection.sql(query).to_arrow_table())
-        except duckdb.Error as error:
-            raise unreadable(table.name, error, is_parquet=table.is_parquet) from None
 
 
 def read_texts(
@@ -161,10 +158,8 @@ def read_texts(
         query = (
             f"SELECT {', '.join(chosen)} FROM {table.rows_sql(numbered=True)} ORDER BY source_row"
         )
-        try:
+        with reading(table):
             rows = connection.sql(query).fetchall()
-        except duckdb.Error as error:
-            raise unreadable(table.name, error, is_parquet=table.is_parquet) from None
     return [dict(zip(table.types, row, strict=True)) for row in rows]
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -320,6 +321,23 @@ def _not_utf8(name: str, what: str) -> DaypartError:
         f"{name}: is not UTF-8 ({what})",
         hint="give its encoding, such as encoding=windows-1252 or encoding=latin-1",
     )
+
+
+@contextmanager
+def reading(table: Table) -> Iterator[None]:
+    """Turn an error of DuckDB while it reads a table into one that names the file.
+
+    Raises
+    ------
+    DaypartError
+        For what can't be read.
+    """
+    try:
+        yield
+    except duckdb.OutOfMemoryException:
+        raise
+    except duckdb.Error as error:
+        raise unreadable(table.name, error, is_parquet=table.is_parquet) from None
 
 
 def unreadable(name: str, error: Exception, *, is_parquet: bool) -> DaypartError:

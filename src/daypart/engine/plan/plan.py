@@ -14,9 +14,8 @@ from daypart.engine.executors.array.records import Records
 from daypart.engine.executors.protocol import BY_NUMBER, Task, TaskSize
 from daypart.engine.plan.packing import TARGET_MINUTES, pack, tasks_wanted
 from daypart.engine.plan.pilot import Costs
-from daypart.engine.results.folder import RunFolder
+from daypart.engine.results.folder import RunFolder, read_plan_table
 from daypart.engine.results.parts import MISSING_STATUS, ResultIndex, index_results, list_parts
-from daypart.engine.results.plan_table import read_plan_table
 
 Measure = Callable[[ResultIndex, np.ndarray[Any, Any]], Costs]
 """Takes all rows, and which are pending; returns what the pending ones are expected to take."""

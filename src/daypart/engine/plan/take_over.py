@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from daypart.engine.results.compaction import write_rows_of
-from daypart.engine.results.folder import RunFolder
+from daypart.engine.results.folder import RunFolder, read_plan_table
 from daypart.engine.results.parts import (
     MISSING_STATUS,
     ResultIndex,
@@ -17,7 +17,6 @@ from daypart.engine.results.parts import (
     list_tables,
     table_path,
 )
-from daypart.engine.results.plan_table import read_plan_table
 from daypart.storage.files import make_folder
 from daypart.storage.location import PathLike, file_name_of
 

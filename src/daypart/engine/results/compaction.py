@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from daypart.engine.results.folder import RunFolder
+from daypart.engine.results.folder import RunFolder, read_plan_table
 from daypart.engine.results.history import fold_history
 from daypart.engine.results.parts import (
     MISSING_STATUS,
@@ -25,7 +25,6 @@ from daypart.engine.results.parts import (
     read_rows,
     table_path,
 )
-from daypart.engine.results.plan_table import read_plan_table
 from daypart.engine.tasks.stopping import interruptible
 from daypart.engine.tasks.threads import in_order
 from daypart.storage.files import delete_files, make_folder

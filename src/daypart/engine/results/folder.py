@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from daypart._version import __version__
 from daypart.engine.results.lock import driver_lock, is_held
-from daypart.errors import DaypartError
+from daypart.errors import DamagedFile, DaypartError
+from daypart.storage.columns import check_columns
 from daypart.storage.files import read_json, write_json
 from daypart.storage.location import Location, PathLike, location
+from daypart.storage.tables import read_table
 
 RUN_SCHEMA_VERSION = 2
 _RUN_FILE = "run.json"
@@ -170,3 +174,44 @@ def description_of(kind: str, content: Mapping[str, Any]) -> dict[str, Any]:
         "created_by": f"daypart {__version__}",
     }
     return {**head, **content}
+
+
+_PLAN_COLUMNS = pa.schema(
+    [
+        pa.field("unique_id", pa.string(), nullable=False),
+        pa.field("region", pa.string(), nullable=False),
+        pa.field("row", pa.int32(), nullable=False),
+        pa.field("content_hash", pa.string()),
+        pa.field("task", pa.int32()),
+        pa.field("attempt", pa.int32(), nullable=False),
+    ]
+)
+"""Of `plan.parquet`, after the key columns."""
+
+
+def read_plan_table(folder: RunFolder, key: Sequence[str] | None = None) -> pa.Table:
+    """Read the plan of a run: its key columns, then those that the engine needs.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    key : sequence of str, optional
+        Columns that it must have; by default the key is what comes before `unique_id`.
+
+    Raises
+    ------
+    DaypartError
+        When the file is missing or can't be read.
+    DamagedFile
+        When it is not a whole plan.
+    """
+    plan = read_table(folder.plan)
+    check_columns(plan, _PLAN_COLUMNS, folder.plan)
+    names = plan.column_names[: plan.column_names.index("unique_id")] if key is None else key
+    texts = [pa.field(name, pa.string(), nullable=False) for name in names]
+    check_columns(plan, pa.schema(texts), folder.plan)
+    if len(plan.column("unique_id").unique()) != len(plan):
+        raise DamagedFile(
+            f"{folder.plan}: lists a partition twice", hint="run the same daypart fit again"
+        )
+    return plan

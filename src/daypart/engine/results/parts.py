@@ -18,8 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from daypart.engine.results.folder import RunFolder
-from daypart.engine.results.plan_table import read_plan_table
+from daypart.engine.results.folder import RunFolder, read_plan_table
 from daypart.errors import DamagedFile
 from daypart.storage.files import is_temporary, rename
 from daypart.storage.location import Location, PathLike, file_name_of
@@ -36,6 +35,7 @@ _LIGHT = [
     *("unique_id", "timezone", "first_hour", "hours"),
     *("status", "reason", "seconds", "attempt", "content_hash"),
 ]
+_NEEDED = ("unique_id", "timezone", "first_hour", "hours", "status", "attempt")
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,7 @@ def _as_light(table: pa.Table | None, position: int) -> pa.Table | None:
         light = light.cast(_light_schema())
     except pa.ArrowException:
         return None
-    needed = (light.column(name).null_count for name in ("unique_id", "status", "attempt"))
+    needed = (light.column(name).null_count for name in _NEEDED)
     return light if not any(needed) else None
 
 

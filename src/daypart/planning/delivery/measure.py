@@ -16,6 +16,7 @@ from daypart.planning.brief.flight import DaypartClock
 from daypart.planning.delivery.asrun import AS_RUN, AsRun, Flight, read_asrun, simulate_asrun
 from daypart.planning.delivery.delivered import Delivery, write_delivery
 from daypart.planning.delivery.exposures import Exposures, count_exposures
+from daypart.planning.outcome.plan_document import FlownPlan
 from daypart.planning.panel.panel import ALL
 from daypart.planning.panel.reader import read_markets
 from daypart.planning.reach.frequency import project
@@ -29,8 +30,8 @@ from daypart.planning.reach.publication import (
 from daypart.progress import SILENT, Progress
 from daypart.series.store_document import read_viewing
 from daypart.storage.csv_tables import write_csv
-from daypart.storage.files import read_json
 from daypart.storage.location import PathLike, local_path
+from daypart.storage.shapes import read_document
 from daypart.tables.table import GivenTable
 from daypart.viewing.crediting import crediting_text
 from daypart.viewing.dayparts import daypart_table
@@ -130,11 +131,7 @@ def read_plan(plan: PathLike) -> dict[str, Any]:
     """
     path = local_path(plan)
     file = path if path.is_file() else path / "plan.json"
-    content = read_json(file)
-    for name in ("lines", "reach", "brief", "by_week", "by_market"):
-        if name not in content:
-            raise DaypartError(f"{file}: no {name!r}", hint="give the folder that `plan` wrote")
-    return content
+    return read_document(file, FlownPlan, hint="give the folder that `plan` wrote")
 
 
 def write_asrun(

@@ -13,8 +13,8 @@ import numpy as np
 from daypart.errors import DaypartError
 from daypart.planning.arrays import Ints
 from daypart.planning.panel.panel import AXES, Panel
-from daypart.storage.files import read_json
 from daypart.storage.location import Location, location
+from daypart.storage.shapes import read_document
 from daypart.tables.names import MatchedNames, match_names
 from daypart.tables.options import TableOptions
 from daypart.tables.read import read_rows
@@ -154,11 +154,14 @@ def read_schedule(schedule: GivenTable, options: TableOptions | None = None) -> 
     )
 
 
+@dataclass(frozen=True)
+class _PlanLines:
+    lines: Sequence[Mapping[str, Any]]
+
+
 def _lines_of_plan(file: Location) -> list[Mapping[str, Any]]:
-    lines = read_json(file).get("lines")
-    if not isinstance(lines, list):
-        raise DaypartError(f"{file}: holds no lines", hint="give a plan.json")
-    return lines
+    content = read_document(file, _PlanLines, hint="give a plan.json")
+    return list(content["lines"])
 
 
 def _monday(day: dt.date | None) -> dt.date:

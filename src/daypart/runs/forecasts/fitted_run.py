@@ -9,9 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from daypart.engine.results.folder import RunFolder
+from daypart.engine.results.folder import RunFolder, read_plan_table
 from daypart.engine.results.parts import ResultIndex, index_results, read_rows
-from daypart.engine.results.plan_table import read_plan_table
 from daypart.errors import DaypartError
 from daypart.models.registry import PEERS, is_external_model
 from daypart.models.trust import check_trusted
@@ -72,7 +71,8 @@ class FittedRun:
             if name is not None and is_external_model(name) and name not in PEERS:
                 check_trusted(name, folder.path)
         model = model_of(folder, settings)
-        return cls(settings, model, index_results(folder, read_plan_table(folder)), folder)
+        plan = read_plan_table(folder, settings.key)
+        return cls(settings, model, index_results(folder, plan), folder)
 
     def store(self) -> SeriesStore:
         """Open the store that the run was fitted to.

@@ -8,9 +8,10 @@ from typing import Any
 import pyarrow as pa
 
 from daypart.errors import DaypartError, did_you_mean
+from daypart.tables.options import TableOptions
 from daypart.tables.read import field_of
 from daypart.tables.sql import name_literal
-from daypart.tables.table import GivenTable, Table, name_of, open_table, options_of
+from daypart.tables.table import GivenTable, Table, name_of, open_table, options_of, reading
 from daypart.tables.values.expressions import FieldSql, is_text, text_of, with_levels
 from daypart.tables.values.number import number_sql
 from daypart.viewing.reading.columns import HOUSEHOLDS, LARGEST_WEIGHT
@@ -56,6 +57,16 @@ def load_households(
     options = options_of(source)
     options.check_names(HOUSEHOLDS.names)
     table = open_table(workspace.connection, source, options, name=name_of(source, "households"))
+    with reading(table):
+        return _load(workspace, table, options, segments)
+
+
+def _load(
+    workspace: Workspace,
+    table: Table,
+    options: TableOptions,
+    segments: Mapping[str, Mapping[str, Any]],
+) -> list[str]:
     given = {column.name: field_of(table, column, options) for column in HOUSEHOLDS.columns}
     texts = [text_of(*field) for field in (given["household_id"], given["market"]) if field]
     weight_field = given["weight"]

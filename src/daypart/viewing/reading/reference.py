@@ -9,7 +9,7 @@ from datetime import date
 from daypart.errors import DaypartError, did_you_mean
 from daypart.tables.read import field_of
 from daypart.tables.sql import text_literal
-from daypart.tables.table import GivenTable, Table, name_of
+from daypart.tables.table import GivenTable, Table, name_of, reading
 from daypart.tables.values.expressions import text_of
 from daypart.viewing.clock import HOUR_MS, day_number, first_hour_of_day
 from daypart.viewing.reading.columns import EVENTS
@@ -117,10 +117,11 @@ def markets_in_events(
     for table in tables:
         given = field_of(table, EVENTS["market"], rules.options)
         if given is not None:
-            rows = workspace.rows(
-                f"SELECT DISTINCT {text_of(*given)} AS market FROM {table.rows_sql()} "
-                "WHERE market IS NOT NULL"
-            )
+            with reading(table):
+                rows = workspace.rows(
+                    f"SELECT DISTINCT {text_of(*given)} AS market FROM {table.rows_sql()} "
+                    "WHERE market IS NOT NULL"
+                )
             found |= {str(row[0]) for row in rows}
     return found
 

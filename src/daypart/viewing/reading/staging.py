@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import duckdb
-
 from daypart.errors import DaypartError
 from daypart.tables.options import EPOCH_STAMPS, STAMPS_IN_MARKET_TIME, TableOptions
 from daypart.tables.read import field_of
 from daypart.tables.sql import text_literal
-from daypart.tables.table import Table, unreadable
+from daypart.tables.table import Table, reading
 from daypart.tables.values.duration import BAD_DURATION, duration_sql
 from daypart.tables.values.expressions import MISSING_VALUE, FieldSql, text_of, with_levels
 from daypart.tables.values.stamp import (
@@ -151,16 +149,13 @@ def stage_file(workspace: Workspace, table: Table, number: int, rules: StagingRu
     folder.mkdir(parents=True)
     workspace.run(f"SET preserve_insertion_order = {str(not table.is_parquet).lower()}")
     try:
-        workspace.run(
-            f"""
+        with reading(table):
+            workspace.run(
+                f"""
             COPY ({_staged_sql(workspace, table, number, rules)}) TO {text_literal(str(folder))}
             (FORMAT parquet, PARTITION_BY (part), OVERWRITE_OR_IGNORE)
             """
-        )
-    except duckdb.OutOfMemoryException:
-        raise
-    except duckdb.Error as error:
-        raise unreadable(table.name, error, is_parquet=table.is_parquet) from None
+            )
     finally:
         workspace.run("SET preserve_insertion_order = false")
 

@@ -7,12 +7,15 @@ import pytest
 from test_negbin import start
 from test_seasons_effects_priors import fit
 
+from daypart.errors import DaypartError
 from daypart.models.negbin.block.fit_block import structure_of
 from daypart.models.negbin.configuration import CROSSED, DAY_TYPES, with_learnt_scale
 from daypart.models.negbin.field.structure import FIXED, HISTOGRAM, Series, make_scratch
+from daypart.models.negbin.model import NegativeBinomial
 from daypart.models.negbin.nuts.sampler import Density
 from daypart.models.negbin.theta.marginal import log_posterior
 from daypart.models.negbin.theta.workspace import DENSE, DENSE_VARIANCE
+from daypart.models.registry import get_model
 
 
 def learning(configuration, *, half_normal=0.5):
@@ -112,3 +115,15 @@ def test_a_scale_without_an_effect_in_the_data_keeps_its_prior(configuration):
         assert nodes[:, 0] @ nodes[:, place] == pytest.approx(
             plain[:, 0] @ plain[:, place], rel=0.05
         )
+
+
+def test_a_scale_of_an_effect_that_no_rule_has_is_refused():
+    misspelt = with_learnt_scale(
+        CROSSED, "holiday_scale", ("familly_day",), half_normal=0.5, start=0.1
+    )
+    parameters = get_model("crossed").parameters
+    with pytest.raises(DaypartError, match="'familly_day', which no rule has") as told:
+        NegativeBinomial.of("crossed", misspelt, parameters)
+    assert "family_day" in str(told.value)
+    learnt = with_learnt_scale(CROSSED, "s", ("family_day",), half_normal=0.5, start=0.1)
+    assert NegativeBinomial.of("crossed", learnt, parameters).hyperparameters[-2] == "s"

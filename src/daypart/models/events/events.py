@@ -123,9 +123,11 @@ class EventCalendar:
         self._number = {name: number for number, name in enumerate(self.effects)}
         for event in events:
             if event.name in built_in:
+                holiday = event.name in US_HOLIDAYS.effects
                 raise DaypartError(
                     f"calendar: row {event.row}, column name: {event.name!r} is a built-in effect",
-                    hint="name the event otherwise, or (for a holiday) fit with holidays=false",
+                    hint="name the event otherwise"
+                    + (", or fit with holidays=false" if holiday else ""),
                 )
         self._acting = functools.lru_cache(maxsize=None)(self._find_acting)
         self._hours = functools.lru_cache(maxsize=_CACHED)(self._find_hours)

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from daypart.models.events.events import EventCalendar, parse_events
+from daypart.errors import DaypartError, did_you_mean
+from daypart.models.events.events import US_HOLIDAYS, EventCalendar, parse_events
 from daypart.models.negbin.configuration import Configuration, ModelSpecification
 from daypart.models.protocol import FittedSpan, Forecast, Window
 
@@ -70,9 +71,22 @@ class NegativeBinomial:
         configuration : Configuration
         parameters : mapping
             Those that `ModelSpecification` has, `holidays`, and perhaps `calendar`.
+
+        Raises
+        ------
+        DaypartError
+            For a learnt scale of an effect that the calendar does not have.
         """
         given = dict(parameters)
         calendar = EventCalendar(given.pop("holidays"), parse_events(given.pop("calendar", ())))
+        known = (*calendar.effects, *US_HOLIDAYS.effects)
+        for effect, scale in configuration.effect_scales:
+            if effect not in known:
+                raise DaypartError(
+                    f"model {name}: the scale {scale!r} is learnt for an effect {effect!r}, "
+                    "which no rule has",
+                    hint=did_you_mean(effect, known),
+                )
         return cls(name, parameters, ModelSpecification(configuration, calendar, **given))
 
     @property

@@ -104,15 +104,6 @@ def copy(source: FloatVector, target: FloatVector) -> None:
         target[i] = source[i]
 
 
-@kernel(numba.boolean, F1, F1)
-def is_same(one: FloatVector, other: FloatVector) -> bool:
-    """Return whether two vectors are equal."""
-    gap = 0.0
-    for i in range(len(one)):
-        gap += abs(one[i] - other[i])
-    return gap == 0.0
-
-
 @kernel(numba.float64, STRUCTURE, SERIES, SCRATCH, SEARCH, I1)
 def climb(structure: Structure, t: Series, s: Scratch, search: Search, steps: IntVector) -> float:
     """Climb from `trial` to theta's mode, and leave the field's mode there with its covariances.

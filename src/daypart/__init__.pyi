@@ -32,5 +32,6 @@ from daypart.synthetic.simulation import simulate as simulate
 from daypart.tables.table import mapped_table as mapped_table
 from daypart.viewing.forget import forget as forget
 from daypart.viewing.ingest import ingest as ingest
+from daypart.viewing.inspect import inspect as inspect
 from daypart.viewing.on_executor.driver import OnExecutor as OnExecutor
 from daypart.viewing.set_aside import quarantine as quarantine

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from daypart.cli.options import PATH, names, seed_option, set_option, table_options, tables_mapped
+from daypart.cli.profile_lines import coverage_lines, profile_lines
 from daypart.cli.verb import Outcome, verb
 from daypart.errors import DaypartError, did_you_mean
 from daypart.progress import Progress
@@ -147,7 +148,18 @@ def ingest_command(
         progress=progress,
         **options,
     )
-    return Outcome([*_ingest_lines(report), f"store: {into}"], report)
+    return _with_profile(_ingest_lines(report), report, into)
+
+
+def _with_profile(lines: list[str], report: Any, into: str) -> Outcome:
+    """Return the outcome of making a store, with what the store now contains."""
+    from dataclasses import asdict
+
+    from daypart import inspect
+
+    profile = inspect(into, odd=0)
+    lines = [*lines, *profile_lines(profile), f"store: {into}"]
+    return Outcome(lines, asdict(report) | {"profile": profile})
 
 
 def _daypart_table(path: str | None) -> DaypartTable:
@@ -203,9 +215,31 @@ def import_command(
         f"{counted(report.rows, 'row')} -> {counted(report.partitions, 'partition')} in "
         f"{counted(report.regions, 'region')}",
         f"{report.missing_hours:,} of {counted(report.hours, 'hour')} are missing",
-        f"store: {into}",
     ]
-    return Outcome(lines, report)
+    return _with_profile(lines, report, into)
+
+
+@verb("inspect", group="Data", example="daypart inspect store --html coverage.html")
+@click.argument("store", type=PATH)
+@click.option("--odd", default=10, help="The largest number of odd series to name.")
+@click.option("--html", type=PATH, help="Also write the profile as one HTML file.")
+def inspect_command(progress: Progress, store: str, odd: int, html: str | None) -> Outcome:
+    """Show what a store contains.
+
+    Its span, days without data, and series that are odd; the hours with data of each region and
+    day. Figures of too few households are left out.
+    """
+    from daypart import inspect
+
+    profile = inspect(store, odd=odd)
+    lines = [*profile_lines(profile), *coverage_lines(profile.coverage)]
+    if html:
+        from daypart.report.coverage_page import coverage_page
+        from daypart.storage.files import write_text
+
+        write_text(html, coverage_page(profile))
+        lines.append(f"page: {html}")
+    return Outcome(lines, profile)
 
 
 @verb("quarantine", group="Data", example="daypart quarantine store --reason unknown_household")

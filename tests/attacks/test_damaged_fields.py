@@ -45,7 +45,7 @@ VIEWING = {
         **{"first_hour": 9, "last_hour": 408, "hours": 400},
     },
     "rows": {"read": 3, "credited": 3},
-    "batches": {"ab": {"file": "a.csv", "rows": 3, "batch": 1}},
+    "batches": {"ab": {"file": "a.csv", "rows": 3, "batch": 1, "days": [[None, "2025-03-09"]]}},
 }
 
 HOURS = list(STANDARD_DAYPARTS.hour_of_week_names())

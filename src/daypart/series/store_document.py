@@ -34,6 +34,12 @@ TimeZone = Annotated[str, Tested(is_zone, "a time zone")]
 Day = Annotated[str, Tested(_is_day, "a day such as 2025-01-13")]
 Hour = Annotated[int, Tested(lambda hour: abs(hour) <= _MOST_HOURS, "an hour since 1970")]
 Hours = Annotated[int, Tested(lambda n: 0 <= n <= _MOST_HOURS, "a number of hours")]
+
+
+def _is_pair(days: Sequence[Any]) -> bool:
+    return len(days) == 2
+
+
 HourNames = Annotated[
     Sequence[str], Tested(lambda names: len(names) == HOURS_PER_WEEK, "a list of 168 names")
 ]
@@ -95,6 +101,7 @@ class BatchFile:
     file: str
     rows: Natural
     batch: Natural
+    days: Sequence[Annotated[Sequence[Day | None], Tested(_is_pair, "a first and a last day")]]
 
 
 @dataclass(frozen=True)

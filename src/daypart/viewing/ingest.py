@@ -50,6 +50,7 @@ from daypart.viewing.store.batch import (
     staged_window,
     window_before,
 )
+from daypart.viewing.store.days_read import RequestedDays, were_read
 from daypart.viewing.store.report import EventRows, IngestReport, report_of
 from daypart.viewing.store.shared_files import remove_superseded
 from daypart.viewing.store.viewing_record import Tally, viewing_record
@@ -85,7 +86,8 @@ def ingest(
 
     Each row is credited, below the minimum tune, or set aside in `quarantine/` with a reason;
     the three add up to the rows read. Ingesting A and then B gives the same store as ingesting
-    both at once. A file whose content was ingested before is skipped.
+    both at once. A file whose content was ingested before is skipped, unless more days of it are
+    requested now: rows that the store has are then set aside as duplicates.
 
     Parameters
     ----------
@@ -165,7 +167,8 @@ def ingest(
         raise DaypartError("segments need a table of households", hint="or map a column to segment")
     files = _files_of(events)
     previous = open_previous(into)
-    new_files, skipped = _new_files(files, previous)
+    days = first_day, last_day
+    new_files, skipped = _new_files(files, previous, days)
     if previous is not None and not new_files:
         return _report(previous, started, skipped)
     key_bytes = household_key(key)
@@ -202,7 +205,9 @@ def ingest(
             more_markets=markets_in_events(workspace, tables, staging) if from_events else set(),
         )
         load_market_table(workspace, reference.markets, first_day, last_day)
-        batch = Batch(workspace, store, previous, settings, reference, list(new_files), tables)
+        batch = Batch(
+            workspace, store, previous, settings, reference, list(new_files), tables, days
+        )
         given = WorkerInputs(table, first_day, last_day, memory, threads, key)
         opened = on(batch, given, progress) if on else nullcontext(LocalWorkers(batch, progress))
         with opened as workers:
@@ -233,15 +238,15 @@ def _files_of(events: GivenTables) -> list[tuple[str, Location]]:
 
 
 def _new_files(
-    files: Sequence[tuple[str, Location]], previous: SeriesStore | None
+    files: Sequence[tuple[str, Location]], previous: SeriesStore | None, days: RequestedDays
 ) -> tuple[dict[str, tuple[str, Location]], tuple[str, ...]]:
-    """Return the files with new content by digest, and the names of the others."""
-    known = set(previous.extra["viewing"]["batches"]) if previous else set()
+    """Return the files with new content or days by digest, and the names of the others."""
+    known = previous.extra["viewing"]["batches"] if previous else {}
     new: dict[str, tuple[str, Location]] = {}
     skipped: list[str] = []
     for name, file in files:
         digest = file_digest(local_file(file))
-        if digest in known or digest in new:
+        if digest in new or were_read(known.get(digest), days):
             skipped.append(name)
         else:
             new[digest] = (name, file)

@@ -26,6 +26,7 @@ from daypart.viewing.reading.segments import ALL_HOUSEHOLDS, segment_bits_sql
 from daypart.viewing.reading.staging import StagedMarket, staged_names, staged_rows_sql
 from daypart.viewing.reading.workspace import Workspace
 from daypart.viewing.settings import Settings
+from daypart.viewing.store.days_read import RequestedDays
 
 _LONGEST_WINDOW_DAYS = 3660
 
@@ -45,6 +46,8 @@ class Batch:
         Content hashes of the files.
     tables : sequence of Table
         Of the events.
+    days : tuple of date or None
+        First and last local day to credit.
     """
 
     workspace: Workspace
@@ -54,6 +57,7 @@ class Batch:
     reference: Reference
     digests: Sequence[str]
     tables: Sequence[Table]
+    days: RequestedDays
 
     @property
     def viewing_before(self) -> Mapping[str, Any]:

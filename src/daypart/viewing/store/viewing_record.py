@@ -13,6 +13,7 @@ from daypart.viewing.reading.markets import ViewingMarket
 from daypart.viewing.reading.quarantine import write_quarantine
 from daypart.viewing.reading.staging import reasons_of_rows_set_aside, rows_by_file
 from daypart.viewing.store.batch import Batch
+from daypart.viewing.store.days_read import with_days
 from daypart.viewing.store.report import EventRows
 from daypart.viewing.store.shared_files import write_households, write_universe
 
@@ -147,8 +148,14 @@ def _window_json(window: LocalDays, markets: Mapping[str, ViewingMarket]) -> dic
 
 def _batches(batch: Batch) -> dict[str, Any]:
     rows = rows_by_file(batch.workspace)
+    before = batch.viewing_before.get("batches", {})
     return {
-        digest: {"file": table.name, "rows": rows.get(number, 0), "batch": batch.generation}
+        digest: {
+            "file": table.name,
+            "rows": rows.get(number, 0),
+            "batch": batch.generation,
+            "days": with_days(before.get(digest), batch.days),
+        }
         for number, (digest, table) in enumerate(zip(batch.digests, batch.tables, strict=True))
     }
 

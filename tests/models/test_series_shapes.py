@@ -152,3 +152,22 @@ def test_forecasts_reach_over_a_change_of_the_clocks():
     mean = model.forecast(state, window, []).mean[0]
     hour = local_hours(window.first_hour, window.hours, zone).hour_of_week
     np.testing.assert_allclose(mean, PROFILE[hour], rtol=0.3)
+
+
+def test_counts_near_the_largest_of_a_store_are_drawn_as_they_are():
+    mean = 1.5e9
+    counts = np.random.default_rng(1).poisson(mean, 4 * 168)
+    model = get_model("negbin", holidays=False)
+    state = model.fit(block_of(counts))
+    for name, value in {
+        "unique_id": "a",
+        "timezone": "UTC",
+        "first_hour": datetime(2024, 1, 1, tzinfo=UTC),
+        "hours": 4 * 168,
+        "exposure": 1.0,
+    }.items():
+        state = state.append_column(name, pa.array([value]))
+    window = Window(MONDAY + 4 * 168, 168)
+    paths = model.sample_paths(state, window, 200, 0)
+    assert paths.mean() == pytest.approx(mean, rel=0.01)
+    assert model.forecast(state, window, [0.5]).mean.mean() == pytest.approx(mean, rel=0.01)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from daypart.models.negbin.configuration import ModelSpecification
 
+LARGEST_DRAW = 2.1e9
+"""Mean of a drawn count; paths, as stores, hold counts up to 2^31 - 1."""
 MOST_SHARED = 0.9
 """Largest part of a partition's dispersion, on the log scale, that shared shocks make up."""
 
@@ -161,5 +163,5 @@ def _sample_one(
         r = np.expm1(log_r - loading[:, 0] ** 2 * common)
     size = 1.0 / r[:, None]
     rate = generator.standard_gamma(np.broadcast_to(size, log_mean.shape)) / size
-    rate *= np.exp(np.minimum(log_mean, 20.0))
-    return generator.poisson(np.minimum(rate, 2e9)).astype(np.int32)
+    rate *= np.exp(np.minimum(log_mean, np.log(LARGEST_DRAW)))
+    return generator.poisson(np.minimum(rate, LARGEST_DRAW)).astype(np.int32)

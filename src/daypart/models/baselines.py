@@ -80,7 +80,10 @@ class WeeklyProfile:
 
 
 SEASONAL_NAIVE = WeeklyProfile("seasonal_naive", weeks=1, widening=True)
-FOUR_WEEK_MEAN = WeeklyProfile("four_week_mean", weeks=4, widening=False)
+WEEK_MEANS = tuple(
+    WeeklyProfile(f"{name}_week_mean", weeks=weeks, widening=False)
+    for name, weeks in (("four", 4), ("eight", 8), ("thirteen", 13))
+)
 
 
 def _rates(block: SeriesBlock, i: int) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from daypart.errors import DaypartError, did_you_mean
-from daypart.models.baselines import FOUR_WEEK_MEAN, SEASONAL_NAIVE
+from daypart.models.baselines import SEASONAL_NAIVE, WEEK_MEANS, WeeklyProfile
 from daypart.models.negbin.configuration import CROSSED, DAY_TYPES
 from daypart.models.negbin.model import NegativeBinomial
 from daypart.models.parameters import COUNT_MODEL, SAMPLED, check_parameters
@@ -42,6 +42,10 @@ class BuiltIn:
     events: bool
 
 
+def _baseline(model: WeeklyProfile) -> BuiltIn:
+    return BuiltIn(lambda _: model, {}, {}, events=False)
+
+
 BUILT_IN: Mapping[str, BuiltIn] = {
     "negbin": BuiltIn(
         lambda parameters: NegativeBinomial.of("negbin", DAY_TYPES, parameters),
@@ -55,8 +59,7 @@ BUILT_IN: Mapping[str, BuiltIn] = {
         SAMPLED,
         events=True,
     ),
-    "seasonal_naive": BuiltIn(lambda _: SEASONAL_NAIVE, {}, {}, events=False),
-    "four_week_mean": BuiltIn(lambda _: FOUR_WEEK_MEAN, {}, {}, events=False),
+    **{each.name: _baseline(each) for each in (SEASONAL_NAIVE, *WEEK_MEANS)},
 }
 """The models of daypart by name."""
 
@@ -76,9 +79,9 @@ def get_model(name: str, /, **parameters: Any) -> Model:
     Parameters
     ----------
     name : str
-        `negbin` (the default for audiences), `crossed`, `seasonal_naive`, `four_week_mean`; a
-        peer (`auto_ets`, `mstl`); or `module:name` of what `adapters.adapt` takes. The module
-        must be importable on every machine that fits.
+        `negbin` (the default for audiences), `crossed`, `seasonal_naive`, `four_week_mean`
+        (`eight_`, `thirteen_`); a peer (`auto_ets`, `mstl`); or `module:name` of what
+        `adapters.adapt` takes. The module must be importable on every machine that fits.
     **parameters
         Of `negbin` and `crossed`: `holidays` (bool), United States federal holidays as event
         effects in American time zones, on by default for `negbin`; `inference`, `fast` (the

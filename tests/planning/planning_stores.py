@@ -150,7 +150,7 @@ def make_store(
                         "households": "households-1.parquet",
                         "universe": "universe-1.parquet",
                         "panel": panel_files,
-                        "hut": {},
+                        "hut": {code: f"hut/{code}-1.parquet" for code in markets},
                         "events": {},
                     },
                     "window": {

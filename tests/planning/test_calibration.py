@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 
 import numpy as np
 import pyarrow as pa
@@ -22,11 +23,17 @@ from daypart.planning.solve.surrogate_fit import fit_surrogate
 from daypart.runs.fit import fit
 from daypart.series.block import block_from_arrays
 from daypart.series.store import SeriesStore
+from daypart.storage.tables import write_table
+from daypart.viewing.dayparts import daypart_table
 
 WEEKS = 4
 FLIGHT = broadcast_weeks(dt.date(2024, 1, 29), dt.date(2024, 2, 11))
 UTC_MARKETS = {code: (name, "UTC", homes) for code, (name, _, homes) in MARKETS.items()}
 PROJECTION = 1000.0
+
+
+def hours_of_dayparts(document):
+    return daypart_table(json.loads(document)["viewing"]["dayparts"]).hour_of_week_names()
 
 
 def with_series(folder, *, times, exposure=200.0):
@@ -39,6 +46,7 @@ def with_series(folder, *, times, exposure=200.0):
         key=["market", "network", "segment"],
         overlapping={"segment": "all"},
         measures=["minutes"],
+        hour_groups={"daypart": hours_of_dayparts(viewing)},
     )
     first = (FIRST_MONDAY - dt.date(1970, 1, 1)).days * 24
     daypart = panel.clock.dayparts_between(first, WEEKS * 168, "UTC")
@@ -67,8 +75,6 @@ def with_series(folder, *, times, exposure=200.0):
             )
         )
     series.replace_regions(regions)
-    import json
-
     content = json.loads((folder / "store.json").read_text())
     content["viewing"] = json.loads(viewing)["viewing"]
     (folder / "store.json").write_text(json.dumps(content))
@@ -140,7 +146,7 @@ def test_cells_without_a_forecast_keep_their_history(made, tmp_path):
         table = pa.parquet.read_table(part)
         part.unlink()
         kept = table.filter(pa.compute.not_equal(table["network"], "CNN"))
-        pa.parquet.write_table(kept, part)
+        write_table(part, kept)
     found = calibrate(tmp_path / "run", made / "store", panel, FLIGHT)
     cnn = found.factor.reshape(panel.shape)[:, NETWORKS.index("CNN")]
     assert (cnn == 1.0).all()

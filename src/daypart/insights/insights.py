@@ -20,7 +20,7 @@ from daypart.insights.sentences import DEFINITIONS, headlines_of
 from daypart.insights.viewing_minutes import read_audience
 from daypart.progress import SILENT, Progress
 from daypart.runs.forecasts.fitted_run import FittedRun
-from daypart.runs.run.settings import read_settings, store_of
+from daypart.runs.run.settings import check_fitted_to, read_settings, store_of
 from daypart.series.store import SeriesStore
 from daypart.storage.csv_tables import write_csv
 from daypart.storage.files import make_folder, write_json
@@ -95,7 +95,9 @@ def insights(
     daypart.errors.DaypartError: /nowhere: no run here; make one with daypart fit
     """
     run_folder = RunFolder.open(run)
-    store = SeriesStore.open(store_of(run_folder, read_settings(run_folder)))
+    settings = read_settings(run_folder)
+    store = SeriesStore.open(store_of(run_folder, settings))
+    check_fitted_to(run_folder, settings, store)
     audience = read_audience(store, progress)
     rules = DisclosureRules.of_store(store.extra["viewing"]["crediting"]).tightened(min_households)
     fitted = FittedRun.open(run)

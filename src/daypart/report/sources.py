@@ -12,10 +12,13 @@ import pyarrow as pa
 from pyarrow import csv as pa_csv
 
 from daypart.charts.quantities import Quantity, money
+from daypart.engine.results.folder import RunFolder
 from daypart.engine.status import RunStatus, status
 from daypart.errors import DaypartError
 from daypart.planning.outcome.plan_document import DeliveryDocument, PlanDocument
 from daypart.report.documents import BacktestDocument, InsightsDocument
+from daypart.runs.run.settings import check_fitted_to, read_settings
+from daypart.series.store import SeriesStore
 from daypart.series.store_document import read_store_document
 from daypart.storage.location import PathLike, local_path
 from daypart.storage.shapes import read_document
@@ -132,7 +135,7 @@ def read_sources(
         store=folder,
         record=read_store_document(folder),
         run=local_path(run) if run is not None else None,
-        status=status(run) if run is not None else None,
+        status=_status(run, folder) if run is not None else None,
         plan=made,
         delivery=_read_record(delivery, "delivery.json", DeliveryDocument, "measure"),
         insights=_read_insights(insights),
@@ -142,6 +145,12 @@ def read_sources(
         truth=_existing(truth),
         currency=money(_currency_of(currency, made)),
     )
+
+
+def _status(run: PathLike, store: Path) -> RunStatus:
+    folder = RunFolder.open(run)
+    check_fitted_to(folder, read_settings(folder), SeriesStore.open(store))
+    return status(run)
 
 
 def _read_record(path: PathLike | None, name: str, shape: type, verb: str) -> dict[str, Any] | None:

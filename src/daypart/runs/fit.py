@@ -27,6 +27,7 @@ from daypart.errors import DamagedFile
 from daypart.models.protocol import HasKernels
 from daypart.models.registry import get_model
 from daypart.progress import SILENT, Progress
+from daypart.runs.fitting.fit_work import store_as_planned
 from daypart.runs.fitting.options import FitOptions, check_options, check_same_run
 from daypart.runs.fitting.run_plan import FitPlanning, quickest
 from daypart.runs.run.calendar import Calendar
@@ -220,6 +221,7 @@ def fit(
                 made.compile_kernels()
         with progress.step("fitting", total=plan.pending, unit="partitions") as step:
             execute_plan(runner, folder, plan, step, progress)
+            store_as_planned(folder, settings, sorted(settings.regions))
             results = index_results(folder, plan.table)
             compact_regions(folder, results, least_share=LEAST_SHARE)
             report = _report(folder, plan, results, time.perf_counter() - started)

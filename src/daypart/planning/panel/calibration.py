@@ -99,6 +99,7 @@ def calibrate(
         Where the run is missing, or was fitted to something else or by another version.
     """
     from daypart.runs.forecasts.fitted_run import FittedRun
+    from daypart.runs.run.settings import check_fitted_to
     from daypart.series.store import SeriesStore
 
     fitted = FittedRun.open(run)
@@ -109,6 +110,7 @@ def calibrate(
             hint="give the run of this store",
         )
     series = SeriesStore.open(store)
+    check_fitted_to(fitted.folder, settings, series)
     mean = np.full(panel.shape, np.nan)
     draws = np.zeros((*panel.shape, DRAWS))
     for m, market in enumerate(panel.markets):

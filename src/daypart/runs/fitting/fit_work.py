@@ -21,6 +21,7 @@ from daypart.runs.fitting.model_by_partition import RunModel
 from daypart.runs.fitting.parents import model_to_fit
 from daypart.runs.fitting.result_rows import failed_rows, result_rows
 from daypart.runs.run.settings import RunSettings, read_settings, store_of
+from daypart.series.block import SeriesBlock
 from daypart.series.store import SeriesStore
 
 
@@ -86,7 +87,7 @@ class FitWork:
         enough : callable
             Called between two calls of a model; True leaves the rest for the next call.
         """
-        stored = self.store.read_region(region, list(rows))
+        stored = self._read(region, rows)
         fitted = fit_block(
             self.model,
             stored,
@@ -99,6 +100,13 @@ class FitWork:
         if len(fitted) < len(stored):
             stored, attempts = stored.take(np.arange(len(fitted))), attempts[: len(fitted)]
         return result_rows(stored, fitted, self.settings, attempts)
+
+    def _read(self, region: str, rows: Sequence[int]) -> SeriesBlock:
+        try:
+            return self.store.read_region(region, list(rows))
+        except DaypartError:
+            store_as_planned(self.folder, self.settings, [region])  # it may have been replaced
+            raise
 
     def give_up(
         self, region: str, rows: Sequence[int], attempts: np.ndarray[Any, Any], reason: str
@@ -113,7 +121,7 @@ class FitWork:
         attempts : int array, shape (rows,)
         reason : str
         """
-        stored = self.store.read_region(region, list(rows))
+        stored = self._read(region, rows)
         fitted = failed_rows(len(stored), reason)
         fallback = RunModel.of_run(self.settings).fallback
         if fallback is not None:

@@ -15,7 +15,7 @@ from daypart.errors import DaypartError
 from daypart.models.registry import PEERS, is_external_model
 from daypart.models.trust import check_trusted
 from daypart.runs.fitting.model_by_partition import RunModel
-from daypart.runs.run.settings import RunSettings, read_settings, store_of
+from daypart.runs.run.settings import RunSettings, check_fitted_to, read_settings, store_of
 from daypart.series.store import SeriesStore
 from daypart.storage.location import PathLike
 
@@ -80,9 +80,11 @@ class FittedRun:
         Raises
         ------
         DaypartError
-            Where it is not there.
+            Where it is not there, or another store is in its place.
         """
-        return SeriesStore.open(store_of(self.folder, self.settings))
+        store = SeriesStore.open(store_of(self.folder, self.settings))
+        check_fitted_to(self.folder, self.settings, store)
+        return store
 
     def ok(self) -> NDArray[np.int64]:
         """Return the positions of the partitions with a posterior."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from daypart.engine.results.folder import RunFolder
 from daypart.engine.tasks.limits import NO_LIMITS, ResourceLimits
 from daypart.errors import DaypartError
 from daypart.runs.run.parameters import Override
+from daypart.series.store import SeriesStore
 from daypart.storage.location import Location, resolve_location
 from daypart.storage.shapes import check_shape, fields_of
 
@@ -116,3 +118,34 @@ def store_of(folder: RunFolder, settings: RunSettings) -> Location:
         Their `store` may be relative to the folder.
     """
     return resolve_location(settings.store, folder.path)
+
+
+def check_fitted_to(folder: RunFolder, settings: RunSettings, store: SeriesStore) -> None:
+    """Check that a run was fitted to a store, which may have grown since.
+
+    Parameters
+    ----------
+    folder : RunFolder
+    settings : RunSettings
+    store : SeriesStore
+
+    Raises
+    ------
+    DaypartError
+        Where the store is neither in the place of the run's store, with the same key and all its
+        regions, nor a copy of what was fitted.
+    """
+    now = {region: about["content_hash"] for region, about in store.regions.items()}
+    is_copy = settings.regions.items() <= now.items()
+    own = store_of(folder, settings)
+    in_place = _resolved(own) == _resolved(store.folder)
+    has_all = settings.regions.keys() <= now.keys()
+    if settings.key != store.key or not (is_copy or (in_place and has_all)):
+        raise DaypartError(
+            f"{folder.path}: was not fitted to {store.folder}",
+            hint="give the run of this store, or fit one",
+        )
+
+
+def _resolved(place: Location) -> Location:
+    return place.resolve() if isinstance(place, Path) else place

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import random
@@ -75,9 +76,9 @@ def _change(inside, key, rng):
     if kind == 0:
         del inside[key]
     elif kind == 1 and isinstance(inside, dict):
-        inside[rng.choice(["x", "", "all", "501"])] = inside[key]
+        inside[rng.choice(["x", "", "all", "501"])] = copy.deepcopy(inside[key])
     else:
-        inside[key] = rng.choice(VALUES)
+        inside[key] = copy.deepcopy(rng.choice(VALUES))
 
 
 def parquet_damaged(data: bytes, rng: random.Random) -> bytes:

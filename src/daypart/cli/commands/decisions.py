@@ -178,8 +178,8 @@ def serve_command(progress: Progress, folder: str, port: int) -> Outcome:
 
     with serve(folder, port=port) as server:
         address = f"http://127.0.0.1:{server.server_port}/"
-        click.echo(f"{folder}: {address} (stop with Ctrl-C)", err=True)
         try:
+            click.echo(f"{folder}: {address} (stop with Ctrl-C)", err=True)
             server.serve_forever()
         except KeyboardInterrupt:
             return Outcome(["stopped"], {"address": address})

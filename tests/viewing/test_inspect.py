@@ -92,7 +92,7 @@ def test_a_series_that_stopped_is_odd_where_it_may_be_named(store, tmp_path):
     (odd,) = daypart.inspect(ingested(tmp_path / "alone", rows, small=0)).odd_series
     assert (odd.unique_id, odd.reason) == (
         "501/ESPN/all",
-        "no count on the last 6 days, from 2025-03-06",
+        "under 10 households in every hour on the last 6 days, from 2025-03-06",
     )
 
 
@@ -106,7 +106,7 @@ def test_the_verb_prints_a_chart_a_page_and_json_without_ids(store, tmp_path, ca
         assert "secret" not in text
         if more[0] == "--html":
             assert "501 ░░░░·░░░░░" in text
-            assert "1 day without data: 2025-03-07 (all regions)" in text
+            assert "1 day with under 10 households in every hour: 2025-03-07 (all regions)" in text
     assert json.loads(text)["coverage"][0]["hours"][SILENT] == 0
     html = page.read_text()
     assert "secret" not in html

@@ -26,7 +26,7 @@ def profile_lines(profile: Profile) -> list[str]:
     if shares := ", ".join(f"{name} {share:.2g} %" for name, share in profile.set_aside.items()):
         lines.append(f"rows set aside: {shares}")
     for noun, days in (
-        ("without data", [(each.region, each.empty_days) for each in profile.coverage]),
+        (_without_data(profile), [(each.region, each.empty_days) for each in profile.coverage]),
         ("partial", [(each.region, each.partial_days) for each in profile.coverage]),
     ):
         lines += _day_lines(noun, days)
@@ -41,6 +41,12 @@ def profile_lines(profile: Profile) -> list[str]:
             "have no event"
         )
     return lines + [f"odd: {each.unique_id}: {each.reason}" for each in profile.odd_series]
+
+
+def _without_data(profile: Profile) -> str:
+    """Return what a day without data is: in a viewing store, one of too few to be published."""
+    least = profile.least_households
+    return "without data" if least is None else f"with under {least} households in every hour"
 
 
 def _day_lines(noun: str, days: list[tuple[str, tuple[str, ...]]]) -> list[str]:
@@ -64,11 +70,12 @@ def _day_lines(noun: str, days: list[tuple[str, tuple[str, ...]]]) -> list[str]:
     ]
 
 
-def coverage_lines(coverage: tuple[Coverage, ...]) -> list[str]:
+def coverage_lines(profile: Profile) -> list[str]:
     """Draw the hours with data: a line per region, a character per day or per several days.
 
     Several days are drawn as the worst of them.
     """
+    coverage, least = profile.coverage, profile.least_households
     if not coverage:
         return []
     start = min(each.first_day for each in coverage)
@@ -76,7 +83,8 @@ def coverage_lines(coverage: tuple[Coverage, ...]) -> list[str]:
     days = -(-max(map(len, every)) // _MOST_COLUMNS)
     width = min(24, max(len(each.region) for each in coverage))
     key = f"{_SHADES[0]} none, {_SHADES[-1]} all"
-    lines = [f"hours with data ({key}), {counted(days, 'day')} per character"]
+    what = "hours with data" if least is None else f"hours with {least} households or more"
+    lines = [f"{what} ({key}), {counted(days, 'day')} per character"]
     for each, hours in list(zip(coverage, every, strict=True))[:_MOST_REGIONS]:
         worst = [min(hours[place : place + days]) for place in range(0, len(hours), days)]
         signs = "".join(_SHADES[_shade(hour)] for hour in worst)

@@ -22,13 +22,14 @@ def coverage_page(profile: Profile) -> str:
         for each in profile.coverage
         for place, hours in enumerate(each.hours)
     ]
+    least = profile.least_households
     empty = sum(len(each.empty_days) for each in profile.coverage)
     chart = ChartPanel(
         "coverage",
         "Hours with data by region and day",
         f"{counted(empty, 'day')} of a region without data.",
-        "Hours are counted in local time. In a viewing store an hour has data where enough "
-        "households viewed for a figure to be published.",
+        "Hours are counted in local time."
+        + (f" An hour has data where {least} households or more viewed." if least else ""),
         lambda: coverage_by_day(rows),
         as_download("coverage.csv", rows),
         wide=True,

@@ -102,7 +102,9 @@ class OddSeries:
     surprise: float
 
 
-def find_silent_run(name: str, days: Sequence[date], active: NDArray[np.bool_]) -> OddSeries | None:
+def find_silent_run(
+    name: str, days: Sequence[date], active: NDArray[np.bool_], silence: str = "no count"
+) -> OddSeries | None:
     """Return the least likely run of days without a count of a series.
 
     A series that counts on a share p of days has r days in a row without with probability
@@ -115,6 +117,8 @@ def find_silent_run(name: str, days: Sequence[date], active: NDArray[np.bool_]) 
         Those on which any series counts, in order.
     active : bool array, shape (days,)
         On which of them this one does.
+    silence : str
+        What the reason calls a day that is not active.
 
     Examples
     --------
@@ -128,11 +132,11 @@ def find_silent_run(name: str, days: Sequence[date], active: NDArray[np.bool_]) 
     surprise, start, stop = max(found)
     span = counted(stop - start, "day")
     if stop == len(active):
-        reason = f"no count on the last {span}, from {days[start]}"
+        reason = f"{silence} on the last {span}, from {days[start]}"
     elif start == 0:
-        reason = f"no count on the first {span}, to {days[stop - 1]}"
+        reason = f"{silence} on the first {span}, to {days[stop - 1]}"
     else:
-        reason = f"no count on {span}, {days[start]} to {days[stop - 1]}"
+        reason = f"{silence} on {span}, {days[start]} to {days[stop - 1]}"
     return OddSeries(name, reason, surprise)
 
 

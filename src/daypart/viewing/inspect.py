@@ -43,6 +43,8 @@ class Profile:
     coverage : tuple of Coverage
         Hours with data by region and day. In a viewing store, hours in which as many households
         viewed as a published figure needs.
+    least_households : int or None
+        That number; None in a store without households.
     regions_withheld : int
         Markets with too few households for a coverage.
     households, households_without_events : int or None
@@ -62,6 +64,7 @@ class Profile:
     rows: int | None
     set_aside: dict[str, float]
     coverage: tuple[Coverage, ...]
+    least_households: int | None
     regions_withheld: int
     households: int | None
     households_without_events: int | None
@@ -116,6 +119,7 @@ def inspect(store: PathLike, *, odd: int = 10) -> Profile:
             reason: 100.0 * count / read for reason, count in rows.get("set_aside", {}).items()
         },
         coverage=tuple(found),
+        least_households=rules.contributors if rules else None,
         regions_withheld=len(opened.regions) - len(found),
         households=viewing.get("households") if is_viewing else None,
         households_without_events=_without_events(opened, rules) if rules and odd else None,
@@ -175,10 +179,11 @@ def _odd_series(
 ) -> tuple[OddSeries, ...]:
     """Return the oddest series; a count of fewer households than publishable is as none."""
     least = rules.contributors if rules else 1
+    silence = f"under {least} households in every hour" if rules else "no count"
     found = [
         each
         for block, published in _blocks(store)
-        for each in _odd_of_block(block, published, least)
+        for each in _odd_of_block(block, published, least, silence)
         if each.surprise >= _LEAST_SURPRISE
     ]
     found.sort(key=lambda each: (-each.surprise, each.unique_id))
@@ -196,7 +201,7 @@ def _blocks(store: SeriesStore) -> Iterator[tuple[SeriesBlock, NDArray[np.bool_]
 
 
 def _odd_of_block(
-    block: SeriesBlock, published: NDArray[np.bool_], least: int
+    block: SeriesBlock, published: NDArray[np.bool_], least: int, silence: str
 ) -> Iterator[OddSeries]:
     """Yield the least likely silence of each series, on days on which any series counts."""
     first = int(block.first_hours.min())
@@ -212,5 +217,5 @@ def _odd_of_block(
     days = [day_of_number(int(day[0]) + int(number)) for number in shared]
     ids = block.unique_ids
     for row in np.flatnonzero(published):
-        if (odd := find_silent_run(ids[row], days, active[row, shared])) is not None:
+        if (odd := find_silent_run(ids[row], days, active[row, shared], silence)) is not None:
             yield odd

@@ -232,7 +232,7 @@ def inspect_command(progress: Progress, store: str, odd: int, html: str | None) 
     from daypart import inspect
 
     profile = inspect(store, odd=odd)
-    lines = [*profile_lines(profile), *coverage_lines(profile.coverage)]
+    lines = [*profile_lines(profile), *coverage_lines(profile)]
     if html:
         from daypart.report.coverage_page import coverage_page
         from daypart.storage.files import write_text

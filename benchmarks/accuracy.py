@@ -9,6 +9,7 @@ compares with it. The bike trips are those of the project's tests.
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import json
 import re
@@ -18,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import numpy as np
 
 from daypart import backtest, import_series
 
@@ -70,7 +70,7 @@ DATA: Mapping[str, tuple[Any, str, int, str]] = {
 """Query, key column, origins, and the first held-out day of the last of them."""
 
 
-def measure(name: str, folder: Path) -> list[dict[str, Any]]:
+def measure(name: str, folder: Path, fewer: int | None = None) -> list[dict[str, Any]]:
     """Return the scores of one set of data, by level and by size of series."""
     query, key, origins, start = DATA[name]
     table = folder / "counts.parquet"
@@ -79,7 +79,7 @@ def measure(name: str, folder: Path) -> list[dict[str, Any]]:
     found = backtest(
         folder / "store",
         weeks=4,
-        origins=origins,
+        origins=fewer or origins,
         step_days=28,
         start=start,
         against=MODELS[1:],
@@ -112,16 +112,21 @@ def table_of(rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def main() -> None:
-    """Measure all data, and write the results and the page's table."""
-    np.seterr(all="raise", under="ignore")
+    """Measure all data, and write the results and the page's table; or print one table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--data", choices=[*DATA], help="measure this one, and only print")
+    parser.add_argument("--origins", type=int, help="with --data: fewer of them")
+    options = parser.parse_args()
     rows = []
-    for name in DATA:
+    for name in [options.data] if options.data else DATA:
         with tempfile.TemporaryDirectory() as folder:
-            rows += measure(name, Path(folder))
+            rows += measure(name, Path(folder), options.origins if options.data else None)
+    if options.data:
+        print(table_of(rows))
+        return
     RESULTS.write_text(json.dumps(rows, indent=1) + "\n")
-    page = re.sub(
-        r"\| data \|.*?\n\n", lambda _: table_of(rows) + "\n\n", PAGE.read_text(), flags=re.S
-    )
+    table = table_of(rows)
+    page = re.sub(r"\| data \|.*?\n\n", lambda _: f"{table}\n\n", PAGE.read_text(), flags=re.S)
     PAGE.write_text(page)
 
 

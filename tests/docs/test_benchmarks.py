@@ -14,6 +14,7 @@ from daypart import simulate_counts
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 STORE = "a small store"
 SMALLEST = {
+    "accuracy": ["--data=bike trips", "--origins=1"],
     "batch": ["--fits=300", "--slots=40"],
     "calibration": ["--draws=4"],
     "engine": ["--partitions=420"],

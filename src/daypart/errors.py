@@ -32,9 +32,14 @@ class DaypartError(Exception):
     exit_code = EXIT_INPUT
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        self.message = message
-        self.hint = hint
-        super().__init__(f"{message}; {hint}" if hint else message)
+        self.message = _one_line(message)
+        self.hint = hint and _one_line(hint)
+        super().__init__(f"{self.message}; {self.hint}" if self.hint else self.message)
+
+
+def _one_line(text: str) -> str:
+    """Replace line ends and control characters, which a name in a user's file may have."""
+    return "".join(each if each.isprintable() else " " for each in text)
 
 
 class Interrupted(DaypartError):  # noqa: N818 - it names a state, not a fault

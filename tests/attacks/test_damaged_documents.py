@@ -22,3 +22,8 @@ def test_a_damaged_toml_file_is_named(content, tmp_path):
     (tmp_path / "brief.toml").write_bytes(content)
     with pytest.raises(DaypartError, match=r"brief\.toml: not readable as TOML"):
         read_toml(tmp_path / "brief.toml")
+
+
+def test_a_name_with_line_ends_or_escape_codes_makes_one_plain_line():
+    error = DaypartError("a\nb.csv: column '\x1b[31mred'", hint="remove\rit")
+    assert str(error) == "a b.csv: column ' [31mred'; remove it"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -168,19 +168,27 @@ def _read_insights(folder: PathLike | None) -> InsightTables | None:
     path = local_path(folder)
     return InsightTables(
         read_document(path / "insights.json", InsightsDocument),
-        _read_csv(path / "top_networks.csv"),
-        _read_csv(path / "heat_map.csv"),
+        _read_csv(path / "top_networks.csv", ("segment", "network", "rating", "index")),
+        _read_csv(path / "heat_map.csv", ("segment", "network", "day", "hour", "rating")),
     )
 
 
-def _read_csv(path: Path) -> list[dict[str, str]]:
+def _read_csv(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
+            rows = list(csv.DictReader(file))
     except FileNotFoundError:
         raise DaypartError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DaypartError(f"{path}: not readable as CSV ({error})") from None
+    for number, row in enumerate(rows, start=1):
+        for name in columns:
+            if row.get(name) is None or (name == "hour" and not row[name].isdecimal()):
+                raise DaypartError(
+                    f"{path}: row {number} has no {name!r}",
+                    hint="give the folder that `insights` wrote",
+                )
+    return rows
 
 
 def _read_forecast(forecast: PathLike | None) -> pa.Table | None:

@@ -6,6 +6,7 @@ to a temporary file of this machine and sent in one request. Readers never see h
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
@@ -94,6 +95,11 @@ def atomic_path(target: PathLike) -> Iterator[Path]:
         _flush_to_disk(temporary)
         temporary.replace(final)
     except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise DaypartError(
+                f"{final}: can't be written, because the disk of {final.parent} is full",
+                hint="free space on it, and run the same command again",
+            ) from error
         raise DaypartError(f"{final}: can't be written ({error.strerror or error})") from error
     finally:
         temporary.unlink(missing_ok=True)

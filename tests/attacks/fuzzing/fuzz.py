@@ -26,7 +26,7 @@ from fuzz_mutations import mutated
 
 from daypart.errors import DaypartError
 
-SECONDS = 30
+SECONDS = 60
 """A verb that takes longer hangs."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -57,7 +58,8 @@ class Workspace:
         values : list, optional
             To bind.
         """
-        self.connection.execute(sql, values)
+        with _disk_errors():
+            self.connection.execute(sql, values)
 
     def rows(self, sql: str, values: list[Any] | None = None) -> list[tuple[Any, ...]]:
         """Return a query's rows.
@@ -68,12 +70,30 @@ class Workspace:
         values : list, optional
             To bind.
         """
-        found: list[tuple[Any, ...]] = self.connection.execute(sql, values).fetchall()
+        with _disk_errors():
+            found: list[tuple[Any, ...]] = self.connection.execute(sql, values).fetchall()
         return found
 
     def table(self, sql: str) -> pa.Table:
         """Return a query's result as an Arrow table."""
-        return self.connection.sql(sql).to_arrow_table()
+        with _disk_errors():
+            return self.connection.sql(sql).to_arrow_table()
+
+
+@contextmanager
+def _disk_errors() -> Iterator[None]:
+    """Turn DuckDB's error of a file that can't be written into one that names it."""
+    try:
+        yield
+    except duckdb.Error as error:  # it has no class of its own for this
+        written = re.search(r'Could not write (?:to )?file \\?"([^"\\]+)', str(error))
+        if written is None and "No space left on device" not in str(error):
+            raise
+        place = Path(written[1]).parent if written else "the temporary folder"
+        raise DaypartError(
+            f"{place}: can't be written; is its disk full?",
+            hint="free space on it, and run the same command again",
+        ) from None
 
 
 def number_names(workspace: Workspace, networks: Sequence[str], segments: Sequence[str]) -> None:

@@ -278,7 +278,7 @@ def forget_command(progress: Progress, store: str, **options: Any) -> Outcome:
     """Remove households from a store.
 
     Counts, panel and set-aside rows become those of a store that never held them. Fit and publish
-    again afterwards.
+    again afterwards, and remove the households from your files: given again, they come back.
     """
     from daypart import forget
 

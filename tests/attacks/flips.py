@@ -89,6 +89,8 @@ def _outcome(folder, read, whole, file):
         found = read(folder)
     except DaypartError as error:
         return "found" if str(file) in error.message else f"not named: {error.message}"
+    if any(str(file).endswith(name) for name in status(folder / "run").unreadable):
+        return "found"  # its rows count as missing, and every verb that reads them says so
     same = found.equals(whole) if isinstance(whole, pa.Table) else found == whole
     return "harmless" if same else "believed"
 

@@ -186,6 +186,21 @@ def test_limits_that_clash_are_named_in_the_words_of_the_brief(store, write_brie
     assert "max_percent" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "bounds", ["min_spend = {0}, max_spend = {0}", "min_percent = 20, max_percent = 20"]
+)
+def test_equal_bounds_mean_within_one_spot(bounds, store, write_brief, tmp_path):
+    """No whole number of spots costs a given sum to the cent."""
+    path = write_brief(("CNN = {min_percent = 5}", f"CNN = {{{bounds.format(20_000.01)}}}"))
+    found = plan(store, brief=path, out=tmp_path / "out")
+    own = [line for line in found.lines if line.network == "CNN"]
+    every = sum(line.cost for line in found.lines)
+    spent = sum(line.cost for line in own)
+    wanted = 20_000.01 if "spend" in bounds else 0.2 * every
+    unit = max(line.cost / line.spots for line in own)
+    assert wanted - unit <= spent <= wanted * (1 + 1e-9)
+
+
 def test_limits_that_only_fractions_of_spots_can_keep_are_named(store, write_brief, tmp_path):
     path = write_brief(("CNN = {min_percent = 5}", "CNN = {min_spend = 0.5, max_spend = 1}"))
     with pytest.raises(DaypartError) as caught:

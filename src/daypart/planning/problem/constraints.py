@@ -10,7 +10,7 @@ import numpy as np
 from daypart.errors import DaypartError, did_you_mean
 from daypart.planning.brief.brief import Brief
 from daypart.planning.brief.flight import Week
-from daypart.planning.brief.limits import EVERY, BoundedColumns, Limit
+from daypart.planning.brief.limits import EVERY, Bound, BoundedColumns, Limit
 from daypart.planning.panel.panel import Panel
 from daypart.planning.problem.problem import LinearLimit, Problem
 
@@ -151,7 +151,9 @@ def limit_rows(
                 LinearLimit(
                     f"{setting} {text}",
                     row.coefficients,
-                    lower=-np.inf if bound.is_most else row.bound,
+                    lower=-np.inf
+                    if bound.is_most
+                    else row.bound - _whole_spots(limit, bound, columns),
                     upper=row.bound if bound.is_most else np.inf,
                     unit=row.unit,
                     loosened=row.loosened,
@@ -159,6 +161,25 @@ def limit_rows(
                 )
             )
     return tuple(rows)
+
+
+def _whole_spots(limit: Limit, bound: Bound, columns: BoundedColumns) -> float:
+    """Return by how much a lower bound gives way so that some number of spots is in both bounds.
+
+    Spots are whole, and `min_spend = max_spend` to the cent is met by no number of them: it means
+    "within one spot", the smallest inside, below the upper bound.
+    """
+    most = dict(limit.bounds()).get(f"max_{bound.name.removeprefix('min_')}")
+    row = bound.measure.row(columns, bound.value)
+    steps = row.coefficients[columns.inside & (row.coefficients > 0.0)]
+    if most is None or not len(steps):
+        return 0.0
+    top, step = bound.measure.row(columns, most).bound, float(steps.min())
+    if bound.measure.most < np.inf and most > bound.value:  # shares: their rows differ
+        return 0.0
+    if bound.measure.most == np.inf and step > top:  # not one spot: there is nothing to give way to
+        return 0.0
+    return max(step - (top - row.bound), 0.0)
 
 
 def _label(dimension: str, number: int, panel: Panel) -> str:

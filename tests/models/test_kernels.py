@@ -109,6 +109,15 @@ def test_a_kernel_on_disk_is_compiled_again_only_after_a_change_that_concerns_it
     assert result(_SQUARES.replace("OFFSET = 0.0", "OFFSET = 2.0")) == "10.0 0"
 
 
+def test_a_kernel_may_be_called_as_an_attribute_of_its_module(tmp_path: Path):
+    (tmp_path / "halves.py").write_text(_HALVES.replace("* square_of(", "* squares.square_of("))
+    (tmp_path / "squares.py").write_text(_SQUARES)
+    command = [sys.executable, "-B", "-c", _RUN_A_KERNEL, str(tmp_path)]
+    for loaded in ("0", "1"):  # compiled, then loaded by another process
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout.strip()) == (0, f"8.0 {loaded}"), done.stderr
+
+
 def test_a_kernel_that_moves_to_another_module_is_found_by_its_callers(tmp_path: Path):
     command = [sys.executable, "-B", "-c", _RUN_A_KERNEL, str(tmp_path)]
     (tmp_path / "halves.py").write_text(_HALVES)

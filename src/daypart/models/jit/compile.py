@@ -16,6 +16,7 @@ import inspect
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, TypeVar
@@ -192,14 +193,23 @@ def _codes(function: Any) -> Iterator[CodeType]:
 
 
 def _globals_of(function: Any) -> dict[str, Any]:
-    """Return the global objects that a function loads, by name; attributes are not among them."""
-    names = {
-        instruction.argval
-        for code in _codes(function)
-        for instruction in dis.get_instructions(code)
-        if instruction.opname == "LOAD_GLOBAL"
-    }
-    return {name: function.__globals__[name] for name in names if name in function.__globals__}
+    """Return the global objects that a function loads, by name, and kernels of its modules.
+
+    Other attributes are not among them: a field may have the name of a kernel.
+    """
+    found: dict[str, Any] = {}
+    for code in _codes(function):
+        instructions = list(dis.get_instructions(code))
+        for this, following in pairwise([*instructions, instructions[-1]]):
+            name = this.argval
+            if this.opname != "LOAD_GLOBAL" or name not in function.__globals__:
+                continue
+            each = found[name] = function.__globals__[name]
+            if isinstance(each, ModuleType) and following.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+                inside = getattr(each, following.argval, None)
+                if isinstance(inside, Hashable) and inside in _kernels:
+                    found[f"{name}.{following.argval}"] = inside
+    return found
 
 
 def _content(function: Any) -> str:

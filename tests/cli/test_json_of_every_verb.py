@@ -100,6 +100,11 @@ def prepare(folder: Path, verb: str) -> None:
         write_asrun(folder / "after", plan=folder / "d", out=folder / "asrun.csv", delivered=0.9)
 
 
+def _heed_interrupts() -> None:
+    """Undo what a shell does to the programs that it starts in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_every_verb_is_listed():
     assert set(ARGUMENTS) | {"demo"} == set(find_verbs())
 
@@ -117,7 +122,12 @@ def test_a_verb_prints_one_json_value_and_nothing_else(folder, verb):
 def test_serve_prints_json_when_it_is_stopped(folder):
     command = [sys.executable, "-m", "daypart", "serve", *ARGUMENTS["serve"].split(), "--json"]
     with subprocess.Popen(
-        command, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command,
+        cwd=folder,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=_heed_interrupts,
     ) as server:
         assert server.stderr is not None
         server.stderr.readline()
